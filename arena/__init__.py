@@ -1,0 +1,58 @@
+"""A laboratory for two-player optimisation: games as Gymnasium environments, update rules, schedulers, traces.
+
+Names are imported when they are first used, so that `arena --help` answers without loading torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from arena.check import check_game as check_game
+    from arena.config import Config as Config
+    from arena.config import configure as configure
+    from arena.env import Arena as Arena
+    from arena.errors import ArenaError as ArenaError
+    from arena.field import Field as Field
+    from arena.game import Game as Game
+    from arena.game import PlayerSource as PlayerSource
+    from arena.game import Rng as Rng
+    from arena.game import Slot as Slot
+    from arena.loop import Result as Result
+    from arena.loop import play as play
+    from arena.loop import resume as resume
+    from arena.registry import register as register
+    from arena.rules.base import Turn as Turn
+    from arena.rules.base import UpdateRule as UpdateRule
+    from arena.schedulers import Moment as Moment
+    from arena.schedulers import Scheduler as Scheduler
+
+_WHERE = {
+    "Arena": "arena.env",
+    "ArenaError": "arena.errors",
+    "Config": "arena.config",
+    "Field": "arena.field",
+    "Game": "arena.game",
+    "Moment": "arena.schedulers",
+    "PlayerSource": "arena.game",
+    "Result": "arena.loop",
+    "Rng": "arena.game",
+    "Scheduler": "arena.schedulers",
+    "Slot": "arena.game",
+    "Turn": "arena.rules.base",
+    "UpdateRule": "arena.rules.base",
+    "check_game": "arena.check",
+    "configure": "arena.config",
+    "play": "arena.loop",
+    "register": "arena.registry",
+    "resume": "arena.loop",
+}
+
+__all__ = [*_WHERE, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    raise AttributeError(f"module 'arena' has no attribute '{name}'")

@@ -1,0 +1,57 @@
+"""The command line: `arena COMMAND …`. Commands come from the entry-point group `arena.commands`, so that any package can add one.
+
+Exit codes: 0 done, 1 a run that failed or diverged, 2 input that cannot be used, 130 interrupted.
+"""
+
+import importlib
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+
+from arena.errors import ArenaError, UnknownName
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; errors become one sentence on standard error."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    commands = {point.name: point for point in sorted(entry_points(group="arena.commands"), key=lambda p: p.name)}
+    try:
+        if not words or words[0] in ("-h", "--help"):
+            print(_help(commands))
+            return 0
+        if words[0] == "--version":
+            from arena import __version__
+
+            print(f"arena {__version__}")
+            return 0
+        if words[0] not in commands:
+            raise UnknownName("command", words[0], commands)
+        return int(commands[words[0]].load()(words[1:]))
+    except ArenaError as error:
+        print(f"arena: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("arena: stopped before anything was saved", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
+        sys.stderr.close()
+        return 0
+
+
+def _help(commands: dict[str, EntryPoint]) -> str:
+    lines = [f"  {name:<10}{_summary(point)}" for name, point in commands.items()]
+    parser = ArgumentParser(
+        prog="arena",
+        usage="arena COMMAND [OPTIONS]",
+        description="A laboratory for two-player optimisation.\n\ncommands:\n" + "\n".join(lines),
+        epilog="Each command explains itself: arena play --help, arena play swiss-roll --help.",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    return parser.format_help().rstrip()
+
+
+def _summary(point: EntryPoint) -> str:
+    doc = importlib.import_module(point.module).__doc__ or ""
+    return doc.strip().splitlines()[0] if doc.strip() else ""

@@ -1,0 +1,44 @@
+"""List the games, players, rules, schedulers, schedules and optimizers there are.
+
+    arena list
+    arena list rules
+"""
+
+from collections.abc import Sequence
+
+from arena.errors import UnknownName
+
+USAGE = """\
+usage: arena list [KIND]
+
+List what there is, each with its one line.
+
+  KIND   games, players, rules, schedulers, schedules or optimizers (default: all)"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    from arena.registry import KINDS, entries
+
+    kinds = {f"{kind}s": kind for kind in KINDS}
+    wanted = [word if word in kinds else f"{word}s" for word in arguments] or list(kinds)
+    for name in wanted:
+        if name not in kinds:
+            raise UnknownName("kind", name.removesuffix("s"), kinds)
+    console = Console()
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for i, name in enumerate(wanted):
+        if i:
+            table.add_row("", "")
+        table.add_row(f"[bold]{name}[/]", "")
+        for entry in entries(kinds[name]).values():
+            table.add_row(f"  {entry.id}", f"[dim]{entry.summary.replace('[', chr(92) + '[')}[/]")
+    console.print(table)
+    return 0

@@ -1,0 +1,35 @@
+"""Go on with a run that was stopped or killed.
+
+    arena resume runs/swiss-roll-1
+"""
+
+from collections.abc import Sequence
+
+from arena.errors import ArenaError
+
+USAGE = """\
+usage: arena resume FOLDER
+
+Go on with a run from its latest checkpoint; it ends bit for bit as if it had never been stopped.
+
+  FOLDER   a run folder, as `arena play` named it"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if arguments else 2
+    if len(arguments) > 1:
+        raise ArenaError(f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {arguments[0]}`")
+    from arena.commands.play import exit_code
+    from arena.loop import resume
+    from arena.progress import report
+
+    result = resume(arguments[0])
+    if result.arena is None:
+        from rich.console import Console
+
+        console = Console()
+        console.print("this run is over; there is nothing to resume", highlight=False)
+        report(console, result)
+    return exit_code(result.status)

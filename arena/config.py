@@ -1,0 +1,511 @@
+"""The configuration is data: one nested dictionary from which the command line, YAML and Python build the same objects.
+
+Every setting has one dotted name: `rule`, `rule.gamma`, `scheduler.ratio`, `coupling`, `turns`, `generator.lr`, `generator.hidden`; a
+game's own arguments stand at the top (`batch`, `noise`). The settings that exist follow from the components that are chosen: they
+are the arguments of those classes and functions, with their types, defaults and documentation.
+"""
+
+import functools
+import inspect
+import re
+from argparse import ArgumentError
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+from torch import nn
+
+from arena.env import Arena
+from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, did_you_mean
+from arena.game import Game
+from arena.options import GROUPS, RunOptions
+from arena.registry import Entry, entries, lookup
+from arena.rules.base import UpdateRule
+from arena.schedulers import Scheduler
+
+Settings = dict[str, Any]
+
+_SKIP = {"foreach", "maximize", "capturable", "differentiable", "fused", "params", "parameters", "progress", "inputs", "outputs"}
+_CHOICE = ""  # where a component's short form waits while its arguments stand beside it, as in `rule` with `rule.gamma`
+_DEFAULTS = {"rule": "simultaneous", "scheduler": "simultaneous", "schedule": "constant", "optimizer": "adam", "player": "mlp"}
+
+
+@dataclass(frozen=True)
+class Component:
+    """A setting that chooses a class or function whose arguments become settings too.
+
+    Args:
+        key: dotted name of the choice in the configuration, such as `rule.name` or `generator.optimizer`.
+        short: what the command line also accepts for it, such as `rule`.
+        kind: what is chosen, as in `arena.registry`.
+        prefix: where the arguments of what is chosen stand.
+    """
+
+    key: str
+    short: str
+    kind: str
+    prefix: str
+
+
+@dataclass
+class Config:
+    """A complete configuration: plain data, and what was given from Python as an object instead.
+
+    Args:
+        game: the game's entry in the registry.
+        settings: every setting as nested plain data; `yaml.safe_dump` of it reproduces the run.
+        objects: objects given in the place of data, by the key of their component.
+    """
+
+    game: Entry
+    settings: Settings
+    objects: dict[str, Any]
+
+    def flat(self) -> Settings:
+        """Settings by dotted name.
+
+        Example:
+            >>> config = configure("bilinear", {"turns": 7})
+            >>> config.flat()["turns"], config.flat()["rule.name"]
+            (7, 'simultaneous')
+        """
+        return flatten(self.settings)
+
+    def dump(self) -> str:
+        """The configuration as YAML."""
+        return yaml.safe_dump(_plain(self.settings), sort_keys=False, allow_unicode=True)
+
+    @property
+    def run(self) -> RunOptions:
+        return RunOptions(**{name: self.settings[name] for name in inspect.signature(RunOptions).parameters})
+
+    def group(self, name: str) -> Any:
+        """The options under one prefix (`trace`, `score`, `picture`, `checkpoint`)."""
+        return _construct(GROUPS[name], self.settings[name], name)
+
+    def build(self, render_mode: str | None = None) -> Arena:
+        """The arena that this configuration describes."""
+        run = self.run
+        components = _components(_roles(self.game.target), _swappable(self.game.target))
+        made = {c.key: self._factory(c) for c in components}
+        own = set(_arguments(self.game.target)) - set(_roles(self.game.target))
+        players = {role: made[f"{role}.player"] for role in _roles(self.game.target) if f"{role}.player" in made}
+        given = self.objects.get("game")
+        build = functools.partial(self.game.target, **{name: self.settings[name] for name in own}, **players)
+        roles = _roles(self.game.target)
+        rule: UpdateRule = made["rule.name"]()
+        scheduler: Scheduler = made["scheduler.name"]()
+        for role in roles:  # so that a bad value is told before anything starts
+            _at(role, made[f"{role}.optimizer"], [nn.Parameter(torch.zeros(1))])
+        return _at(
+            "",
+            Arena,
+            given if given is not None else build,
+            rule=rule,
+            optimizers={role: made[f"{role}.optimizer"] for role in roles},
+            rates={role: made[f"{role}.schedule.name"] for role in roles},
+            scheduler=scheduler,
+            coupling=made["coupling.name"],
+            turns=run.turns,
+            seed=run.seed,
+            score_every=self.group("score").every,
+            device=pick_device(run.device),
+            dtype=getattr(torch, run.dtype),
+            render_mode=render_mode,
+        )
+
+    def _factory(self, component: Component) -> Callable[..., Any]:
+        if component.key in self.objects:
+            given = self.objects[component.key]
+            ready = isinstance(given, (nn.Module, UpdateRule, Scheduler))
+            return (lambda: given) if ready and component.kind != "player" else given
+        flat = self.flat()
+        entry = lookup(component.kind, flat[component.key])
+        names = _arguments(entry.target)
+        arguments = {name: flat[f"{component.prefix}.{name}"] for name in names}
+        if component.kind == "player":  # told apart from other sources of shapes by its class name in messages
+            return functools.partial(entry.target, **arguments)
+        return functools.partial(_construct, entry.target, arguments, component.prefix)
+
+
+def configure(
+    game: str | type[Game] | Game,
+    settings: Mapping[str, Any] | None = None,
+    arguments: Sequence[str] = (),
+    *,
+    prog: str = "arena play",
+) -> Config:
+    """A complete, checked configuration from a game, settings (nested or dotted) and command-line arguments; later ones win.
+
+    Args:
+        game: id, import path or file of a game, a Game class, or a Game.
+        settings: nested data as in a config file, or dotted names; components may also be objects.
+        arguments: options as on the command line, such as `["--rule", "extragradient", "--rule.gamma", ".5"]`.
+
+    Raises:
+        UnknownName: for an unknown game, component or setting, with the nearest one.
+        BadSetting: for a value of the wrong type or out of range.
+
+    Example:
+        >>> config = configure("swiss-roll", {"generator.lr": 1e-4}, ["--rule", "extragradient", "--rule.gamma", ".5"])
+        >>> config.settings["rule"]
+        {'name': 'extragradient', 'gamma': 0.5, 'batch': 'same', 'moments': 'kept'}
+        >>> configure("swiss-roll", {"generator.lrr": 1e-4})
+        Traceback (most recent call last):
+        ...
+        arena.errors.UnknownName: unknown setting 'generator.lrr': did you mean 'generator.lr'?
+    """
+    entry, objects = _game_entry(game)
+    roles = _roles(entry.target)
+    components = _components(roles, _swappable(entry.target))
+    recipe = _normal(entry.target.recipe, components)
+    data, given = _split_objects(_normal(settings or {}, components), components)
+    objects |= given
+    data.pop("game", None)
+    typed = _normal_arguments(arguments, components)
+    chosen = _choose(components, recipe, data, typed, objects)
+    parser = _parser(prog, entry, chosen, recipe, objects)
+    if "--help" in arguments or "-h" in arguments:
+        parser.print_help()
+        raise SystemExit(0)
+    namespace = _parse(parser, data, typed)
+    complete = {"game": entry.id, **namespace.as_dict()}
+    for key, given_object in objects.items():
+        if key != "game":
+            _put(complete, key, f"python:{_described(given_object)}")
+    config = Config(entry, complete, objects)
+    config.run  # noqa: B018 - checks the ranges
+    for name in GROUPS:
+        config.group(name)
+    return config
+
+
+def make(game: str, render_mode: str | None = None, **settings: Any) -> Arena:
+    """What `gymnasium.make("arena/SwissRoll-v0", rule="extragradient", generator={"lr": 1e-4})` calls."""
+    return configure(game, settings).build(render_mode)
+
+
+def load_file(path: str | Path) -> Settings:
+    """A configuration file as nested data.
+
+    Raises:
+        ArenaError: where it cannot be read or is not a mapping.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArenaError(f"the config file {path} cannot be read ({error.strerror}); check the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = str(getattr(error, "problem_mark", "")).strip()
+        raise ArenaError(f"the config file {path} is not valid YAML {where}; mend it there") from error
+    if not isinstance(data, dict):
+        raise ArenaError(f"the config file {path} holds a {type(data).__name__}, but must hold settings such as 'turns: 1000'")
+    return data
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; `auto` is a GPU where there is one.
+
+    Raises:
+        BadSetting: for a device that does not exist here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise BadSetting("device", name, "auto, cpu, cuda or cuda:1") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise BadSetting("device", name, f"auto or cpu: torch sees {torch.cuda.device_count()} GPUs here")
+    return device
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> Settings:
+    """Nested settings by dotted name.
+
+    Example:
+        >>> flatten({"rule": {"name": "simultaneous"}, "turns": 3})
+        {'rule.name': 'simultaneous', 'turns': 3}
+    """
+    flat: Settings = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+# The components of a game's configuration ---------------------------------------------------------------------------------------
+
+
+def _game_entry(game: str | type[Game] | Game) -> tuple[Entry, dict[str, Any]]:
+    if isinstance(game, str):
+        return lookup("game", game), {}
+    cls = type(game) if isinstance(game, Game) else game
+    known = next((e for e in entries("game").values() if e.target is cls), None)
+    entry = known or Entry("game", f"{cls.__module__}.{cls.__qualname__}", cls)
+    return entry, ({"game": game} if isinstance(game, Game) else {})
+
+
+@functools.cache
+def _probe(game: Callable[..., Game]) -> Game:
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return game()
+    except TypeError as error:
+        name = getattr(game, "__name__", "game")
+        raise GameFault(f"{name}() could not be built without arguments ({error}); give every argument a default") from error
+
+
+def _roles(game: Callable[..., Game]) -> tuple[str, str]:
+    return _probe(game).roles
+
+
+def _swappable(game: Callable[..., Game]) -> tuple[str, ...]:
+    """Roles that the game lets one fill: those that its constructor has an argument for."""
+    return tuple(role for role in _roles(game) if role in inspect.signature(game).parameters)
+
+
+def _components(roles: Iterable[str], swappable: Iterable[str]) -> list[Component]:
+    found = [Component("rule.name", "rule", "rule", "rule"), Component("scheduler.name", "scheduler", "scheduler", "scheduler")]
+    found.append(Component("coupling.name", "coupling", "schedule", "coupling"))
+    for role in roles:
+        if role in swappable:
+            found.append(Component(f"{role}.player", role, "player", role))
+        found.append(Component(f"{role}.optimizer", f"{role}.optimizer", "optimizer", role))
+        found.append(Component(f"{role}.schedule.name", f"{role}.schedule", "schedule", f"{role}.schedule"))
+    return found
+
+
+def _choose(
+    components: list[Component], recipe: Settings, data: Settings, typed: list[tuple[str, str]], objects: Mapping[str, Any]
+) -> dict[Component, Entry]:
+    wanted = {**_DEFAULTS, **flatten(recipe), **flatten(data), **{key: value for key, value in typed if value is not None}}
+    chosen = {}
+    for component in components:
+        if component.key in objects:
+            continue
+        name = wanted.get(component.key, _DEFAULTS[component.kind])
+        if not isinstance(name, str):
+            raise BadSetting(component.short, name, f"the name of a {component.kind}")
+        if name.startswith("python:"):
+            raise ArenaError(
+                f"{component.short} was the Python object {name[7:]}, which no config file can rebuild; give it again from Python"
+            )
+        chosen[component] = lookup(component.kind, name)
+    return chosen
+
+
+# From settings to a parser and back ---------------------------------------------------------------------------------------------
+
+
+def _parser(prog: str, game: Entry, chosen: Mapping[Component, Entry], recipe: Settings, objects: Mapping[str, Any]) -> ArgumentParser:
+    parser = ArgumentParser(
+        prog=f"{prog} {game.id}", description=game.summary, exit_on_error=False, allow_abbrev=False, default_env=False
+    )
+    roles = _roles(game.target)
+    own = [name for name in _arguments(game.target) if name not in roles]
+    group = parser.add_argument_group(f"the game: {game.id}")
+    if own:
+        group.add_class_arguments(game.target, None, skip=_others(game.target, own), as_group=False)
+    group = parser.add_argument_group("the run")
+    group.add_class_arguments(RunOptions, None, as_group=False)
+    taken = set(own) & {*inspect.signature(RunOptions).parameters, *GROUPS, "rule", "scheduler", "coupling", "game", "out", "config"}
+    if taken:
+        raise GameFault(f"{game.id} has an argument '{min(taken)}', which is the name of a setting of every run; rename it")
+    for component, entry in chosen.items():
+        others = ", ".join(entries(component.kind))
+        title = f"{component.short}: {entry.id}" + ("" if component.kind == "game" else f"  (--{component.short} NAME; there are {others})")
+        group = parser.add_argument_group(title, entry.summary)
+        group.add_argument(f"--{component.key}", type=str, default=entry.id, help=f"which {component.kind}")
+        names = _arguments(entry.target)
+        if names:
+            add = group.add_class_arguments if inspect.isclass(entry.target) else group.add_function_arguments
+            add(entry.target, component.prefix, skip=_others(entry.target, names), as_group=False)
+        if _chosen_in(recipe, component) == entry.id:
+            flat = flatten(recipe)
+            parser.set_defaults({k: flat[k] for n in names if (k := f"{component.prefix}.{n}") in flat})
+    for prefix, options in GROUPS.items():
+        parser.add_argument_group(prefix).add_class_arguments(options, prefix, as_group=False)
+    known = flatten(parser.get_defaults().as_dict())
+    general = {k: v for k, v in flatten(recipe).items() if k in known and not any(k.startswith(f"{c.prefix}.") for c in chosen)}
+    parser.set_defaults(general)
+    return parser
+
+
+def _chosen_in(recipe: Settings, component: Component) -> str:
+    name = flatten(recipe).get(component.key, _DEFAULTS[component.kind])
+    return lookup(component.kind, name).id
+
+
+def _parse(parser: ArgumentParser, data: Settings, typed: list[tuple[str, str]]) -> Namespace:
+    known = flatten(parser.get_defaults().as_dict())
+    for name in [*flatten(data), *(key for key, _ in typed)]:
+        if name not in known and not any(k.startswith(f"{name}.") for k in known):
+            raise UnknownName("setting", name, known)
+    lists = {name for name, value in known.items() if isinstance(value, (tuple, list))}
+    arguments = []
+    for key, value in typed:
+        wrap = key in lists and not value.lstrip().startswith(("[", "("))
+        arguments += [f"--{key}={f'[{value}]' if wrap else value}"]
+    try:
+        namespace = parser.parse_object(_plain(data))
+        return parser.parse_args(arguments, namespace=namespace)
+    except ArgumentError as error:
+        raise _kind_error(str(error), known) from error
+
+
+def _kind_error(text: str, known: Mapping[str, Any]) -> ArenaError:
+    """jsonargparse's message in our one sentence."""
+    key = re.search(r'Parser key "([^"]+)"', text)
+    expected = re.findall(r"Expected an? (.+?)\. Got value: (.*)", text)
+    if key and expected:
+        kind = expected[0][0].replace("typing.", "").replace("<class '", "").replace("'>", "")
+        choices = re.search(r"Literal\[(.*)\]", kind)
+        found = expected[0][1]
+        if choices:
+            words = [w.strip(" '\"") for w in choices[1].split(",")]
+            return ArenaError(f"{key[1]} is '{found}': {did_you_mean(found, words)}")
+        example = known.get(key[1])
+        words = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
+        return ArenaError(f"{key[1]} is '{found}', but must be {words.get(kind, kind)}, such as {_plain(example)}")
+    return ArenaError(" ".join(text.split()))
+
+
+def _normal(settings: Mapping[str, Any], components: list[Component]) -> Settings:
+    """Nested settings with the short forms written out: `rule: extragradient`, `coupling: 0.5`, `generator.lr: 1e-3`."""
+    nested: Settings = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            value = _normal(value, [])
+        _put(nested, name, value)
+    for component in components:
+        value, found = _get(nested, component.short)
+        if isinstance(value, dict):
+            found = _CHOICE in value
+            value = value.pop(_CHOICE, None)
+        elif found:
+            _drop(nested, component.short)
+        if found:
+            if component.kind == "schedule" and isinstance(value, (int, float)) and not isinstance(value, bool):
+                _put(nested, component.key, "constant")
+                _put(nested, f"{component.prefix}.value", float(value))
+            else:
+                _put(nested, component.key, value)
+    return nested
+
+
+def _normal_arguments(arguments: Sequence[str], components: list[Component]) -> list[tuple[str, str]]:
+    """Command-line options as (setting, value) with the short forms written out."""
+    shorts = {c.short: c for c in components}
+    typed: list[tuple[str, str]] = []
+    rest = [a for a in arguments if a not in ("-h", "--help")]
+    while rest:
+        option = rest.pop(0)
+        if not option.startswith("--"):
+            raise ArenaError(f"'{option}' is not an option; options look like --turns 1000")
+        name, given, value = option[2:].partition("=")
+        name = name.replace("-", "_")
+        if not given:
+            if not rest or rest[0].startswith("--"):
+                raise ArenaError(f"--{name} has no value; write --{name} VALUE")
+            value = rest.pop(0)
+        component = shorts.get(name)
+        if component is not None and component.kind == "schedule" and re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", value):
+            typed += [(component.key, "constant"), (f"{component.prefix}.value", value)]
+        else:
+            typed.append((component.key if component is not None else name, value))
+    return typed
+
+
+def _split_objects(data: Settings, components: list[Component]) -> tuple[Settings, dict[str, Any]]:
+    """Take out components that were given as Python objects; classes that can be imported again become their import path."""
+    objects = {}
+    for component in components:
+        value, found = _get(data, component.key)
+        if not found or isinstance(value, str):
+            continue
+        if inspect.isclass(value) or inspect.isfunction(value):
+            known = next((e.id for e in entries(component.kind).values() if e.target is value), None)
+            importable = value.__module__ != "__main__" and "<" not in value.__qualname__ and "." not in value.__qualname__
+            if known or importable:
+                _put(data, component.key, known or f"{value.__module__}.{value.__qualname__}")
+                continue
+        objects[component.key] = value
+        _drop(data, component.key)
+    return data, objects
+
+
+def _arguments(target: Callable[..., Any]) -> list[str]:
+    """The arguments of a class or function that are settings."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [n for n, p in inspect.signature(target).parameters.items() if n not in _SKIP and p.kind in kinds]
+
+
+def _others(target: Callable[..., Any], names: Iterable[str]) -> set[str | int]:
+    return set(inspect.signature(target).parameters) - set(names)
+
+
+def _construct(target: Callable[..., Any], arguments: Mapping[str, Any], place: str, *positional: Any) -> Any:
+    return _at(place, target, *positional, **arguments)
+
+
+def _at(place: str, target: Callable[..., Any], *positional: Any, **arguments: Any) -> Any:
+    """Call, and say where the setting stands if its value is refused."""
+    try:
+        return target(*positional, **arguments)
+    except BadSetting as error:
+        raise error.prefixed(place) from None
+
+
+def _get(nested: Mapping[str, Any], key: str) -> tuple[Any, bool]:
+    for part in key.split("."):
+        if not isinstance(nested, Mapping) or part not in nested:
+            return None, False
+        nested = nested[part]
+    return nested, True
+
+
+def _put(nested: Settings, key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        inner = nested.setdefault(part, {})
+        if not isinstance(inner, dict):
+            nested[part] = inner = {_CHOICE: inner}
+        nested = inner
+    there = nested.get(last)
+    if isinstance(value, Mapping) and isinstance(there, dict):
+        for name, inside in value.items():
+            _put(there, name, inside)
+    elif isinstance(value, Mapping) and there is not None:
+        nested[last] = {_CHOICE: there, **value}
+    elif isinstance(there, dict):
+        there[_CHOICE] = value
+    else:
+        nested[last] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _drop(nested: Settings, key: str) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        nested = nested[part]
+    nested.pop(last, None)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, so that YAML stays plain."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inside) for name, inside in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
+
+
+def _described(value: Any) -> str:
+    cls = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+

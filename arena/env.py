@@ -1,0 +1,361 @@
+"""A game made a Gymnasium environment: one step is one turn, the action is what a scheduler decides.
+
+Action: `Box(0, 1, (3,), float32)` = (share of player 1, share of player 2, coupling). (1, 1, ·) is simultaneous, (0, 1, ·) then
+(1, 0, ·) alternating, (1, 0.1, ·) two timescales. Observation: the game's signals, squashed by sign(x)·log(1 + |x|); raw values by name
+are in `info["signals"]`. Reward: the gain in score where it is measured, else 0, so that an episode's return is the total gain.
+Terminated: solved, or diverged (which, is in `info`). Truncated: the turn budget is spent.
+"""
+
+import contextlib
+import copy
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from arena.errors import BadSetting, UnknownName, check_number
+from arena.field import Field
+from arena.footprints import no_footprints
+from arena.game import Batch, Game, Rng
+from arena.optimizers import OptimizerFactory, adam
+from arena.rules.base import Turn, UpdateRule
+from arena.rules.simultaneous import Simultaneous as SimultaneousRule
+from arena.schedulers import Moment, Scheduler, Simultaneous
+from arena.schedules import Schedule, constant
+from arena.signals import Divergence, Signals
+
+BOUND = 89.0
+"""Largest squashed observation: log(1 + the largest float32) is 88.7; anything not finite shows as this."""
+
+
+class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
+    """One game, played turn by turn by two players.
+
+    Args:
+        game: a callable that builds the game (called anew, under the episode's seed, at every reset), or a game, to whose initial
+            state every reset returns.
+        rule: update rule; simultaneous where none is given.
+        optimizers: per role, what builds its torch optimizer from its parameters; Adam where none is given.
+        rates: per role, a schedule that multiplies its learning rate.
+        scheduler: the policy whose action `scheduled_action` gives.
+        coupling: schedule of λ, in [0, 1], that the scheduler is shown.
+        turns: turn budget of an episode.
+        seed: seed of the first episode where `reset` is given none.
+        score_every: turns between scores; 0 scores only at the beginning and the end.
+        device: where the game is played.
+        dtype: floating-point precision of the players and the batches.
+        render_mode: `rgb_array`, or None.
+
+    Raises:
+        BadSetting: for a number out of its range.
+        UnknownName: for a role that the game does not have.
+
+    Example:
+        >>> from games import Bilinear
+        >>> arena = Arena(Bilinear, turns=3)
+        >>> observation, info = arena.reset(seed=0)
+        >>> observation, reward, terminated, truncated, info = arena.step(arena.action_space.high)
+        >>> info["turn"], sorted(info["signals"])[:2]
+        (1, ['coupling', 'progress'])
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
+
+    def __init__(
+        self,
+        game: Game | Callable[[], Game],
+        *,
+        rule: UpdateRule | None = None,
+        optimizers: Mapping[str, OptimizerFactory] | None = None,
+        rates: Mapping[str, Schedule] | None = None,
+        scheduler: Scheduler | None = None,
+        coupling: Schedule = constant,
+        turns: int = 1000,
+        seed: int = 0,
+        score_every: int = 100,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        render_mode: str | None = None,
+    ):
+        check_number("turns", turns, least=1, whole=True)
+        check_number("seed", seed, least=0, whole=True)
+        check_number("score.every", score_every, least=0, whole=True)
+        self.rule = rule or SimultaneousRule()
+        self.scheduler = scheduler or Simultaneous()
+        self.coupling = coupling
+        self.turns, self.seed, self.score_every = int(turns), int(seed), int(score_every)
+        self.device, self.dtype, self.render_mode = torch.device(device), dtype, render_mode
+        self._rule_start = copy.deepcopy(self.rule.state_dict())
+        self._scheduler_start = copy.deepcopy(self.scheduler.state_dict())
+        self._build, self._start = (game, None) if not isinstance(game, Game) else (None, copy.deepcopy(game.state_dict()))
+        self._factories, self._rates = dict(optimizers or {}), dict(rates or {})
+        if isinstance(game, Game):
+            self.game = game.to(self.device, self.dtype)
+        self._watching: list[torch.utils.hooks.RemovableHandle] = []
+        self._episodes = 0
+        self._begin(self.seed)
+        for role in {*self._factories, *self._rates} - set(self.game.roles):
+            raise UnknownName("role", role, self.game.roles)
+        self.action_space = gymnasium.spaces.Box(0.0, 1.0, (3,), np.float32)
+        self.observation_space = gymnasium.spaces.Box(-BOUND, BOUND, (len(self.signal_names),), np.float32)
+
+    # One episode ------------------------------------------------------------------------------------------------------------
+
+    def _begin(self, seed: int) -> None:
+        """Build or restore the game, its optimizers and the four random streams from one seed."""
+        initial, data, noise, masks = (int(n) >> 1 for n in np.random.SeedSequence(seed).generate_state(4, np.uint64))
+        if self._build is not None:
+            with torch.random.fork_rng(devices=_cuda(self.device)):
+                torch.manual_seed(initial)
+                self.game = self._build().to(self.device, self.dtype)
+        else:
+            self.game.load_state_dict(self._start or {})
+        self.rng = Rng(self.device).seed_both(data, noise)
+        self._masks = torch.Generator().manual_seed(masks)
+        self.field = Field(self.game)
+        optimizers = {role: self._factories.get(role, adam)(self._groups(role)) for role in self.game.roles}
+        self._turn = Turn(self.field, optimizers, self._freeze_afresh)
+        self.rule.load_state_dict(copy.deepcopy(self._rule_start))
+        self.scheduler.load_state_dict(copy.deepcopy(self._scheduler_start))
+        self.signals = Signals(self.game)
+        self.turns_played = 0
+        self.moves = dict.fromkeys(self.game.roles, 0)
+        self.last_score: float | None = None
+        self.batch: Batch = None
+        self._batch_spent = True
+        self._coupling = 0.0
+        self.latest_share = dict.fromkeys(self.game.roles, 0.0)
+        with no_footprints(self.game), self._on_device():  # a throw-away batch, only to learn the names of the game's signals
+            self.own_names = list(self.game.signals(self._place(self.game.sample(Rng(self.device).seed_both(data, noise)))))
+
+    def _groups(self, role: str) -> Any:
+        return [{"params": list(self.field.parameters[key].values())} for key in self.game.keys_of(role)]
+
+    @property
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """Each role's torch optimizer."""
+        return self._turn.optimizers
+
+    @property
+    def progress(self) -> float:
+        """Turns played over the turn budget."""
+        return self.turns_played / self.turns
+
+    @property
+    def signal_names(self) -> list[str]:
+        """Names of the observation's entries, in order."""
+        return ["coupling", "progress", *self.signals.names, *(f"game.{name}" for name in self.own_names)]
+
+    @property
+    def divergence(self) -> Divergence | None:
+        """What went non-finite, as far as signals have been read."""
+        return self.signals.divergence
+
+    def learning_rate(self, role: str) -> float:
+        """The role's learning rate at this moment, before its share."""
+        return float(self.optimizers[role].param_groups[0]["initial_lr"]) * self._rate(role)
+
+    def scheduled_action(self) -> np.ndarray:
+        """What the scheduler decides now, as a float32 action."""
+        signals = self.read_signals() if self.scheduler.observes else {}
+        moment = Moment(self.turns_played, self.turns, self.coupling(self.progress), signals)
+        return np.asarray(self.scheduler.action(moment), dtype=np.float32)
+
+    def play_turn(self, action: Any, *, measure: bool = False) -> None:
+        """One turn: a batch, the field, the rule, the moves. Nothing in it waits for the device.
+
+        Args:
+            action: (share of player 1, share of player 2, coupling), each in [0, 1].
+            measure: also take the update's norm and cosine.
+
+        Raises:
+            BadSetting: for an action of another shape or range.
+        """
+        numbers = [float(a) for a in np.ravel(action)]
+        if len(numbers) != 3 or not all(0.0 <= a <= 1.0 for a in numbers):
+            raise BadSetting("action", numbers, "three numbers in [0, 1]: share of player 1, share of player 2, coupling")
+        shares = dict(zip(self.game.roles, numbers[:2], strict=True))
+        self._coupling = numbers[2]
+        moving = [role for role, share in shares.items() if share > 0]
+        if self._batch_spent:
+            self._draw()
+        if moving:
+            self._movers = tuple(key for role in moving for key in self.game.keys_of(role))
+            self._freeze()
+            self._turn.begin({role: shares[role] * self._rate(role) for role in moving})
+            if measure:
+                self.signals.before_move(moving)
+            else:
+                self.signals.forget_updates()
+            self.rule.step(self._turn)
+            self.signals.note(self.turns_played + 1, self.field)
+            if measure:
+                self.signals.after_move()
+        for role in moving:
+            self.moves[role] += 1
+            self.latest_share[role] = shares[role]
+        self._batch_spent = self.game.batch_until is None or self.game.batch_until in moving
+        self.turns_played += 1
+
+    def read_signals(self) -> dict[str, float]:
+        """All signals by name, as numbers; waits for the device once."""
+        values = {"coupling": self._coupling, "progress": self.progress, **self.signals.read()}
+        if self.batch is not None:
+            with no_footprints(self.game):
+                own = self.game.signals(self.batch)
+            if own:
+                values |= {f"game.{k}": v for k, v in zip(own, torch.stack([*own.values()]).tolist(), strict=True)}
+        return values
+
+    def measure_score(self) -> float:
+        """The game's score at this moment; leaves no footprints."""
+        with no_footprints(self.game), self._on_device():
+            self.last_score = float(self.game.score())
+        return self.last_score
+
+    @contextlib.contextmanager
+    def watching_outputs(self) -> Any:
+        """While inside, note which player's output turns non-finite first, so that a divergence names the player at fault."""
+        handles = self.signals.watch_outputs()
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    # Gymnasium --------------------------------------------------------------------------------------------------------------
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        super().reset(seed=seed)
+        if seed is None:  # a first episode uses the configured seed, later ones continue Gymnasium's own stream
+            seed = self.seed if self._episodes == 0 else int(self.np_random.integers(2**31))
+        self._episodes += 1
+        self._begin(int(seed))
+        self.measure_score()
+        values = self.read_signals()
+        return self._observe(values), self._info(values)
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        with self.watching_outputs():
+            self.play_turn(action, measure=True)
+        values = self.read_signals()
+        spent = self.turns_played >= self.turns
+        reward, solved = 0.0, False
+        diverged = self.divergence is not None
+        due = spent or (self.score_every > 0 and self.turns_played % self.score_every == 0)
+        if due and not diverged:
+            before = self.last_score
+            score = self.measure_score()
+            if before is not None and math.isfinite(score) and math.isfinite(before):
+                reward = before - score
+            solved = self.is_solved()
+        info = self._info(values) | {"solved": solved, "diverged": str(self.divergence) if diverged else None}
+        return self._observe(values), reward, solved or diverged, spent and not (solved or diverged), info
+
+    def is_solved(self) -> bool:
+        """Whether the last score reached the game's `solved_at`."""
+        goal = self.game.solved_at
+        return goal is not None and self.last_score is not None and self.last_score <= goal
+
+    def render(self) -> np.ndarray | None:  # type: ignore[override]
+        """The game's picture as height × width × 3 bytes."""
+        if self.render_mode is None:
+            return None
+        from arena.plots import game_figure, to_array
+
+        return to_array(game_figure(self))
+
+    def _observe(self, values: Mapping[str, float]) -> np.ndarray:
+        raw = np.array([values.get(name, 0.0) for name in self.signal_names], dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            squashed = np.sign(raw) * np.log1p(np.abs(raw))
+        off_the_scale = ~np.isfinite(raw)
+        return np.where(off_the_scale, BOUND, np.clip(squashed, -BOUND, BOUND)).astype(np.float32)
+
+    def _info(self, values: Mapping[str, float]) -> dict[str, Any]:
+        return {"turn": self.turns_played, "signals": dict(values), "score": self.last_score, "moves": dict(self.moves)}
+
+    # State ------------------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rest of the episode depends on, as tensors, numbers and strings."""
+        return {
+            "game": self.game.state_dict(),
+            "optimizers": {role: o.state_dict() for role, o in self.optimizers.items()},
+            "rule": self.rule.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "streams": [self.rng.get_state(), self.rng.noise.get_state(), self._masks.get_state()],
+            "batch": None if self._batch_spent else self.batch,
+            "signals": self.signals.state_dict(),
+            "turns_played": self.turns_played,
+            "moves": dict(self.moves),
+            "latest": {"coupling": self._coupling, **self.latest_share},
+            "costs": [self.field.gradient_evaluations, self.field.products],
+            "last_score": self.last_score,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state_dict` gave; what follows is then the same bit for bit."""
+        self.game.load_state_dict(state["game"])
+        for role, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][role])
+        self.rule.load_state_dict(state["rule"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        for stream, saved in zip((self.rng, self.rng.noise, self._masks), state["streams"], strict=True):
+            stream.set_state(saved.cpu())
+        self.batch, self._batch_spent = state["batch"], state["batch"] is None
+        self.signals.load_state_dict(state["signals"])
+        self.turns_played, self.moves = state["turns_played"], dict(state["moves"])
+        self._coupling = state["latest"]["coupling"]
+        self.latest_share = {role: state["latest"][role] for role in self.game.roles}
+        self.field.gradient_evaluations, self.field.products = state["costs"]
+        self.last_score = state["last_score"]
+
+    # Batches ----------------------------------------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        with self._on_device():
+            self.batch = self._place(self.game.sample(self.rng))
+        self._batch_spent = False
+        for module in self.game.players.modules():
+            on_batch = getattr(module, "on_batch", None)
+            if callable(on_batch):
+                on_batch()
+
+    def _freeze(self) -> None:
+        seed = int(torch.randint(2**31, (), generator=self._masks)) if self.field.stochastic else None
+        self.field.freeze(self.batch, self._coupling * self.game.max_coupling, self._movers, seed)
+
+    def _freeze_afresh(self) -> None:
+        self._draw()
+        first, self.field.first = self.field.first, None
+        self._freeze()
+        self.field.first = first  # the turn's signals are those of the position and batch where it began
+
+    def _place(self, batch: Batch) -> Batch:
+        if self.device.type == "cpu" and self.dtype == torch.float32:
+            return batch
+
+        def place(leaf: Any) -> Any:
+            if not isinstance(leaf, Tensor):
+                return leaf
+            return leaf.to(self.device, self.dtype if leaf.is_floating_point() else None)
+
+        return tree_map(place, batch)
+
+    def _on_device(self) -> Any:
+        """Makes a game's factory functions create on the device of the run; a game knows no device."""
+        return contextlib.nullcontext() if self.device.type == "cpu" else self.device
+
+    def _rate(self, role: str) -> float:
+        schedule = self._rates.get(role)
+        return 1.0 if schedule is None else schedule(self.progress)
+
+
+def _cuda(device: torch.device) -> list[torch.device]:
+    return [device] if device.type == "cuda" else []

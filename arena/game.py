@@ -1,0 +1,259 @@
+"""A game: the maths of one competition between two players.
+
+A `Game` is an `nn.Module` whose `forward` is its losses. It knows no optimizer, update rule, schedule, device or logger, so the
+same few lines serve one run, a displaced look-ahead (`torch.func.functional_call`), Jacobian products and a vmapped population.
+
+Shapes: N = batch, D = features of one example.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from arena.errors import ArenaError, GameFault, SlotMismatch
+from players.base import Shape, build_player
+
+Batch = Any
+"""A tensor, or a tuple, list or dict of tensors: whatever `sample` returns and `losses` reads."""
+
+PlayerSource = nn.Module | Callable[..., nn.Module]
+"""A module that fills a slot, or what builds one from the slot's two shapes (a class, or a `functools.partial` of one)."""
+
+
+class Rng(torch.Generator):
+    """The random stream that a game samples from: itself for data, its `noise` for the players' noise.
+
+    They are separate so that the data of a run do not depend on how much noise its players use.
+
+    Args:
+        device: where the streams live.
+
+    Example:
+        >>> rng = Rng("cpu").seed_both(0, 1)
+        >>> torch.randn(2, generator=rng.noise).shape
+        torch.Size([2])
+    """
+
+    noise: torch.Generator
+
+    def __new__(cls, device: str | torch.device = "cpu") -> "Rng":
+        rng = super().__new__(cls, device=torch.device(device))
+        rng.noise = torch.Generator(device=torch.device(device))
+        return rng
+
+    def seed_both(self, data: int, noise: int) -> "Rng":
+        self.manual_seed(data)
+        self.noise.manual_seed(noise)
+        return self
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What goes into a role and what comes out, and the player that fills it.
+
+    Args:
+        inputs: shape of one input example without the batch axis; None where the player takes no input.
+        outputs: shape of one output example without the batch axis (the whole output where there is no input).
+        player: a module, or what builds one from `inputs` and `outputs`.
+
+    Example:
+        >>> Slot((2,), (1,), nn.Linear(2, 1)).fill("discriminator")
+        Linear(in_features=2, out_features=1, bias=True)
+        >>> Slot((2,), (1,), nn.Linear(2, 3)).fill("discriminator")
+        Traceback (most recent call last):
+        ...
+        arena.errors.SlotMismatch: discriminator: the role takes (N, 2) and must give (N, 1), but Linear gave (N, 3); \
+change the module's last layer
+    """
+
+    inputs: Shape | None
+    outputs: Shape
+    player: PlayerSource
+
+    def fill(self, role: str) -> nn.Module:
+        """Build the player if need be and try it on an example.
+
+        Raises:
+            SlotMismatch: with the shapes that the role needs and those that the module gave.
+        """
+        try:
+            module = build_player(self.player, self.inputs, self.outputs)
+        except ArenaError:
+            raise
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise SlotMismatch(
+                f"{role}: {_name(self.player)} could not be built for inputs {self.inputs} and outputs {self.outputs} "
+                f"({_first_line(error)}); give it arguments that it accepts"
+            ) from error
+        if not isinstance(module, nn.Module):
+            raise SlotMismatch(f"{role}: a player must be an nn.Module, but {_name(self.player)} gave a {type(module).__name__}")
+        self._try(role, module)
+        return module
+
+    def _try(self, role: str, module: nn.Module) -> None:
+        like = next(module.parameters(), torch.empty(()))
+        takes = "no input" if self.inputs is None else _shape(self.inputs, batched=True)
+        wants = _shape(self.outputs, batched=self.inputs is not None)
+        need = f"{role}: the role takes {takes} and must give {wants}, but {type(module).__name__}"
+        example = [] if self.inputs is None else [torch.zeros(2, *self.inputs, dtype=like.dtype, device=like.device)]
+        training = {m: m.training for m in module.modules()}
+        module.eval()  # so that normalisation layers keep their statistics
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                output = module(*example)
+        except Exception as error:
+            raise SlotMismatch(f"{need} failed on it ({_first_line(error)}); change the module's first layer") from error
+        finally:
+            for m, flag in training.items():
+                m.training = flag
+        if not isinstance(output, Tensor):
+            raise SlotMismatch(f"{need} gave a {type(output).__name__}; return one tensor")
+        expected = self.outputs if self.inputs is None else (2, *self.outputs)
+        if tuple(output.shape) != tuple(expected):
+            batched = self.inputs is not None and output.dim() > 0 and output.shape[0] == 2
+            gave = _shape(tuple(output.shape[1:]), batched=True) if batched else str(tuple(output.shape))
+            raise SlotMismatch(f"{need} gave {gave}; change the module's last layer")
+
+
+class Game(nn.Module):
+    r"""One competition: two players by role, how a batch is sampled, each player's loss, a score.
+
+    Each moving part minimises its own loss in its own parameters: player i follows −∇_{θᵢ} Lᵢ(θ₁, θ₂). No sign is hidden in a layer.
+
+    Args:
+        players: two modules or `Slot`s by role, in the order in which they move.
+
+    Class attributes:
+        zero_sum: True claims that the losses of a batch add up to zero (`check_game` tests it).
+        max_coupling: what an action's coupling of 1 means to `losses`.
+        batch_until: role whose move ends the life of a batch; None draws a batch every turn.
+        parts: the separately trained parts of a role (children of its module), where they have losses of their own.
+        solved_at: score at which an episode counts as solved; None where there is no such thing.
+        recipe: settings by dotted name that this game is best played with; every one can be changed from outside.
+
+    Raises:
+        GameFault: where there are not exactly two players.
+        SlotMismatch: where a player does not fit its slot.
+
+    Example:
+        >>> from players import Vector
+        >>> class TugOfWar(Game):
+        ...     zero_sum = True
+        ...     def __init__(self):
+        ...         super().__init__(left=Vector(2), right=Vector(2))
+        ...     def sample(self, rng):
+        ...         return torch.eye(2) + 0.1 * torch.randn(2, 2, generator=rng)
+        ...     def losses(self, m_DD, coupling, movers):
+        ...         pull = coupling * (self.players["left"]() @ m_DD @ self.players["right"]())
+        ...         return {"left": pull, "right": -pull}
+        ...     def score(self):
+        ...         return sum(p().norm() ** 2 for p in self.players.values()).sqrt()
+        >>> game = TugOfWar()
+        >>> game.keys
+        ('left', 'right')
+        >>> losses = game(game.sample(Rng()), 1.0, game.keys)
+        >>> float(losses["left"] + losses["right"])
+        0.0
+    """
+
+    zero_sum: ClassVar[bool] = False
+    max_coupling: ClassVar[float] = 1.0
+    batch_until: ClassVar[str | None] = None
+    parts: ClassVar[Mapping[str, Sequence[str]]] = {}
+    solved_at: ClassVar[float | None] = None
+    recipe: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, **players: nn.Module | Slot):
+        super().__init__()
+        if len(players) != 2:
+            raise GameFault(f"{type(self).__name__} names {len(players)} players, but a game has exactly two")
+        self.slots = {role: player for role, player in players.items() if isinstance(player, Slot)}
+        self.players = nn.ModuleDict({r: p.fill(r) if isinstance(p, Slot) else p for r, p in players.items()})
+
+    # What a game must say ---------------------------------------------------------------------------------------------------
+
+    def sample(self, rng: Rng) -> Batch:
+        """Draw one batch from `rng` (and noise from `rng.noise`), on the default device and in the default precision."""
+        raise GameFault(f"{type(self).__name__} has no sample(rng); write one that draws a batch from rng alone")
+
+    def losses(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
+        """One scalar per moving part; keys are `role` or `role.part`.
+
+        Args:
+            batch: what `sample` returned.
+            coupling: λ, in [0, max_coupling]; at 0 the players ignore each other.
+            movers: the keys that will move; losses of others may be left out to save work.
+        """
+        raise GameFault(f"{type(self).__name__} has no losses(batch, coupling, movers); write one that returns a scalar per role")
+
+    def score(self) -> float | Tensor:
+        """The game's own quality measure; lower is better. It must leave no footprints."""
+        raise GameFault(f"{type(self).__name__} has no score(); write one that returns a number, lower is better")
+
+    # What a game may say ----------------------------------------------------------------------------------------------------
+
+    def joint_loss(self, batch: Batch, coupling: float | Tensor) -> Tensor:
+        """One scalar whose single backward pass is the whole field (gradient reversal); optional."""
+        raise GameFault(f"{type(self).__name__} has no joint_loss")
+
+    def signals(self, batch: Batch) -> dict[str, Tensor]:
+        """The game's own telemetry on a batch, one scalar a name, such as D(x); optional."""
+        return {}
+
+    def ceiling(self) -> float | None:
+        """The score that real data themselves would get, or None where that means nothing."""
+        return None
+
+    def solution(self) -> dict[str, Tensor] | None:
+        """Parameters by name (as in `named_parameters`) at which the field vanishes, or None where unknown."""
+        return None
+
+    def picture(self) -> Any:
+        """A matplotlib figure of where the game stands, or None."""
+        return None
+
+    # What every game has ----------------------------------------------------------------------------------------------------
+
+    def forward(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
+        return self.losses(batch, coupling, movers)
+
+    @property
+    def roles(self) -> tuple[str, str]:
+        first, second = self.players.keys()
+        return first, second
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The moving parts: `role`, or `role.part` for each part of a role that has parts."""
+        return tuple(key for role in self.roles for key in self.keys_of(role))
+
+    def keys_of(self, role: str) -> tuple[str, ...]:
+        return tuple(f"{role}.{part}" for part in self.parts.get(role, ())) or (role,)
+
+    def parameters_of(self, key: str) -> dict[str, nn.Parameter]:
+        """The parameters of a role or part, by their names in `named_parameters`."""
+        prefix = f"players.{key}."
+        return {name: p for name, p in self.named_parameters() if name.startswith(prefix)}
+
+    @property
+    def has_joint_loss(self) -> bool:
+        return type(self).joint_loss is not Game.joint_loss
+
+
+def _shape(shape: Shape, *, batched: bool) -> str:
+    inside = ", ".join(map(str, shape))
+    if batched:
+        return f"(N, {inside})" if shape else "(N,)"
+    return str(tuple(shape))
+
+
+def _name(source: object) -> str:
+    inner = getattr(source, "func", source)  # a functools.partial
+    return getattr(inner, "__name__", type(inner).__name__)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,94 @@
+"""The settings of a run that belong to no component: one small class per dotted prefix, documented where they are defined."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from arena.errors import check_number
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The run itself.
+
+    Args:
+        turns: turn budget; schedules run over it.
+        seed: seed of the initial players, the data, the noise and dropout; one run is a pure function of its config and seed.
+        device: where to play: auto (a GPU where there is one), cpu, cuda or cuda:1.
+        dtype: floating-point precision of players and batches.
+        threads: CPU threads of torch; small nets are fastest with 1, and 0 leaves torch's own choice.
+    """
+
+    turns: int = 1000
+    seed: int = 0
+    device: str = "auto"
+    dtype: Literal["float32", "float64"] = "float32"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        check_number("turns", self.turns, least=1, whole=True)
+        check_number("seed", self.seed, least=0, whole=True)
+        check_number("threads", self.threads, least=0, whole=True)
+
+
+@dataclass(frozen=True)
+class TraceOptions:
+    """What is recorded.
+
+    Args:
+        every: turns between rows of the trace.
+        tensorboard: also write TensorBoard events.
+    """
+
+    every: int = 100
+    tensorboard: bool = True
+
+    def __post_init__(self) -> None:
+        check_number("every", self.every, least=1, whole=True)
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """When the game's score is measured.
+
+    Args:
+        every: turns between scores; 0 measures only at the beginning and the end.
+    """
+
+    every: int = 500
+
+    def __post_init__(self) -> None:
+        check_number("every", self.every, least=0, whole=True)
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """When the game's picture is drawn.
+
+    Args:
+        every: turns between pictures; 0 draws only at the beginning and the end.
+    """
+
+    every: int = 2000
+
+    def __post_init__(self) -> None:
+        check_number("every", self.every, least=0, whole=True)
+
+
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """When the run's whole state is saved.
+
+    Args:
+        every: turns between checkpoints; 0 saves only at the beginning and the end.
+        keep: how many of the latest are kept, beside the best.
+    """
+
+    every: int = 1000
+    keep: int = 3
+
+    def __post_init__(self) -> None:
+        check_number("every", self.every, least=0, whole=True)
+        check_number("keep", self.keep, least=1, whole=True)
+
+
+GROUPS = {"trace": TraceOptions, "score": ScoreOptions, "picture": PictureOptions, "checkpoint": CheckpointOptions}

@@ -1,0 +1,191 @@
+"""Pictures: one look for all of them. Everything returns a matplotlib `Figure`, drawn without a display and without global state.
+
+The first player is always orange, the second blue, data grey.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from arena.env import Arena
+
+FIRST, SECOND, DATA, INK = "#e4572e", "#2e6fb7", "#9aa0a6", "#22262a"
+SURFACE = LinearSegmentedColormap.from_list("surface", ["#fdf3ec", "#ffffff", "#dce9f7"])
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.edgecolor": "#c8ccd0",
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#eceef0",
+    "grid.linewidth": 0.8,
+    "xtick.color": "#5f6670",
+    "ytick.color": "#5f6670",
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.4,
+}
+
+
+def figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, np.ndarray]:
+    """An empty figure of that size in inches, at 120 dots per inch, and its axes as a rows × columns array."""
+    with matplotlib.rc_context(STYLE):
+        made = Figure(figsize=(width, height), dpi=120, layout="constrained")
+        FigureCanvasAgg(made)
+        axes = made.subplots(rows, columns, squeeze=False, **options)
+    return made, axes
+
+
+def to_array(made: Figure) -> np.ndarray:
+    """A figure as height × width × 3 bytes.
+
+    Example:
+        >>> to_array(figure(1, 1)[0]).shape
+        (120, 120, 3)
+    """
+    canvas = made.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    with matplotlib.rc_context(STYLE):
+        canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def save(made: Figure, path: Any) -> None:
+    """Write a figure as PNG."""
+    with matplotlib.rc_context(STYLE):
+        made.savefig(path, dpi=made.dpi, metadata={"Software": None})
+
+
+def game_figure(arena: "Arena", caption: str | None = None) -> Figure:
+    """The game's own picture, or where it has none the distribution of each player's parameters; leaves no footprints."""
+    from arena.footprints import no_footprints
+
+    with no_footprints(arena.game, evaluation=True), matplotlib.rc_context(STYLE), arena._on_device():
+        made = arena.game.picture() or _parameters(arena)
+    if caption:
+        made.suptitle(caption, fontsize=10, color=INK)
+    return made
+
+
+def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -> Figure:
+    """Generated points over real ones, on the surface of the discriminator's probability.
+
+    Args:
+        real: N × 2 points of the data.
+        fake: N × 2 generated points.
+        probability: from M × 2 points to M numbers in [0, 1].
+    """
+    real, fake = real.cpu().float(), fake.cpu().float()
+    middle = (real.amax(0) + real.amin(0)) / 2
+    half = float((real.amax(0) - real.amin(0)).amax()) / 2 * 1.25
+    made, axes = figure(4.6, 4.4)
+    axis = axes[0, 0]
+    ticks = torch.linspace(-half, half, 120)
+    x, y = torch.meshgrid(ticks + middle[0], ticks + middle[1], indexing="xy")
+    surface = probability(torch.stack([x.flatten(), y.flatten()], dim=1)).cpu().float().reshape(x.shape)
+    mesh = axis.contourf(x, y, surface, levels=np.linspace(0, 1, 21), cmap=SURFACE, vmin=0, vmax=1)
+    axis.contour(x, y, surface, levels=[0.5], colors=[SECOND], linewidths=0.8, alpha=0.6)
+    axis.scatter(*real.T, s=3, color=DATA, alpha=0.5, linewidths=0, label="data")
+    axis.scatter(*fake.T, s=3, color=FIRST, alpha=0.6, linewidths=0, label="generated")
+    axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
+    axis.grid(False)
+    bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], shrink=0.75, pad=0.02)
+    bar.set_label("discriminator: probability of data", fontsize=8)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    axis.legend(loc="upper right", markerscale=3)
+    return made
+
+
+def image_grid(images: Tensor, columns: int = 8) -> Figure:
+    """Images side by side.
+
+    Args:
+        images: N × C × H × W with pixels in [0, 1], C 1 or 3.
+        columns: images per row.
+    """
+    from torchvision.utils import make_grid
+
+    small = images.detach().cpu().float().clamp(0, 1)
+    tiles = make_grid(small, nrow=columns, padding=1, pad_value=1.0).permute(1, 2, 0).numpy()
+    made, axes = figure(4.4, 4.4 * tiles.shape[0] / tiles.shape[1])
+    axes[0, 0].imshow(tiles, interpolation="nearest")
+    axes[0, 0].set_axis_off()
+    return made
+
+
+def arrows(jacobian: Tensor, x: Tensor, y: Tensor) -> Figure:
+    """Where two players of one number each stand, and where descent on the linear field v = Jz would carry them.
+
+    Args:
+        jacobian: 2 × 2.
+        x: position of player 1.
+        y: position of player 2.
+    """
+    reach = max(1.5, 1.2 * float(x.abs().max()), 1.2 * float(y.abs().max()))
+    reach = reach if np.isfinite(reach) else 1.5
+    ticks = np.linspace(-reach, reach, 15)
+    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
+    flow = -grid @ jacobian.double().numpy().T
+    length = np.linalg.norm(flow, axis=-1)
+    made, axes = figure(4.2, 4.2)
+    axis = axes[0, 0]
+    axis.quiver(grid[..., 0], grid[..., 1], flow[..., 0], flow[..., 1], length, cmap="Greys", clim=(-length.max(), length.max()))
+    axis.plot(0, 0, "+", color=INK, markersize=10, label="answer")
+    axis.plot(float(x[0]), float(y[0]), "o", color=FIRST, markersize=7, label="the players")
+    axis.set(xlabel="player 1: x", ylabel="player 2: y", xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axis.legend(loc="upper right")
+    return made
+
+
+def traces(rows: Sequence[Mapping[str, Any]], roles: Sequence[str], ceiling: float | None = None) -> Figure:
+    """Both players' losses, gradient norms, and the score of a run, from the rows of its trace."""
+    made, axes = figure(9.6, 2.7, 1, 3)
+    for axis, what in zip(axes[0], ("loss", "gradient_norm"), strict=False):
+        for role, colour in zip(roles, (FIRST, SECOND), strict=True):
+            axis.plot(*column(rows, f"{role}.{what}"), color=colour, label=role, linewidth=1.0)
+        axis.set(title=what.replace("_", " "), xlabel="turn")
+        axis.legend(loc="upper right")
+    axis = axes[0, 2]
+    axis.plot(*column(rows, "score"), color=INK, marker="o", markersize=2.5, label="score")
+    if ceiling is not None:
+        axis.axhline(ceiling, color=DATA, linestyle="--", label="real data")
+    axis.set(title="score (lower is better)", xlabel="turn", yscale="log")
+    axis.legend(loc="upper right")
+    return made
+
+
+def column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
+    """The turns at which a quantity was recorded, and its values.
+
+    Example:
+        >>> column([{"turn": 0}, {"turn": 5, "score": 0.5}], "score")
+        ([5], [0.5])
+    """
+    there = [(row["turn"], row[name]) for row in rows if row.get(name) is not None]
+    return [turn for turn, _ in there], [value for _, value in there]
+
+
+def _parameters(arena: "Arena") -> Figure:
+    made, axes = figure(5.2, 3.0)
+    axis = axes[0, 0]
+    for role, colour in zip(arena.game.roles, (FIRST, SECOND), strict=True):
+        own = [p.detach().flatten() for p in arena.game.players[role].parameters()]
+        values = torch.cat(own).cpu().double().numpy() if own else np.zeros(0)
+        axis.hist(values[np.isfinite(values)], bins=40, color=colour, alpha=0.55, label=role)
+    axis.set(xlabel="value of a parameter", ylabel="parameters")
+    axis.legend()
+    return made

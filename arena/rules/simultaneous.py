@@ -1,0 +1,17 @@
+"""Simultaneous gradient descent: z⁺ = z − η v(z), both players stepping from the same point.
+
+On f(x, y) = xy its spectral radius is √(1 + η²) > 1: it spirals out.
+"""
+
+from arena.field import Direction, Field
+from arena.rules.base import UpdateRule
+
+
+class Simultaneous(UpdateRule):
+    """z⁺ = z − η v(z): every mover follows its own gradient.
+
+    Cost: one gradient per mover. On a quadratic game v = Jz it is the map I − ηJ.
+    """
+
+    def direction(self, field: Field) -> Direction:
+        return field.gradients()

@@ -1,0 +1,27 @@
+"""The one schema of a trace row. A row is flat; `role` stands for a player's role and `key` for a role or `role.part`.
+
+A field is left out where it was not measured for that row, and null where the number was not finite. Rows hold no times, so that the
+traces of equal runs are equal bytes.
+"""
+
+FIELDS = {
+    "kind": "'turn' for a row of measurements, 'end' for the last row of a run that is over",
+    "turn": "turns played when the row was written",
+    "progress": "turns played over the turn budget, in [0, 1]",
+    "coupling": "λ of the latest turn, in [0, 1]",
+    "gradient_evaluations": "gradients of one player's loss computed so far",
+    "products": "products with the field's Jacobian computed so far",
+    "key.loss": "the player's loss where its latest turn began",
+    "key.gradient_norm": "norm of its own gradient there",
+    "role.update_norm": "norm of its latest measured update",
+    "role.update_cosine": "cosine of that update with the one before it",
+    "role.learning_rate": "learning rate after its schedule, before its share",
+    "role.share": "share of that rate in the latest turn in which it moved within the row",
+    "role.moves": "moves made so far",
+    "game.NAME": "the game's own signals, such as D(x) and D(G(z))",
+    "score": "the game's score, lower is better",
+    "ceiling": "the score that real data would get, where that means something",
+    "best": "the lowest score so far",
+    "status": "in the end row: finished, solved or diverged",
+    "reason": "in the end row of a diverged run: which player went non-finite first, in what, and in which turn",
+}

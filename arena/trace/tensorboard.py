@@ -1,0 +1,72 @@
+"""The trace as TensorBoard events: one sub-run per player, so that both share every chart in two colours."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+_PLAYER = ("loss", "gradient_norm", "update_norm", "update_cosine", "learning_rate", "share", "moves")
+_COUNTS = ("gradient_evaluations", "products")
+
+
+class TensorBoard:
+    """Writes rows of a trace as scalars; the x-axis is turns.
+
+    `players/…` holds both players, each from its own sub-run; `game/…` holds the game's own signals, the coupling and the score.
+
+    Args:
+        folder: the run folder; the players' events go to sub-folders named by role.
+        roles: the two roles.
+        names: names of the game's own signals, for the custom charts.
+        purge: turn from which on earlier events are void, when a run is resumed.
+    """
+
+    def __init__(self, folder: Path, roles: Sequence[str], names: Sequence[str], purge: int | None = None):
+        self._roles = tuple(roles)
+        self._common = SummaryWriter(str(folder), purge_step=purge, flush_secs=5)
+        self._players = {role: SummaryWriter(str(folder / role), purge_step=purge, flush_secs=5) for role in roles}
+        charts: dict[str, list[Any]] = {what.replace("_", " "): ["Multiline", [f"players/{what}"]] for what in _PLAYER}
+        layout: dict[str, Any] = {"both players": charts}
+        layout["game"] = {"score": ["Multiline", ["game/score", "game/ceiling"]]}
+        if names:
+            layout["game"]["signals"] = ["Multiline", [f"game/{_tag(name)}$" for name in names]]
+        self._common.add_custom_scalars(layout)
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        turn = row["turn"]
+        for role in self._roles:
+            for what in _PLAYER:
+                parts = [k for k in row if k == f"{role}.{what}" or (k.startswith(f"{role}.") and k.endswith(f".{what}"))]
+                for key in parts:
+                    middle = key[len(role) + 1 : -len(what)].strip(".")
+                    self._players[role].add_scalar(f"players/{middle + '.' if middle else ''}{what}", row[key], turn)
+        for name, value in row.items():
+            if name.startswith("game."):
+                self._common.add_scalar(f"game/{_tag(name[5:])}", value, turn)
+            elif name in ("score", "ceiling", "coupling"):
+                self._common.add_scalar(f"game/{name}", value, turn)
+            elif name in _COUNTS:
+                self._common.add_scalar(f"cost/{name}", value, turn)
+
+    def picture(self, image: np.ndarray, turn: int) -> None:
+        """An image of height × width × 3 bytes."""
+        self._common.add_image("picture", image, turn, dataformats="HWC")
+
+    def text(self, tag: str, body: str) -> None:
+        self._common.add_text(tag, body, 0)
+
+    def close(self) -> None:
+        for writer in (self._common, *self._players.values()):
+            writer.close()
+
+
+def _tag(name: str) -> str:
+    """TensorBoard keeps only letters, digits and _ . - / in tags: D(G(z)) becomes D_G_z.
+
+    Example:
+        >>> _tag("D(G(z))"), _tag("D(x)")
+        ('D_G_z', 'D_x')
+    """
+    return "_".join(part for part in "".join(c if c.isalnum() or c in "._-/" else " " for c in name).split())

@@ -1,0 +1,25 @@
+"""Games, one file each. Importing this package registers them with the arena and with Gymnasium; a new file is found by itself."""
+
+import importlib
+import pkgutil
+
+from games.image import Digits, MNIST
+from games.quadratic import Bilinear, Quadratic
+from games.toy2d import Checkerboard, Grid, Pinwheel, Planar, Ring, SwissRoll, TwoMoons
+
+for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)
+
+__all__ = [
+    "MNIST",
+    "Bilinear",
+    "Checkerboard",
+    "Digits",
+    "Grid",
+    "Pinwheel",
+    "Planar",
+    "Quadratic",
+    "Ring",
+    "SwissRoll",
+    "TwoMoons",
+]

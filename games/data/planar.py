@@ -1,0 +1,66 @@
+"""Distributions in the plane, as pure functions of a count and a random stream. All return (N, 2) float32 around the unit scale."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def swiss_roll(n: int, rng: torch.Generator, noise: float = 0.25) -> Tensor:
+    """Two turns of a spiral, t·(cos t, sin t) with t in [1.5π, 4.5π], plus noise, over 7.5.
+
+    Two of the three axes of scikit-learn's swiss roll, as in the WGAN-GP toys (Gulrajani et al., arXiv:1704.00028).
+
+    Args:
+        n: number of points.
+        rng: stream to draw from.
+        noise: standard deviation of the noise before the division by 7.5.
+
+    Example:
+        >>> swiss_roll(5, torch.Generator()).shape
+        torch.Size([5, 2])
+    """
+    t = 1.5 * math.pi * (1 + 2 * torch.rand(n, generator=rng))
+    roll = torch.stack([t * t.cos(), t * t.sin()], dim=1)
+    return (roll + noise * torch.randn(n, 2, generator=rng)) / 7.5
+
+
+def ring(n: int, rng: torch.Generator, modes: int = 8, radius: float = 2.0, noise: float = 0.1) -> Tensor:
+    """Equal Gaussians at `modes` equal angles on a circle."""
+    angle = torch.randint(modes, (n,), generator=rng) * (2 * math.pi / modes)
+    centre = radius * torch.stack([angle.cos(), angle.sin()], dim=1)
+    return centre + noise * torch.randn(n, 2, generator=rng)
+
+
+def grid(n: int, rng: torch.Generator, side: int = 5, spacing: float = 1.5, noise: float = 0.05) -> Tensor:
+    """Equal Gaussians on a square grid centred at the origin."""
+    place = torch.randint(side, (n, 2), generator=rng) - (side - 1) / 2
+    return spacing * place + noise * torch.randn(n, 2, generator=rng)
+
+
+def two_moons(n: int, rng: torch.Generator, noise: float = 0.1) -> Tensor:
+    """Two interleaved half circles of radius 1, centred."""
+    angle = math.pi * torch.rand(n, generator=rng)
+    upper = (torch.rand(n, generator=rng) < 0.5).float()
+    x = torch.where(upper > 0, angle.cos(), 1 - angle.cos()) - 0.5
+    y = torch.where(upper > 0, angle.sin(), 0.5 - angle.sin()) - 0.25
+    return torch.stack([x, y], dim=1) + noise * torch.randn(n, 2, generator=rng)
+
+
+def pinwheel(n: int, rng: torch.Generator, arms: int = 5, noise: float = 0.1, twist: float = 0.25) -> Tensor:
+    """Gaussian arms bent into a wheel (Johnson et al., arXiv:1603.06277)."""
+    arm = torch.randint(arms, (n,), generator=rng) * (2 * math.pi / arms)
+    along = 1 + 0.3 * torch.randn(n, generator=rng)
+    across = noise * torch.randn(n, generator=rng)
+    angle = arm + twist * along.exp()
+    cos, sin = angle.cos(), angle.sin()
+    return 1.5 * torch.stack([along * cos - across * sin, along * sin + across * cos], dim=1)
+
+
+def checkerboard(n: int, rng: torch.Generator, cells: int = 4, noise: float = 0.0) -> Tensor:
+    """Uniform on the dark squares of a board over [−2, 2]²."""
+    row = torch.randint(cells, (n,), generator=rng)
+    column = 2 * torch.randint(cells // 2, (n,), generator=rng) + row % 2
+    corner = torch.stack([column, row], dim=1)
+    points = (corner + torch.rand(n, 2, generator=rng)) * (4 / cells) - 2
+    return points + noise * torch.randn(n, 2, generator=rng)

@@ -1,0 +1,67 @@
+"""Scores of generated against real samples. Each comes with what the real data themselves would score."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def sliced_wasserstein(a_ND: Tensor, b_ND: Tensor, directions_DP: Tensor) -> Tensor:
+    """Mean over directions of the 1-Wasserstein distance between the projected samples.
+
+    SW₁ = E_θ W₁(θᵀa, θᵀb), in one dimension the mean distance between sorted samples (Rabin et al., 2011).
+
+    Args:
+        a_ND: N samples.
+        b_ND: N samples of the other distribution.
+        directions_DP: P unit vectors as columns.
+
+    Example:
+        >>> a = torch.tensor([[0.0], [1.0]])
+        >>> float(sliced_wasserstein(a, a + 3, torch.ones(1, 1)))
+        3.0
+    """
+    a, b = ((x @ directions_DP).sort(dim=0).values for x in (a_ND, b_ND))
+    return (a - b).abs().mean()
+
+
+def directions(dim: int, count: int) -> Tensor:
+    """Unit vectors as columns: equally spaced angles in the plane, else a fixed random set.
+
+    Example:
+        >>> directions(2, 4).shape, directions(64, 8).shape
+        (torch.Size([2, 4]), torch.Size([64, 8]))
+    """
+    if dim == 2:
+        angle = torch.arange(count) * (math.pi / count)
+        return torch.stack([angle.cos(), angle.sin()])
+    rows = torch.randn(dim, count, generator=_stream(torch.empty(0).device, 0))
+    return rows / rows.norm(dim=0)
+
+
+def against_real(fake: Callable[[int], Tensor], real: Callable[[int, torch.Generator], Tensor], count: int, repeats: int) -> Tensor:
+    """Sliced Wasserstein distance of `count` generated to `count` real samples, averaged over fixed repeats.
+
+    Args:
+        fake: from a repeat's number to N generated samples.
+        real: from N and a stream to N real samples.
+        count: N.
+        repeats: independent pairs of samples.
+    """
+    device = torch.empty(0).device  # the default device, on which the arena lets a game score
+    total = torch.zeros(())
+    for repeat in range(repeats):
+        a, b = fake(repeat).flatten(1), real(count, _stream(device, 2 * repeat + 1)).flatten(1)
+        total = total + sliced_wasserstein(a, b.to(a), directions(a.shape[1], 64).to(a)).to(total)
+    return total / repeats
+
+
+def real_ceiling(real: Callable[[int, torch.Generator], Tensor], count: int, repeats: int = 16) -> float:
+    """What `against_real` gives where the generated samples are real ones: sampling noise alone."""
+    device = torch.empty(0).device
+    return float(against_real(lambda repeat: real(count, _stream(device, 2 * repeat)), real, count, repeats))
+
+
+def _stream(device: torch.device, seed: int) -> torch.Generator:
+    return torch.Generator(device=device).manual_seed(1_000_003 + seed)

@@ -1,0 +1,17 @@
+"""Players: plain modules that fill a role, built from the two shapes of the role's slot.
+
+A new player is one new file here: every public module class in it is found, listed and offered on the command line under its
+class name in lower case with dashes.
+"""
+
+import importlib
+import pkgutil
+
+from players.base import Shape, build_player
+from players.mlp import MLP
+from players.vector import Vector
+
+for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)
+
+__all__ = ["MLP", "Shape", "Vector", "build_player"]

@@ -1,0 +1,1 @@
+"""Tuning: sensitivity sweeps over any setting of a game."""
