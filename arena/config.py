@@ -5,6 +5,7 @@ game's own arguments stand at the top (`batch`, `noise`). The settings that exis
 are the arguments of those classes and functions, with their types, defaults and documentation.
 """
 
+import difflib
 import functools
 import inspect
 import re
@@ -100,7 +101,7 @@ class Config:
         rule: UpdateRule = made["rule.name"]()
         scheduler: Scheduler = made["scheduler.name"]()
         for role in roles:  # so that a bad value is told before anything starts
-            _at(role, made[f"{role}.optimizer"], [nn.Parameter(torch.zeros(1))])
+            made[f"{role}.optimizer"]([nn.Parameter(torch.zeros(1))])
         return _at(
             "",
             Arena,
@@ -129,7 +130,7 @@ class Config:
         arguments = {name: flat[f"{component.prefix}.{name}"] for name in names}
         if component.kind == "player":  # told apart from other sources of shapes by its class name in messages
             return functools.partial(entry.target, **arguments)
-        return functools.partial(_construct, entry.target, arguments, component.prefix)
+        return functools.partial(_construct, entry.target, arguments, component.prefix)  # says the prefix where a value is refused
 
 
 def configure(
@@ -162,7 +163,7 @@ def configure(
     entry, objects = _game_entry(game)
     roles = _roles(entry.target)
     components = _components(roles, _swappable(entry.target))
-    recipe = _normal(entry.target.recipe, components)
+    recipe = _normal({**_default_players(entry.target, roles), **entry.target.recipe}, components)
     data, given = _split_objects(_normal(settings or {}, components), components)
     objects |= given
     data.pop("game", None)
@@ -178,7 +179,7 @@ def configure(
         if key != "game":
             _put(complete, key, f"python:{_described(given_object)}")
     config = Config(entry, complete, objects)
-    config.run  # noqa: B018 - checks the ranges
+    complete["device"] = str(pick_device(config.run.device))  # so that the config says where the run was played
     for name in GROUPS:
         config.group(name)
     return config
@@ -271,6 +272,18 @@ def _swappable(game: Callable[..., Game]) -> tuple[str, ...]:
     return tuple(role for role in _roles(game) if role in inspect.signature(game).parameters)
 
 
+def _default_players(game: Callable[..., Game], roles: Iterable[str]) -> Settings:
+    """The players that the game's constructor takes by default, as settings."""
+    found: Settings = {}
+    for role in roles:
+        default = getattr(inspect.signature(game).parameters.get(role), "default", None)
+        cls = getattr(default, "func", default)  # a functools.partial of a class, or a class
+        if inspect.isclass(cls):
+            found[role] = next((e.id for e in entries("player").values() if e.target is cls), f"{cls.__module__}.{cls.__qualname__}")
+            found |= {f"{role}.{name}": value for name, value in getattr(default, "keywords", {}).items()}
+    return found
+
+
 def _components(roles: Iterable[str], swappable: Iterable[str]) -> list[Component]:
     found = [Component("rule.name", "rule", "rule", "rule"), Component("scheduler.name", "scheduler", "scheduler", "scheduler")]
     found.append(Component("coupling.name", "coupling", "schedule", "coupling"))
@@ -306,7 +319,12 @@ def _choose(
 
 def _parser(prog: str, game: Entry, chosen: Mapping[Component, Entry], recipe: Settings, objects: Mapping[str, Any]) -> ArgumentParser:
     parser = ArgumentParser(
-        prog=f"{prog} {game.id}", description=game.summary, exit_on_error=False, allow_abbrev=False, default_env=False
+        prog=f"{prog} {game.id}",
+        usage=f"{prog} {game.id} [--out FOLDER] [--config FILE] [--SETTING VALUE ...]",
+        description=game.summary,
+        exit_on_error=False,
+        allow_abbrev=False,
+        default_env=False,
     )
     roles = _roles(game.target)
     own = [name for name in _arguments(game.target) if name not in roles]
@@ -347,7 +365,7 @@ def _parse(parser: ArgumentParser, data: Settings, typed: list[tuple[str, str]])
     known = flatten(parser.get_defaults().as_dict())
     for name in [*flatten(data), *(key for key, _ in typed)]:
         if name not in known and not any(k.startswith(f"{name}.") for k in known):
-            raise UnknownName("setting", name, known)
+            raise _unknown_setting(name, known)
     lists = {name for name, value in known.items() if isinstance(value, (tuple, list))}
     arguments = []
     for key, value in typed:
@@ -358,6 +376,15 @@ def _parse(parser: ArgumentParser, data: Settings, typed: list[tuple[str, str]])
         return parser.parse_args(arguments, namespace=namespace)
     except ArgumentError as error:
         raise _kind_error(str(error), known) from error
+
+
+def _unknown_setting(name: str, known: Mapping[str, Any]) -> UnknownName:
+    prefix, _, _ = name.rpartition(".")
+    chosen = known.get(f"{prefix}.name")
+    beside = [k for k in known if k.startswith(f"{prefix}.") and k.count(".") == name.count(".") and not k.endswith(".name")]
+    if chosen is None or difflib.get_close_matches(name, beside, cutoff=0.6):
+        return UnknownName("setting", name, known)
+    return UnknownName("setting", name, beside, f" (The {prefix} is {chosen}.)")
 
 
 def _kind_error(text: str, known: Mapping[str, Any]) -> ArenaError:

@@ -8,6 +8,7 @@ Terminated: solved, or diverged (which, is in `info`). Truncated: the turn budge
 
 import contextlib
 import copy
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -85,6 +86,9 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         check_number("turns", turns, least=1, whole=True)
         check_number("seed", seed, least=0, whole=True)
         check_number("score.every", score_every, least=0, whole=True)
+        for progress in (0.0, 0.25, 0.5, 0.75, 1.0):
+            if not 0 <= float(coupling(progress)) <= 1:
+                raise BadSetting("coupling", coupling(progress), f"in [0, 1] at all times, unlike at progress {progress:g}")
         self.rule = rule or SimultaneousRule()
         self.scheduler = scheduler or Simultaneous()
         self.coupling = coupling
@@ -123,6 +127,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.rule.load_state_dict(copy.deepcopy(self._rule_start))
         self.scheduler.load_state_dict(copy.deepcopy(self._scheduler_start))
         self.signals = Signals(self.game)
+        self._moving = {moves: _Moving(self.game, moves) for moves in itertools.product((False, True), repeat=2)}
+        self._on_batch = [m.on_batch for m in self.game.players.modules() if callable(getattr(m, "on_batch", None))]
         self.turns_played = 0
         self.moves = dict.fromkeys(self.game.roles, 0)
         self.last_score: float | None = None
@@ -130,7 +136,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._batch_spent = True
         self._coupling = 0.0
         self.latest_share = dict.fromkeys(self.game.roles, 0.0)
-        with no_footprints(self.game), self._on_device():  # a throw-away batch, only to learn the names of the game's signals
+        with no_footprints(self.game), self.on_device():  # a throw-away batch, only to learn the names of the game's signals
             self.own_names = list(self.game.signals(self._place(self.game.sample(Rng(self.device).seed_both(data, noise)))))
 
     def _groups(self, role: str) -> Any:
@@ -161,10 +167,22 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         return float(self.optimizers[role].param_groups[0]["initial_lr"]) * self._rate(role)
 
     def scheduled_action(self) -> np.ndarray:
-        """What the scheduler decides now, as a float32 action."""
+        """What the scheduler decides now, as a float32 action for `step`."""
+        return np.array(self._scheduled(), dtype=np.float32)
+
+    def _scheduled(self) -> tuple[float, float, float]:
+        """The scheduler's action, rounded to the float32 of the action space, so that `step` and `play` see the same numbers."""
         signals = self.read_signals() if self.scheduler.observes else {}
-        moment = Moment(self.turns_played, self.turns, self.coupling(self.progress), signals)
-        return np.asarray(self.scheduler.action(moment), dtype=np.float32)
+        first, second, coupling = self.scheduler.action(Moment(self.turns_played, self.turns, self.coupling(self.progress), signals))
+        if not (0 <= first <= 1 and 0 <= second <= 1 and 0 <= coupling <= 1):
+            raise _bad_action((first, second, coupling))
+        return _float32(first), _float32(second), _float32(coupling)
+
+    def _checked(self, action: Any) -> tuple[float, float, float]:
+        numbers = np.ravel(action).tolist()
+        if len(numbers) != 3 or not all(0 <= a <= 1 for a in numbers):
+            raise _bad_action(numbers)
+        return numbers[0], numbers[1], numbers[2]
 
     def play_turn(self, action: Any, *, measure: bool = False) -> None:
         """One turn: a batch, the field, the rule, the moves. Nothing in it waits for the device.
@@ -176,31 +194,37 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         Raises:
             BadSetting: for an action of another shape or range.
         """
-        numbers = [float(a) for a in np.ravel(action)]
-        if len(numbers) != 3 or not all(0.0 <= a <= 1.0 for a in numbers):
-            raise BadSetting("action", numbers, "three numbers in [0, 1]: share of player 1, share of player 2, coupling")
-        shares = dict(zip(self.game.roles, numbers[:2], strict=True))
-        self._coupling = numbers[2]
-        moving = [role for role, share in shares.items() if share > 0]
+        self._play(*self._checked(action), measure)
+
+    def play_scheduled_turn(self, *, measure: bool = False) -> None:
+        """One turn with the scheduler's action."""
+        self._play(*self._scheduled(), measure)
+
+    def _play(self, first: float, second: float, coupling: float, measure: bool) -> None:
+        self._coupling = coupling
+        moving = self._moving[first > 0, second > 0]
         if self._batch_spent:
             self._draw()
-        if moving:
-            self._movers = tuple(key for role in moving for key in self.game.keys_of(role))
+        if moving.roles:
+            self._movers = moving.keys
             self._freeze()
-            self._turn.begin({role: shares[role] * self._rate(role) for role in moving})
+            shares = {role: first if role == moving.first else second for role in moving.roles}
+            self.latest_share |= shares
+            self._turn.begin({role: share * self._rate(role) for role, share in shares.items()} if self._rates else shares)
             if measure:
-                self.signals.before_move(moving)
+                self.signals.before_move(moving.roles)
             else:
                 self.signals.forget_updates()
             self.rule.step(self._turn)
-            self.signals.note(self.turns_played + 1, self.field)
+            self.turns_played += 1
+            self.signals.note(self.turns_played, self.field, gradients=measure)
             if measure:
                 self.signals.after_move()
-        for role in moving:
-            self.moves[role] += 1
-            self.latest_share[role] = shares[role]
-        self._batch_spent = self.game.batch_until is None or self.game.batch_until in moving
-        self.turns_played += 1
+            for role in moving.roles:
+                self.moves[role] += 1
+        else:
+            self.turns_played += 1
+        self._batch_spent = self.game.batch_until is None or self.game.batch_until in moving.roles
 
     def read_signals(self) -> dict[str, float]:
         """All signals by name, as numbers; waits for the device once."""
@@ -214,7 +238,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def measure_score(self) -> float:
         """The game's score at this moment; leaves no footprints."""
-        with no_footprints(self.game), self._on_device():
+        with no_footprints(self.game), self.on_device():
             self.last_score = float(self.game.score())
         return self.last_score
 
@@ -319,13 +343,11 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
     # Batches ----------------------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        with self._on_device():
+        with self.on_device():
             self.batch = self._place(self.game.sample(self.rng))
         self._batch_spent = False
-        for module in self.game.players.modules():
-            on_batch = getattr(module, "on_batch", None)
-            if callable(on_batch):
-                on_batch()
+        for on_batch in self._on_batch:
+            on_batch()
 
     def _freeze(self) -> None:
         seed = int(torch.randint(2**31, (), generator=self._masks)) if self.field.stochastic else None
@@ -348,13 +370,30 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
 
         return tree_map(place, batch)
 
-    def _on_device(self) -> Any:
+    def on_device(self) -> Any:
         """Makes a game's factory functions create on the device of the run; a game knows no device."""
         return contextlib.nullcontext() if self.device.type == "cpu" else self.device
 
     def _rate(self, role: str) -> float:
         schedule = self._rates.get(role)
         return 1.0 if schedule is None else schedule(self.progress)
+
+
+class _Moving:
+    """Who moves, for one of the four answers to which of the two players does."""
+
+    def __init__(self, game: Game, moves: tuple[bool, bool]):
+        self.first = game.roles[0]
+        self.roles = tuple(role for role, does in zip(game.roles, moves, strict=True) if does)
+        self.keys = tuple(key for role in self.roles for key in game.keys_of(role))
+
+
+def _bad_action(found: object) -> BadSetting:
+    return BadSetting("action", found, "three numbers in [0, 1]: share of player 1, share of player 2, coupling")
+
+
+def _float32(number: float) -> float:
+    return number if number in (0.0, 1.0) else float(np.float32(number))
 
 
 def _cuda(device: torch.device) -> list[torch.device]:

@@ -28,6 +28,8 @@ class Field:
 
     Attributes:
         gradient_evaluations: gradients of one player's loss computed so far.
+        movers: the keys that move.
+        moving: the live parameters of the movers, by name.
         products: products with the Jacobian or its transpose computed so far.
         stochastic: True where a player draws random numbers in its forward (dropout).
         first: losses and gradients of the first evaluation since `freeze`, at the position where the turn began.
@@ -52,6 +54,7 @@ class Field:
         self.first: tuple[dict[str, Tensor], Direction] | None = None
         self.stochastic = any(isinstance(m, _DROPOUTS) for m in game.modules())
         self._seed: int | None = None
+        self._plans: dict[tuple[str, ...], _Plan] = {}
         self.freeze(None, 1.0)
 
     def freeze(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str] | None = None, seed: int | None = None) -> None:
@@ -60,14 +63,13 @@ class Field:
         Every evaluation until the next `freeze` sees the same batch and the same dropout masks.
         """
         self.batch, self.coupling = batch, coupling
-        self.movers = self.game.keys if movers is None else tuple(movers)
         self._seed = seed
         self.first = None
-
-    @property
-    def moving(self) -> dict[str, nn.Parameter]:
-        """The live parameters of the movers, by name."""
-        return {name: p for key in self.movers for name, p in self.parameters[key].items()}
+        movers = tuple(self.parameters) if movers is None else tuple(movers)
+        plan = self._plans.get(movers)
+        if plan is None:
+            plan = self._plans[movers] = _Plan(self.parameters, movers)
+        self.movers, self.moving, self._plan = movers, plan.moving, plan
 
     def gradients(self, at: Mapping[str, Tensor] | None = None) -> Direction:
         """Each mover's gradient of its own loss in its own parameters.
@@ -113,23 +115,23 @@ class Field:
     # How it is computed -----------------------------------------------------------------------------------------------------
 
     def _present(self) -> tuple[dict[str, Tensor], Direction]:
-        moving = {key: self.parameters[key] for key in self.movers}
-        still = [p for key, own in self.parameters.items() if key not in moving for p in own.values()]
-        for p in still:  # no graph is built for whoever stays: this is most of the gain over loss.backward()
+        plan = self._plan
+        for p in plan.still:  # no graph is built for whoever stays: this is most of the gain over loss.backward()
             p.requires_grad_(False)
         try:
-            with self._same_masks():
-                losses = self.game(self.batch, self.coupling, self.movers)
-                self._check(losses)
-                gradients: Direction = {}
-                for i, (key, own) in enumerate(moving.items()):
-                    last = i == len(moving) - 1
-                    flat = torch.autograd.grad(losses[key], list(own.values()), retain_graph=not last, materialize_grads=True)
-                    gradients.update(zip(own, flat, strict=True))
-                return losses, gradients
+            with self._same_masks() if self.stochastic else _NOTHING:
+                losses = self.game.losses(self.batch, self.coupling, self.movers)
+                if not plan.checked:
+                    self._check(losses)
+                    plan.checked = True
+                flat: list[Tensor] = []
+                for key, own in plan.own.items():
+                    keep = key != plan.last
+                    flat += torch.autograd.grad(losses[key], own, retain_graph=keep, materialize_grads=True)
         finally:
-            for p in still:
+            for p in plan.still:
                 p.requires_grad_(True)
+        return losses, dict(zip(plan.moving, flat, strict=True))
 
     def _check(self, losses: Mapping[str, Tensor]) -> None:
         name = type(self.game).__name__
@@ -189,6 +191,20 @@ class Field:
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self._seed)
             yield
+
+
+class _Plan:
+    """What a set of movers needs in every turn, worked out once."""
+
+    def __init__(self, parameters: Mapping[str, Mapping[str, nn.Parameter]], movers: tuple[str, ...]):
+        self.own = {key: list(parameters[key].values()) for key in movers}
+        self.moving = {name: p for key in movers for name, p in parameters[key].items()}
+        self.still = [p for key, own in parameters.items() if key not in movers for p in own.values()]
+        self.last = movers[-1] if movers else ""
+        self.checked = False
+
+
+_NOTHING = contextlib.nullcontext()
 
 
 class _Joint(nn.Module):

@@ -194,7 +194,7 @@ class Run:
             self._look({"score", "trace", "picture", "checkpoint"})
         began, before = time.perf_counter(), arena.turns_played
         while arena.turns_played < arena.turns:
-            arena.play_turn(arena.scheduled_action(), measure=arena.turns_played % every >= every - window)
+            arena.play_scheduled_turn(measure=arena.turns_played % every >= every - window)
             turn = arena.turns_played
             last = turn == arena.turns
             due = {*self.every} if last else {name for name, n in looks.items() if turn % n == 0}
@@ -306,7 +306,7 @@ class Run:
         self.arena.load_state_dict(self.checkpoints.load(paths[-1])["arena"])
         with self.arena.watching_outputs():
             while self.arena.turns_played < fatal.turn:
-                self.arena.play_turn(self.arena.scheduled_action())
+                self.arena.play_scheduled_turn()
         self.arena.read_signals()
         self.arena.signals.divergence = self.arena.signals.divergence or fatal
         self.arena.signals.values, self.arena.signals._fresh = values, fresh

@@ -3,8 +3,9 @@
 The first player is always orange, the second blue, data grey.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from arena.env import Arena
 
 FIRST, SECOND, DATA, INK = "#e4572e", "#2e6fb7", "#9aa0a6", "#22262a"
-SURFACE = LinearSegmentedColormap.from_list("surface", ["#fdf3ec", "#ffffff", "#dce9f7"])
+SURFACE = LinearSegmentedColormap.from_list("surface", ["#f9d9c9", "#ffffff", "#bcd6f2"])
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -41,15 +42,30 @@ STYLE = {
 }
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Draw in the project's look, whatever the user's own matplotlib settings are."""
+
+    @functools.wraps(draw)
+    def inside(*arguments: P.args, **options: P.kwargs) -> R:
+        with matplotlib.rc_context(STYLE):
+            return draw(*arguments, **options)
+
+    return inside
+
+
+@styled
 def figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, np.ndarray]:
     """An empty figure of that size in inches, at 120 dots per inch, and its axes as a rows × columns array."""
-    with matplotlib.rc_context(STYLE):
-        made = Figure(figsize=(width, height), dpi=120, layout="constrained")
-        FigureCanvasAgg(made)
-        axes = made.subplots(rows, columns, squeeze=False, **options)
-    return made, axes
+    made = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(made)
+    return made, made.subplots(rows, columns, squeeze=False, **options)
 
 
+@styled
 def to_array(made: Figure) -> np.ndarray:
     """A figure as height × width × 3 bytes.
 
@@ -59,28 +75,29 @@ def to_array(made: Figure) -> np.ndarray:
     """
     canvas = made.canvas
     assert isinstance(canvas, FigureCanvasAgg)
-    with matplotlib.rc_context(STYLE):
-        canvas.draw()
+    canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
+@styled
 def save(made: Figure, path: Any) -> None:
     """Write a figure as PNG."""
-    with matplotlib.rc_context(STYLE):
-        made.savefig(path, dpi=made.dpi, metadata={"Software": None})
+    made.savefig(path, dpi=made.dpi, metadata={"Software": None})
 
 
+@styled
 def game_figure(arena: "Arena", caption: str | None = None) -> Figure:
     """The game's own picture, or where it has none the distribution of each player's parameters; leaves no footprints."""
     from arena.footprints import no_footprints
 
-    with no_footprints(arena.game, evaluation=True), matplotlib.rc_context(STYLE), arena._on_device():
+    with no_footprints(arena.game, evaluation=True), arena.on_device():
         made = arena.game.picture() or _parameters(arena)
     if caption:
         made.suptitle(caption, fontsize=10, color=INK)
     return made
 
 
+@styled
 def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -> Figure:
     """Generated points over real ones, on the surface of the discriminator's probability.
 
@@ -92,24 +109,24 @@ def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -
     real, fake = real.cpu().float(), fake.cpu().float()
     middle = (real.amax(0) + real.amin(0)) / 2
     half = float((real.amax(0) - real.amin(0)).amax()) / 2 * 1.25
-    made, axes = figure(4.6, 4.4)
+    made, axes = figure(4.9, 4.3)
     axis = axes[0, 0]
     ticks = torch.linspace(-half, half, 120)
     x, y = torch.meshgrid(ticks + middle[0], ticks + middle[1], indexing="xy")
     surface = probability(torch.stack([x.flatten(), y.flatten()], dim=1)).cpu().float().reshape(x.shape)
     mesh = axis.contourf(x, y, surface, levels=np.linspace(0, 1, 21), cmap=SURFACE, vmin=0, vmax=1)
-    axis.contour(x, y, surface, levels=[0.5], colors=[SECOND], linewidths=0.8, alpha=0.6)
-    axis.scatter(*real.T, s=3, color=DATA, alpha=0.5, linewidths=0, label="data")
-    axis.scatter(*fake.T, s=3, color=FIRST, alpha=0.6, linewidths=0, label="generated")
+    axis.scatter(*real.T, s=4, color="#7d848c", alpha=0.45, linewidths=0, label="data")
+    axis.scatter(*fake.T, s=4, color=FIRST, alpha=0.6, linewidths=0, label="generated")
     axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
     axis.grid(False)
-    bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], shrink=0.75, pad=0.02)
-    bar.set_label("discriminator: probability of data", fontsize=8)
+    bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
+    bar.set_label("discriminator: probability of being data", fontsize=8)
     bar.outline.set_visible(False)  # type: ignore[operator]
     axis.legend(loc="upper right", markerscale=3)
     return made
 
 
+@styled
 def image_grid(images: Tensor, columns: int = 8) -> Figure:
     """Images side by side.
 
@@ -127,6 +144,7 @@ def image_grid(images: Tensor, columns: int = 8) -> Figure:
     return made
 
 
+@styled
 def arrows(jacobian: Tensor, x: Tensor, y: Tensor) -> Figure:
     """Where two players of one number each stand, and where descent on the linear field v = Jz would carry them.
 
@@ -151,6 +169,7 @@ def arrows(jacobian: Tensor, x: Tensor, y: Tensor) -> Figure:
     return made
 
 
+@styled
 def traces(rows: Sequence[Mapping[str, Any]], roles: Sequence[str], ceiling: float | None = None) -> Figure:
     """Both players' losses, gradient norms, and the score of a run, from the rows of its trace."""
     made, axes = figure(9.6, 2.7, 1, 3)
@@ -158,13 +177,13 @@ def traces(rows: Sequence[Mapping[str, Any]], roles: Sequence[str], ceiling: flo
         for role, colour in zip(roles, (FIRST, SECOND), strict=True):
             axis.plot(*column(rows, f"{role}.{what}"), color=colour, label=role, linewidth=1.0)
         axis.set(title=what.replace("_", " "), xlabel="turn")
-        axis.legend(loc="upper right")
+        _legend(axis)
     axis = axes[0, 2]
     axis.plot(*column(rows, "score"), color=INK, marker="o", markersize=2.5, label="score")
     if ceiling is not None:
         axis.axhline(ceiling, color=DATA, linestyle="--", label="real data")
     axis.set(title="score (lower is better)", xlabel="turn", yscale="log")
-    axis.legend(loc="upper right")
+    _legend(axis)
     return made
 
 
@@ -177,6 +196,10 @@ def column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], lis
     """
     there = [(row["turn"], row[name]) for row in rows if row.get(name) is not None]
     return [turn for turn, _ in there], [value for _, value in there]
+
+
+def _legend(axis: Any) -> None:
+    axis.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def _parameters(arena: "Arena") -> Figure:

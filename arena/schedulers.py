@@ -5,17 +5,16 @@ wants signals sets `observes`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
-from arena.errors import GameFault, check_number
+from arena.errors import BadSetting, GameFault, check_number
 
 Action = tuple[float, float, float]
 """(share of player 1, share of player 2, coupling), each in [0, 1]."""
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """What a scheduler sees before a turn.
 
     Args:
@@ -28,7 +27,7 @@ class Moment:
     turn: int
     turns: int
     coupling: float = 1.0
-    signals: Mapping[str, float] = field(default_factory=dict)
+    signals: Mapping[str, float] = MappingProxyType({})
 
     @property
     def progress(self) -> float:
@@ -99,7 +98,7 @@ class Alternating(Scheduler):
     def __init__(self, ratio: int = 1):
         check_number("ratio", ratio, whole=True)
         if ratio == 0:
-            check_number("ratio", ratio, least=1, whole=True)
+            raise BadSetting("ratio", ratio, "a whole number other than 0; the simultaneous scheduler moves both at once")
         self.ratio = ratio
 
     @property

@@ -1,14 +1,14 @@
 """The telemetry of turns: gathered on the device without a wait, read in bulk.
 
-Every turn leaves its movers' losses and gradient norms as tensors (next to nothing). Turns that are measured also leave the update's
-norm and its cosine with the player's previous update, which needs two copies of the parameters. `read` fetches all of it at once and
-tells whether anything was non-finite, since which turn, and whose.
+Every turn leaves its movers' losses as tensors (next to nothing). Turns that are measured also leave the norms of their gradients and of
+their updates and the cosine of each update with the player's previous one, which needs two copies of the parameters. `read` fetches
+all of it at once and tells whether anything was non-finite, since which turn, and whose.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +35,7 @@ class Divergence:
         return f"the {self.role}'s {self.what} was not finite in turn {self.turn}"
 
 
-@dataclass
-class _Note:
+class _Note(NamedTuple):
     turn: int
     losses: dict[str, Tensor]
     norms: dict[str, list[Tensor]]
@@ -99,28 +98,32 @@ class Signals:
         """Start afresh: the next measured update has no previous one to be compared with."""
         self._previous.clear()
 
-    def note(self, turn: int, field: Field) -> None:
-        """Keep the losses and gradients of a turn, on the device."""
+    def note(self, turn: int, field: Field, *, gradients: bool) -> None:
+        """Keep the losses of a turn on the device, and the norms of its gradients if they are asked for."""
         if field.first is None:
             return
-        losses, gradients = field.first
-        norms = {key: list(torch._foreach_norm([gradients[n] for n in field.parameters[key]])) for key in field.movers}
+        losses, direction = field.first
+        norms: dict[str, list[Tensor]] = {}
+        if gradients:
+            norms = {key: list(torch._foreach_norm([direction[n] for n in field.parameters[key]])) for key in field.movers}
         self._notes.append(_Note(turn, {key: losses[key].detach() for key in field.movers}, norms, self._outputs))
-        self._outputs = []
+        if self._outputs:
+            self._outputs = []
 
     def read(self) -> dict[str, float]:
         """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal."""
         notes, self._notes = self._notes, []
-        flat = [t for note in notes for key in note.losses for t in (note.losses[key], *note.norms[key])]
+        flat = [t for note in notes for key in note.losses for t in (note.losses[key], *note.norms.get(key, ()))]
         numbers = iter(torch.stack([t.double() for t in flat]).tolist() if flat else ())
         for note in notes:
             for key in note.losses:
-                self._fresh |= {f"{key}.loss", f"{key}.gradient_norm"}
-                self.values[f"{key}.loss"] = next(numbers)
-                squares = [next(numbers) ** 2 for _ in note.norms[key]]
-                self.values[f"{key}.gradient_norm"] = math.sqrt(sum(squares)) if all(map(math.isfinite, squares)) else math.nan
-            if self.divergence is None:
-                self.divergence = self._diagnose(note)
+                self._fresh.add(f"{key}.loss")
+                latest = [self._set(f"{key}.loss", next(numbers))]
+                if key in note.norms:
+                    self._fresh.add(f"{key}.gradient_norm")
+                    latest.append(self._set(f"{key}.gradient_norm", math.hypot(*(next(numbers) for _ in note.norms[key]))))
+                if self.divergence is None and not all(map(math.isfinite, latest)):
+                    self.divergence = self._diagnose(note, key, "loss" if not math.isfinite(latest[0]) else "gradient")
         for role, (update, previous) in self._updates.items():
             self._fresh.add(f"{role}.update_norm")
             self.values[f"{role}.update_norm"] = float(update.norm())
@@ -135,18 +138,15 @@ class Signals:
         fresh, self._fresh = self._fresh, set()
         return fresh
 
-    def _diagnose(self, note: _Note) -> Divergence | None:
-        latest = {key: (self.values[f"{key}.loss"], self.values[f"{key}.gradient_norm"]) for key in note.losses}
-        if all(math.isfinite(number) for pair in latest.values() for number in pair):
-            return None
-        for role, fine_in, fine_out in note.outputs:
+    def _set(self, name: str, value: float) -> float:
+        self.values[name] = value
+        return value
+
+    def _diagnose(self, note: _Note, key: str, what: str) -> Divergence:
+        for role, fine_in, fine_out in note.outputs:  # in the order in which the players were asked
             if bool(fine_in) and not bool(fine_out):
                 return Divergence(note.turn, role, "output")
-        for i, what in enumerate(("loss", "gradient")):
-            for key, pair in latest.items():
-                if not math.isfinite(pair[i]):
-                    return Divergence(note.turn, key.split(".")[0], what)
-        return None
+        return Divergence(note.turn, key.split(".")[0], what)
 
     def state_dict(self) -> dict[str, Any]:
         notes = [{"turn": n.turn, "losses": n.losses, "norms": n.norms} for n in self._notes]

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 Shape = tuple[int, ...]
@@ -44,3 +45,26 @@ def size(shape: Shape) -> int:
         (784, 1)
     """
     return math.prod(shape)
+
+
+def mixes_examples(module: nn.Module, inputs: Shape) -> bool:
+    """Whether what a module gives for one example may depend on the others of its batch, as batch normalisation makes it.
+
+    Found by trying, in training mode: the same examples in one batch and in two. Dropout counts as mixing. Leaves no footprints.
+
+    Args:
+        module: from a batch of examples to a batch of results.
+        inputs: shape of one example.
+
+    Example:
+        >>> mixes_examples(nn.Linear(2, 1), (2,)), mixes_examples(nn.BatchNorm1d(2), (2,))
+        (False, True)
+    """
+    like = next(module.parameters(), torch.empty(()))
+    buffers = [b.clone() for b in module.buffers()]
+    with torch.no_grad(), torch.random.fork_rng(devices=[like.device] if like.is_cuda else []):
+        examples = torch.randn(8, *inputs, generator=torch.Generator().manual_seed(0)).to(like)
+        whole, halves = module(examples), torch.cat([module(half) for half in examples.chunk(2)])
+        for buffer, before in zip(module.buffers(), buffers, strict=True):
+            buffer.copy_(before)
+    return not torch.allclose(whole, halves, rtol=1e-4, atol=1e-5)

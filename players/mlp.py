@@ -1,18 +1,23 @@
 """The multilayer perceptron: fits any slot, flattening what goes in and reshaping what comes out."""
 
+import functools
+from collections.abc import Callable
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from players.base import Shape, size
 
-ACTIVATIONS = {
-    "relu": nn.ReLU,
-    "leaky-relu": lambda: nn.LeakyReLU(0.2),
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": lambda x: x,
+    "relu": functional.relu,
+    "leaky-relu": functools.partial(functional.leaky_relu, negative_slope=0.2),
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "silu": functional.silu,
+    "softplus": functional.softplus,
 }
 
 
@@ -30,7 +35,6 @@ class MLP(nn.Module):
         ValueError: for a width below 1.
 
     Example:
-        >>> import torch
         >>> MLP((64,), (1, 8, 8), hidden=(32,), final="sigmoid")(torch.zeros(5, 64)).shape
         torch.Size([5, 1, 8, 8])
     """
@@ -46,16 +50,16 @@ class MLP(nn.Module):
         super().__init__()
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden is {hidden}, but every width must be at least 1")
-        widths = [size(inputs), *hidden]
-        layers: list[nn.Module] = [] if len(inputs) == 1 else [nn.Flatten()]
-        for wide, narrow in zip(widths, widths[1:], strict=False):
-            layers += [nn.Linear(wide, narrow), ACTIVATIONS[activation]()]
-        layers.append(nn.Linear(widths[-1], size(outputs)))
-        if final != "none":
-            layers.append(ACTIVATIONS[final]())
-        if len(outputs) != 1:
-            layers.append(nn.Unflatten(1, outputs))
-        self.layers = nn.Sequential(*layers)
+        widths = [size(inputs), *hidden, size(outputs)]
+        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in zip(widths, widths[1:], strict=False))
+        self.outputs = outputs
+        self._activation, self._final = ACTIVATIONS[activation], ACTIVATIONS[final]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
+        *hidden, last = self.layers
+        if x.dim() != 2:
+            x = x.flatten(1)
+        for layer in hidden:
+            x = self._activation(layer(x))
+        x = self._final(last(x))
+        return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)

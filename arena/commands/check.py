@@ -6,7 +6,7 @@
 
 from collections.abc import Sequence
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, DataUnavailable
 
 USAGE = """\
 usage: arena check [GAME ...]
@@ -29,7 +29,11 @@ def main(arguments: Sequence[str]) -> int:
     chosen = [lookup("game", name) for name in arguments] or list(entries("game").values())
     faults = 0
     for entry in chosen:
-        report = examine(entry.target)
+        try:
+            report = examine(entry.target)
+        except DataUnavailable as error:
+            console.print(f"[yellow]–[/] [bold]{entry.id}[/]  not checked: {error}", highlight=False, soft_wrap=True)
+            continue
         faults += report.fault is not None
         sign = "[red]✗[/]" if report.fault else "[green]✓[/]"
         told = f"{len(report.passed)} of {len(CHECKS)} checks hold" + (f", {len(report.skipped)} do not apply" if report.skipped else "")

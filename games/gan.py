@@ -1,0 +1,108 @@
+"""Generator against discriminator: what every GAN shares, whatever its data.
+
+Shapes: N = batch, Z = latent, * = the shape of one example.
+"""
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from arena import Game, PlayerSource, Rng, Slot
+from arena.errors import check_choice, check_number
+from games.losses import GENERATOR_LOSSES, logistic_discriminator
+from games.scores import against_real, real_ceiling
+from players.base import Shape, mixes_examples
+
+
+class GAN(Game):
+    """A generator maps noise to examples, a discriminator gives an example's logit of being real.
+
+    A subclass says what the data are: `real(n, rng)`, and, if the score should use other data, `held_out(n, rng)`.
+
+    Args:
+        shape: of one example.
+        generator: from latent noise to an example.
+        discriminator: from an example to one logit.
+        latent: size of the noise, standard normal.
+        batch: examples drawn per turn.
+        loss: the generator's loss; see `games.losses`.
+
+    Raises:
+        BadSetting: for a number out of its range.
+        UnknownName: for an unknown loss.
+        SlotMismatch: for a player that does not fit.
+    """
+
+    scored: ClassVar[int] = 1024
+    """Examples in each sample of a score."""
+    repeats: ClassVar[int] = 2
+    """Independent pairs of samples that a score averages over."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        generator: PlayerSource,
+        discriminator: PlayerSource,
+        latent: int,
+        batch: int,
+        loss: Literal["non-saturating", "saturating"],
+    ):
+        check_number("latent", latent, least=1, whole=True)
+        check_number("batch", batch, least=1, whole=True)
+        check_choice("loss", loss, GENERATOR_LOSSES)
+        super().__init__(generator=Slot((latent,), shape, generator), discriminator=Slot(shape, (1,), discriminator))
+        self.latent, self.batch, self.loss = latent, batch, loss
+        self._apart = mixes_examples(self.players["discriminator"], shape)
+
+    def real(self, n: int, rng: torch.Generator) -> Tensor:
+        """n examples of the data."""
+        raise TypeError(f"{type(self).__name__} must say what its data are: def real(self, n, rng)")
+
+    def held_out(self, n: int, rng: torch.Generator) -> Tensor:
+        """n examples that the score compares with."""
+        return self.real(n, rng)
+
+    def sample(self, rng: Rng) -> tuple[Tensor, Tensor]:
+        return self.real(self.batch, rng), torch.randn(self.batch, self.latent, generator=rng.noise)
+
+    def losses(self, batch: tuple[Tensor, Tensor], coupling: float | Tensor, movers: Any) -> dict[str, Tensor]:
+        real, noise_NZ = batch
+        discriminator = self.players["discriminator"]
+        fake = self.players["generator"](noise_NZ)
+        if "generator" not in movers and not self._apart:
+            # One pass over both gives the same logits in half the kernels. With the generator moving it would cost more: its
+            # gradient would run back through the real half as well.
+            on_real_N1, on_fake_N1 = discriminator(torch.cat([real, fake])).chunk(2)
+            return {"discriminator": logistic_discriminator(on_real_N1, on_fake_N1, coupling)}
+        on_fake_N1 = discriminator(fake)
+        losses = {}
+        if "generator" in movers:
+            losses["generator"] = GENERATOR_LOSSES[self.loss](on_fake_N1, coupling)
+        if "discriminator" in movers:
+            losses["discriminator"] = logistic_discriminator(discriminator(real), on_fake_N1, coupling)
+        return losses
+
+    def signals(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """D(x) and D(G(z)): the mean probability of being real that the discriminator gives to data and to generated examples.
+
+        Both are ½ at the optimum.
+        """
+        real, noise_NZ = batch
+        discriminator = self.players["discriminator"]
+        fake = self.players["generator"](noise_NZ)
+        return {"D(x)": discriminator(real).sigmoid().mean(), "D(G(z))": discriminator(fake).sigmoid().mean()}
+
+    def generate(self, n: int, repeat: int = 0) -> Tensor:
+        """n generated examples from the fixed noise of that number."""
+        like = next(self.players["generator"].parameters(), torch.empty(()))
+        rng = torch.Generator(device=torch.empty(0).device).manual_seed(repeat)
+        return self.players["generator"](torch.randn(n, self.latent, generator=rng).to(like))
+
+    def score(self) -> Tensor:
+        """Sliced Wasserstein distance of generated to real examples, averaged over fixed pairs of samples."""
+        return against_real(lambda repeat: self.generate(self.scored, repeat), self.held_out, self.scored, self.repeats)
+
+    def ceiling(self) -> float:
+        """The same of real examples: what sampling noise alone gives."""
+        return real_ceiling(self.held_out, self.scored)
