@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from arena.config import configure as configure
     from arena.env import Arena as Arena
     from arena.errors import ArenaError as ArenaError
+    from arena.errors import GameFault as GameFault
     from arena.field import Field as Field
     from arena.game import Game as Game
     from arena.game import PlayerSource as PlayerSource
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "Arena": "arena.env",
     "ArenaError": "arena.errors",
+    "GameFault": "arena.errors",
     "Config": "arena.config",
     "Field": "arena.field",
     "Game": "arena.game",

@@ -55,3 +55,7 @@ def _help(commands: dict[str, EntryPoint]) -> str:
 def _summary(point: EntryPoint) -> str:
     doc = importlib.import_module(point.module).__doc__ or ""
     return doc.strip().splitlines()[0] if doc.strip() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

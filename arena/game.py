@@ -155,7 +155,7 @@ class Game(nn.Module):
         >>> game.keys
         ('left', 'right')
         >>> losses = game(game.sample(Rng()), 1.0, game.keys)
-        >>> float(losses["left"] + losses["right"])
+        >>> (losses["left"] + losses["right"]).item()
         0.0
     """
 

@@ -106,17 +106,19 @@ def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -
         fake: N × 2 generated points.
         probability: from M × 2 points to M numbers in [0, 1].
     """
+    device = fake.device
     real, fake = real.cpu().float(), fake.cpu().float()
     middle = (real.amax(0) + real.amin(0)) / 2
     half = float((real.amax(0) - real.amin(0)).amax()) / 2 * 1.25
     made, axes = figure(4.9, 4.3)
     axis = axes[0, 0]
     ticks = torch.linspace(-half, half, 120)
-    x, y = torch.meshgrid(ticks + middle[0], ticks + middle[1], indexing="xy")
-    surface = probability(torch.stack([x.flatten(), y.flatten()], dim=1)).cpu().float().reshape(x.shape)
+    grid = torch.stack(torch.meshgrid(ticks + middle[0], ticks + middle[1], indexing="xy"))
+    surface = probability(grid.flatten(1).T.to(device)).cpu().float().reshape(grid.shape[1:]).numpy()
+    x, y = grid.numpy()
     mesh = axis.contourf(x, y, surface, levels=np.linspace(0, 1, 21), cmap=SURFACE, vmin=0, vmax=1)
-    axis.scatter(*real.T, s=4, color="#7d848c", alpha=0.45, linewidths=0, label="data")
-    axis.scatter(*fake.T, s=4, color=FIRST, alpha=0.6, linewidths=0, label="generated")
+    axis.scatter(*real.T.numpy(), s=4, color="#7d848c", alpha=0.45, linewidths=0, label="data")
+    axis.scatter(*fake.T.numpy(), s=4, color=FIRST, alpha=0.6, linewidths=0, label="generated")
     axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
     axis.grid(False)
     bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)

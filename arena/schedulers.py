@@ -122,8 +122,8 @@ class TwoTimescale(Scheduler):
         BadSetting: for a share outside (0, 1].
 
     Example:
-        >>> TwoTimescale(first=0.1).action(Moment(turn=0, turns=10))
-        (0.1, 1.0, 1.0)
+        >>> TwoTimescale(first=0.5).action(Moment(turn=0, turns=10))
+        (0.5, 0.1, 1.0)
     """
 
     def __init__(self, first: float = 1.0, second: float = 0.1):

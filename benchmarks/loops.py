@@ -35,12 +35,13 @@ def image_gan(root: str, batch: int = 100, latent: int = 100) -> Round:
     from torchvision.datasets import MNIST
 
     generator = nn.Sequential(
-        nn.Linear(latent, 100), nn.LeakyReLU(0.2), nn.Linear(100, 300), nn.LeakyReLU(0.2), nn.Linear(300, 784), nn.Sigmoid()
+        nn.Linear(latent, 100), nn.LeakyReLU(0.2), nn.Linear(100, 300), nn.LeakyReLU(0.2), nn.Linear(300, 784), nn.Tanh()
     )
     discriminator = nn.Sequential(
         nn.Flatten(), nn.Linear(784, 300), nn.LeakyReLU(0.2), nn.Linear(300, 100), nn.LeakyReLU(0.2), nn.Linear(100, 1)
     )
-    loader = DataLoader(MNIST(root, transform=transforms.ToTensor()), batch_size=batch, shuffle=True, drop_last=True)
+    pixels = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
+    loader = DataLoader(MNIST(root, transform=pixels), batch_size=batch, shuffle=True, drop_last=True)
     data = (images for _ in cycle([0]) for images, _ in loader)
     return _alternate(generator, discriminator, data, batch, latent, lr=2e-4, betas=(0.5, 0.999))
 

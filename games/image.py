@@ -1,6 +1,9 @@
 """GANs on images: the fully connected pair, on MNIST and on scikit-learn's bundled digits.
 
-Shapes: N = batch, C, H, W = channels, height, width of an image; pixels in [0, 1].
+Pixels are in [−1, 1], so that both players see centred images. On [0, 1] with a sigmoid, otherwise the same recipe, the discriminator
+wins within a thousand rounds (loss 0.02 and falling) and the generator collapses; so does the plain loop written by hand.
+
+Shapes: N = batch, C, H, W = channels, height, width of an image.
 """
 
 import functools
@@ -19,7 +22,7 @@ class ImageGAN(GAN):
     """A GAN on images of one published data set. The score is measured on the pixels of its test set.
 
     Args:
-        generator: from latent noise to an image with pixels in [0, 1].
+        generator: from latent noise to an image with pixels in [−1, 1].
         discriminator: from an image to one logit.
         latent: size of the noise, standard normal.
         batch: images drawn per turn.
@@ -36,7 +39,7 @@ class ImageGAN(GAN):
 
     def __init__(
         self,
-        generator: PlayerSource = functools.partial(MLP, hidden=(100, 300), final="sigmoid"),
+        generator: PlayerSource = functools.partial(MLP, hidden=(100, 300), final="tanh"),
         discriminator: PlayerSource = functools.partial(MLP, hidden=(300, 100)),
         latent: int = 100,
         batch: int = 100,
@@ -54,12 +57,12 @@ class ImageGAN(GAN):
         """The images of 64 fixed noise vectors."""
         from arena.plots import image_grid
 
-        return image_grid(self.generate(64))
+        return image_grid(self.generate(64) / 2 + 0.5)
 
     def _draw(self, n: int, rng: torch.Generator, part: str) -> Tensor:
         pixels = images.load(self.data_set, rng.device)[part]
         index = torch.randint(len(pixels), (n,), generator=rng, device=rng.device)
-        return pixels[index].unsqueeze(1).to(torch.get_default_dtype()).div_(255)
+        return pixels[index].unsqueeze(1).to(torch.get_default_dtype()).div_(127.5).sub_(1)
 
 
 @register("mnist")
@@ -73,8 +76,10 @@ class MNIST(ImageGAN):
         "scheduler": "alternating",
         "generator.lr": 2e-4,
         "generator.betas": (0.5, 0.999),
+        "generator.schedule": "linear",
         "discriminator.lr": 2e-4,
         "discriminator.betas": (0.5, 0.999),
+        "discriminator.schedule": "linear",
         "score.every": 1200,
         "picture.every": 1200,
         "checkpoint.every": 2400,
@@ -87,4 +92,4 @@ class Digits(ImageGAN):
 
     data_set = "digits"
     shape = (1, 8, 8)
-    recipe: ClassVar[dict[str, Any]] = {**MNIST.recipe, "turns": 12_000}
+    recipe: ClassVar[dict[str, Any]] = {**MNIST.recipe, "turns": 12_000, "generator.lr": 1e-3, "discriminator.lr": 1e-3}

@@ -17,8 +17,8 @@ class Vector(nn.Module):
         ValueError: where `start` is negative or not finite.
 
     Example:
-        >>> Vector(3, start=0.0)().detach()
-        tensor([0., 0., 0.])
+        >>> Vector(3, start=0.0)().tolist() == [0, 0, 0]
+        True
     """
 
     def __init__(self, outputs: Shape | int, start: float = 1.0):

@@ -56,7 +56,7 @@ def digits() -> Arrays:
     """The 1,797 handwritten digits of 8×8 pixels that scikit-learn ships; the last 297 are the test set.
 
     Example:
-        >>> digits()["x_train"].shape, digits()["x_test"].max()
+        >>> digits()["x_train"].shape, int(digits()["x_test"].max())
         ((1500, 8, 8), 255)
     """
     from sklearn.datasets import load_digits

@@ -1,0 +1,50 @@
+"""What tests share: small configurations, a real command line, and where the published data are."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+QUIET = {"trace.tensorboard": False, "picture.every": 0}
+"""Settings that keep a run to what most tests look at."""
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """`arena …` as a real process in an empty folder; stdout and stderr as text."""
+
+    def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "arena.cli", *words],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """The folder of published data sets, named by ARENA_DATA."""
+    folder = os.environ.get("ARENA_DATA")
+    if not folder or not (Path(folder) / "mnist.npz").is_file():
+        pytest.skip("ARENA_DATA names no folder with mnist.npz; set it to test on the published data")
+    return Path(folder)

@@ -1,0 +1,120 @@
+"""The field, its Jacobian products, and what they cost, against closed forms and finite differences."""
+
+import pytest
+import torch
+
+from arena import Field, Game, GameFault
+from arena.field import dot
+from games import Quadratic, SwissRoll
+from tests.test_rules import random_jacobian
+
+
+def make(seed: int = 0) -> tuple[Field, torch.Tensor, torch.Tensor]:
+    j = random_jacobian(seed)
+    game = Quadratic(matrix=tuple(map(tuple, j.tolist())), split=2).double()
+    game.jacobian = j
+    field = Field(game)
+    return field, j, torch.cat([p.detach() for p in game.parameters()])
+
+
+def flat(direction: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.cat([direction["players.x.value"], direction["players.y.value"]])
+
+
+def split(z: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"players.x.value": z[:2], "players.y.value": z[2:]}
+
+
+def test_gradients_here_and_displaced_are_jz() -> None:
+    field, j, z = make()
+    torch.testing.assert_close(flat(field.gradients()), j @ z, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(flat(field.gradients(split(2 * z))), j @ (2 * z), rtol=1e-12, atol=1e-12)
+
+
+def test_products_are_those_of_the_jacobian() -> None:
+    field, j, z = make()
+    t = torch.arange(5, dtype=torch.float64)
+    torch.testing.assert_close(flat(field.jvp(split(t))), j @ t, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(flat(field.vjp(split(t))), j.T @ t, rtol=1e-12, atol=1e-12)
+    assert (field.gradient_evaluations, field.products) == (0, 2)
+
+
+def test_products_match_finite_differences_on_a_gan() -> None:
+    torch.manual_seed(0)
+    game = SwissRoll(batch=32).double()
+    field = Field(game)
+    from arena import Rng
+
+    real, noise = game.sample(Rng().seed_both(0, 1))
+    field.freeze((real.double(), noise.double()), 1.0)
+    tangent = {name: torch.randn_like(p) for name, p in field.moving.items()}
+    up, down = (field.gradients({n: p.detach() + s * 1e-6 * tangent[n] for n, p in field.moving.items()}) for s in (1, -1))
+    product = field.jvp(tangent)
+    for name, p in product.items():
+        torch.testing.assert_close(p, (up[name] - down[name]) / 2e-6, rtol=1e-4, atol=1e-6)
+    cotangent = {name: torch.randn_like(p) for name, p in field.moving.items()}
+    assert float(dot(cotangent, product)) == pytest.approx(float(dot(field.vjp(cotangent), tangent)), rel=1e-9)
+
+
+def test_only_movers_are_evaluated_and_counted() -> None:
+    field, j, z = make()
+    field.freeze(None, 1.0, ("y",))
+    gradients = field.gradients()
+    assert list(gradients) == ["players.y.value"]
+    torch.testing.assert_close(gradients["players.y.value"], (j @ z)[2:])
+    assert field.gradient_evaluations == 1
+    assert all(p.requires_grad for p in field.game.parameters())
+
+
+def test_coupling_scales_the_off_diagonal_blocks() -> None:
+    field, j, z = make()
+    field.freeze(None, 0.25)
+    scaled = j.clone()
+    scaled[:2, 2:] *= 0.25
+    scaled[2:, :2] *= 0.25
+    torch.testing.assert_close(flat(field.gradients()), scaled @ z)
+
+
+def test_dropout_masks_are_frozen_with_the_batch() -> None:
+    def net(width_in: int, width_out: int) -> torch.nn.Module:
+        return torch.nn.Sequential(torch.nn.Linear(width_in, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, width_out))
+
+    game = SwissRoll(generator=net(2, 2), discriminator=net(2, 1), batch=16)
+    field = Field(game)
+    from arena import Rng
+
+    batch = game.sample(Rng().seed_both(0, 1))
+    stream = torch.get_rng_state()
+    field.freeze(batch, 1.0, seed=5)
+    first, again = field.gradients(), field.gradients()
+    assert all(torch.equal(first[n], again[n]) for n in first)
+    field.freeze(batch, 1.0, seed=6)
+    assert any(not torch.equal(first[n], g) for n, g in field.gradients().items())
+    assert torch.equal(stream, torch.get_rng_state())
+
+
+class Wrong(Game):
+    def __init__(self, found: object):
+        super().__init__(left=torch.nn.Linear(1, 1), right=torch.nn.Linear(1, 1))
+        self.found = found
+
+    def losses(self, batch, coupling, movers):  # type: ignore[no-untyped-def]
+        return self.found
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ({}, "Wrong.losses returned [], but 'left' moves; return one scalar for each mover"),
+        ({"left": torch.zeros(3)}, "Wrong.losses gave a tensor of shape (3,) for 'left', but a loss is one scalar; average over the batch"),
+        ({"left": 1.0}, "Wrong.losses gave float for 'left', but a loss is one scalar; average over the batch"),
+        (
+            {"left": torch.zeros(())},
+            "Wrong.losses gave 'left' a loss that no gradient reaches; compute it from the player's output",
+        ),
+    ],
+)
+def test_unusable_losses_are_named(found: object, message: str) -> None:
+    with pytest.raises(GameFault) as error:
+        Field(Wrong(found)).gradients()
+    assert str(error.value) == message
