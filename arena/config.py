@@ -175,6 +175,8 @@ def configure(
         raise SystemExit(0)
     namespace = _parse(parser, data, typed)
     complete = {"game": entry.id, **namespace.as_dict()}
+    for component, choice in chosen.items():
+        _put(complete, component.key, choice.id)
     for key, given_object in objects.items():
         if key != "game":
             _put(complete, key, f"python:{_described(given_object)}")

@@ -158,10 +158,10 @@ class Run:
                 return self._go(resumed)
         except OSError as error:
             what = error.strerror or str(error)
-            where = f" {error.filename}" if error.filename else ""
+            where = error.filename or f"a file in {self.folder}"
             kept = self.checkpoints.paths()
             mend = f"mend that and type: arena resume {self.folder}" if kept else "mend that and start again"
-            raise RunFailed(f"the run stopped at turn {self.arena.turns_played:,} because{where} could not be written ({what}); {mend}") from error
+            raise RunFailed(f"the run stopped at turn {self.arena.turns_played:,} because {where} could not be written ({what}); {mend}") from error
 
     def _go(self, resumed: bool) -> Result:
         arena = self.arena

@@ -173,8 +173,7 @@ def _from_file(kind: str, name: str) -> Entry:
     members = {n: m for n, m in vars(module).items() if getattr(m, "__module__", None) == module.__name__ and _is(kind, m)}
     if kind == "game":
         registered = {e.target: e for e in _games.values()}
-        members = {n: m for n, m in members.items() if m in registered or not attribute}
-        members |= {registered[m].id: m for m in members.values() if m in registered}
+        members = {registered[m].id if m in registered else n: m for n, m in members.items()}
     if not attribute and len(set(members.values())) == 1:
         attribute = next(iter(members))
     if attribute not in members:

@@ -87,7 +87,7 @@ def read(file: Path, content: str | None = None) -> Arrays:
     """
     mend = f"delete it, or put a sound copy at {file}"
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             missing = [key for key in KEYS if key not in archive.files]
             if missing:
                 raise DataDamaged(f"{file} has no {' and no '.join(missing)}, but must hold {', '.join(KEYS)}; {mend}")

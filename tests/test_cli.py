@@ -1,0 +1,82 @@
+"""The command line as a person types it: real processes, exit codes, one sentence for an error."""
+
+from pathlib import Path
+
+import pytest
+
+from arena.registry import KINDS, entries
+from tests.conftest import Cli
+from tests.test_config import GAME_FILE
+
+
+def test_help_names_every_command(cli: Cli) -> None:
+    done = cli("--help")
+    assert done.returncode == 0
+    for name in ("play", "resume", "list", "check"):
+        assert f"\n  {name} " in done.stdout
+        assert cli(name, "--help").stdout.startswith(f"usage: arena {name}")
+
+
+def test_list_shows_everything_with_its_line(cli: Cli) -> None:
+    done = cli("list")
+    assert done.returncode == 0
+    words = done.stdout.split()
+    for kind in KINDS:
+        assert f"{kind}s" in words
+        assert set(entries(kind)) <= set(words)
+    only = cli("list", "rules").stdout
+    assert "extragradient" in only
+    assert "swiss-roll" not in only
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["plya"], "arena: unknown command 'plya': did you mean 'play'?"),
+        (["play", "swis-roll"], "arena: unknown game 'swis-roll': did you mean 'swiss-roll'?"),
+        (["play", "swiss-roll", "--turn", "5"], "arena: unknown setting 'turn': did you mean 'turns'?"),
+        (["play", "swiss-roll", "--turns"], "arena: --turns has no value; write --turns VALUE"),
+        (["play", "swiss-roll", "turns=5"], "arena: 'turns=5' is not an option; options look like --turns 1000"),
+        (["play", "--turns", "5"], "arena: no game was named; write `arena play swiss-roll`, or see `arena list`"),
+        (["play", "nothing.py"], "arena: the game 'nothing.py' names the file "),
+        (["list", "ruls"], "arena: unknown kind 'ruls': did you mean 'rules'?"),
+        (["resume", "nowhere"], "arena: nowhere is not a run folder (it has no config.yaml)"),
+        (["resume", "a", "--turns", "5"], "arena: '--turns' is too much: a run is resumed with its own settings; write `arena resume a`"),
+        (
+            ["play", "swiss-roll", "--discriminator", "torch.nn.Flatten"],
+            "arena: discriminator: the role takes (N, 2) and must give (N, 1), but Flatten gave (N, 2); change the module's last layer",
+        ),
+    ],
+)
+def test_mistakes_get_one_sentence_and_exit_code_2(cli: Cli, words: list[str], message: str) -> None:
+    done = cli(*words)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_newcomers_game_is_checked_and_played_from_its_file(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "tug.py").write_text(GAME_FILE)
+    checked = cli("check", "tug.py")
+    assert checked.returncode == 0, checked.stderr
+    assert "13 of 15 checks hold, 2 do not apply" in checked.stdout
+    played = cli("play", "tug.py", "--turns", "20", "--dim", "2", "--trace.tensorboard", "false", "--out", "run")
+    assert played.returncode == 0, played.stderr
+    assert "finished after 20 turns" in played.stdout
+    assert (tmp_path / "run" / "picture.png").is_file()
+
+
+def test_a_broken_game_fails_its_check(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "tug.py").write_text(GAME_FILE.replace('"right": -pull', '"right": pull'))
+    done = cli("check", "tug.py")
+    assert done.returncode == 2
+    assert "mend a sign, or set zero_sum = False" in done.stdout
+    assert "arena: 1 of 1 games broke the contract" in done.stderr
+
+
+def test_plain_lines_where_the_output_is_no_terminal(cli: Cli) -> None:
+    done = cli("play", "bilinear", "--turns", "100", "--trace.tensorboard", "false")
+    assert "\x1b" not in done.stdout
+    assert done.stdout.count("turn ") > 5
+    assert "runs/bilinear-1" in done.stdout

@@ -1,0 +1,202 @@
+"""The configuration: command line, YAML and Python build the same objects; unknown names and bad values are told in one sentence."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+import arena
+from arena import ArenaError, configure
+from arena.config import load_file
+from arena.errors import BadSetting, UnknownName
+from arena.rules import Extragradient
+from games import SwissRoll
+from players import MLP
+
+WORDS = ["--rule", "Extragradient", "--rule.gamma=.5", "--generator.hidden", "64,32", "--coupling", "0.5", "--turns", "7"]
+NESTED = {"rule": {"name": "extragradient", "gamma": 0.5}, "generator": {"hidden": [64, 32]}, "coupling": 0.5, "turns": 7}
+DOTTED = {"rule": "extragradient", "rule.gamma": 0.5, "generator.hidden": (64, 32), "coupling.value": 0.5, "turns": 7}
+
+
+def test_three_ways_one_configuration(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(NESTED))
+    ways = [
+        configure("swiss-roll", {}, WORDS),
+        configure("swiss-roll", NESTED),
+        configure("swiss-roll", DOTTED),
+        configure("swiss-roll", dict(reversed(DOTTED.items()))),
+        configure("swiss-roll", load_file(tmp_path / "config.yaml")),
+        configure(SwissRoll, DOTTED),
+    ]
+    assert len({way.dump() for way in ways}) == 1
+    built = ways[0].build()
+    assert isinstance(built.rule, Extragradient)
+    assert built.rule.gamma == 0.5
+    assert [layer.out_features for layer in built.game.players["generator"].layers] == [64, 32, 2]
+    assert built.turns == 7
+
+
+def test_a_dumped_configuration_rebuilds_itself() -> None:
+    for game in ("swiss-roll", "digits", "quadratic"):
+        first = configure(game, {}, ["--rule", "extragradient", "--scheduler", "warm-up", "--coupling", "dann-ramp"])
+        again = configure(game, {k: v for k, v in yaml.safe_load(first.dump()).items() if k != "game"})
+        assert again.dump() == first.dump()
+
+
+def test_later_words_win_over_the_file() -> None:
+    assert configure("swiss-roll", {"turns": 5, "rule": "extragradient"}, ["--turns", "9"]).settings["turns"] == 9
+
+
+def test_the_recipe_belongs_to_its_component() -> None:
+    """The recipe's learning rate is Adam's; another optimizer starts from its own default."""
+    assert configure("swiss-roll").settings["generator"]["betas"] == (0.5, 0.9)
+    assert configure("swiss-roll", {"generator.optimizer": "sgd"}).settings["generator"]["lr"] == 0.1
+
+
+def test_optimizers_of_torch_by_import_path() -> None:
+    built = configure("swiss-roll", {"generator.optimizer": "torch.optim.NAdam", "generator.lr": 0.01}).build()
+    assert isinstance(built.optimizers["generator"], torch.optim.NAdam)
+    assert built.optimizers["generator"].param_groups[0]["lr"] == 0.01
+
+
+class Net(nn.Module):
+    """A user's own player, which knows nothing of the arena."""
+
+    def __init__(self, width: int = 8):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x)
+
+
+def test_players_from_python_and_by_import_path() -> None:
+    by_path = configure("swiss-roll", {}, ["--discriminator", "tests.test_config.Net", "--discriminator.width", "5"]).build()
+    by_class = configure("swiss-roll", {"discriminator": Net, "discriminator.width": 5}).build()
+    for built in (by_path, by_class):
+        assert type(built.game.players["discriminator"]).__name__ == "Net"
+        assert built.game.players["discriminator"].body[0].out_features == 5
+    module = Net()
+    assert configure("swiss-roll", {"discriminator": module}).build().game.players["discriminator"] is module
+    assert isinstance(configure("swiss-roll", {"rule": Extragradient(gamma=0.3)}).build().rule, Extragradient)
+
+
+def test_a_python_object_cannot_be_rebuilt_from_a_file() -> None:
+    dumped = yaml.safe_load(configure("swiss-roll", {"discriminator": Net()}).dump())
+    assert dumped["discriminator"]["player"] == "python:tests.test_config.Net"
+    with pytest.raises(ArenaError, match="which no config file can rebuild; give it again from Python"):
+        configure("swiss-roll", {k: v for k, v in dumped.items() if k != "game"})
+
+
+def test_every_setting_of_a_run_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        configure("swiss-roll", {}, ["--rule", "extragradient", "--help"])
+    text = capsys.readouterr().out
+    for option in ("--rule.gamma", "--generator.lr", "--discriminator.hidden", "--scheduler.ratio", "--turns", "--trace.every", "--batch"):
+        line = text[text.index(f"  {option}") :]
+        described = line.split("(type:")[0].split(maxsplit=2)[-1]
+        assert len(described) > 10, option
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"turn": 5}, UnknownName, "unknown setting 'turn': did you mean 'turns'?"),
+        ({"generator.lrr": 1}, UnknownName, "unknown setting 'generator.lrr': did you mean 'generator.lr'?"),
+        ({"rule": "extragradiant"}, UnknownName, "unknown rule 'extragradiant': did you mean 'extragradient'?"),
+        ({"rule.gamma": 1.0}, UnknownName, "unknown setting 'rule.gamma': there are none. (The rule is simultaneous.)"),
+        ({"scheduler": "alternate"}, UnknownName, "unknown scheduler 'alternate': did you mean 'alternating'?"),
+        ({"generator": "mpl"}, UnknownName, "unknown player 'mpl': did you mean 'mlp'?"),
+        ({"generator.optimizer": "adma"}, UnknownName, "unknown optimizer 'adma': did you mean 'adam'?"),
+        ({"coupling": "dan_ramp"}, UnknownName, "unknown schedule 'dan_ramp': did you mean 'dann-ramp'?"),
+        ({"loss": "saturatin"}, ArenaError, "loss is 'saturatin': did you mean 'saturating'?"),
+        ({"turns": "many"}, ArenaError, "turns is 'many', but must be a whole number, such as 12000"),
+        ({"turns": 2.5}, ArenaError, "turns is '2.5', but must be a whole number, such as 12000"),
+        ({"turns": 0}, BadSetting, "turns is 0, but must be a whole number of at least 1"),
+        ({"generator.lr": -1.0}, BadSetting, "generator.lr is -1.0, but must be a finite number above 0"),
+        ({"generator.lr": float("nan")}, ArenaError, "generator.lr is nan, but must be a finite number above 0"),
+        ({"generator.lr": float("inf")}, ArenaError, "generator.lr is inf, but must be a finite number above 0"),
+        ({"generator.betas": [0.5, 1.5]}, BadSetting, "generator.betas is 1.5, but must be a finite number of at least 0 and below 1"),
+        (
+            {"rule": "extragradient", "rule.gamma": 0.0},
+            BadSetting,
+            "rule.gamma is 0.0, but must be a finite number above 0",
+        ),
+        (
+            {"scheduler.ratio": 0},
+            BadSetting,
+            "scheduler.ratio is 0, but must be a whole number other than 0; the simultaneous scheduler moves both at once",
+        ),
+        ({"coupling": 2.0}, BadSetting, "coupling is 2.0, but must be in [0, 1] at all times, unlike at progress 0"),
+        ({"batch": -3}, BadSetting, "batch is -3, but must be a whole number of at least 1"),
+        ({"trace.every": 0}, BadSetting, "trace.every is 0, but must be a whole number of at least 1"),
+        ({"device": "cuda:99"}, BadSetting, "device is 'cuda:99', but must be auto or cpu: torch sees "),
+        ({"device": "gpu"}, BadSetting, "device is 'gpu', but must be auto, cpu, cuda or cuda:1"),
+    ],
+)
+def test_bad_settings_get_one_sentence(settings: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as raised:
+        configure("swiss-roll", settings).build()
+    assert str(raised.value).startswith(message)
+    assert "\n" not in str(raised.value)
+
+
+def test_config_files_that_cannot_be_used(tmp_path: Path) -> None:
+    with pytest.raises(ArenaError, match="cannot be read"):
+        load_file(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("turns: [1")
+    with pytest.raises(ArenaError, match="is not valid YAML .*line"):
+        load_file(tmp_path / "bad.yaml")
+    (tmp_path / "list.yaml").write_text("- turns")
+    with pytest.raises(ArenaError, match="holds a list, but must hold settings such as 'turns: 1000'"):
+        load_file(tmp_path / "list.yaml")
+
+
+GAME_FILE = '''
+"""A user's own game."""
+import torch
+from arena import Game, register
+from players import Vector
+
+@register("tug-of-war")
+class TugOfWar(Game):
+    """Two vectors pull on each other."""
+    zero_sum = True
+
+    def __init__(self, dim: int = 4, noise: float = 0.1):
+        super().__init__(left=Vector(dim), right=Vector(dim))
+        self.dim, self.noise = dim, noise
+
+    def sample(self, rng):
+        return torch.eye(self.dim) + self.noise * torch.randn(self.dim, self.dim, generator=rng)
+
+    def losses(self, m_DD, coupling, movers):
+        pull = coupling * (self.players["left"]() @ m_DD @ self.players["right"]())
+        return {"left": pull, "right": -pull}
+
+    def score(self):
+        return sum(p().norm() ** 2 for p in self.players.values()).sqrt()
+'''
+
+
+def test_a_game_in_a_file_is_played_and_found_again(tmp_path: Path) -> None:
+    file = tmp_path / "tug.py"
+    file.write_text(GAME_FILE)
+    config = configure(str(file), {"dim": 2, "left.lr": 0.5})
+    assert config.game.id.endswith("tug.py:tug-of-war")
+    result = arena.play(str(file), out=tmp_path / "run", display=False, dim=2, turns=5, **{"trace.tensorboard": False})
+    assert result.turns == 5
+    assert load_file(tmp_path / "run" / "config.yaml")["game"] == config.game.id
+    with pytest.raises(UnknownName, match="unknown setting 'left.player'"):
+        configure(str(file), {"left.player": "mlp"})
+
+
+def test_mlp_is_the_default_player_with_the_games_own_arguments() -> None:
+    settings = configure("digits").settings["generator"]
+    assert settings["player"] == "mlp"
+    assert settings["hidden"] == (100, 300)
+    assert settings["final"] == "tanh"
+    assert MLP.__name__ == "MLP"

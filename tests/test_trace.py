@@ -1,0 +1,76 @@
+"""TensorBoard's view of a run: both players on the same charts, pictures, and no seam after a resume."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import arena
+from arena.trace import read_trace
+
+SETTINGS = {"turns": 60, "batch": 8, "trace.every": 10, "score.every": 20, "picture.every": 30, "checkpoint.every": 30}
+
+
+def events(folder: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("board") / "run"
+    return arena.play("swiss-roll", out=folder, display=False, **SETTINGS).folder
+
+
+def test_each_player_has_a_sub_run_with_the_same_tags(run: Path) -> None:
+    generator, discriminator = (set(events(run / role).Tags()["scalars"]) for role in ("generator", "discriminator"))
+    assert generator == discriminator
+    assert generator == {
+        f"players/{what}"
+        for what in ("loss", "gradient_norm", "update_norm", "update_cosine", "learning_rate", "share", "moves")
+    }
+
+
+def test_the_game_has_its_signals_score_and_ceiling(run: Path) -> None:
+    tags = set(events(run).Tags()["scalars"])
+    assert {"game/D_x", "game/D_G_z", "game/score", "game/ceiling", "game/coupling", "cost/gradient_evaluations"} <= tags
+
+
+def test_the_scalars_are_those_of_the_trace(run: Path) -> None:
+    rows = [row for row in read_trace(run) if "generator.loss" in row]
+    scalars = events(run / "generator").Scalars("players/loss")
+    assert [s.step for s in scalars] == [row["turn"] for row in rows] == [10, 20, 30, 40, 50, 60]
+    assert [s.value for s in scalars] == pytest.approx([row["generator.loss"] for row in rows], rel=1e-6)
+
+
+def test_custom_charts_show_both_players_together(run: Path) -> None:
+    from tensorboard.plugins.custom_scalar import layout_pb2
+
+    tensor = events(run).Tensors("custom_scalars__config__")[0].tensor_proto
+    layout = layout_pb2.Layout.FromString(tensor.string_val[0])
+    charts = {chart.title: list(chart.multiline.tag) for category in layout.category for chart in category.chart}
+    assert charts["loss"] == ["players/loss"]
+    assert charts["score"] == ["game/score", "game/ceiling"]
+    assert charts["signals"] == ["game/D_x$", "game/D_G_z$"]
+
+
+def test_pictures_are_there_every_so_often(run: Path) -> None:
+    assert [image.step for image in events(run).Images("picture")] == [0, 30, 60]
+    assert sorted(p.name for p in (run / "pictures").iterdir()) == [f"turn-{turn:08d}.png" for turn in (0, 30, 60)]
+    assert (run / "picture.png").read_bytes() == (run / "pictures" / "turn-00000060.png").read_bytes()
+
+
+def test_a_resumed_run_has_no_seam(run: Path, tmp_path: Path) -> None:
+    """From turn 30 on everything is written again; TensorBoard must show each turn once."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    for name in ("turn-00000060.pt", "turn-00000060.pt.sha256"):
+        (folder / "checkpoints" / name).unlink()
+    lines = (folder / "trace.jsonl").read_text().splitlines(keepends=True)
+    (folder / "trace.jsonl").write_text("".join(lines[:-1]))
+    arena.resume(folder, display=False)
+    assert [s.step for s in events(folder / "generator").Scalars("players/loss")] == [10, 20, 30, 40, 50, 60]
+    assert [s.step for s in events(folder).Scalars("game/score")] == [0, 20, 40, 60]
+    assert (folder / "trace.jsonl").read_bytes() == (run / "trace.jsonl").read_bytes()
