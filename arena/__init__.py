@@ -51,7 +51,7 @@ _WHERE = {
     "resume": "arena.loop",
 }
 
-__all__ = [*_WHERE, "__version__"]
+__all__ = list(_WHERE)
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ in float64.
 """
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -98,7 +99,9 @@ def examine(game: Game | Callable[[], Game]) -> Report:
     """
     build = (lambda: copy.deepcopy(game)) if isinstance(game, Game) else game
     name = type(game).__name__ if isinstance(game, Game) else getattr(game, "__name__", "game")
-    subject, passed, skipped = Subject(build, name), [], []
+    subject = Subject(build, name)
+    passed: list[str] = []
+    skipped: list[str] = []
     for check in CHECKS:
         title = check.__name__.replace("_", " ")
         try:
@@ -233,7 +236,7 @@ def gradients_match_finite_differences(subject: Subject) -> None:
     for key, own in field.parameters.items():
         direction = _random(own, seed=1)
         claimed = float(dot({name: gradients[name] for name in own}, direction))
-        measured = _derivative(lambda key=key: float(_loss(field, key)), own, direction)
+        measured = _derivative(functools.partial(_loss, field, key), own, direction)
         if abs(claimed - measured) > 1e-4 * max(abs(claimed), abs(measured), 1e-3):
             raise Fault(
                 f"the gradient of '{key}' along a random direction is {claimed:.6g}, but its loss changes by {measured:.6g}; "
@@ -258,7 +261,8 @@ def at_coupling_zero_players_ignore_each_other(subject: Subject) -> None:
             for name in field.parameters[key]:
                 if not torch.allclose(before[name], after[name], rtol=1e-6, atol=1e-9):
                     raise Fault(
-                        f"at coupling 0 the gradient of '{key}' still depends on '{other}'; multiply what they feel of each other by coupling"
+                        f"at coupling 0 the gradient of '{key}' still depends on '{other}'; "
+                        "multiply what they feel of each other by coupling"
                     )
 
 
@@ -293,7 +297,9 @@ def joint_loss_is_the_field(subject: Subject) -> None:
     for name in product:
         measured = (up[name] - down[name]) / (2 * h)
         if not torch.allclose(product[name], measured, rtol=1e-4, atol=1e-5 * max(1.0, float(measured.abs().max()))):
-            raise Fault(f"the derivative of joint_loss's field at '{name}' is not that of the explicit field; the reversal fails twice over")
+            raise Fault(
+                f"the derivative of joint_loss's field at '{name}' is not that of the explicit field; mend the reversal's own backward"
+            )
 
 
 def the_field_vanishes_at_the_solution(subject: Subject) -> None:
@@ -388,9 +394,9 @@ def _losses(game: Game, batch: Batch, movers: tuple[str, ...]) -> dict[str, Tens
         return {key: loss.detach() for key, loss in game(batch, game.max_coupling, movers).items()}
 
 
-def _loss(field: Field, key: str) -> Tensor:
+def _loss(field: Field, key: str) -> float:
     with torch.no_grad(), field._same_masks():
-        return field.game(field.batch, field.coupling, field.movers)[key]
+        return float(field.game(field.batch, field.coupling, field.movers)[key])
 
 
 def _random(like: Mapping[str, Tensor], seed: int) -> Direction:
@@ -414,7 +420,8 @@ def _derivative(loss: Callable[[], float], own: Mapping[str, Tensor], direction:
 
 
 def _equal(first: list[Any], second: list[Any]) -> bool:
-    return len(first) == len(second) and all(torch.equal(a, b) if isinstance(a, Tensor) else a == b for a, b in zip(first, second, strict=True))
+    pairs = zip(first, second, strict=True)
+    return len(first) == len(second) and all(torch.equal(a, b) if isinstance(a, Tensor) else a == b for a, b in pairs)
 
 
 def _first_line(error: BaseException) -> str:

@@ -163,7 +163,7 @@ def configure(
     entry, objects = _game_entry(game)
     roles = _roles(entry.target)
     components = _components(roles, _swappable(entry.target))
-    recipe = _normal({**_default_players(entry.target, roles), **entry.target.recipe}, components)
+    recipe = _normal({**_default_players(entry.target, roles), **_probe(entry.target).recipe}, components)
     data, given = _split_objects(_normal(settings or {}, components), components)
     objects |= given
     data.pop("game", None)
@@ -401,8 +401,8 @@ def _kind_error(text: str, known: Mapping[str, Any]) -> ArenaError:
             words = [w.strip(" '\"") for w in choices[1].split(",")]
             return ArenaError(f"{key[1]} is '{found}': {did_you_mean(found, words)}")
         example = known.get(key[1])
-        words = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
-        return ArenaError(f"{key[1]} is '{found}', but must be {words.get(kind, kind)}, such as {_plain(example)}")
+        plain = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
+        return ArenaError(f"{key[1]} is '{found}', but must be {plain.get(kind, kind)}, such as {_plain(example)}")
     return ArenaError(" ".join(text.split()))
 
 
@@ -410,9 +410,7 @@ def _normal(settings: Mapping[str, Any], components: list[Component]) -> Setting
     """Nested settings with the short forms written out: `rule: extragradient`, `coupling: 0.5`, `generator.lr: 1e-3`."""
     nested: Settings = {}
     for name, value in settings.items():
-        if isinstance(value, Mapping):
-            value = _normal(value, [])
-        _put(nested, name, value)
+        _put(nested, name, _normal(value, []) if isinstance(value, Mapping) else value)
     for component in components:
         value, found = _get(nested, component.short)
         if isinstance(value, dict):
@@ -477,7 +475,7 @@ def _arguments(target: Callable[..., Any]) -> list[str]:
 
 
 def _others(target: Callable[..., Any], names: Iterable[str]) -> set[str | int]:
-    return set(inspect.signature(target).parameters) - set(names)
+    return {name for name in inspect.signature(target).parameters if name not in set(names)}
 
 
 def _construct(target: Callable[..., Any], arguments: Mapping[str, Any], place: str, *positional: Any) -> Any:
@@ -536,5 +534,3 @@ def _plain(value: Any) -> Any:
 def _described(value: Any) -> str:
     cls = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
     return f"{cls.__module__}.{cls.__qualname__}"
-
-

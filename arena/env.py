@@ -11,7 +11,7 @@ import copy
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -29,6 +29,7 @@ from arena.rules.simultaneous import Simultaneous as SimultaneousRule
 from arena.schedulers import Moment, Scheduler, Simultaneous
 from arena.schedules import Schedule, constant
 from arena.signals import Divergence, Signals
+from players.base import hooks
 
 BOUND = 89.0
 """Largest squashed observation: log(1 + the largest float32) is 88.7; anything not finite shows as this."""
@@ -65,7 +66,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         (1, ['coupling', 'progress'])
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 4}
 
     def __init__(
         self,
@@ -96,7 +97,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.device, self.dtype, self.render_mode = torch.device(device), dtype, render_mode
         self._rule_start = copy.deepcopy(self.rule.state_dict())
         self._scheduler_start = copy.deepcopy(self.scheduler.state_dict())
-        self._build, self._start = (game, None) if not isinstance(game, Game) else (None, copy.deepcopy(game.state_dict()))
+        self._build = None if isinstance(game, Game) else game
+        self._start = copy.deepcopy(game.state_dict()) if isinstance(game, Game) else {}
         self._factories, self._rates = dict(optimizers or {}), dict(rates or {})
         if isinstance(game, Game):
             self.game = game.to(self.device, self.dtype)
@@ -118,7 +120,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
                 torch.manual_seed(initial)
                 self.game = self._build().to(self.device, self.dtype)
         else:
-            self.game.load_state_dict(self._start or {})
+            self.game.load_state_dict(self._start)
         self.rng = Rng(self.device).seed_both(data, noise)
         self._masks = torch.Generator().manual_seed(masks)
         self.field = Field(self.game)
@@ -128,7 +130,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.scheduler.load_state_dict(copy.deepcopy(self._scheduler_start))
         self.signals = Signals(self.game)
         self._moving = {moves: _Moving(self.game, moves) for moves in itertools.product((False, True), repeat=2)}
-        self._on_batch = [m.on_batch for m in self.game.players.modules() if callable(getattr(m, "on_batch", None))]
+        self._on_batch = hooks(self.game.players, "on_batch")
         self.turns_played = 0
         self.moves = dict.fromkeys(self.game.roles, 0)
         self.last_score: float | None = None
@@ -286,7 +288,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         goal = self.game.solved_at
         return goal is not None and self.last_score is not None and self.last_score <= goal
 
-    def render(self) -> np.ndarray | None:  # type: ignore[override]
+    def render(self) -> np.ndarray | None:
         """The game's picture as height × width × 3 bytes."""
         if self.render_mode is None:
             return None
@@ -382,7 +384,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
 class _Moving:
     """Who moves, for one of the four answers to which of the two players does."""
 
-    def __init__(self, game: Game, moves: tuple[bool, bool]):
+    def __init__(self, game: Game, moves: tuple[bool, ...]):
         self.first = game.roles[0]
         self.roles = tuple(role for role, does in zip(game.roles, moves, strict=True) if does)
         self.keys = tuple(key for role in self.roles for key in game.keys_of(role))

@@ -93,17 +93,15 @@ class Field:
         self.products += 1
         point = {**self._moving_at(at)}
         with self._same_masks():
-            _, product = jvp(self._closed(point, joint), (point,), ({name: tangent[name] for name in point},))
-        return product
+            return jvp(self._closed(point, joint), (point,), ({name: tangent[name] for name in point},))[1]
 
     def vjp(self, cotangent: Direction, at: Mapping[str, Tensor] | None = None) -> Direction:
         """Jᵀ·c: the gradient of ⟨c, v(z)⟩ in the movers' parameters."""
         self.products += 1
         point = self._moving_at(at)
         with self._same_masks():
-            _, pull = vjp(self._closed(point, False), point)
-            (product,) = pull({name: cotangent[name] for name in point})
-        return product
+            pull = vjp(self._closed(point, False), point)[1]
+            return pull({name: cotangent[name] for name in point})[0]
 
     def joint_gradients(self, at: Mapping[str, Tensor] | None = None) -> Direction:
         """The field as the gradient of the game's one `joint_loss` (a single backward pass for all keys)."""

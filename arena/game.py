@@ -40,7 +40,7 @@ class Rng(torch.Generator):
     noise: torch.Generator
 
     def __new__(cls, device: str | torch.device = "cpu") -> "Rng":
-        rng = super().__new__(cls, device=torch.device(device))
+        rng = super().__new__(cls, device=torch.device(device))  # type: ignore[call-arg]
         rng.noise = torch.Generator(device=torch.device(device))
         return rng
 

@@ -161,7 +161,8 @@ class Run:
             where = error.filename or f"a file in {self.folder}"
             kept = self.checkpoints.paths()
             mend = f"mend that and type: arena resume {self.folder}" if kept else "mend that and start again"
-            raise RunFailed(f"the run stopped at turn {self.arena.turns_played:,} because {where} could not be written ({what}); {mend}") from error
+            turn = f"{self.arena.turns_played:,}"
+            raise RunFailed(f"the run stopped at turn {turn} because {where} could not be written ({what}); {mend}") from error
 
     def _go(self, resumed: bool) -> Result:
         arena = self.arena
@@ -178,9 +179,7 @@ class Run:
             self.trace.close()
             if self.board is not None:
                 self.board.close()
-        result = Result(
-            self.folder, status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status), arena
-        )
+        result = Result(self.folder, status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status), arena)
         if status != "interrupted":
             self._last_pictures()
         self.display.report(result)
@@ -408,9 +407,7 @@ def _new_folder(config: Config, out: str | Path | None) -> Path:
                     break
         (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
     except OSError as error:
-        raise RunFailed(
-            f"the run folder {error.filename or folder} could not be made ({error.strerror}); choose another --out"
-        ) from error
+        raise RunFailed(f"the run folder {error.filename or folder} could not be made ({error.strerror}); choose another --out") from error
     return folder
 
 
@@ -422,5 +419,3 @@ def _ended(folder: Path) -> Result | None:
         return None
     row = rows[-1]
     return Result(folder, row["status"], row["turn"], row["score"], row["best"], row["ceiling"], row.get("reason"), None)
-
-

@@ -14,9 +14,7 @@ from arena.errors import BadSetting, check_number
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
-def sgd(
-    parameters: Iterable[nn.Parameter], lr: float = 0.1, momentum: float = 0.0, weight_decay: float = 0.0
-) -> torch.optim.Optimizer:
+def sgd(parameters: Iterable[nn.Parameter], lr: float = 0.1, momentum: float = 0.0, weight_decay: float = 0.0) -> torch.optim.Optimizer:
     """Stochastic gradient descent, with heavy-ball momentum if asked for (negative momentum is allowed).
 
     Args:

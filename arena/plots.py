@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FIRST, SECOND, DATA, INK = "#e4572e", "#2e6fb7", "#9aa0a6", "#22262a"
 SURFACE = LinearSegmentedColormap.from_list("surface", ["#f9d9c9", "#ffffff", "#bcd6f2"])
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": "#c8ccd0",
@@ -123,7 +123,7 @@ def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -
     axis.grid(False)
     bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
     bar.set_label("discriminator: probability of being data", fontsize=8)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     axis.legend(loc="upper right", markerscale=3)
     return made
 

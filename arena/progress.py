@@ -150,5 +150,3 @@ def report(console: Console, result: "Result") -> None:
     line("trace", str(result.trace))
     line("run folder", str(result.folder))
     line("look", f"tensorboard --logdir {result.folder}")
-
-

@@ -146,7 +146,7 @@ class Signals:
         for role, fine_in, fine_out in note.outputs:  # in the order in which the players were asked
             if bool(fine_in) and not bool(fine_out):
                 return Divergence(note.turn, role, "output")
-        return Divergence(note.turn, key.split(".")[0], what)
+        return Divergence(note.turn, key.split(".", 1)[0], what)
 
     def state_dict(self) -> dict[str, Any]:
         notes = [{"turn": n.turn, "losses": n.losses, "norms": n.norms} for n in self._notes]

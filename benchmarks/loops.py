@@ -47,9 +47,7 @@ def image_gan(root: str, batch: int = 100, latent: int = 100) -> Round:
 
 
 def _mlp(inputs: int, width: int, outputs: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Linear(inputs, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, outputs)
-    )
+    return nn.Sequential(nn.Linear(inputs, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, outputs))
 
 
 def _alternate(

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 
-from games.image import Digits, MNIST
+from games.image import MNIST, Digits
 from games.quadratic import Bilinear, Quadratic
 from games.toy2d import Checkerboard, Grid, Pinwheel, Planar, Ring, SwissRoll, TwoMoons
 

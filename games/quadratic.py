@@ -34,6 +34,7 @@ class Quadratic(Game):
         [(1,), (2,)]
     """
 
+    jacobian: Tensor
     recipe = {"turns": 200, "x.optimizer": "sgd", "y.optimizer": "sgd", "trace.every": 10, "score.every": 10, "picture.every": 0}
     solved_at = 1e-6
 

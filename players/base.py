@@ -37,6 +37,17 @@ def build_player(source: nn.Module | Callable[..., nn.Module], inputs: Shape | N
     return source(**{name: shape for name, shape in shapes.items() if name in names})
 
 
+def hooks(player: nn.Module, name: str) -> list[Callable[[], None]]:
+    """The methods of that name (`project_` or `on_batch`) of a player and of the modules in it.
+
+    Example:
+        >>> hooks(nn.Linear(1, 1), "project_")
+        []
+    """
+    found = [getattr(module, name, None) for module in player.modules()]
+    return [method for method in found if callable(method)]
+
+
 def size(shape: Shape) -> int:
     """Number of elements of a shape.
 

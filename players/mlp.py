@@ -1,6 +1,7 @@
 """The multilayer perceptron: fits any slot, flattening what goes in and reshaping what comes out."""
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Literal
 
@@ -51,7 +52,7 @@ class MLP(nn.Module):
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden is {hidden}, but every width must be at least 1")
         widths = [size(inputs), *hidden, size(outputs)]
-        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in itertools.pairwise(widths))
         self.outputs = outputs
         self._activation, self._final = ACTIVATIONS[activation], ACTIVATIONS[final]
 

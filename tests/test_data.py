@@ -1,7 +1,6 @@
 """Data sets: published ones verified by content, damaged ones named, missing ones explained."""
 
 import gzip
-import os
 import shutil
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def test_mnist_is_read_from_a_read_only_folder(published: Path, monkeypatch: pyt
 def test_raw_files_are_converted_once_through_torchvision(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "data"
     shutil.copytree(published / "MNIST", folder / "MNIST")
-    os.chmod(folder, 0o755)
+    folder.chmod(0o755)
     monkeypatch.setenv("ARENA_DATA", str(folder))
     first = images.mnist()
     assert (folder / "mnist.npz").is_file()

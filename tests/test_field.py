@@ -32,7 +32,7 @@ def test_gradients_here_and_displaced_are_jz() -> None:
 
 
 def test_products_are_those_of_the_jacobian() -> None:
-    field, j, z = make()
+    field, j, _ = make()
     t = torch.arange(5, dtype=torch.float64)
     torch.testing.assert_close(flat(field.jvp(split(t))), j @ t, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(flat(field.vjp(split(t))), j.T @ t, rtol=1e-12, atol=1e-12)

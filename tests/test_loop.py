@@ -1,7 +1,6 @@
 """Runs: stopped, killed, resumed, diverged, out of disk; and always the same run."""
 
 import json
-import os
 import random
 import resource
 import signal
@@ -228,7 +227,7 @@ def test_a_disk_that_fills_up_later_keeps_what_was_saved(unbroken: Path, tmp_pat
     assert (folder / "trace.jsonl").read_bytes() == (tmp_path / "whole" / "trace.jsonl").read_bytes()
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/1"), reason="needs a file system that nobody can write to")
+@pytest.mark.skipif(not Path("/proc/1").is_dir(), reason="needs a file system that nobody can write to")
 def test_a_place_that_cannot_be_written_to(cli: Cli) -> None:
     done = cli("play", "bilinear", "--out", "/proc/run")
     assert done.returncode == 1

@@ -95,7 +95,7 @@ def test_rules_over_optimizers_leave_no_footprints(optimizer: str, rule: type[Up
     """Buffers, global randomness, requires_grad and the player that stays are as they were."""
     arena = configure(game, {"dtype": "float64"} | ({"batch": 16} if game == "swiss-roll" else {})).build()
     arena = Arena(arena._build, rule=rule(), optimizers=dict.fromkeys(arena.game.roles, OPTIMIZERS[optimizer]), dtype=torch.float64)
-    first, second = arena.game.roles
+    first, _ = arena.game.roles
     for _ in range(3):
         arena.play_turn(BOTH)
     still = [p.detach().clone() for p in arena.game.players[first].parameters()]

@@ -1,7 +1,7 @@
 """Check that a game keeps the contract of a game.
 
-    arena check swiss-roll
-    arena check my_game.py
+arena check swiss-roll
+arena check my_game.py
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """List the games, players, rules, schedulers, schedules and optimizers there are.
 
-    arena list
-    arena list rules
+arena list
+arena list rules
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Play a game and record it.
 
-    arena play swiss-roll --rule extragradient --generator.lr 1e-4 --turns 5000
-    arena play --config runs/swiss-roll-1/config.yaml
-    arena play my_game.py
+arena play swiss-roll --rule extragradient --generator.lr 1e-4 --turns 5000
+arena play --config runs/swiss-roll-1/config.yaml
+arena play my_game.py
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Go on with a run that was stopped or killed.
 
-    arena resume runs/swiss-roll-1
+arena resume runs/swiss-roll-1
 """
 
 from collections.abc import Sequence

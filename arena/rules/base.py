@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from arena.errors import GameFault
 from arena.field import Direction, Field
+from players.base import hooks
 
 
 class UpdateRule:
@@ -52,7 +53,7 @@ class Position:
     """Where the movers stood, and their optimizers' moments if they were asked for."""
 
     parameters: dict[str, Tensor]
-    moments: dict[str, dict[nn.Parameter, dict[str, Any]]] | None
+    moments: dict[str, dict[Tensor, dict[str, Any]]] | None
 
 
 class Turn:
@@ -72,10 +73,7 @@ class Turn:
         for optimizer in optimizers.values():
             for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]
-        self._projections = {
-            role: [m.project_ for m in player.modules() if callable(getattr(m, "project_", None))]
-            for role, player in field.game.players.items()
-        }
+        self._projections = {role: hooks(player, "project_") for role, player in field.game.players.items()}
 
     def begin(self, factors: Mapping[str, float]) -> None:
         """Say which roles move in this turn, each at which multiple of its own learning rate; the others are not touched."""
@@ -122,6 +120,6 @@ def _step(optimizer: torch.optim.Optimizer) -> None:
         bare(optimizer)
 
 
-def _copy(state: Mapping[nn.Parameter, Mapping[str, Any]]) -> dict[nn.Parameter, dict[str, Any]]:
+def _copy(state: Mapping[Tensor, Mapping[str, Any]]) -> dict[Tensor, dict[str, Any]]:
     clone = lambda v: v.clone() if isinstance(v, Tensor) else v  # noqa: E731
     return {p: {name: clone(value) for name, value in moments.items()} for p, moments in state.items()}
