@@ -125,11 +125,15 @@ class Field:
                 flat: list[Tensor] = []
                 for key, own in plan.own.items():
                     keep = key != plan.last
-                    flat += torch.autograd.grad(losses[key], own, retain_graph=keep, materialize_grads=True)
+                    flat += torch.autograd.grad(losses[key], own, retain_graph=keep, allow_unused=True)
         finally:
             for p in plan.still:
                 p.requires_grad_(True)
-        return losses, dict(zip(plan.moving, flat, strict=True))
+        gradients = dict(zip(plan.moving, flat, strict=True))
+        for name, gradient in gradients.items():
+            if gradient is None:  # a parameter that this loss does not reach
+                gradients[name] = torch.zeros_like(plan.moving[name])
+        return losses, gradients
 
     def _check(self, losses: Mapping[str, Tensor]) -> None:
         name = type(self.game).__name__

@@ -10,7 +10,7 @@ import math
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -166,26 +166,39 @@ class Run:
 
     def _go(self, resumed: bool) -> Result:
         arena = self.arena
-        arena.reset(seed=self.config.run.seed)
-        keep = self._restore() if resumed else 0
-        self.ceiling = arena.game.ceiling()
-        self.trace = JSONLines(self.folder / "trace.jsonl", keep)
-        self.board = self._tensorboard(resumed)
+        self.open(resumed=resumed)
         self.display.begin(self.config, self.folder, arena)
+        turns = self.turns(resumed=resumed)
         try:
-            status = self._play(resumed)
+            while True:
+                next(turns)
+        except StopIteration as over:
+            status: Status = over.value
         finally:
             self.display.end()
-            self.trace.close()
-            if self.board is not None:
-                self.board.close()
+            self.close()
         result = Result(self.folder, status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status), arena)
         if status != "interrupted":
             self._last_pictures()
         self.display.report(result)
         return result
 
-    def _play(self, resumed: bool) -> Status:
+    def open(self, *, resumed: bool = False) -> None:
+        """Start the arena afresh or from the latest checkpoint, and the trace with it."""
+        self.arena.reset(seed=self.config.run.seed)
+        keep = self._restore() if resumed else 0
+        self.ceiling = self.arena.game.ceiling()
+        self.trace = JSONLines(self.folder / "trace.jsonl", keep)
+        self.board = self._tensorboard(resumed)
+
+    def close(self) -> None:
+        """Close the trace."""
+        self.trace.close()
+        if self.board is not None:
+            self.board.close()
+
+    def turns(self, *, resumed: bool = False) -> Generator[None, None, Status]:
+        """Play turn by turn, recording what is due; the generator's value is how the run ended."""
         arena, every = self.arena, self.every["trace"]
         window = min(every, 2 * arena.scheduler.period)  # so that each player has two successive updates in it
         looks = {name: n for name, n in self.every.items() if n > 0}
@@ -203,6 +216,7 @@ class Run:
                     return self._end(ended)
             if self._stop is not None and not last:
                 return self._interrupt()
+            yield
         return self._end("finished")
 
     # Looking ----------------------------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class ImageGAN(GAN):
     def _draw(self, n: int, rng: torch.Generator, part: str) -> Tensor:
         pixels = images.load(self.data_set, rng.device)[part]
         index = torch.randint(len(pixels), (n,), generator=rng, device=rng.device)
-        return pixels[index].unsqueeze(1).to(torch.get_default_dtype()).div_(127.5).sub_(1)
+        return pixels.index_select(0, index).unsqueeze(1).to(torch.get_default_dtype()).div_(127.5).sub_(1)
 
 
 @register("mnist")

@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 class MLP(nn.Module):
     """Fully connected layers with one activation between them.
+
+    Forward hooks belong on the whole player: its layers are used by their weights, so hooks on a single layer are not called
+    (parametrisations of their weights are).
 
     Args:
         inputs: shape of one example.
@@ -60,7 +63,11 @@ class MLP(nn.Module):
         *hidden, last = self.layers
         if x.dim() != 2:
             x = x.flatten(1)
-        for layer in hidden:
-            x = self._activation(layer(x))
-        x = self._final(last(x))
+        for layer in hidden:  # not layer(x): the calls of small layers cost as much as their arithmetic
+            x = self._activation(_linear(x, layer))
+        x = self._final(_linear(x, last))
         return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
+
+
+def _linear(x: Tensor, layer: Any) -> Tensor:
+    return functional.linear(x, layer.weight, layer.bias)

@@ -190,7 +190,7 @@ def test_a_game_in_a_file_is_played_and_found_again(tmp_path: Path) -> None:
     result = arena.play(str(file), out=tmp_path / "run", display=False, dim=2, turns=5, **{"trace.tensorboard": False})
     assert result.turns == 5
     assert load_file(tmp_path / "run" / "config.yaml")["game"] == config.game.id
-    with pytest.raises(UnknownName, match="unknown setting 'left.player'"):
+    with pytest.raises(UnknownName, match=r"unknown setting 'left.player'"):
         configure(str(file), {"left.player": "mlp"})
 
 

@@ -70,7 +70,7 @@ def test_altered_content_is_told_by_its_checksum(published: Path, tmp_path: Path
     arrays["x_train"][0, 14, 14] ^= 1
     np.savez(tmp_path / "mnist.npz", **arrays)  # type: ignore[arg-type]
     monkeypatch.setenv("ARENA_DATA", str(tmp_path))
-    with pytest.raises(DataDamaged, match="its content has the checksum [0-9a-f]{12}…, but the published data 25c98f992c00…"):
+    with pytest.raises(DataDamaged, match=r"its content has the checksum [0-9a-f]{12}…, but the published data 25c98f992c00…"):
         images.mnist()
 
 

@@ -1,0 +1,142 @@
+"""Measures the arena against loops written by hand, and prints the table as Markdown.
+
+Both sides play the same game with nets of the same sizes, batch and threads, one discriminator move to one generator move. They are
+timed in turns, chunk by chunk, within one process, so that what the machine does meanwhile falls on both; a row gives the median of
+the chunks' ratios and their quartiles. Ratios are hand-written time over the arena's: above 1 the arena is faster.
+
+    python -m benchmarks.bench            # everything, about four minutes
+    python -m benchmarks.bench --quick    # fewer chunks, to see that it works
+"""
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from arena.config import configure
+from arena.loop import Run
+from arena.progress import Silent
+from benchmarks.loops import image_gan, planar_gan
+
+ROUNDS = 50
+"""Rounds per chunk."""
+
+
+def arena_rounds(game: str, folder: Path, *, traced: bool = True, **settings: Any) -> Iterator[None]:
+    """Rounds of the arena: one turn of each player, with the JSONL trace and the TensorBoard events of a real run, or without."""
+    off = {"score.every": 0, "picture.every": 0, "checkpoint.every": 0}
+    tracing: dict[str, Any] = {} if traced else {"trace.every": 10**9, "trace.tensorboard": False}
+    config = configure(game, {"turns": 10**9, **off, **tracing, **settings})
+    folder.mkdir(parents=True)
+    run = Run(config, config.build(), folder, Silent())
+    run.open()
+    turns = run.turns()
+    while True:
+        next(turns)
+        next(turns)
+        if not traced and run.arena.turns_played % 100 == 0:
+            run.arena.read_signals()  # as any run must, to notice a divergence
+        yield
+
+
+def chunk(rounds: Iterator[None]) -> float:
+    """Seconds for one chunk."""
+    began = time.perf_counter()
+    for _ in range(ROUNDS):
+        next(rounds)
+    return time.perf_counter() - began
+
+
+def ratios(first: Iterator[None], second: Iterator[None], chunks: int) -> list[float]:
+    """Time of the first over time of the second, chunk by chunk, after two chunks of warming up."""
+    for rounds in (first, second, first, second):
+        chunk(rounds)
+    found = []
+    for i in range(chunks):
+        if i % 2:  # whoever goes second may find a warmer cache
+            b, a = chunk(second), chunk(first)
+        else:
+            a, b = chunk(first), chunk(second)
+        found.append(a / b)
+    return found
+
+
+def row(what: str, wanted: str, measured: list[float], show: Callable[[float], str], good: Callable[[float], bool]) -> str:
+    low, middle, high = statistics.quantiles(measured, n=4) if len(measured) > 1 else measured * 3
+    spread = f" ({show(low)} – {show(high)})" if len(measured) > 1 else ""
+    return f"| {what} | {wanted} | {'' if good(middle) else 'short: '}**{show(middle)}**{spread} |"
+
+
+def ratio_row(what: str, least: float, measured: list[float]) -> str:
+    return row(what, f"≥ {least:.1f}×", measured, lambda r: f"{r:.2f}×", lambda r: r >= least)
+
+
+def seconds(*words: str, **environment: str) -> float:
+    """Wall-clock seconds of a command."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        environ = {**os.environ, **environment}
+        subprocess.run([sys.executable, "-m", "arena.cli", *words], check=True, capture_output=True, cwd=folder, env=environ)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print the table."""
+    quick = "--quick" in sys.argv
+    chunks, few = (4, 2) if quick else (60, 20)
+    torch.set_num_threads(1)
+    print(f"{_processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}\n")
+    print("| what | wanted | measured: median (quartiles) |\n|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for batch, least in ((64, 1.3), (256, 1.1)):
+            ours = arena_rounds("swiss-roll", folder / f"roll-{batch}", batch=batch)
+            what = f"swiss roll 2-128-128-2, batch {batch}, trace on, against the loop by hand"
+            print(ratio_row(what, least, ratios(planar_gan(batch), ours, chunks)), flush=True)
+        root = os.environ.get("ARENA_DATA")
+        if root and (Path(root) / "MNIST" / "raw").is_dir():
+            ours = arena_rounds("mnist", folder / "mnist")
+            what = "fully connected MNIST GAN, batch 100, trace on, against the DataLoader loop"
+            print(ratio_row(what, 2.0, ratios(image_gan(_extracted(Path(root), folder)), ours, few)), flush=True)
+        else:
+            print("| fully connected MNIST GAN | ≥ 2.0× | not measured: ARENA_DATA names no folder with MNIST/raw |", flush=True)
+        traced = arena_rounds("swiss-roll", folder / "traced", batch=64)
+        bare = arena_rounds("swiss-roll", folder / "bare", traced=False, batch=64)
+        cost = [r - 1 for r in ratios(traced, bare, chunks)]
+        print(row("cost of the trace, swiss roll, batch 64", "≤ 3 %", cost, lambda c: f"{100 * c:.1f} %", lambda c: c <= 0.03), flush=True)
+    starts = [seconds("--help") for _ in range(3 if quick else 10)]
+    print(row("`arena --help`", "< 1 s", starts, lambda s: f"{s:.2f} s", lambda s: s < 1), flush=True)
+    if not quick:
+        demo = [seconds("play", "swiss-roll")]
+        print(row("`arena play swiss-roll`, what `make demo` runs", "< 60 s", demo, lambda s: f"{s:.0f} s", lambda s: s < 60))
+
+
+def _extracted(root: Path, folder: Path) -> str:
+    """MNIST's published files where torchvision may extract them."""
+    import shutil
+
+    from torchvision.datasets import MNIST
+
+    shutil.copytree(root / "MNIST", folder / "MNIST")
+    MNIST(str(folder), download=True)
+    return str(folder)
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = (
+        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    )
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()
