@@ -17,6 +17,11 @@ from arena.game import Batch, Game
 Direction = dict[str, Tensor]
 """One tensor per moving parameter, by the parameter's name: a gradient, an update or a tangent."""
 
+try:
+    from torch.autograd.graph import _engine_run_backward as _run_backward
+except ImportError:  # it is not documented, so a version of torch may lack it
+    _run_backward = None  # type: ignore[assignment]
+
 _DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RReLU)  # the layers of torch.nn that draw from the global generator
 
 
@@ -122,18 +127,15 @@ class Field:
                 if not plan.checked:
                     self._check(losses)
                     plan.checked = True
-                flat: list[Tensor] = []
+                flat: list[Tensor | None] = []
                 for key, own in plan.own.items():
                     keep = key != plan.last
-                    flat += torch.autograd.grad(losses[key], own, retain_graph=keep, allow_unused=True)
+                    flat += _backward(losses[key], own, keep)
         finally:
             for p in plan.still:
                 p.requires_grad_(True)
-        gradients = dict(zip(plan.moving, flat, strict=True))
-        for name, gradient in gradients.items():
-            if gradient is None:  # a parameter that this loss does not reach
-                gradients[name] = torch.zeros_like(plan.moving[name])
-        return losses, gradients
+        found = zip(plan.moving.items(), flat, strict=True)
+        return losses, {name: torch.zeros_like(p) if g is None else g for (name, p), g in found}  # None: no path from this loss
 
     def _check(self, losses: Mapping[str, Tensor]) -> None:
         name = type(self.game).__name__
@@ -193,6 +195,16 @@ class Field:
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self._seed)
             yield
+
+
+def _backward(loss: Tensor, own: list[nn.Parameter], keep: bool) -> Sequence[Tensor | None]:
+    """torch.autograd.grad(loss, own, retain_graph=keep, allow_unused=True), without its checks of arguments that are known here.
+
+    On nets of a hundred units they cost a twentieth of a turn.
+    """
+    if _run_backward is None:
+        return torch.autograd.grad(loss, own, retain_graph=keep, allow_unused=True)
+    return _run_backward((loss,), (torch.ones_like(loss),), keep, False, tuple(own), True, accumulate_grad=False)
 
 
 class _Plan:

@@ -114,7 +114,7 @@ class Signals:
         """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal."""
         notes, self._notes = self._notes, []
         flat = [t for note in notes for key in note.losses for t in (note.losses[key], *note.norms.get(key, ()))]
-        numbers = iter(torch.stack([t.double() for t in flat]).tolist() if flat else ())
+        numbers = iter(torch.stack(flat).tolist() if flat else ())
         for note in notes:
             for key in note.losses:
                 self._fresh.add(f"{key}.loss")

@@ -1,6 +1,6 @@
 """Plays a game over several seeds and prints the spread of its score, beside what real data would score.
 
-    python -m benchmarks.seeds swiss-roll 8
+python -m benchmarks.seeds swiss-roll 8
 """
 
 import multiprocessing

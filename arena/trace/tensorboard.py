@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 _PLAYER = ("loss", "gradient_norm", "update_norm", "update_cosine", "learning_rate", "share", "moves")
@@ -35,20 +36,22 @@ class TensorBoard:
         self._common.add_custom_scalars(layout)
 
     def write(self, row: Mapping[str, Any]) -> None:
-        turn = row["turn"]
-        for role in self._roles:
-            for what in _PLAYER:
-                parts = [k for k in row if k == f"{role}.{what}" or (k.startswith(f"{role}.") and k.endswith(f".{what}"))]
-                for key in parts:
-                    middle = key[len(role) + 1 : -len(what)].strip(".")
-                    self._players[role].add_scalar(f"players/{middle + '.' if middle else ''}{what}", row[key], turn)
+        turn, common = row["turn"], {}
+        players: dict[str, dict[str, float]] = {role: {} for role in self._roles}
         for name, value in row.items():
-            if name.startswith("game."):
-                self._common.add_scalar(f"game/{_tag(name[5:])}", value, turn)
+            owner, _, rest = name.partition(".")
+            if owner in players:  # `role.loss`, or `role.part.loss`
+                part, _, what = rest.rpartition(".")
+                players[owner][f"players/{part + '.' if part else ''}{what}"] = value
+            elif owner == "game":
+                common[f"game/{_tag(rest)}"] = value
             elif name in ("score", "ceiling", "coupling"):
-                self._common.add_scalar(f"game/{name}", value, turn)
+                common[f"game/{name}"] = value
             elif name in _COUNTS:
-                self._common.add_scalar(f"cost/{name}", value, turn)
+                common[f"cost/{name}"] = value
+        _add(self._common, common, turn)
+        for role, values in players.items():
+            _add(self._players[role], values, turn)
 
     def picture(self, image: np.ndarray, turn: int) -> None:
         """An image of height × width × 3 bytes."""
@@ -60,6 +63,13 @@ class TensorBoard:
     def close(self) -> None:
         for writer in (self._common, *self._players.values()):
             writer.close()
+
+
+def _add(writer: SummaryWriter, scalars: Mapping[str, float], turn: int) -> None:
+    """All scalars of a row in one event, at a fifth of the cost of one event each."""
+    values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+    assert writer.file_writer is not None  # it is, until the writer is closed
+    writer.file_writer.add_summary(Summary(value=values), turn)
 
 
 def _tag(name: str) -> str:
