@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from arena.game import PlayerSource as PlayerSource
     from arena.game import Rng as Rng
     from arena.game import Slot as Slot
-    from arena.loop import Result as Result
     from arena.loop import play as play
     from arena.loop import resume as resume
     from arena.registry import register as register
     from arena.rules.base import Turn as Turn
     from arena.rules.base import UpdateRule as UpdateRule
+    from arena.run import Result as Result
     from arena.schedulers import Moment as Moment
     from arena.schedulers import Scheduler as Scheduler
 
@@ -38,7 +38,7 @@ _WHERE = {
     "Game": "arena.game",
     "Moment": "arena.schedulers",
     "PlayerSource": "arena.game",
-    "Result": "arena.loop",
+    "Result": "arena.run",
     "Rng": "arena.game",
     "Scheduler": "arena.schedulers",
     "Slot": "arena.game",

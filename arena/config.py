@@ -12,7 +12,6 @@ import re
 from argparse import ArgumentError
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,29 +26,10 @@ from arena.options import GROUPS, RunOptions
 from arena.registry import Entry, entries, lookup
 from arena.rules.base import UpdateRule
 from arena.schedulers import Scheduler
-
-Settings = dict[str, Any]
+from arena.settings import Component, Settings, drop, flatten, get, normal, normal_arguments, plain, put
 
 _SKIP = {"foreach", "maximize", "capturable", "differentiable", "fused", "params", "parameters", "progress", "inputs", "outputs"}
-_CHOICE = ""  # where a component's short form waits while its arguments stand beside it, as in `rule` with `rule.gamma`
 _DEFAULTS = {"rule": "simultaneous", "scheduler": "simultaneous", "schedule": "constant", "optimizer": "adam", "player": "mlp"}
-
-
-@dataclass(frozen=True)
-class Component:
-    """A setting that chooses a class or function whose arguments become settings too.
-
-    Args:
-        key: dotted name of the choice in the configuration, such as `rule.name` or `generator.optimizer`.
-        short: what the command line also accepts for it, such as `rule`.
-        kind: what is chosen, as in `arena.registry`.
-        prefix: where the arguments of what is chosen stand.
-    """
-
-    key: str
-    short: str
-    kind: str
-    prefix: str
 
 
 @dataclass
@@ -78,7 +58,7 @@ class Config:
 
     def dump(self) -> str:
         """The configuration as YAML."""
-        return yaml.safe_dump(_plain(self.settings), sort_keys=False, allow_unicode=True)
+        return yaml.safe_dump(plain(self.settings), sort_keys=False, allow_unicode=True)
 
     @property
     def run(self) -> RunOptions:
@@ -163,11 +143,11 @@ def configure(
     entry, objects = _game_entry(game)
     roles = _roles(entry.target)
     components = _components(roles, _swappable(entry.target))
-    recipe = _normal({**_default_players(entry.target, roles), **_probe(entry.target).recipe}, components)
-    data, given = _split_objects(_normal(settings or {}, components), components)
+    recipe = normal({**_default_players(entry.target, roles), **_probe(entry.target).recipe}, components)
+    data, given = _split_objects(normal(settings or {}, components), components)
     objects |= given
     data.pop("game", None)
-    typed = _normal_arguments(arguments, components)
+    typed = normal_arguments(arguments, components)
     chosen = _choose(components, recipe, data, typed, objects)
     parser = _parser(prog, entry, chosen, recipe, objects)
     if "--help" in arguments or "-h" in arguments:
@@ -176,10 +156,10 @@ def configure(
     namespace = _parse(parser, data, typed)
     complete = {"game": entry.id, **namespace.as_dict()}
     for component, choice in chosen.items():
-        _put(complete, component.key, choice.id)
+        put(complete, component.key, choice.id)
     for key, given_object in objects.items():
         if key != "game":
-            _put(complete, key, f"python:{_described(given_object)}")
+            put(complete, key, f"python:{_described(given_object)}")
     config = Config(entry, complete, objects)
     complete["device"] = str(pick_device(config.run.device))  # so that the config says where the run was played
     for name in GROUPS:
@@ -190,24 +170,6 @@ def configure(
 def make(game: str, render_mode: str | None = None, **settings: Any) -> Arena:
     """What `gymnasium.make("arena/SwissRoll-v0", rule="extragradient", generator={"lr": 1e-4})` calls."""
     return configure(game, settings).build(render_mode)
-
-
-def load_file(path: str | Path) -> Settings:
-    """A configuration file as nested data.
-
-    Raises:
-        ArenaError: where it cannot be read or is not a mapping.
-    """
-    try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ArenaError(f"the config file {path} cannot be read ({error.strerror}); check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(getattr(error, "problem_mark", "")).strip()
-        raise ArenaError(f"the config file {path} is not valid YAML {where}; mend it there") from error
-    if not isinstance(data, dict):
-        raise ArenaError(f"the config file {path} holds a {type(data).__name__}, but must hold settings such as 'turns: 1000'")
-    return data
 
 
 def pick_device(name: str) -> torch.device:
@@ -225,22 +187,6 @@ def pick_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise BadSetting("device", name, f"auto or cpu: torch sees {torch.cuda.device_count()} GPUs here")
     return device
-
-
-def flatten(settings: Mapping[str, Any], prefix: str = "") -> Settings:
-    """Nested settings by dotted name.
-
-    Example:
-        >>> flatten({"rule": {"name": "simultaneous"}, "turns": 3})
-        {'rule.name': 'simultaneous', 'turns': 3}
-    """
-    flat: Settings = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 # The components of a game's configuration ---------------------------------------------------------------------------------------
@@ -374,7 +320,7 @@ def _parse(parser: ArgumentParser, data: Settings, typed: list[tuple[str, str]])
         wrap = key in lists and not value.lstrip().startswith(("[", "("))
         arguments += [f"--{key}={f'[{value}]' if wrap else value}"]
     try:
-        namespace = parser.parse_object(_plain(data))
+        namespace = parser.parse_object(plain(data))
         return parser.parse_args(arguments, namespace=namespace)
     except ArgumentError as error:
         raise _kind_error(str(error), known) from error
@@ -401,70 +347,26 @@ def _kind_error(text: str, known: Mapping[str, Any]) -> ArenaError:
             words = [w.strip(" '\"") for w in choices[1].split(",")]
             return ArenaError(f"{key[1]} is '{found}': {did_you_mean(found, words)}")
         example = known.get(key[1])
-        plain = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
-        return ArenaError(f"{key[1]} is '{found}', but must be {plain.get(kind, kind)}, such as {_plain(example)}")
+        in_words = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
+        return ArenaError(f"{key[1]} is '{found}', but must be {in_words.get(kind, kind)}, such as {plain(example)}")
     return ArenaError(" ".join(text.split()))
-
-
-def _normal(settings: Mapping[str, Any], components: list[Component]) -> Settings:
-    """Nested settings with the short forms written out: `rule: extragradient`, `coupling: 0.5`, `generator.lr: 1e-3`."""
-    nested: Settings = {}
-    for name, value in settings.items():
-        _put(nested, name, _normal(value, []) if isinstance(value, Mapping) else value)
-    for component in components:
-        value, found = _get(nested, component.short)
-        if isinstance(value, dict):
-            found = _CHOICE in value
-            value = value.pop(_CHOICE, None)
-        elif found:
-            _drop(nested, component.short)
-        if found:
-            if component.kind == "schedule" and isinstance(value, (int, float)) and not isinstance(value, bool):
-                _put(nested, component.key, "constant")
-                _put(nested, f"{component.prefix}.value", float(value))
-            else:
-                _put(nested, component.key, value)
-    return nested
-
-
-def _normal_arguments(arguments: Sequence[str], components: list[Component]) -> list[tuple[str, str]]:
-    """Command-line options as (setting, value) with the short forms written out."""
-    shorts = {c.short: c for c in components}
-    typed: list[tuple[str, str]] = []
-    rest = [a for a in arguments if a not in ("-h", "--help")]
-    while rest:
-        option = rest.pop(0)
-        if not option.startswith("--"):
-            raise ArenaError(f"'{option}' is not an option; options look like --turns 1000")
-        name, given, value = option[2:].partition("=")
-        name = name.replace("-", "_")
-        if not given:
-            if not rest or rest[0].startswith("--"):
-                raise ArenaError(f"--{name} has no value; write --{name} VALUE")
-            value = rest.pop(0)
-        component = shorts.get(name)
-        if component is not None and component.kind == "schedule" and re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", value):
-            typed += [(component.key, "constant"), (f"{component.prefix}.value", value)]
-        else:
-            typed.append((component.key if component is not None else name, value))
-    return typed
 
 
 def _split_objects(data: Settings, components: list[Component]) -> tuple[Settings, dict[str, Any]]:
     """Take out components that were given as Python objects; classes that can be imported again become their import path."""
     objects = {}
     for component in components:
-        value, found = _get(data, component.key)
+        value, found = get(data, component.key)
         if not found or isinstance(value, str):
             continue
         if inspect.isclass(value) or inspect.isfunction(value):
             known = next((e.id for e in entries(component.kind).values() if e.target is value), None)
             importable = value.__module__ != "__main__" and "<" not in value.__qualname__ and "." not in value.__qualname__
             if known or importable:
-                _put(data, component.key, known or f"{value.__module__}.{value.__qualname__}")
+                put(data, component.key, known or f"{value.__module__}.{value.__qualname__}")
                 continue
         objects[component.key] = value
-        _drop(data, component.key)
+        drop(data, component.key)
     return data, objects
 
 
@@ -488,47 +390,6 @@ def _at(place: str, target: Callable[..., Any], *positional: Any, **arguments: A
         return target(*positional, **arguments)
     except BadSetting as error:
         raise error.prefixed(place) from None
-
-
-def _get(nested: Mapping[str, Any], key: str) -> tuple[Any, bool]:
-    for part in key.split("."):
-        if not isinstance(nested, Mapping) or part not in nested:
-            return None, False
-        nested = nested[part]
-    return nested, True
-
-
-def _put(nested: Settings, key: str, value: Any) -> None:
-    *path, last = key.split(".")
-    for part in path:
-        inner = nested.setdefault(part, {})
-        if not isinstance(inner, dict):
-            nested[part] = inner = {_CHOICE: inner}
-        nested = inner
-    there = nested.get(last)
-    if isinstance(value, Mapping) and isinstance(there, dict):
-        for name, inside in value.items():
-            _put(there, name, inside)
-    elif isinstance(value, Mapping) and there is not None:
-        nested[last] = {_CHOICE: there, **value}
-    elif isinstance(there, dict):
-        there[_CHOICE] = value
-    else:
-        nested[last] = dict(value) if isinstance(value, Mapping) else value
-
-
-def _drop(nested: Settings, key: str) -> None:
-    *path, last = key.split(".")
-    for part in path:
-        nested = nested[part]
-    nested.pop(last, None)
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, so that YAML stays plain."""
-    if isinstance(value, Mapping):
-        return {name: _plain(inside) for name, inside in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
 
 
 def _described(value: Any) -> str:

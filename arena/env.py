@@ -334,8 +334,9 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.scheduler.load_state_dict(state["scheduler"])
         for stream, saved in zip((self.rng, self.rng.noise, self._masks), state["streams"], strict=True):
             stream.set_state(saved.cpu())
-        self.batch, self._batch_spent = state["batch"], state["batch"] is None
-        self.signals.load_state_dict(state["signals"])
+        here = tree_map(lambda leaf: leaf.to(self.device) if isinstance(leaf, Tensor) else leaf, [state["batch"], state["signals"]])
+        self.batch, self._batch_spent = here[0], here[0] is None
+        self.signals.load_state_dict(here[1])
         self.turns_played, self.moves = state["turns_played"], dict(state["moves"])
         self._coupling = state["latest"]["coupling"]
         self.latest_share = {role: state["latest"][role] for role in self.game.roles}

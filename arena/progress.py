@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from arena.config import Config
     from arena.env import Arena
-    from arena.loop import Result
+    from arena.run import Result
 
 COLOURS = ("dark_orange", "dodger_blue2")
 """The first player's colour and the second's, as in the pictures."""

@@ -22,8 +22,8 @@ from typing import Any
 import torch
 
 from arena.config import configure
-from arena.loop import Run
 from arena.progress import Silent
+from arena.run import Run
 from benchmarks.loops import image_gan, planar_gan
 
 ROUNDS = 50

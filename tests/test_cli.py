@@ -23,7 +23,8 @@ def test_list_shows_everything_with_its_line(cli: Cli) -> None:
     words = done.stdout.split()
     for kind in KINDS:
         assert f"{kind}s" in words
-        assert set(entries(kind)) <= set(words)
+        installed = {e.id for e in entries(kind).values() if e.target.__module__.split(".")[0] in ("arena", "games", "players")}
+        assert installed <= set(words)
     only = cli("list", "rules").stdout
     assert "extragradient" in only
     assert "swiss-roll" not in only

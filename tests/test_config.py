@@ -10,9 +10,9 @@ from torch import nn
 
 import arena
 from arena import ArenaError, configure
-from arena.config import load_file
 from arena.errors import BadSetting, UnknownName
 from arena.rules import Extragradient
+from arena.settings import load_file
 from games import SwissRoll
 from players import MLP
 
@@ -155,38 +155,14 @@ def test_config_files_that_cannot_be_used(tmp_path: Path) -> None:
         load_file(tmp_path / "list.yaml")
 
 
-GAME_FILE = '''
-"""A user's own game."""
-import torch
-from arena import Game, register
-from players import Vector
-
-@register("tug-of-war")
-class TugOfWar(Game):
-    """Two vectors pull on each other."""
-    zero_sum = True
-
-    def __init__(self, dim: int = 4, noise: float = 0.1):
-        super().__init__(left=Vector(dim), right=Vector(dim))
-        self.dim, self.noise = dim, noise
-
-    def sample(self, rng):
-        return torch.eye(self.dim) + self.noise * torch.randn(self.dim, self.dim, generator=rng)
-
-    def losses(self, m_DD, coupling, movers):
-        pull = coupling * (self.players["left"]() @ m_DD @ self.players["right"]())
-        return {"left": pull, "right": -pull}
-
-    def score(self):
-        return sum(p().norm() ** 2 for p in self.players.values()).sqrt()
-'''
+GAME_FILE = (Path(__file__).parent.parent / "examples" / "tug_of_war.py").read_text()
 
 
 def test_a_game_in_a_file_is_played_and_found_again(tmp_path: Path) -> None:
-    file = tmp_path / "tug.py"
+    file = tmp_path / "tug_of_war.py"
     file.write_text(GAME_FILE)
     config = configure(str(file), {"dim": 2, "left.lr": 0.5})
-    assert config.game.id.endswith("tug.py:tug-of-war")
+    assert config.game.id.endswith("tug_of_war.py:tug-of-war")
     result = arena.play(str(file), out=tmp_path / "run", display=False, dim=2, turns=5, **{"trace.tensorboard": False})
     assert result.turns == 5
     assert load_file(tmp_path / "run" / "config.yaml")["game"] == config.game.id

@@ -32,8 +32,9 @@ def main(arguments: Sequence[str]) -> int:
     out, words = take(words, "--out")
     file, words = take(words, "--config")
 
-    from arena.config import configure, load_file
+    from arena.config import configure
     from arena.loop import start
+    from arena.settings import load_file
 
     settings = load_file(file) if file is not None else {}
     named = settings.pop("game", None)

@@ -1,0 +1,338 @@
+"""One run in one folder: what is recorded when, how it is saved, and how it ends.
+
+A run is a pure function of its configuration; killed at any moment and resumed, it ends bit for bit as if it had not been.
+"""
+
+import contextlib
+import math
+import shutil
+import signal
+import time
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from arena.checkpoint import Checkpoints
+from arena.config import Config
+from arena.env import Arena
+from arena.errors import CheckpointUnusable, RunFailed
+from arena.progress import Display
+from arena.trace import JSONLines, read_trace
+
+Status = Literal["finished", "solved", "diverged", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended, and where everything is.
+
+    Args:
+        folder: the run folder.
+        status: finished (the turns are spent), solved, diverged or interrupted.
+        turns: turns played.
+        score: last score; None where none was measured.
+        best: lowest score.
+        ceiling: what real data would score; None where that means nothing.
+        reason: who went non-finite first, for a diverged run.
+        arena: the arena as the run left it; None where the run was over already when it was resumed.
+    """
+
+    folder: Path
+    status: Status
+    turns: int
+    score: float | None
+    best: float | None
+    ceiling: float | None
+    reason: str | None
+    arena: Arena | None
+
+    @property
+    def picture(self) -> Path:
+        return self.folder / "picture.png"
+
+    @property
+    def trace(self) -> Path:
+        return self.folder / "trace.jsonl"
+
+
+class Run:
+    """One run in one folder.
+
+    Args:
+        config: its configuration.
+        arena: the arena built from it.
+        folder: an existing folder that is its own.
+        display: where progress is shown.
+    """
+
+    def __init__(self, config: Config, arena: Arena, folder: Path, display: Display):
+        self.config, self.arena, self.folder, self.display = config, arena, folder, display
+        checkpoint = config.group("checkpoint")
+        self.checkpoints = Checkpoints(folder / "checkpoints", checkpoint.keep)
+        self.every = {
+            "trace": config.group("trace").every,
+            "score": config.group("score").every,
+            "picture": config.group("picture").every,
+            "checkpoint": checkpoint.every,
+        }
+        self.best: float | None = None
+        self.ceiling: float | None = None
+        self._stop: int | None = None
+
+    def go(self, *, resumed: bool = False) -> Result:
+        """Play until the turns are spent, the game is solved or diverges, or a signal asks to stop.
+
+        Raises:
+            RunFailed: where the disk fails; what was saved before is whole.
+        """
+        try:
+            with self._threads(), self._signals():
+                return self._go(resumed)
+        except OSError as error:
+            what = error.strerror or str(error)
+            where = error.filename or f"a file in {self.folder}"
+            kept = self.checkpoints.paths()
+            mend = f"mend that and type: arena resume {self.folder}" if kept else "mend that and start again"
+            turn = f"{self.arena.turns_played:,}"
+            raise RunFailed(f"the run stopped at turn {turn} because {where} could not be written ({what}); {mend}") from error
+
+    def _go(self, resumed: bool) -> Result:
+        arena = self.arena
+        self.open(resumed=resumed)
+        self.display.begin(self.config, self.folder, arena)
+        turns = self.turns(resumed=resumed)
+        try:
+            while True:
+                next(turns)
+        except StopIteration as over:
+            status: Status = over.value
+        finally:
+            self.display.end()
+            self.close()
+        result = Result(self.folder, status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status), arena)
+        if status != "interrupted":
+            self._last_pictures()
+        self.display.report(result)
+        return result
+
+    def open(self, *, resumed: bool = False) -> None:
+        """Start the arena afresh or from the latest checkpoint, and the trace with it."""
+        self.arena.reset(seed=self.config.run.seed)
+        keep = self._restore() if resumed else 0
+        self.ceiling = self.arena.game.ceiling()
+        self.trace = JSONLines(self.folder / "trace.jsonl", keep)
+        self.board = self._tensorboard(resumed)
+
+    def close(self) -> None:
+        """Close the trace."""
+        self.trace.close()
+        if self.board is not None:
+            self.board.close()
+
+    def turns(self, *, resumed: bool = False) -> Generator[None, None, Status]:
+        """Play turn by turn, recording what is due; the generator's value is how the run ended."""
+        arena, every = self.arena, self.every["trace"]
+        window = min(every, 2 * arena.scheduler.period)  # so that each player has two successive updates in it
+        looks = {name: n for name, n in self.every.items() if n > 0}
+        if not resumed:
+            self._look({"score", "trace", "picture", "checkpoint"})
+        began, before = time.perf_counter(), arena.turns_played
+        while arena.turns_played < arena.turns:
+            arena.play_scheduled_turn(measure=arena.turns_played % every >= every - window)
+            turn = arena.turns_played
+            last = turn == arena.turns
+            due = {*self.every} if last else {name for name, n in looks.items() if turn % n == 0}
+            if due:
+                self.display.rate = (turn - before) / (time.perf_counter() - began)
+                if (ended := self._look(due)) is not None:
+                    return self._end(ended)
+            if self._stop is not None and not last:
+                return self._interrupt()
+            yield
+        return self._end("finished")
+
+    # Looking ----------------------------------------------------------------------------------------------------------------
+
+    def _look(self, due: set[str]) -> Status | None:
+        """Record what is due. Signals are read first, so that nothing non-finite is ever scored or saved."""
+        arena = self.arena
+        values = arena.read_signals()
+        if arena.divergence is not None:
+            self._blame()
+            self._row(values)
+            return "diverged"
+        if "score" in due:
+            score = arena.measure_score()
+            better = math.isfinite(score) and (self.best is None or score < self.best)
+            self.best = score if better else self.best
+        if due & {"score", "trace"}:
+            self._row(values, scored="score" in due)
+        if "picture" in due:
+            self._picture()
+        if "score" in due and better:
+            self.checkpoints.save(self._state(), best=True)
+        if "checkpoint" in due:
+            self.checkpoints.save(self._state())
+        return "solved" if "score" in due and arena.is_solved() else None
+
+    def _row(self, values: Mapping[str, float], scored: bool = False) -> None:
+        arena = self.arena
+        fresh = arena.signals.take_fresh()
+        row: dict[str, Any] = {"kind": "turn", "turn": arena.turns_played, "progress": arena.progress, "coupling": values["coupling"]}
+        row |= {"gradient_evaluations": arena.field.gradient_evaluations, "products": arena.field.products}
+        row |= {name: value for name, value in values.items() if name in fresh or name.startswith("game.")}
+        for role in arena.game.roles:
+            row[f"{role}.learning_rate"] = arena.learning_rate(role)
+            row[f"{role}.share"] = arena.latest_share[role]
+            row[f"{role}.moves"] = arena.moves[role]
+        if scored:
+            row |= {"score": arena.last_score, "best": self.best}
+            row |= {"ceiling": self.ceiling} if self.ceiling is not None else {}
+        self.trace.write(row)
+        if self.board is not None:
+            self.board.write(row)
+        self.display.row(row)
+
+    def _picture(self) -> None:
+        from arena import plots
+
+        arena = self.arena
+        caption = f"{self.config.game.id}, turn {arena.turns_played:,}"
+        if arena.last_score is not None:
+            caption += f", score {arena.last_score:.3g}" + (f" (real data {self.ceiling:.3g})" if self.ceiling is not None else "")
+        made = plots.game_figure(arena, caption)
+        folder = self.folder / "pictures"
+        folder.mkdir(exist_ok=True)
+        plots.save(made, folder / f"turn-{arena.turns_played:08d}.png")
+        if self.board is not None:
+            self.board.picture(plots.to_array(made), arena.turns_played)
+
+    def _last_pictures(self) -> None:
+        from arena import plots
+
+        pictures = sorted((self.folder / "pictures").glob("turn-*.png"))
+        if pictures:
+            shutil.copyfile(pictures[-1], self.folder / "picture.png")
+        rows = read_trace(self.folder / "trace.jsonl")
+        plots.save(plots.traces(rows, self.arena.game.roles, self.ceiling), self.folder / "traces.png")
+
+    # Ending -----------------------------------------------------------------------------------------------------------------
+
+    def _end(self, status: Status) -> Status:
+        row: dict[str, Any] = {"kind": "end", "turn": self.arena.turns_played, "status": status}
+        if status == "diverged":
+            row["reason"] = self._reason(status)
+        elif status == "solved":
+            self.checkpoints.save(self._state())
+        row |= {"score": self.arena.last_score, "best": self.best, "ceiling": self.ceiling}
+        self.trace.write(row)
+        return status
+
+    def _interrupt(self) -> Status:
+        self.arena.read_signals()
+        if self.arena.divergence is not None:
+            self._blame()
+            return self._end("diverged")
+        self.checkpoints.save(self._state())
+        return "interrupted"
+
+    def _reason(self, status: Status) -> str | None:
+        return str(self.arena.divergence) if status == "diverged" else None
+
+    def _blame(self) -> None:
+        """Play again from the last checkpoint up to the fatal turn, now watching each player's output, to name who went first."""
+        paths = self.checkpoints.paths()
+        fatal = self.arena.divergence
+        if not paths or fatal is None:
+            return
+        costs = self.arena.field.gradient_evaluations, self.arena.field.products
+        fresh, moves, turns = self.arena.signals.take_fresh(), dict(self.arena.moves), self.arena.turns_played
+        values = dict(self.arena.signals.values)
+        self.arena.load_state_dict(self.checkpoints.load(paths[-1])["arena"])
+        with self.arena.watching_outputs():
+            while self.arena.turns_played < fatal.turn:
+                self.arena.play_scheduled_turn()
+        self.arena.read_signals()
+        self.arena.signals.divergence = self.arena.signals.divergence or fatal
+        self.arena.signals.values, self.arena.signals._fresh = values, fresh
+        self.arena.moves, self.arena.turns_played = moves, turns
+        self.arena.field.gradient_evaluations, self.arena.field.products = costs
+
+    # State ------------------------------------------------------------------------------------------------------------------
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "turn": self.arena.turns_played,
+            "game": self.config.game.id,
+            "arena": self.arena.state_dict(),
+            "best": self.best,
+            "trace": self.trace.position,
+        }
+
+    def _restore(self) -> int:
+        """Load the latest checkpoint; returns how many bytes of the trace belong to it."""
+        paths = self.checkpoints.paths()
+        if not paths:
+            return 0  # killed before its first checkpoint: the run begins again
+        state = self.checkpoints.load(paths[-1])
+        if state.get("game") != self.config.game.id:
+            raise CheckpointUnusable(
+                f"the checkpoint {paths[-1]} is of the game '{state.get('game')}', but the run plays '{self.config.game.id}'; "
+                "restore the run's own config.yaml"
+            )
+        try:
+            self.arena.load_state_dict(state["arena"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise CheckpointUnusable(
+                f"the checkpoint {paths[-1]} does not fit the players of this configuration ({' '.join(str(error).split())[:160]}); "
+                "restore the run's own config.yaml"
+            ) from error
+        self.best = state["best"]
+        return int(state["trace"])
+
+    def _tensorboard(self, resumed: bool) -> Any:
+        if not self.config.group("trace").tensorboard:
+            return None
+        from arena.trace.tensorboard import TensorBoard
+
+        roles = self.arena.game.roles
+        board = TensorBoard(self.folder, roles, self.arena.own_names, purge=self.arena.turns_played + 1 if resumed else None)
+        if not resumed:
+            board.text("config", "```yaml\n" + self.config.dump() + "```")
+        return board
+
+    # Surroundings -----------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _threads(self) -> Iterator[None]:
+        threads, before = self.config.run.threads, torch.get_num_threads()
+        if threads:
+            torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """The first Ctrl-C (or SIGTERM) ends the run after the turn in play; a second one at once."""
+
+        def ask(number: int, frame: Any) -> None:
+            self._stop = number
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+            self.display.note("stopping after this turn")
+
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        try:
+            before = [signal.signal(number, ask) for number in numbers]
+        except ValueError:  # not in the main thread, where signals cannot be handled
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)

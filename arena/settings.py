@@ -1,0 +1,155 @@
+"""Settings as data: nested or dotted, from YAML, Python or the command line, brought to one form.
+
+Short forms (`rule: extragradient`, `coupling: 0.5`, `--generator mlp`) are written out: a component's choice stands under its `key`, the
+arguments of what was chosen beside it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from arena.errors import ArenaError
+
+Settings = dict[str, Any]
+
+_CHOICE = ""  # where a component's short form waits while its arguments stand beside it, as in `rule` with `rule.gamma`
+
+
+@dataclass(frozen=True)
+class Component:
+    """A setting that chooses a class or function whose arguments become settings too.
+
+    Args:
+        key: dotted name of the choice in the configuration, such as `rule.name` or `generator.optimizer`.
+        short: what the command line also accepts for it, such as `rule`.
+        kind: what is chosen, as in `arena.registry`.
+        prefix: where the arguments of what is chosen stand.
+    """
+
+    key: str
+    short: str
+    kind: str
+    prefix: str
+
+
+def load_file(path: str | Path) -> Settings:
+    """A configuration file as nested data.
+
+    Raises:
+        ArenaError: where it cannot be read or is not a mapping.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArenaError(f"the config file {path} cannot be read ({error.strerror}); check the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = str(getattr(error, "problem_mark", "")).strip()
+        raise ArenaError(f"the config file {path} is not valid YAML {where}; mend it there") from error
+    if not isinstance(data, dict):
+        raise ArenaError(f"the config file {path} holds a {type(data).__name__}, but must hold settings such as 'turns: 1000'")
+    return data
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> Settings:
+    """Nested settings by dotted name.
+
+    Example:
+        >>> flatten({"rule": {"name": "simultaneous"}, "turns": 3})
+        {'rule.name': 'simultaneous', 'turns': 3}
+    """
+    flat: Settings = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def normal(settings: Mapping[str, Any], components: list[Component]) -> Settings:
+    """Nested settings with the short forms written out: `rule: extragradient`, `coupling: 0.5`, `generator.lr: 1e-3`."""
+    nested: Settings = {}
+    for name, value in settings.items():
+        put(nested, name, normal(value, []) if isinstance(value, Mapping) else value)
+    for component in components:
+        value, found = get(nested, component.short)
+        if isinstance(value, dict):
+            found = _CHOICE in value
+            value = value.pop(_CHOICE, None)
+        elif found:
+            drop(nested, component.short)
+        if found:
+            if component.kind == "schedule" and isinstance(value, (int, float)) and not isinstance(value, bool):
+                put(nested, component.key, "constant")
+                put(nested, f"{component.prefix}.value", float(value))
+            else:
+                put(nested, component.key, value)
+    return nested
+
+
+def normal_arguments(arguments: Sequence[str], components: list[Component]) -> list[tuple[str, str]]:
+    """Command-line options as (setting, value) with the short forms written out."""
+    shorts = {c.short: c for c in components}
+    typed: list[tuple[str, str]] = []
+    rest = [a for a in arguments if a not in ("-h", "--help")]
+    while rest:
+        option = rest.pop(0)
+        if not option.startswith("--"):
+            raise ArenaError(f"'{option}' is not an option; options look like --turns 1000")
+        name, given, value = option[2:].partition("=")
+        name = name.replace("-", "_")
+        if not given:
+            if not rest or rest[0].startswith("--"):
+                raise ArenaError(f"--{name} has no value; write --{name} VALUE")
+            value = rest.pop(0)
+        component = shorts.get(name)
+        if component is not None and component.kind == "schedule" and re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", value):
+            typed += [(component.key, "constant"), (f"{component.prefix}.value", value)]
+        else:
+            typed.append((component.key if component is not None else name, value))
+    return typed
+
+
+def get(nested: Mapping[str, Any], key: str) -> tuple[Any, bool]:
+    for part in key.split("."):
+        if not isinstance(nested, Mapping) or part not in nested:
+            return None, False
+        nested = nested[part]
+    return nested, True
+
+
+def put(nested: Settings, key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        inner = nested.setdefault(part, {})
+        if not isinstance(inner, dict):
+            nested[part] = inner = {_CHOICE: inner}
+        nested = inner
+    there = nested.get(last)
+    if isinstance(value, Mapping) and isinstance(there, dict):
+        for name, inside in value.items():
+            put(there, name, inside)
+    elif isinstance(value, Mapping) and there is not None:
+        nested[last] = {_CHOICE: there, **value}
+    elif isinstance(there, dict):
+        there[_CHOICE] = value
+    else:
+        nested[last] = dict(value) if isinstance(value, Mapping) else value
+
+
+def drop(nested: Settings, key: str) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        nested = nested[part]
+    nested.pop(last, None)
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists, so that YAML stays plain."""
+    if isinstance(value, Mapping):
+        return {name: plain(inside) for name, inside in value.items()}
+    return [plain(v) for v in value] if isinstance(value, (tuple, list)) else value
