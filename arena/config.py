@@ -5,6 +5,7 @@ game's own arguments stand at the top (`batch`, `noise`). The settings that exis
 are the arguments of those classes and functions, with their types, defaults and documentation.
 """
 
+import copy
 import difflib
 import functools
 import inspect
@@ -102,8 +103,9 @@ class Config:
     def _factory(self, component: Component) -> Callable[..., Any]:
         if component.key in self.objects:
             given = self.objects[component.key]
-            ready = isinstance(given, (nn.Module, UpdateRule, Scheduler))
-            return (lambda: given) if ready and component.kind != "player" else given
+            if isinstance(given, nn.Module):
+                return functools.partial(_as_it_was, given, copy.deepcopy(given.state_dict()))
+            return (lambda: given) if isinstance(given, (UpdateRule, Scheduler)) else given
         flat = self.flat()
         entry = lookup(component.kind, flat[component.key])
         names = _arguments(entry.target)
@@ -378,6 +380,12 @@ def _arguments(target: Callable[..., Any]) -> list[str]:
 
 def _others(target: Callable[..., Any], names: Iterable[str]) -> set[str | int]:
     return {name for name in inspect.signature(target).parameters if name not in set(names)}
+
+
+def _as_it_was(module: nn.Module, start: Mapping[str, Any]) -> nn.Module:
+    """A module that was given from Python, back at its start, so that every episode begins with the same player."""
+    module.load_state_dict(start)
+    return module
 
 
 def _construct(target: Callable[..., Any], arguments: Mapping[str, Any], place: str, *positional: Any) -> Any:

@@ -102,7 +102,6 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._factories, self._rates = dict(optimizers or {}), dict(rates or {})
         if isinstance(game, Game):
             self.game = game.to(self.device, self.dtype)
-        self._watching: list[torch.utils.hooks.RemovableHandle] = []
         self._episodes = 0
         self._begin(self.seed)
         for role in {*self._factories, *self._rates} - set(self.game.roles):

@@ -80,7 +80,13 @@ def test_players_from_python_and_by_import_path() -> None:
         assert type(built.game.players["discriminator"]).__name__ == "Net"
         assert built.game.players["discriminator"].body[0].out_features == 5
     module = Net()
-    assert configure("swiss-roll", {"discriminator": module}).build().game.players["discriminator"] is module
+    built = configure("swiss-roll", {"discriminator": module}).build()
+    assert built.game.players["discriminator"] is module
+    start = module.body[0].weight.detach().clone()
+    built.play_turn((1.0, 1.0, 1.0))
+    assert not torch.equal(start, module.body[0].weight)
+    built.reset(seed=0)
+    assert torch.equal(start, module.body[0].weight), "an episode begins with the player as it was given"
     assert isinstance(configure("swiss-roll", {"rule": Extragradient(gamma=0.3)}).build().rule, Extragradient)
 
 
