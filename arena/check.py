@@ -110,11 +110,13 @@ def examine(game: Game | Callable[[], Game]) -> Report:
             skipped.append(title)
         except DataUnavailable:
             raise
-        except (Fault, ArenaError) as fault:
-            return Report(passed, skipped, f"{name}: {fault}")
+        except (Fault, ArenaError) as found:
+            return Report(passed, skipped, f"{name}: {found}")
         except Exception as error:  # a game may raise anything; the check says where
             first = (str(error).strip() or "no message").splitlines()[0]
-            return Report(passed, skipped, f"{name}: '{title}' could not be checked, since the game raised {type(error).__name__}: {first}")
+            hint = "; make constant tensors buffers (register_buffer), which follow the game's precision" if "dtype" in first else ""
+            fault = f"{name}: '{title}' could not be checked, since the game raised {type(error).__name__}: {first}{hint}"
+            return Report(passed, skipped, fault)
         else:
             passed.append(title)
     return Report(passed, skipped, None)

@@ -278,7 +278,7 @@ def _parser(prog: str, game: Entry, chosen: Mapping[Component, Entry], recipe: S
     )
     roles = _roles(game.target)
     own = [name for name in _arguments(game.target) if name not in roles]
-    group = parser.add_argument_group(f"the game: {game.id}")
+    group = parser.add_argument_group(f"the game: {game.name}")
     if own:
         group.add_class_arguments(game.target, None, skip=_others(game.target, own), as_group=False)
     group = parser.add_argument_group("the run")
@@ -315,7 +315,7 @@ def _parse(parser: ArgumentParser, data: Settings, typed: list[tuple[str, str]])
     known = flatten(parser.get_defaults().as_dict())
     for name in [*flatten(data), *(key for key, _ in typed)]:
         if name not in known and not any(k.startswith(f"{name}.") for k in known):
-            raise _unknown_setting(name, known)
+            raise _unknown_setting(name, {**dict.fromkeys({k.partition(".")[0] for k in known}), **known})
     lists = {name for name, value in known.items() if isinstance(value, (tuple, list))}
     arguments = []
     for key, value in typed:
@@ -350,7 +350,9 @@ def _kind_error(text: str, known: Mapping[str, Any]) -> ArenaError:
             return ArenaError(f"{key[1]} is '{found}': {did_you_mean(found, words)}")
         example = known.get(key[1])
         in_words = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
-        return ArenaError(f"{key[1]} is '{found}', but must be {in_words.get(kind, kind)}, such as {plain(example)}")
+        if isinstance(example, (list, tuple)):
+            return ArenaError(f"{key[1]} is '{found}', but must be numbers such as {','.join(map(str, example))}")
+        return ArenaError(f"{key[1]} is '{found}', but must be {in_words.get(kind, kind)}, such as {example}")
     return ArenaError(" ".join(text.split()))
 
 

@@ -83,6 +83,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return "there are none."
     if len(names) == 1:
         return f"there is only {names[0]}."
+    if len(names) > 16:
+        return f"it is near none of the {len(names)} there are; --help lists them."
     return f"there are {', '.join(names[:-1])} and {names[-1]}."
 
 

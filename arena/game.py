@@ -86,7 +86,7 @@ change the module's last layer
         except (TypeError, ValueError, RuntimeError) as error:
             raise SlotMismatch(
                 f"{role}: {_name(self.player)} could not be built for inputs {self.inputs} and outputs {self.outputs} "
-                f"({_first_line(error)}); give it arguments that it accepts"
+                f"({_first_line(error)}); both are tuples, and its other arguments must suit it"
             ) from error
         if not isinstance(module, nn.Module):
             raise SlotMismatch(f"{role}: a player must be an nn.Module, but {_name(self.player)} gave a {type(module).__name__}")
@@ -105,7 +105,7 @@ change the module's last layer
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
                 output = module(*example)
         except Exception as error:
-            raise SlotMismatch(f"{need} failed on it ({_first_line(error)}); change the module's first layer") from error
+            raise SlotMismatch(f"{need} failed on it ({_first_line(error)}); give a module that takes that shape") from error
         finally:
             for m, flag in training.items():
                 m.training = flag

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.config import Config, configure
-from arena.errors import ArenaError, FolderInTheWay, RunFailed
+from arena.errors import ArenaError, FolderInTheWay
 from arena.game import Game
 from arena.progress import Silent, show
 from arena.run import Result, Run
@@ -90,15 +90,14 @@ def _new_folder(config: Config, out: str | Path | None) -> Path:
                 raise FolderInTheWay(f"{folder} exists already, and a run never overwrites; {can_resume}choose another --out")
             folder.mkdir(parents=True)
         else:
-            name = config.game.id.rsplit(":", 1)[-1].rsplit(".", 1)[-1]
             for number in itertools.count(1):
-                folder = Path("runs") / f"{name}-{number}"
+                folder = Path("runs") / f"{config.game.name}-{number}"
                 with contextlib.suppress(FileExistsError):
                     folder.mkdir(parents=True)
                     break
         (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
     except OSError as error:
-        raise RunFailed(f"the run folder {error.filename or folder} could not be made ({error.strerror}); choose another --out") from error
+        raise ArenaError(f"the run folder {error.filename or folder} could not be made ({error.strerror}); choose another --out") from error
     return folder
 
 

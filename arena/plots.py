@@ -161,13 +161,13 @@ def arrows(jacobian: Tensor, x: Tensor, y: Tensor) -> Figure:
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
     flow = -grid @ jacobian.double().numpy().T
     length = np.linalg.norm(flow, axis=-1)
-    made, axes = figure(4.2, 4.2)
+    made, axes = figure(4.2, 4.5)
     axis = axes[0, 0]
     axis.quiver(grid[..., 0], grid[..., 1], flow[..., 0], flow[..., 1], length, cmap="Greys", clim=(-length.max(), length.max()))
     axis.plot(0, 0, "+", color=INK, markersize=10, label="answer")
     axis.plot(float(x[0]), float(y[0]), "o", color=FIRST, markersize=7, label="the players")
     axis.set(xlabel="player 1: x", ylabel="player 2: y", xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    axis.legend(loc="upper right")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     return made
 
 
@@ -184,7 +184,9 @@ def traces(rows: Sequence[Mapping[str, Any]], roles: Sequence[str], ceiling: flo
     axis.plot(*column(rows, "score"), color=INK, marker="o", markersize=2.5, label="score")
     if ceiling is not None:
         axis.axhline(ceiling, color=DATA, linestyle="--", label="real data")
-    axis.set(title="score (lower is better)", xlabel="turn", yscale="log")
+    values = [v for v in column(rows, "score")[1] if v > 0]
+    wide = bool(values) and max(values) > 10 * min(values)
+    axis.set(title="score (lower is better)", xlabel="turn", yscale="log" if wide else "linear")
     _legend(axis)
     return made
 
@@ -201,16 +203,25 @@ def column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], lis
 
 
 def _legend(axis: Any) -> None:
-    axis.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
+    axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def _parameters(arena: "Arena") -> Figure:
-    made, axes = figure(5.2, 3.0)
+    made, axes = figure(5.2, 3.2)
     axis = axes[0, 0]
+    few = max(sum(p.numel() for p in player.parameters()) for player in arena.game.players.values()) <= 40
     for role, colour in zip(arena.game.roles, (FIRST, SECOND), strict=True):
         own = [p.detach().flatten() for p in arena.game.players[role].parameters()]
         values = torch.cat(own).cpu().double().numpy() if own else np.zeros(0)
-        axis.hist(values[np.isfinite(values)], bins=40, color=colour, alpha=0.55, label=role)
-    axis.set(xlabel="value of a parameter", ylabel="parameters")
-    axis.legend()
+        if few:
+            axis.plot(values, "o-", color=colour, markersize=5, linewidth=0.8, label=role)
+        else:
+            axis.hist(values[np.isfinite(values)], bins=40, color=colour, alpha=0.55, label=role)
+    if few:
+        axis.axhline(0, color=DATA, linewidth=0.8)
+        axis.set(xlabel="parameter", ylabel="value")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    else:
+        axis.set(xlabel="value of a parameter", ylabel="parameters")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return made

@@ -1,5 +1,8 @@
 """What a run shows in the terminal: a live panel where there is one, plain lines where there is not."""
 
+import os
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,9 +41,22 @@ class Silent(Display):
     """Shows nothing."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read the output has gone (`| head`): the run goes on in silence."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def command(name: str) -> str:
+    """How to type a command of this installation: its name where the shell finds it, else its path."""
+    beside = Path(sys.executable).parent / name
+    return name if shutil.which(name) or not beside.exists() else os.path.relpath(beside)
+
+
 def show() -> Display:
     """A live panel on a terminal, else plain lines."""
-    console = Console()
+    console = _Console()
     return Panel(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
 
 
@@ -56,7 +72,8 @@ class Lines(Display):
         self.config, self.folder, self.arena = config, folder, arena
         flat = config.flat()
         what = f"{flat['rule.name']} rule, {flat['scheduler.name']} scheduler, seed {flat['seed']}, on {arena.device}"
-        self._print(f"[bold]{config.game.id}[/]: {arena.turns - arena.turns_played:,} turns, {what}, into {folder}")
+        done = f"turn {arena.turns_played:,} of " if arena.turns_played else ""
+        self._print(f"[bold]{config.game.name}[/]: {done}{arena.turns:,} turns, {what}, into {folder}")
         self._next = arena.turns_played
 
     def row(self, row: dict[str, Any]) -> None:
@@ -66,7 +83,8 @@ class Lines(Display):
         self._next = row["turn"] + self.arena.turns / 20
         parts = [f"turn {row['turn']:>{len(f'{self.arena.turns:,}')},}"]
         parts += [f"{role} {self._number(f'{role}.loss')}" for role in self.arena.game.roles]
-        parts.append(f"score {self._number('score')}")
+        if "score" in row:
+            parts.append(f"score {self._number('score')}")
         if self.rate:
             parts.append(f"{self.rate:,.0f} turns/s")
         self._print("   ".join(parts))
@@ -99,7 +117,7 @@ class Panel(Lines):
             console=self.console,
             expand=True,
         )
-        self._task = self._bar.add_task(config.game.id, total=arena.turns, completed=arena.turns_played, rate=0.0)
+        self._task = self._bar.add_task(config.game.name, total=arena.turns, completed=arena.turns_played, rate=0.0)
         self._live = Live(self._view(), console=self.console, auto_refresh=False, transient=False)
         self._live.start()
         self._drawn = 0.0
@@ -138,7 +156,9 @@ def report(console: Console, result: "Result") -> None:
     if result.status == "diverged":
         console.print(f"[bold]diverged[/]: {result.reason}", highlight=False, soft_wrap=True)
     elif result.status == "interrupted":
-        console.print(f"stopped after turn {result.turns:,}; go on with:  arena resume {result.folder}", highlight=False, soft_wrap=True)
+        console.print(
+            f"stopped after turn {result.turns:,}; go on with:  {command('arena')} resume {result.folder}", highlight=False, soft_wrap=True
+        )
     else:
         console.print(f"[bold]{result.status}[/] after {result.turns:,} turns", highlight=False)
     if result.score is not None:
@@ -149,4 +169,4 @@ def report(console: Console, result: "Result") -> None:
         line("", str(result.folder / "traces.png"))
     line("trace", str(result.trace))
     line("run folder", str(result.folder))
-    line("look", f"tensorboard --logdir {result.folder}")
+    line("look", f"{command('tensorboard')} --logdir {result.folder}")

@@ -33,6 +33,16 @@ class Entry:
     target: Callable[..., Any]
 
     @property
+    def name(self) -> str:
+        """The id without the file or package that it came from.
+
+        Example:
+            >>> Entry("game", "/home/me/mine.py:tug-of-war", dict).name
+            'tug-of-war'
+        """
+        return self.id.rsplit(":", 1)[-1].rsplit(".", 1)[-1]
+
+    @property
     def summary(self) -> str:
         """First sentence of its docstring."""
         text = inspect.getdoc(self.target) or ""
@@ -160,7 +170,7 @@ def _from_import_path(kind: str, name: str) -> Entry:
     try:
         member = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
-        raise ArenaError(f"the {kind} '{name}' cannot be imported ({error}); give package.module.Name of something installed") from error
+        raise ArenaError(f"the {kind} '{name}' cannot be imported ({error}); name it as file.py:Name, or install its package") from error
     return Entry(kind, name, member)
 
 

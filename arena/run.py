@@ -200,7 +200,7 @@ class Run:
         from arena import plots
 
         arena = self.arena
-        caption = f"{self.config.game.id}, turn {arena.turns_played:,}"
+        caption = f"{self.config.game.name}, turn {arena.turns_played:,}"
         if arena.last_score is not None:
             caption += f", score {arena.last_score:.3g}" + (f" (real data {self.ceiling:.3g})" if self.ceiling is not None else "")
         made = plots.game_figure(arena, caption)

@@ -47,8 +47,11 @@ def load_file(path: str | Path) -> Settings:
     except OSError as error:
         raise ArenaError(f"the config file {path} cannot be read ({error.strerror}); check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(getattr(error, "problem_mark", "")).strip()
-        raise ArenaError(f"the config file {path} is not valid YAML {where}; mend it there") from error
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
+        raise ArenaError(f"the config file {path} is not valid YAML{where}; mend it there") from error
+    if data is None:
+        raise ArenaError(f"the config file {path} is empty, but must hold settings such as 'turns: 1000'")
     if not isinstance(data, dict):
         raise ArenaError(f"the config file {path} holds a {type(data).__name__}, but must hold settings such as 'turns: 1000'")
     return data

@@ -61,7 +61,7 @@ def test_a_newcomers_game_is_checked_and_played_from_its_file(cli: Cli, tmp_path
     (tmp_path / "tug.py").write_text(GAME_FILE)
     checked = cli("check", "tug.py")
     assert checked.returncode == 0, checked.stderr
-    assert "13 of 15 checks hold, 2 do not apply" in checked.stdout
+    assert "✓ tug-of-war  13 of 15 checks hold; not claimed: joint loss is the field" in checked.stdout
     played = cli("play", "tug.py", "--turns", "20", "--dim", "2", "--trace.tensorboard", "false", "--out", "run")
     assert played.returncode == 0, played.stderr
     assert "finished after 20 turns" in played.stdout

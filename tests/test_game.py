@@ -27,7 +27,7 @@ class TwoTensors(nn.Module):
         (
             nn.Linear(5, 1),
             "discriminator: the role takes (N, 2) and must give (N, 1), but Linear failed on it "
-            "(mat1 and mat2 shapes cannot be multiplied (2x2 and 5x1)); change the module's first layer",
+            "(mat1 and mat2 shapes cannot be multiplied (2x2 and 5x1)); give a module that takes that shape",
         ),
         (
             nn.Flatten(0),
@@ -38,7 +38,7 @@ class TwoTensors(nn.Module):
         (
             functools.partial(MLP, hidden=(0,)),
             "discriminator: MLP could not be built for inputs (2,) and outputs (1,) (hidden is (0,), but every width must be at least 1); "
-            "give it arguments that it accepts",
+            "both are tuples, and its other arguments must suit it",
         ),
     ],
 )

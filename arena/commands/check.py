@@ -36,8 +36,9 @@ def main(arguments: Sequence[str]) -> int:
             continue
         faults += report.fault is not None
         sign = "[red]✗[/]" if report.fault else "[green]✓[/]"
-        told = f"{len(report.passed)} of {len(CHECKS)} checks hold" + (f", {len(report.skipped)} do not apply" if report.skipped else "")
-        console.print(f"{sign} [bold]{entry.id}[/]  {told}", highlight=False, soft_wrap=True)
+        told = f"{len(report.passed)} of {len(CHECKS)} checks hold"
+        told += f"; not claimed: {', '.join(report.skipped)}" if report.skipped and not report.fault else ""
+        console.print(f"{sign} [bold]{entry.name}[/]  {told}", highlight=False, soft_wrap=True)
         if report.fault:
             console.print(f"  {report.fault}", highlight=False, markup=False, soft_wrap=True)
     if faults:

@@ -134,9 +134,10 @@ def _torchvision_mnist(scratch: Path) -> Arrays:
     try:
         train, test = (MNIST(str(scratch), train=flag, download=True) for flag in (True, False))
     except (RuntimeError, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(": ")
         places = " or ".join(str(folder / "mnist.npz") for folder in folders())
         raise DataUnavailable(
-            f"MNIST is not on this machine and could not be downloaded ({str(error).splitlines()[0]}): put mnist.npz at {places}, "
+            f"MNIST is not on this machine and could not be downloaded ({str(error).splitlines()[0].rstrip(': ')}): put mnist.npz at {places}, "
             "or play 'digits', which needs no download"
         ) from error
     return {
