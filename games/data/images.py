@@ -137,7 +137,7 @@ def _torchvision_mnist(scratch: Path) -> Arrays:
         reason = str(error).splitlines()[0].rstrip(": ")
         places = " or ".join(str(folder / "mnist.npz") for folder in folders())
         raise DataUnavailable(
-            f"MNIST is not on this machine and could not be downloaded ({str(error).splitlines()[0].rstrip(': ')}): put mnist.npz at {places}, "
+            f"MNIST is not on this machine and could not be downloaded ({reason}): put mnist.npz at {places}, "
             "or play 'digits', which needs no download"
         ) from error
     return {
