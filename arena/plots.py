@@ -160,10 +160,9 @@ def arrows(jacobian: Tensor, x: Tensor, y: Tensor) -> Figure:
     ticks = np.linspace(-reach, reach, 15)
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
     flow = -grid @ jacobian.double().numpy().T
-    length = np.linalg.norm(flow, axis=-1)
     made, axes = figure(4.2, 4.5)
     axis = axes[0, 0]
-    axis.quiver(grid[..., 0], grid[..., 1], flow[..., 0], flow[..., 1], length, cmap="Greys", clim=(-length.max(), length.max()))
+    axis.quiver(grid[..., 0], grid[..., 1], flow[..., 0], flow[..., 1], color=DATA, alpha=0.75)
     axis.plot(0, 0, "+", color=INK, markersize=10, label="answer")
     axis.plot(float(x[0]), float(y[0]), "o", color=FIRST, markersize=7, label="the players")
     axis.set(xlabel="player 1: x", ylabel="player 2: y", xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
