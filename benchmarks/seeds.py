@@ -1,6 +1,9 @@
-"""Plays a game over several seeds and prints the spread of its score, beside what real data would score.
+"""Plays a GAN over several seeds and prints its score as a multiple of what real data would score, for samples of growing size.
 
-python -m benchmarks.seeds swiss-roll 8
+A score compares finite samples, so real data do not score 0, and the smaller the samples the more the score is their noise: a
+multiple near 1 at the size that runs are scored with says less than the one at a larger size.
+
+    python -m benchmarks.seeds swiss-roll 10
 """
 
 import multiprocessing
@@ -10,30 +13,43 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
+
 import arena
+from games.gan import GAN
+
+LARGER = (4, 16)
+"""Sizes to score with besides the game's own, as multiples of it."""
 
 
-def final_score(job: tuple[str, int]) -> tuple[int, str, float, float]:
-    """Seed, status, last score and ceiling of one run with the game's own recipe."""
-    game, seed = job
+def multiples(job: tuple[str, int]) -> tuple[int, str, dict[int, float]]:
+    """Seed, status, and score over ceiling by sample size, of one run with the game's own recipe."""
+    name, seed = job
     with tempfile.TemporaryDirectory() as folder:
         quiet = {"seed": seed, "picture.every": 0, "trace.tensorboard": False}
-        result = arena.play(game, out=Path(folder) / "run", display=False, **quiet)
-    return seed, result.status, result.score or float("nan"), result.ceiling or float("nan")
+        result = arena.play(name, out=Path(folder) / "run", display=False, **quiet)
+    assert result.arena is not None
+    game, found = result.arena.game, {}
+    assert isinstance(game, GAN)
+    own = game.scored
+    for size in (own, *(own * factor for factor in LARGER)):
+        game.scored = size  # type: ignore[misc]
+        with torch.no_grad():
+            found[size] = float(game.score()) / game.ceiling()
+    return seed, result.status, found
 
 
 def main() -> None:
-    """Print a row per seed and the summary."""
-    game, seeds = sys.argv[1], int(sys.argv[2])
+    """Print a row per seed and a summary per sample size."""
+    name, seeds = sys.argv[1], int(sys.argv[2])
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        rows = sorted(pool.imap_unordered(final_score, [(game, seed) for seed in range(seeds)]))
-    for seed, status, score, ceiling in rows:
-        print(f"seed {seed}  {status}  score {score:.4f}  {score / ceiling:.2f} × the real data's {ceiling:.4f}")
-    ratios = [score / ceiling for _, _, score, ceiling in rows]
-    print(
-        f"{game}, {seeds} seeds: {statistics.mean(ratios):.2f} ± {statistics.stdev(ratios):.2f} × the real data's score "
-        f"(mean ± SD; {min(ratios):.2f} to {max(ratios):.2f})"
-    )
+        rows = sorted(pool.imap_unordered(multiples, [(name, seed) for seed in range(seeds)]), key=lambda row: row[0])
+    for seed, status, found in rows:
+        print(f"seed {seed}  {status}  " + "  ".join(f"{size:,} points: {value:.2f}×" for size, value in found.items()))
+    for size in rows[0][2]:
+        values = [found[size] for _, _, found in rows]
+        spread = f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} (mean ± SD), {min(values):.2f} to {max(values):.2f}"
+        print(f"{name}, {seeds} seeds, samples of {size:,}: score over the real data's {spread}")
 
 
 if __name__ == "__main__":
