@@ -10,6 +10,7 @@ from torch import Tensor
 from arena import Arena, UpdateRule
 from arena.config import configure
 from arena.optimizers import adam, adamw, rmsprop, sgd
+from arena.registry import entries
 from arena.rules import Extragradient, Simultaneous, Turn
 from arena.schedulers import Alternating
 from games import Bilinear, Quadratic
@@ -64,6 +65,12 @@ def test_a_rule_is_its_linear_map(name: str, eta: float, seed: int) -> None:
         torch.testing.assert_close(position(arena), z, rtol=1e-12, atol=1e-12)
 
 
+def test_no_rule_is_without_its_closed_form() -> None:
+    """A new rule file arrives with a row in known_answers, or this fails."""
+    proven = {type(build()) for build, _, _ in MAPS.values()}
+    assert {entry.target for entry in entries("rule").values()} == proven
+
+
 @pytest.mark.parametrize("name", [name for name, row in MAPS.items() if row[2]])
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_spectral_radius_on_xy(name: str, which: int) -> None:
@@ -89,7 +96,7 @@ def test_alternating_turns_conserve_their_invariant_exactly() -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("rule", [Simultaneous, Extragradient, lambda: Extragradient(moments="restored")])
+@pytest.mark.parametrize("rule", [*(e.target for e in entries("rule").values()), lambda: Extragradient(moments="restored")])
 @pytest.mark.parametrize("game", ["quadratic", "swiss-roll"])
 def test_rules_over_optimizers_leave_no_footprints(optimizer: str, rule: type[UpdateRule], game: str) -> None:
     """Buffers, global randomness, requires_grad and the player that stays are as they were."""
