@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.func import vmap
 from torch.utils._pytree import tree_flatten, tree_map
 
+from arena.directions import Direction, dot
 from arena.env import Arena
 from arena.errors import ArenaError, DataUnavailable, GameFault
-from arena.field import Direction, Field, dot
+from arena.field import Field
 from arena.game import Batch, Game, Rng
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from arena.errors import BadSetting, UnknownName, check_number
+from arena.errors import BadSetting, RuleUndefined, UnknownName, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
 from arena.game import Batch, Game, Rng
@@ -216,7 +216,10 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
                 self.signals.before_move(moving.roles)
             else:
                 self.signals.forget_updates()
-            self.rule.step(self._turn)
+            try:
+                self.rule.step(self._turn)
+            except RuleUndefined as error:
+                raise RuleUndefined(f"{type(self.rule).__name__} in turn {self.turns_played + 1}: {error}") from error
             self.turns_played += 1
             self.signals.note(self.turns_played, self.field, gradients=measure)
             if measure:
@@ -329,13 +332,14 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.game.load_state_dict(state["game"])
         for role, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][role])
-        self.rule.load_state_dict(state["rule"])
         self.scheduler.load_state_dict(state["scheduler"])
         for stream, saved in zip((self.rng, self.rng.noise, self._masks), state["streams"], strict=True):
             stream.set_state(saved.cpu())
-        here = tree_map(lambda leaf: leaf.to(self.device) if isinstance(leaf, Tensor) else leaf, [state["batch"], state["signals"]])
+        parts = [state["batch"], state["signals"], state["rule"]]
+        here = tree_map(lambda leaf: leaf.to(self.device) if isinstance(leaf, Tensor) else leaf, parts)
         self.batch, self._batch_spent = here[0], here[0] is None
         self.signals.load_state_dict(here[1])
+        self.rule.load_state_dict(here[2])
         self.turns_played, self.moves = state["turns_played"], dict(state["moves"])
         self._coupling = state["latest"]["coupling"]
         self.latest_share = {role: state["latest"][role] for role in self.game.roles}

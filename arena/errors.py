@@ -60,6 +60,12 @@ class FolderInTheWay(ArenaError):
     """A run folder that exists already; nothing is ever overwritten."""
 
 
+class RuleUndefined(ArenaError):
+    """An update rule that has no answer here: an equation that cannot be solved, or a game that lacks what the rule needs."""
+
+    exit_code = 1
+
+
 class RunFailed(ArenaError):
     """A run that could not go on, through no fault of its configuration."""
 

@@ -1,26 +1,31 @@
 """The game's vector field v(z) = (∇_{θ₁} L₁, ∇_{θ₂} L₂) at z = (θ₁, θ₂), on one frozen batch, and what it costs.
 
-At the present position it is plain autograd on the live parameters, restricted to the parts that move. Displaced gradients and
-products with the Jacobian J go through `torch.func`, which also makes the same code run under `vmap`.
+Gradients are plain autograd on the live parameters, restricted to the parts that move. With J the Jacobian of v, a product J·t is
+forward-mode over reverse-mode, a product Jᵀ·c a second backward pass through a graph that is kept for as long as nobody moves; both cost
+about three times the field (Pearlmutter, "Fast exact multiplication by the Hessian", 1994). The same field as a pure function, for
+`torch.func`, is what runs under `vmap`.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, jvp, vjp
+from torch.autograd import forward_ad
+from torch.func import functional_call, grad, jvp
 
-from arena.errors import GameFault
+from arena.directions import Direction
+from arena.errors import GameFault, RuleUndefined
 from arena.game import Batch, Game
-
-Direction = dict[str, Tensor]
-"""One tensor per moving parameter, by the parameter's name: a gradient, an update or a tangent."""
 
 try:
     from torch.autograd.graph import _engine_run_backward as _run_backward
 except ImportError:  # it is not documented, so a version of torch may lack it
     _run_backward = None  # type: ignore[assignment]
+
+PRODUCT = 2
+"""Gradient evaluations that one product is counted as in a budget: the ratio of the floating-point operations."""
 
 _DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RReLU)  # the layers of torch.nn that draw from the global generator
 
@@ -35,7 +40,8 @@ class Field:
         gradient_evaluations: gradients of one player's loss computed so far.
         movers: the keys that move.
         moving: the live parameters of the movers, by name.
-        products: products with the Jacobian or its transpose computed so far.
+        products: products of one mover's rows of the Jacobian, or of its transpose, computed so far.
+        cost: both in one number, in gradient evaluations.
         stochastic: True where a player draws random numbers in its forward (dropout).
         first: losses and gradients of the first evaluation since `freeze`, at the position where the turn began.
 
@@ -54,12 +60,14 @@ class Field:
     def __init__(self, game: Game):
         self.game = game
         self.parameters = {key: game.parameters_of(key) for key in game.keys}
+        self._named = dict(game.named_parameters())
         self.gradient_evaluations = 0
         self.products = 0
         self.first: tuple[dict[str, Tensor], Direction] | None = None
         self.stochastic = any(isinstance(m, _DROPOUTS) for m in game.modules())
         self._seed: int | None = None
         self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._kept: _Graph | None = None
         self.freeze(None, 1.0)
 
     def freeze(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str] | None = None, seed: int | None = None) -> None:
@@ -70,76 +78,256 @@ class Field:
         self.batch, self.coupling = batch, coupling
         self._seed = seed
         self.first = None
+        self._kept = None
         movers = tuple(self.parameters) if movers is None else tuple(movers)
-        plan = self._plans.get(movers)
-        if plan is None:
-            plan = self._plans[movers] = _Plan(self.parameters, movers)
+        plan = self._plan_of(movers)
         self.movers, self.moving, self._plan = movers, plan.moving, plan
 
-    def gradients(self, at: Mapping[str, Tensor] | None = None) -> Direction:
+    @property
+    def cost(self) -> int:
+        """What has been spent, in gradient evaluations; a product counts as two."""
+        return self.gradient_evaluations + PRODUCT * self.products
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that move, in order."""
+        return tuple(dict.fromkeys(key.partition(".")[0] for key in self.movers))
+
+    def names_of(self, role: str) -> list[str]:
+        """Names of a role's moving parameters."""
+        return [name for key in self.keys_of(role) for name in self.parameters[key]]
+
+    def keys_of(self, role: str) -> tuple[str, ...]:
+        """A role's moving keys."""
+        return tuple(key for key in self.movers if key.partition(".")[0] == role)
+
+    def gradients(self, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None, keep: bool = False) -> Direction:
         """Each mover's gradient of its own loss in its own parameters.
 
         Args:
             at: parameters by name that replace the present ones; None evaluates at the present position.
+            of: the keys whose gradients are wanted; None takes all movers.
+            keep: keep the graph, because products at this position will follow and can share it.
 
         Raises:
             GameFault: where the game gives no usable loss for a mover.
         """
-        self.gradient_evaluations += len(self.movers)
-        if at is not None:
-            return self._function(self.movers)({**self._all(), **at})
-        losses, gradients = self._present()
-        if self.first is None:
-            self.first = losses, gradients
+        plan = self._plan if of is None else self._plan_of(tuple(of))
+        self.gradient_evaluations += len(plan.own)
+        with self._placed(at):
+            if keep and at is None:
+                graph = self._graph()
+                losses, gradients = graph.losses, {name: graph.gradients[name].detach() for name in plan.moving}
+            else:
+                losses, gradients = self._present(plan)
+        self.record(losses, gradients, plan.own)
         return gradients
 
-    def jvp(self, tangent: Direction, at: Mapping[str, Tensor] | None = None, *, joint: bool = False) -> Direction:
-        """J·t: how every mover's gradient changes when the movers are displaced along `tangent`."""
-        self.products += 1
-        point = {**self._moving_at(at)}
-        with self._same_masks():
-            return jvp(self._closed(point, joint), (point,), ({name: tangent[name] for name in point},))[1]
+    def record(self, losses: Mapping[str, Tensor], gradients: Direction, keys: Iterable[str]) -> None:
+        """Note a mover's first loss and gradient since `freeze`: the signals of the turn."""
+        if self.first is None:
+            self.first = dict(losses), dict(gradients)
+            return
+        for key in keys:
+            if key not in self.first[0]:
+                self.first[0][key] = losses[key]
+                self.first[1].update({name: gradients[name] for name in self.parameters[key]})
 
-    def vjp(self, cotangent: Direction, at: Mapping[str, Tensor] | None = None) -> Direction:
-        """Jᵀ·c: the gradient of ⟨c, v(z)⟩ in the movers' parameters."""
-        self.products += 1
-        point = self._moving_at(at)
-        with self._same_masks():
-            pull = vjp(self._closed(point, False), point)[1]
-            return pull({name: cotangent[name] for name in point})[0]
+    def gradient_of(self, key: str, wrt: Sequence[str], at: Mapping[str, Tensor]) -> tuple[Tensor, Direction]:
+        """One key's loss and its gradient in any parameters, both differentiable in `at`: for rules that look through moves.
+
+        Args:
+            key: whose loss.
+            wrt: names of the parameters; each must be in `at`.
+            at: parameters by name that replace the present ones, with `requires_grad`.
+        """
+        self.gradient_evaluations += 1
+        with self._same_masks(), _second_derivatives(self.game):
+            loss = functional_call(self.game, dict(at), (self.batch, self.coupling, (key,)))[key]
+            found = torch.autograd.grad(loss, [at[name] for name in wrt], create_graph=True, allow_unused=True)
+        return loss, {name: torch.zeros_like(at[name]) if g is None else g for name, g in zip(wrt, found, strict=True)}
+
+    def gradients_for_others(self) -> Direction:
+        """In each mover's parameters the gradient of the OTHER player's loss: (∇_{θ₁} L₂, ∇_{θ₂} L₁)."""
+        found: Direction = {}
+        for role in self.roles:
+            names = self.names_of(role)
+            for key in (key for key in self.game.keys if key.partition(".")[0] != role):
+                at = {name: self.moving[name].detach().requires_grad_() for name in names}
+                for name, gradient in self.gradient_of(key, names, at)[1].items():
+                    found[name] = found[name] + gradient.detach() if name in found else gradient.detach()
+        return found
+
+    def jvp(
+        self, tangent: Direction, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None, joint: bool = False
+    ) -> Direction:
+        """J·t: how the movers' gradients change when the movers are displaced along `tangent`.
+
+        Args:
+            tangent: a displacement; parameters that it lacks stay.
+            at: parameters by name that replace the present ones.
+            of: the keys whose gradients are asked about (rows of J); None takes all movers.
+            joint: take the field as the gradient of the game's `joint_loss`.
+
+        Raises:
+            RuleUndefined: where the game has no second derivatives.
+        """
+        plan = self._plan if of is None else self._plan_of(tuple(of))
+        self.products += len(plan.own)
+        if joint:
+            point = self._moving_at(at)
+            zeros = {name: torch.zeros_like(p) for name, p in point.items()}
+            with self._same_masks():
+                return jvp(self._joint_function(point), (point,), ({**zeros, **tangent},))[1]
+        with self._placed(at), _second_derivatives(self.game):
+            try:
+                with self._still(plan), self._same_masks():
+                    return self._forward_over_reverse(plan, tangent)
+            except NotImplementedError:  # an operation without a forward-mode derivative: the same product by two backward passes
+                return self._reverse_twice(plan, tangent)
+
+    def vjp(self, cotangent: Direction, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None) -> Direction:
+        """Jᵀ·c: the gradient of ⟨c, v(z)⟩ in the movers' parameters.
+
+        Args:
+            cotangent: one number per component of the field (rows of J); those that it lacks count as zero.
+            at: parameters by name that replace the present ones.
+            of: the keys in whose parameters the product is wanted (columns of J); None takes all movers.
+
+        Raises:
+            RuleUndefined: where the game has no second derivatives.
+        """
+        columns = (self._plan if of is None else self._plan_of(tuple(of))).moving
+        rows = [key for key in self.movers if any(name in cotangent for name in self.parameters[key])]
+        self.products += len(rows)
+        with self._placed(at), _second_derivatives(self.game):
+            graph = self._graph(fresh=at is not None)
+            names = [name for key in rows for name in self.parameters[key] if name in cotangent and graph.gradients[name].requires_grad]
+            return _pull(graph.gradients, names, [cotangent[name] for name in names], columns)
+
+    def cross(self, tangent: Direction) -> Direction:
+        """H·t, H being J without each player's own block: what a player's gradient feels of the other's displacement."""
+        found: Direction = {}
+        for role, others in self._others().items():
+            if others:
+                found |= self.jvp({name: tangent[name] for name in others}, of=self.keys_of(role))
+        return found or {name: torch.zeros_like(p) for name, p in self.moving.items()}
+
+    def cross_transposed(self, cotangent: Direction) -> Direction:
+        """Hᵀ·c."""
+        found: Direction = {}
+        for role, others in self._others().items():
+            if others:
+                found |= self.vjp({name: cotangent[name] for name in others}, of=self.keys_of(role))
+        return found or {name: torch.zeros_like(p) for name, p in self.moving.items()}
 
     def joint_gradients(self, at: Mapping[str, Tensor] | None = None) -> Direction:
         """The field as the gradient of the game's one `joint_loss` (a single backward pass for all keys)."""
         self.gradient_evaluations += len(self.movers)
         point = self._moving_at(at)
         with self._same_masks():
-            return self._closed(point, True)(point)
+            return self._joint_function(point)(point)
 
     # How it is computed -----------------------------------------------------------------------------------------------------
 
-    def _present(self) -> tuple[dict[str, Tensor], Direction]:
-        plan = self._plan
-        for p in plan.still:  # no graph is built for whoever stays: this is most of the gain over loss.backward()
-            p.requires_grad_(False)
-        try:
-            with self._same_masks() if self.stochastic else _NOTHING:
-                losses = self.game.losses(self.batch, self.coupling, self.movers)
-                if not plan.checked:
-                    self._check(losses)
-                    plan.checked = True
-                flat: list[Tensor | None] = []
-                for key, own in plan.own.items():
-                    keep = key != plan.last
-                    flat += _backward(losses[key], own, keep)
-        finally:
-            for p in plan.still:
-                p.requires_grad_(True)
+    def _plan_of(self, movers: tuple[str, ...]) -> "_Plan":
+        plan = self._plans.get(movers)
+        if plan is None:
+            plan = self._plans[movers] = _Plan(self.parameters, movers)
+        return plan
+
+    def _present(self, plan: "_Plan") -> tuple[dict[str, Tensor], Direction]:
+        with self._still(plan), self._same_masks() if self.stochastic else _NOTHING:
+            losses = self._losses(plan)
+            flat: list[Tensor | None] = []
+            for key, own in plan.own.items():
+                keep = key != plan.last
+                flat += _backward(losses[key], own, keep)
         found = zip(plan.moving.items(), flat, strict=True)
         return losses, {name: torch.zeros_like(p) if g is None else g for (name, p), g in found}  # None: no path from this loss
 
-    def _check(self, losses: Mapping[str, Tensor]) -> None:
+    def _losses(self, plan: "_Plan") -> dict[str, Tensor]:
+        losses = self.game.losses(self.batch, self.coupling, plan.movers)
+        if not plan.checked:
+            self._check(losses, plan.movers)
+            plan.checked = True
+        return losses
+
+    def _graph(self, *, fresh: bool = False) -> "_Graph":
+        """The movers' gradients with their graph, made once for as long as nobody moves."""
+        versions = [p._version for p in self.game.parameters()]
+        if self._kept is not None and self._kept.versions == versions and not fresh:
+            return self._kept
+        plan = self._plan
+        gradients: Direction = {}
+        with self._still(plan), self._same_masks() if self.stochastic else _NOTHING, _second_derivatives(self.game):
+            losses = self._losses(plan)
+            for key, own in plan.own.items():
+                found = torch.autograd.grad(losses[key], own, create_graph=True, allow_unused=True)
+                named = zip(self.parameters[key].items(), found, strict=True)
+                gradients |= {name: torch.zeros_like(p) if g is None else g for (name, p), g in named}
+        graph = _Graph(versions, {key: loss.detach() for key, loss in losses.items()}, gradients)
+        if not fresh:
+            self._kept = graph
+        return graph
+
+    def _forward_over_reverse(self, plan: "_Plan", tangent: Direction) -> Direction:
+        found: Direction = {}
+        with forward_ad.dual_level():
+            duals = {name: forward_ad.make_dual(self._named[name], t) for name, t in tangent.items()}
+            losses = functional_call(self.game, duals, (self.batch, self.coupling, plan.movers))
+            for key, own in plan.own.items():
+                gradients = torch.autograd.grad(losses[key], own, retain_graph=key != plan.last, allow_unused=True)
+                for (name, p), gradient in zip(self.parameters[key].items(), gradients, strict=True):
+                    change = None if gradient is None else forward_ad.unpack_dual(gradient).tangent
+                    found[name] = torch.zeros_like(p) if change is None else change.detach()
+        return found
+
+    def _reverse_twice(self, plan: "_Plan", tangent: Direction) -> Direction:
+        """J·t = ∂⟨t, Jᵀu⟩/∂u, which is linear in u."""
+        gradients = self._graph(fresh=True).gradients
+        names = [name for name in plan.moving if gradients[name].requires_grad]
+        along = {name: self._named[name] for name in tangent}
+        u = [torch.zeros_like(gradients[name], requires_grad=True) for name in names]
+        pulled = torch.autograd.grad([gradients[n] for n in names], list(along.values()), u, create_graph=True, allow_unused=True)
+        there = [(name, g) for name, g in zip(along, pulled, strict=True) if g is not None]
+        outputs, weights = [g for _, g in there], [tangent[name] for name, _ in there]
+        changes = torch.autograd.grad(outputs, u, weights, allow_unused=True) if outputs else [None] * len(u)
+        found = dict(zip(names, changes, strict=True))
+        return {name: torch.zeros_like(p) if (c := found.get(name)) is None else c for name, p in plan.moving.items()}
+
+    def _others(self) -> dict[str, list[str]]:
+        """Per role that moves, the parameters of the other one if that moves too."""
+        return {role: [name for other in self.roles if other != role for name in self.names_of(other)] for role in self.roles}
+
+    @contextlib.contextmanager
+    def _still(self, plan: "_Plan") -> Iterator[None]:
+        for p in plan.still:  # no graph is built for whoever stays: this is most of the gain over loss.backward()
+            p.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for p in plan.still:
+                p.requires_grad_(True)
+
+    @contextlib.contextmanager
+    def _placed(self, at: Mapping[str, Tensor] | None) -> Iterator[None]:
+        """Put other tensors behind the live parameters, and the own ones back: no number is copied."""
+        if not at:
+            yield
+            return
+        before = {name: self._named[name].data for name in at}
+        try:
+            for name, tensor in at.items():
+                self._named[name].data = tensor
+            yield
+        finally:
+            for name, data in before.items():
+                self._named[name].data = data
+
+    def _check(self, losses: Mapping[str, Tensor], movers: Sequence[str]) -> None:
         name = type(self.game).__name__
-        for key in self.movers:
+        for key in movers:
             loss = losses.get(key)
             if loss is None:
                 raise GameFault(f"{name}.losses returned {sorted(losses)}, but '{key}' moves; return one scalar for each mover")
@@ -150,15 +338,10 @@ class Field:
                 raise GameFault(f"{name}.losses gave '{key}' a loss that no gradient reaches; compute it from the player's output")
 
     def _all(self) -> dict[str, Tensor]:
-        return {name: p.detach() for name, p in self.game.named_parameters()}
+        return {name: p.detach() for name, p in self._named.items()}
 
     def _moving_at(self, at: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
         return {name: (at or {}).get(name, p.detach()) for name, p in self.moving.items()}
-
-    def _closed(self, point: Mapping[str, Tensor], joint: bool) -> Callable[[Mapping[str, Tensor]], Direction]:
-        rest = {name: p for name, p in self._all().items() if name not in point}
-        function = self._joint_function() if joint else self._function(self.movers)
-        return lambda moving: function({**rest, **moving})
 
     def _function(self, movers: Sequence[str]) -> Callable[[Mapping[str, Tensor]], Direction]:
         """The field as a pure function of all parameters by name: what jvp, vjp and vmap are taken of."""
@@ -169,7 +352,7 @@ class Field:
                 own = {name: parameters[name] for name in self.parameters[key]}
 
                 def loss(own: Mapping[str, Tensor], key: str = key) -> Tensor:
-                    inputs = (self.batch, self.coupling, movers)
+                    inputs = (self.batch, self.coupling, (key,))
                     return functional_call(self.game, {**parameters, **own}, inputs)[key]
 
                 direction.update(grad(loss)(own))
@@ -177,14 +360,14 @@ class Field:
 
         return field
 
-    def _joint_function(self) -> Callable[[Mapping[str, Tensor]], Direction]:
-        def field(parameters: Mapping[str, Tensor]) -> Direction:
-            def loss(own: Mapping[str, Tensor]) -> Tensor:
-                return functional_call(_Joint(self.game), {f"game.{n}": p for n, p in own.items()}, (self.batch, self.coupling))
+    def _joint_function(self, moving: Mapping[str, Tensor]) -> Callable[[Mapping[str, Tensor]], Direction]:
+        rest = {name: p for name, p in self._all().items() if name not in moving}
 
-            return grad(loss)(dict(parameters))
+        def loss(moving: Mapping[str, Tensor]) -> Tensor:
+            at = {f"game.{name}": p for name, p in {**rest, **moving}.items()}
+            return functional_call(_Joint(self.game), at, (self.batch, self.coupling))
 
-        return field
+        return grad(loss)
 
     @contextlib.contextmanager
     def _same_masks(self) -> Iterator[None]:
@@ -211,6 +394,7 @@ class _Plan:
     """What a set of movers needs in every turn, worked out once."""
 
     def __init__(self, parameters: Mapping[str, Mapping[str, nn.Parameter]], movers: tuple[str, ...]):
+        self.movers = movers
         self.own = {key: list(parameters[key].values()) for key in movers}
         self.moving = {name: p for key in movers for name, p in parameters[key].items()}
         self.still = [p for key, own in parameters.items() if key not in movers for p in own.values()]
@@ -218,7 +402,38 @@ class _Plan:
         self.checked = False
 
 
+class _Graph(NamedTuple):
+    """The movers' losses and differentiable gradients at one position."""
+
+    versions: list[int]
+    losses: dict[str, Tensor]
+    gradients: Direction
+
+
 _NOTHING = contextlib.nullcontext()
+
+
+def _pull(gradients: Direction, names: list[str], weights: list[Tensor], columns: Mapping[str, Tensor]) -> Direction:
+    if not names:
+        return {name: torch.zeros_like(p) for name, p in columns.items()}
+    outputs = [gradients[name] for name in names]
+    found = torch.autograd.grad(outputs, list(columns.values()), weights, retain_graph=True, allow_unused=True)
+    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(columns.items(), found, strict=True)}
+
+
+@contextlib.contextmanager
+def _second_derivatives(game: Game) -> Iterator[None]:
+    """Say it in a sentence where an operation of the game cannot be differentiated twice."""
+    try:
+        yield
+    except (NotImplementedError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        if "derivative" not in text and "differentiated twice" not in text:
+            raise
+        name = type(game).__name__
+        raise RuleUndefined(
+            f"this needs second derivatives, which an operation of {name} does not have ({text[:120]}); use a rule of gradients alone"
+        ) from error
 
 
 class _Joint(nn.Module):
@@ -230,13 +445,3 @@ class _Joint(nn.Module):
 
     def forward(self, batch: Batch, coupling: float | Tensor) -> Tensor:
         return self.game.joint_loss(batch, coupling)
-
-
-def dot(a: Direction, b: Direction) -> Tensor:
-    """⟨a, b⟩ over all parameters.
-
-    Example:
-        >>> dot({"x": torch.tensor([1.0, 2.0])}, {"x": torch.tensor([3.0, 4.0])})
-        tensor(11.)
-    """
-    return torch.stack([(a[name] * b[name]).sum() for name in a]).sum()

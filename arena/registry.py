@@ -82,8 +82,8 @@ def entries(kind: str) -> dict[str, Entry]:
     """All entries of a kind by id.
 
     Example:
-        >>> sorted(entries("rule"))
-        ['extragradient', 'simultaneous']
+        >>> sorted(entries("rule"))[-2:]
+        ['symplectic-gradient-adjustment', 'unrolled']
     """
     modules = _modules(kind)  # importing a module of games registers them
     if kind == "game":
@@ -100,15 +100,16 @@ def lookup(kind: str, name: str) -> Entry:
         ArenaError: where a named file or module cannot be imported.
 
     Example:
-        >>> lookup("rule", "Extragradient").id
-        'extragradient'
+        >>> lookup("rule", "Extragradient").id, lookup("rule", "sga").id
+        ('extragradient', 'symplectic-gradient-adjustment')
         >>> lookup("scheduler", "alternatin")
         Traceback (most recent call last):
         ...
         arena.errors.UnknownName: unknown scheduler 'alternatin': did you mean 'alternating'?
     """
     known = entries(kind)
-    if (entry := known.get(name) or known.get(dashed(name))) is not None:
+    also = {other: entry for entry in known.values() for other in getattr(entry.target, "also", ())}
+    if (entry := known.get(name) or known.get(dashed(name)) or also.get(name)) is not None:
         return entry
     if re.search(r"\.py(:|$)", name):
         return _from_file(kind, name)
@@ -160,7 +161,7 @@ def _is(kind: str, member: object) -> bool:
     from arena.schedulers import Scheduler
 
     base: type = {"game": Game, "player": nn.Module, "rule": UpdateRule, "scheduler": Scheduler}[kind]
-    return inspect.isclass(member) and issubclass(member, base) and member is not base
+    return inspect.isclass(member) and issubclass(member, base) and member is not base and not inspect.isabstract(member)
 
 
 def _from_import_path(kind: str, name: str) -> Entry:

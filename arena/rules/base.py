@@ -4,20 +4,35 @@ A rule chooses directions; each player's own `torch.optim` optimizer does the st
 that must step more than once write `step(turn)` with `turn.move`, `turn.position` and `turn.restore`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from arena.directions import Direction, copied
 from arena.errors import GameFault
-from arena.field import Direction, Field
+from arena.field import Field
+from arena.rules.linear import LinearGame, LinearMap
 from players.base import hooks
+
+
+class Cost(NamedTuple):
+    """What a turn of two players costs: gradients of one player's loss, and products of one player's rows of the Jacobian."""
+
+    gradient_evaluations: float
+    products: float = 0
 
 
 class UpdateRule:
     """From the field to the players' moves; override `direction` or `step`.
+
+    A rule sees the field of those who move. Where a scheduler lets one player move alone, its rule is that of a game of one player:
+    the cross terms vanish, consensus becomes a penalty on that player's own gradient, and so on. The published rules move both.
+
+    Class attributes:
+        also: other names that it goes by.
 
     Example:
         >>> class Backwards(UpdateRule):
@@ -26,6 +41,8 @@ class UpdateRule:
         >>> Backwards().state_dict()
         {}
     """
+
+    also: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -40,12 +57,49 @@ class UpdateRule:
         """Move the movers once. All directions are computed before anyone moves."""
         turn.move(self.direction(turn.field))
 
+    # What a rule may claim; `check_rule` proves it ---------------------------------------------------------------------------
+
+    def linear_map(self, game: LinearGame) -> LinearMap | None:
+        """The linear map that a turn is on a quadratic game with plain SGD; None where it is not linear, or not claimed."""
+        return None
+
+    def cost(self) -> Cost | None:
+        """What a turn of both players costs once under way; None where it depends on the game."""
+        return None
+
+    def report(self) -> dict[str, Tensor | float]:
+        """What the rule has to say of its latest turn, such as the iterations of a solver; traced as `rule.NAME`."""
+        return {}
+
+    def output(self) -> Direction | None:
+        """Parameters by name that the rule puts forward in the place of the live ones (an average); None: the live ones."""
+        return None
+
+    # What it remembers ------------------------------------------------------------------------------------------------------
+
+    @property
+    def memory(self) -> dict[str, Direction]:
+        """Directions that the rule keeps from turn to turn, by a name of its own; saved in checkpoints."""
+        return self.__dict__.setdefault("_memory", {})
+
+    def remember(self, name: str, direction: Direction) -> None:
+        """Keep a copy of a direction; parameters that it lacks keep what was there."""
+        self.memory[name] = {**self.memory.get(name, {}), **copied(direction)}
+
+    def recall(self, name: str, moving: Mapping[str, Tensor], default: Direction | None = None) -> Direction:
+        """What was kept of the moving parameters; where nothing was, `default`, or else zero."""
+        kept = self.memory.get(name, {})
+        zero = lambda n, p: torch.zeros_like(p) if default is None else default[n]  # noqa: E731
+        return {n: kept[n] if n in kept else zero(n, p) for n, p in moving.items()}
+
     def state_dict(self) -> dict[str, Any]:
         """What the rule remembers between turns, as tensors, numbers and strings."""
-        return {}
+        return {"memory": {name: copied(direction) for name, direction in self.memory.items()}} if self.memory else {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what `state_dict` gave."""
+        self.memory.clear()
+        self.memory.update({name: copied(direction) for name, direction in state.get("memory", {}).items()})
 
 
 @dataclass(frozen=True)
@@ -79,21 +133,48 @@ class Turn:
         """Say which roles move in this turn, each at which multiple of its own learning rate; the others are not touched."""
         self._factors = dict(factors)
 
-    def move(self, direction: Direction, scale: float = 1.0) -> None:
-        """Step every mover's optimizer along `direction`, at `scale` times this turn's learning rate."""
-        for name, parameter in self.field.moving.items():
-            gradient = direction[name]
-            if gradient.stride() != parameter.stride():  # fused kernels walk both in one order
-                gradient = torch.empty_like(parameter).copy_(gradient)
-            parameter.grad = gradient
-        for role, factor in self._factors.items():
-            optimizer = self.optimizers[role]
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Who moves in this turn."""
+        return tuple(self._factors)
+
+    def in_order(self, first: int) -> tuple[str, ...]:
+        """Who moves in this turn, beginning with player 1 or 2."""
+        return self.roles if first == 1 else self.roles[::-1]
+
+    def learning_rate(self, role: str) -> float:
+        """The learning rate η of a role in this turn; of one that stays, the nominal one."""
+        return float(self.optimizers[role].param_groups[0]["initial_lr"]) * self._factors.get(role, 1.0)
+
+    def learning_rates(self) -> dict[str, float]:
+        """η by moving parameter."""
+        return {name: rate for role in self.roles for rate in [self.learning_rate(role)] for name in self.field.names_of(role)}
+
+    def move(self, direction: Direction, scale: float = 1.0, roles: Iterable[str] | None = None) -> None:
+        """Step the optimizers of `roles` (of every mover) along `direction`, at `scale` times this turn's learning rate."""
+        for name, gradient in direction.items():
+            parameter = self.field.moving[name]
+            aligned = gradient.stride() == parameter.stride()  # fused kernels walk both in one order
+            parameter.grad = gradient if aligned else torch.empty_like(parameter).copy_(gradient)
+        for role in self._factors if roles is None else roles:
+            factor, optimizer = self._factors[role], self.optimizers[role]
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * (factor * scale)
             _step(optimizer)
-            for project_ in self._projections[role]:
-                with torch.no_grad():
-                    project_()
+            self._project(role)
+
+    def place(self, parameters: Direction) -> None:
+        """Put movers elsewhere, without their optimizers."""
+        with torch.no_grad():
+            for name, tensor in parameters.items():
+                self.field.moving[name].copy_(tensor)
+        for role in self.roles:
+            self._project(role)
+
+    def _project(self, role: str) -> None:
+        for project_ in self._projections[role]:
+            with torch.no_grad():
+                project_()
 
     def position(self, *, moments: bool = False) -> Position:
         """Where the movers stand now, to be given to `restore`."""

@@ -7,7 +7,8 @@ G. M. Korpelevich, "The extragradient method for finding saddle points", 1976; f
 from typing import Literal
 
 from arena.errors import check_choice, check_number
-from arena.rules.base import Turn, UpdateRule
+from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.linear import LinearGame, LinearMap
 
 
 class Extragradient(UpdateRule):
@@ -44,3 +45,9 @@ class Extragradient(UpdateRule):
         ahead = turn.field.gradients()
         turn.restore(start)
         turn.move(ahead)
+
+    def linear_map(self, game: LinearGame) -> LinearMap:
+        return LinearMap(game.I - game.E @ game.J @ (game.I - self.gamma * game.E @ game.J))
+
+    def cost(self) -> Cost:
+        return Cost(4)

@@ -3,8 +3,10 @@
 On f(x, y) = xy its spectral radius is √(1 + η²) > 1: it spirals out.
 """
 
-from arena.field import Direction, Field
-from arena.rules.base import UpdateRule
+from arena.directions import Direction
+from arena.field import Field
+from arena.rules.base import Cost, UpdateRule
+from arena.rules.linear import LinearGame, LinearMap
 
 
 class Simultaneous(UpdateRule):
@@ -15,3 +17,9 @@ class Simultaneous(UpdateRule):
 
     def direction(self, field: Field) -> Direction:
         return field.gradients()
+
+    def linear_map(self, game: LinearGame) -> LinearMap:
+        return LinearMap(game.I - game.E @ game.J)
+
+    def cost(self) -> Cost:
+        return Cost(2)

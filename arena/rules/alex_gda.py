@@ -1,0 +1,61 @@
+"""Alternating-extrapolation descent (Alex-GDA): each player answers an extrapolation of the other's latest move.
+
+    x⁺ = x − η ∇ₓL₁(x, ỹ),     x̃⁺ = x + γ(x⁺ − x)
+    y⁺ = y − η ∇ᵧL₂(x̃⁺, y),    ỹ⁺ = y + δ(y⁺ − y)
+
+J. Lee et al., "Fundamental Benefit of Alternating Updates in Minimax Optimization", arXiv:2402.10475. γ = δ = 1 is alternating descent. On
+f = xy with γ = 1 its spectral radius is √(1 − (δ − 1)η²).
+"""
+
+import torch
+
+from arena.errors import check_number
+from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.linear import LinearGame, LinearMap
+
+
+class AlexGDA(UpdateRule):
+    """x⁺ = x − η ∇ₓL₁(x, ỹ), then y⁺ = y − η ∇ᵧL₂(x̃⁺, y), where x̃ and ỹ overshoot the latest moves by γ and δ.
+
+    Cost: one gradient per mover.
+
+    Args:
+        gamma: extrapolation of player 1's move, at least 0.
+        delta: extrapolation of player 2's move, at least 0; above 1 it converges on f = xy.
+
+    Raises:
+        BadSetting: for a negative factor.
+    """
+
+    def __init__(self, gamma: float = 1.0, delta: float = 2.0):
+        check_number("gamma", gamma, least=0)
+        check_number("delta", delta, least=0)
+        self.gamma, self.delta = gamma, delta
+
+    def step(self, turn: Turn) -> None:
+        field = turn.field
+        names = {role: field.names_of(role) for role in turn.roles}
+        overshoot = self.recall("overshoot", field.moving)  # ỹ − y, and x̃ − x
+        for role in turn.roles:
+            others = [name for other in turn.roles if other != role for name in names[other]]
+            before = {name: field.moving[name].detach().clone() for name in names[role]}
+            displaced = {name: field.moving[name].detach() + overshoot[name] for name in others}
+            turn.move(field.gradients(displaced, of=field.keys_of(role)), roles=[role])
+            factor = (self.gamma if role == field.game.roles[0] else self.delta) - 1.0
+            moved = {name: factor * (field.moving[name].detach() - before[name]) for name in names[role]}
+            overshoot |= moved
+            self.remember("overshoot", moved)
+
+    def linear_map(self, game: LinearGame) -> LinearMap:
+        first, second = game.P(1), game.P(2)
+        whole = game.I.new_zeros(0)
+        for own, other, factor in ((first, second, self.gamma), (second, first, self.delta)):
+            # the own move as a function of (z, overshoot): it sees the other displaced by its overshoot
+            move = torch.cat([-game.E @ own @ game.J, -game.E @ own @ game.J @ other], dim=1)
+            stays = torch.block_diag(game.I, other)
+            half = stays + torch.cat([move, (factor - 1) * move])
+            whole = half @ whole if len(whole) else half
+        return LinearMap(whole)
+
+    def cost(self) -> Cost:
+        return Cost(2)

@@ -1,0 +1,37 @@
+"""Alternating gradient descent on one frozen batch: x⁺ = x − η ∇ₓL₁(x, y), then y⁺ = y − η ∇ᵧL₂(x⁺, y).
+
+G. Gidel et al., "Negative Momentum for Improved Game Dynamics", arXiv:1807.04740, section 3. On f = xy it circles: its spectral radius is 1
+for η < 2, and x² + y² − ηxy is conserved exactly. The scheduler of the same name also alternates, with a fresh batch for each move.
+"""
+
+from arena.errors import check_number
+from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.linear import LinearGame, LinearMap
+
+
+class Alternating(UpdateRule):
+    """(x, y) → (x⁺, y) → (x⁺, y⁺): the second player answers the first one's move, both on the turn's batch.
+
+    Cost: one gradient per mover. On a quadratic game v = Jz it is the map (I − ηP₂J)(I − ηP₁J).
+
+    Args:
+        first: which player moves first, 1 or 2.
+
+    Raises:
+        BadSetting: for another player.
+    """
+
+    def __init__(self, first: int = 1):
+        check_number("first", first, least=1, most=2, whole=True)
+        self.first = first
+
+    def step(self, turn: Turn) -> None:
+        for role in turn.in_order(self.first):
+            turn.move(turn.field.gradients(of=turn.field.keys_of(role)), roles=[role])
+
+    def linear_map(self, game: LinearGame) -> LinearMap:
+        first, second = (game.I - game.E @ game.P(player) @ game.J for player in (self.first, 3 - self.first))
+        return LinearMap(second @ first)
+
+    def cost(self) -> Cost:
+        return Cost(2)

@@ -1,0 +1,60 @@
+"""Averaging of iterates: any rule plays, and beside the live iterate, which is left alone, a running average is kept.
+
+    exponential    m ← βm + (1 − β)z           with m = z where it begins
+    uniform        m ← m + (z − m)/t           the mean of the t iterates so far
+
+On f = xy the uniform average of alternating descent converges though the iterates circle (the ergodic average; A. Nemirovski, 2004); for
+GANs: Y. Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN Training", arXiv:1806.04498.
+"""
+
+from typing import Literal
+
+from arena.directions import Direction, plus
+from arena.errors import check_choice, check_number
+from arena.rules.base import Turn, UpdateRule
+from arena.rules.wrapper import Wrapper
+
+
+class Averaging(Wrapper):
+    """The inner rule plays; scores and pictures are those of the average of its iterates.
+
+    Cost: the inner rule's. The live iterate is that of the inner rule, to the last bit.
+
+    Args:
+        inner: the rule that plays; simultaneous where none is given.
+        average: exponential (a moving average) or uniform (the mean since `start`).
+        decay: β of the exponential average, in [0, 1).
+        start: turns before the average begins, at least 0.
+
+    Raises:
+        BadSetting: for a number out of its range.
+    """
+
+    also = ("ema",)
+
+    def __init__(
+        self,
+        inner: UpdateRule | None = None,
+        average: Literal["exponential", "uniform"] = "exponential",
+        decay: float = 0.999,
+        start: int = 0,
+    ):
+        check_choice("average", average, ["exponential", "uniform"])
+        check_number("decay", decay, least=0, below=1)
+        check_number("start", start, least=0, whole=True)
+        super().__init__(inner)
+        self.average, self.decay, self.start = average, decay, start
+
+    def step(self, turn: Turn) -> None:
+        moving = turn.field.moving
+        if self.turns == self.start and self.average == "exponential":
+            self.remember("average", dict(moving))
+        super().step(turn)
+        if self.turns > self.start:
+            here = {name: p.detach() for name, p in moving.items()}
+            mean = self.recall("average", moving, here)
+            weight = 1 - self.decay if self.average == "exponential" else 1 / (self.turns - self.start)
+            self.remember("average", plus(mean, plus(here, mean, -1.0), weight))
+
+    def output(self) -> Direction | None:
+        return self.memory.get("average")

@@ -1,0 +1,107 @@
+"""Competitive gradient descent: both players jump to the equilibrium of the local bilinear game.
+
+    z⁺ = z − (I + ηH)⁻¹ η v(z)
+
+H is the field's Jacobian without each player's own block, the best answers being to each other's move. F. Schäfer, A. Anandkumar,
+"Competitive Gradient Descent", arXiv:1905.12103. On f = xy its spectral radius is 1/√(1 + η²).
+
+The second player is eliminated, and with learning rates η₁, η₂ (numbers, or one for each parameter) what remains is
+
+    (I − S J₁₂ η₂ J₂₁ S) u = −S (v₁ − J₁₂ η₂ v₂),    S = √η₁,    Δx = S u,    Δy = −η₂ (v₂ + J₂₁ Δx).
+
+In a zero-sum game J₂₁ = −J₁₂ᵀ, so the matrix is symmetric positive definite and conjugate gradients solve it; in any other game they
+solve its normal equations, at twice the products.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from torch import Tensor
+
+from arena.directions import Direction, plus, times
+from arena.errors import check_choice, check_number
+from arena.field import Field
+from arena.rules.base import Turn, UpdateRule
+from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.solve import Solution, conjugate_gradients
+
+
+class CompetitiveGradientDescent(UpdateRule):
+    """z⁺ = z − (I + ηH)⁻¹ ηv, solved by conjugate gradients that only need products with H.
+
+    Cost: one gradient per mover and one product per mover, and in every iteration two products more (four where the game is not
+    zero-sum). The move is given to the optimizers divided by η, so over plain SGD it is the published one.
+
+    Args:
+        tolerance: relative residual at which the solver stops, above 0; in float32 not below 1e-6.
+        iterations: the most iterations of a turn, at least 1.
+        warm_start: begin from the solution of the turn before.
+        incomplete: refuse to go on, or accept the move, where the tolerance is not reached.
+
+    Raises:
+        BadSetting: for a number out of its range.
+        RuleUndefined: where the solver does not converge, or on a game without second derivatives.
+    """
+
+    also = ("cgd",)
+
+    def __init__(
+        self,
+        tolerance: float = 1e-5,
+        iterations: int = 100,
+        warm_start: bool = False,
+        incomplete: Literal["refuse", "accept"] = "refuse",
+    ):
+        check_number("tolerance", tolerance, above=0)
+        check_number("iterations", iterations, least=1, whole=True)
+        check_choice("incomplete", incomplete, ["refuse", "accept"])
+        self.tolerance, self.iterations, self.warm_start, self.incomplete = tolerance, iterations, warm_start, incomplete
+        self.solved: Solution | None = None
+
+    def step(self, turn: Turn) -> None:
+        v = turn.field.gradients(keep=True)
+        rates = turn.learning_rates()
+        turn.move({name: step / -rates[name] for name, step in self.equilibrium(turn.field, v, rates).items()})
+
+    def equilibrium(self, field: Field, v: Direction, rates: Mapping[str, float | Tensor]) -> Direction:
+        """−(I + EH)⁻¹ Ev, with E the rates on the diagonal.
+
+        Args:
+            field: the game's field.
+            v: its gradients at the present position.
+            rates: positive numbers or tensors, by parameter.
+        """
+        if len(field.roles) < 2:
+            return times(-1.0, times(rates, v))
+        first, second = ({n: v[n] for n in field.names_of(role)} for role in field.roles)
+        x, y = (field.keys_of(role) for role in field.roles)
+        root = {name: rates[name] ** 0.5 for name in first}
+
+        def product(u: Direction) -> Direction:
+            return plus(u, times(root, field.jvp(times(rates, field.jvp(times(root, u), of=y)), of=x)), -1.0)
+
+        def product_transposed(u: Direction) -> Direction:
+            return plus(u, times(root, field.vjp(times(rates, field.vjp(times(root, u), of=y)), of=x)), -1.0)
+
+        b = times(-1.0, times(root, plus(first, field.jvp(times(rates, second), of=x), -1.0)))
+        symmetric = field.game.zero_sum
+        self.solved = conjugate_gradients(
+            product if symmetric else lambda u: product_transposed(product(u)),
+            b if symmetric else product_transposed(b),
+            tolerance=self.tolerance,
+            iterations=self.iterations,
+            start=self.recall("solution", first) if self.warm_start and "solution" in self.memory else None,
+            incomplete=self.incomplete,
+            what="the equilibrium of the local game",
+        )
+        if self.warm_start:
+            self.remember("solution", self.solved.x)
+        move = times(root, self.solved.x)
+        answer = times(rates, plus(second, field.jvp(move, of=y)))
+        return {**move, **times(-1.0, answer)}
+
+    def report(self) -> dict[str, Tensor | float]:
+        return {} if self.solved is None else {"iterations": self.solved.iterations, "residual": self.solved.residual}
+
+    def linear_map(self, game: LinearGame) -> LinearMap | None:
+        return LinearMap(game.I - (game.I + game.E @ game.H).inverse() @ game.E @ game.J)

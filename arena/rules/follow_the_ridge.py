@@ -1,0 +1,106 @@
+"""Follow the Ridge: the follower also moves so as to stay on the ridge, where its own gradient vanishes, while the leader moves.
+
+    x⁺ = x − η₁ ∇ₓL₁,    y⁺ = y − η₂ ∇ᵧL₂ + η₁ J₂₂⁻¹ J₂₁ ∇ₓL₁
+
+Y. Wang, G. Zhang, J. Ba, "On Solving Minimax Optimization Locally: A Follow-the-Ridge Approach", arXiv:1910.07512. There y maximises
+f = L₁ = −L₂, so that J₂₂⁻¹J₂₁ = Hᵧᵧ⁻¹Hᵧₓ; written in the follower's own loss it holds for any follower. At a fixed point the Jacobian's
+eigenvalues are those of the Schur complement J₁₁ − J₁₂J₂₂⁻¹J₂₁ and of J₂₂: nothing rotates. Where the follower's loss has no curvature of
+its own, as on f = xy, the rule is undefined.
+
+J₂₂ need not be positive away from a solution, so J₂₂u = b is solved as the least-squares problem (J₂₂² + δI)u = J₂₂b by conjugate
+gradients; nets have directions of nearly no curvature, and need a damping δ > 0.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from arena.directions import Direction, dot, plus, times
+from arena.errors import RuleUndefined, check_choice, check_number
+from arena.rules.base import Turn, UpdateRule
+from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.solve import Solution, conjugate_gradients
+
+
+class FollowTheRidge(UpdateRule):
+    """y⁺ = y − η₂ ∇ᵧL₂ + η₁ (J₂₂² + δI)⁻¹ J₂₂ J₂₁ ∇ₓL₁, the leader x moving by plain descent.
+
+    Cost: one gradient per mover, two products, and two products in every iteration of the solver.
+
+    Args:
+        follower: who stays on the ridge, 1 or 2; in min–max it is the max player.
+        damping: δ, added to the square of the follower's curvature, at least 0.
+        tolerance: relative residual at which the solver stops, above 0; in float32 not below 1e-6.
+        iterations: the most iterations of a turn, at least 1.
+        incomplete: refuse to go on, or accept the move, where the tolerance is not reached.
+
+    Raises:
+        BadSetting: for a number out of its range.
+        RuleUndefined: where the follower has no curvature of its own, or the solver does not converge.
+    """
+
+    also = ("ridge",)
+
+    def __init__(
+        self,
+        follower: int = 2,
+        damping: float = 0.0,
+        tolerance: float = 1e-5,
+        iterations: int = 100,
+        incomplete: Literal["refuse", "accept"] = "refuse",
+    ):
+        check_number("follower", follower, least=1, most=2, whole=True)
+        check_number("damping", damping, least=0)
+        check_number("tolerance", tolerance, above=0)
+        check_number("iterations", iterations, least=1, whole=True)
+        check_choice("incomplete", incomplete, ["refuse", "accept"])
+        self.follower, self.damping, self.tolerance = follower, damping, tolerance
+        self.iterations, self.incomplete = iterations, incomplete
+        self.solved: Solution | None = None
+
+    def step(self, turn: Turn) -> None:
+        v = turn.field.gradients()
+        if len(turn.roles) == 2:
+            v = plus(v, self._correction(turn, v), -1.0)
+        turn.move(v)
+
+    def _correction(self, turn: Turn, v: Direction) -> Direction:
+        """(η₁/η₂) J₂₂⁻¹ J₂₁ ∇ₓL₁, in the follower's parameters."""
+        field = turn.field
+        leader, follower = turn.in_order(3 - self.follower)
+        keys = field.keys_of(follower)
+        ratio = turn.learning_rate(leader) / turn.learning_rate(follower)
+        curvature = lambda p: field.jvp(p, of=keys)  # noqa: E731
+        wanted = times(ratio, field.jvp({name: v[name] for name in field.names_of(leader)}, of=keys))
+        seen = curvature(wanted)
+        length, bent = (float(dot(d, d)) ** 0.5 for d in (wanted, seen))
+        if bent <= 1e-12 * length and length > 0:
+            raise RuleUndefined(
+                f"the {follower}'s loss has no curvature of its own here (it bends a direction of length {length:.3g} by {bent:.3g}), so "
+                "it has no ridge to follow; use another rule, or a game whose follower has one"
+            )
+        self.solved = conjugate_gradients(
+            lambda p: plus(curvature(curvature(p)), p, self.damping),
+            seen,
+            tolerance=self.tolerance,
+            iterations=self.iterations,
+            incomplete=self.incomplete,
+            what=f"the square of the curvature of the {follower}'s loss",
+        )
+        return self.solved.x
+
+    def report(self) -> dict[str, Tensor | float]:
+        return {} if self.solved is None else {"iterations": self.solved.iterations, "residual": self.solved.residual}
+
+    def linear_map(self, game: LinearGame) -> LinearMap | None:
+        leader, follower = 3 - self.follower, self.follower
+        curvature = game.block(follower, follower)
+        square = curvature @ curvature + self.damping * torch.eye(len(curvature), dtype=game.J.dtype)
+        if float(torch.linalg.eigvalsh(square).min()) <= 0:
+            return None
+        wanted = curvature @ game.block(follower, leader) @ (game.E @ game.J)[game.rows(leader)]
+        correction = torch.linalg.solve(square, wanted)
+        matrix = game.I - game.E @ game.J
+        matrix[game.rows(follower)] += correction
+        return LinearMap(matrix)

@@ -1,0 +1,43 @@
+"""LookAhead, or linearised competitive gradient descent: z⁺ = z − η (v − α H v), each player foreseeing the other's plain step.
+
+H is the field's Jacobian without each player's own block. C. Zhang, V. Lesser, "Multi-Agent Learning with Policy Prediction", AAAI 2010;
+as LCGD in F. Schäfer, A. Anandkumar, "Competitive Gradient Descent", arXiv:1905.12103. It is what "extragradient" becomes when each
+player's own block is frozen. Not to be confused with Lookahead-minimax, which averages its own iterates.
+"""
+
+from arena.directions import plus, times
+from arena.errors import check_number
+from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.linear import LinearGame, LinearMap
+
+
+class LookAhead(UpdateRule):
+    """z⁺ = z − η (v − H α v): each player's gradient where the other would stand after its own plain step, to the first order.
+
+    Cost: one gradient and one product per mover. On a quadratic game v = Jz it is the map I − η(I − αH)J.
+
+    Args:
+        alpha: length of the foreseen step; 0 takes the other player's own learning rate.
+
+    Raises:
+        BadSetting: for a negative `alpha`.
+        RuleUndefined: on a game without second derivatives.
+    """
+
+    also = ("lcgd",)
+
+    def __init__(self, alpha: float = 0.0):
+        check_number("alpha", alpha, least=0)
+        self.alpha = alpha
+
+    def step(self, turn: Turn) -> None:
+        v = turn.field.gradients()
+        foreseen = times(self.alpha or turn.learning_rates(), v)
+        turn.move(plus(v, turn.field.cross(foreseen), -1.0))
+
+    def linear_map(self, game: LinearGame) -> LinearMap:
+        alpha = self.alpha * game.I if self.alpha else game.E
+        return LinearMap(game.I - game.E @ (game.I - game.H @ alpha) @ game.J)
+
+    def cost(self) -> Cost:
+        return Cost(2, 2)

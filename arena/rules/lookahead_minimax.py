@@ -1,0 +1,58 @@
+"""Lookahead-minimax: every k turns both players go back, together, to between where they were and where they are.
+
+    after k turns of the inner rule from s to z:    s ← s + a(z − s),    z ← s
+
+T. Chavdarova et al., "Taming GANs with Lookahead-Minimax", arXiv:2006.14567. Both players are synchronised at the same moment; with a
+wrapper for each player's optimizer they would not be. Not to be confused with LookAhead, which foresees the other player.
+"""
+
+import torch
+
+from arena.directions import plus
+from arena.errors import check_number
+from arena.rules.base import Turn, UpdateRule
+from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.wrapper import Wrapper
+
+
+class LookaheadMinimax(Wrapper):
+    """Every k turns z ← s + a(z − s), s being where the last such step ended; in between the inner rule plays.
+
+    Cost: the inner rule's. On a quadratic game, with M the inner rule's map, k turns are the map (1 − a)I + aMᵏ.
+
+    Args:
+        inner: the rule that plays; simultaneous where none is given.
+        k: turns of the inner rule to each step back, at least 1.
+        a: how much of the way is kept, in (0, 1].
+
+    Raises:
+        BadSetting: for a number out of its range.
+    """
+
+    also = ("lookahead",)
+
+    def __init__(self, inner: UpdateRule | None = None, k: int = 5, a: float = 0.5):
+        check_number("k", k, least=1, whole=True)
+        check_number("a", a, above=0, most=1)
+        super().__init__(inner)
+        self.k, self.a = k, a
+
+    def step(self, turn: Turn) -> None:
+        here = {name: p.detach() for name, p in turn.field.moving.items()}
+        fresh = {name: p for name, p in here.items() if name not in self.memory.get("slow", {})}
+        if fresh:
+            self.remember("slow", fresh)
+        super().step(turn)
+        if self.turns % self.k == 0:
+            slow = self.recall("slow", here)
+            turn.place(plus(slow, plus(here, slow, -1.0), self.a))
+            self.remember("slow", here)
+
+    def linear_map(self, game: LinearGame) -> LinearMap | None:
+        inner = self.inner.linear_map(game)
+        if inner is None or inner.turns != 1:
+            return None
+        matrix = torch.linalg.matrix_power(inner.matrix, self.k)
+        n = len(game.J)
+        slow = torch.cat([game.I, torch.zeros(n, len(matrix) - n, dtype=game.J.dtype)], dim=1)
+        return LinearMap(torch.cat([(1 - self.a) * slow + self.a * matrix[:n], matrix[n:]]), inner.start, self.k)

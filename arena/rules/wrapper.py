@@ -1,0 +1,50 @@
+"""What rules that wrap another rule have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from arena.directions import Direction
+from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.simultaneous import Simultaneous
+
+
+class Wrapper(UpdateRule, ABC):
+    """A rule around an inner rule, which does the playing.
+
+    Args:
+        inner: the rule that plays; simultaneous where none is given.
+    """
+
+    def __init__(self, inner: UpdateRule | None = None):
+        self.inner = inner or Simultaneous()
+        self.turns = 0
+
+    @abstractmethod
+    def step(self, turn: Turn) -> None:
+        """Let the inner rule play; a wrapper says what it does around that."""
+        self.inner.step(turn)
+        self.turns += 1
+
+    def linear_map(self, game: LinearGame) -> LinearMap | None:
+        return self.inner.linear_map(game)
+
+    def cost(self) -> Cost | None:
+        return self.inner.cost()
+
+    def report(self) -> dict[str, Tensor | float]:
+        return self.inner.report()
+
+    def output(self) -> Direction | None:
+        return self.inner.output()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "inner": self.inner.state_dict(), "turns": self.turns}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.inner.load_state_dict(state["inner"])
+        self.turns = state["turns"]
