@@ -10,6 +10,7 @@ import difflib
 import functools
 import inspect
 import re
+import typing
 from argparse import ArgumentError
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,6 +111,8 @@ class Config:
         entry = lookup(component.kind, flat[component.key])
         names = _arguments(entry.target)
         arguments = {name: flat[f"{component.prefix}.{name}"] for name in names}
+        for inner in _inner_rules(component, entry):
+            arguments[inner.prefix.rpartition(".")[2]] = self._factory(inner)()
         if component.kind == "player":  # told apart from other sources of shapes by its class name in messages
             return functools.partial(entry.target, **arguments)
         return functools.partial(_construct, entry.target, arguments, component.prefix)  # says the prefix where a value is refused
@@ -145,12 +148,16 @@ def configure(
     entry, objects = _game_entry(game)
     roles = _roles(entry.target)
     components = _components(roles, _swappable(entry.target))
-    recipe = normal({**_default_players(entry.target, roles), **_probe(entry.target).recipe}, components)
-    data, given = _split_objects(normal(settings or {}, components), components)
-    objects |= given
-    data.pop("game", None)
-    typed = normal_arguments(arguments, components)
-    chosen = _choose(components, recipe, data, typed, objects)
+    more = components
+    while more:  # a rule may wrap another one, whose arguments are settings too
+        recipe = normal({**_default_players(entry.target, roles), **_probe(entry.target).recipe}, components)
+        data, given = _split_objects(normal(settings or {}, components), components)
+        objects |= given
+        data.pop("game", None)
+        typed = normal_arguments(arguments, components)
+        chosen = _choose(components, recipe, data, typed, objects)
+        more = [inner for c, e in chosen.items() for inner in _inner_rules(c, e) if inner not in components]
+        components = components + more
     parser = _parser(prog, entry, chosen, recipe, objects)
     if "--help" in arguments or "-h" in arguments:
         parser.print_help()
@@ -245,10 +252,28 @@ def _components(roles: Iterable[str], swappable: Iterable[str]) -> list[Componen
     return found
 
 
+def _inner_rules(component: Component, entry: Entry) -> list[Component]:
+    """The rules that a chosen rule wraps, as components of their own: `rule.inner`."""
+    if component.kind != "rule":
+        return []
+    places = [f"{component.prefix}.{name}" for name in _wrapped(entry.target)]
+    return [Component(f"{place}.name", place, "rule", place) for place in places]
+
+
+def _wrapped(target: Callable[..., Any]) -> list[str]:
+    """Arguments that are update rules."""
+    takes = {name: typing.get_args(p.annotation) or (p.annotation,) for name, p in inspect.signature(target).parameters.items()}
+    return [name for name, kinds in takes.items() if UpdateRule in kinds]
+
+
 def _choose(
     components: list[Component], recipe: Settings, data: Settings, typed: list[tuple[str, str]], objects: Mapping[str, Any]
 ) -> dict[Component, Entry]:
-    wanted = {**_DEFAULTS, **flatten(recipe), **flatten(data), **{key: value for key, value in typed if value is not None}}
+    usual, given = flatten(recipe), {**flatten(data), **dict(typed)}
+    rule = given.get("rule.name", "" if "rule.name" in objects else _DEFAULTS["rule"])
+    if rule != usual.get("rule.name", _DEFAULTS["rule"]):
+        usual.pop("scheduler.name", None)  # a recipe's scheduler goes with its rule; published rules move both players at once
+    wanted = {**_DEFAULTS, **usual, **given}
     chosen = {}
     for component in components:
         if component.key in objects:
@@ -377,7 +402,8 @@ def _split_objects(data: Settings, components: list[Component]) -> tuple[Setting
 def _arguments(target: Callable[..., Any]) -> list[str]:
     """The arguments of a class or function that are settings."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [n for n, p in inspect.signature(target).parameters.items() if n not in _SKIP and p.kind in kinds]
+    skip = {*_SKIP, *_wrapped(target)}
+    return [n for n, p in inspect.signature(target).parameters.items() if n not in skip and p.kind in kinds]
 
 
 def _others(target: Callable[..., Any], names: Iterable[str]) -> set[str | int]:

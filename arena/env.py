@@ -238,13 +238,17 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
                 own = self.game.signals(self.batch)
             if own:
                 values |= {f"game.{k}": v for k, v in zip(own, torch.stack([*own.values()]).tolist(), strict=True)}
-        return values
+        return values | {f"rule.{name}": float(value) for name, value in self.rule.report().items()}
 
     def measure_score(self) -> float:
         """The game's score at this moment; leaves no footprints."""
-        with no_footprints(self.game), self.on_device():
+        with no_footprints(self.game), self.on_device(), self.put_forward():
             self.last_score = float(self.game.score())
         return self.last_score
+
+    def put_forward(self) -> contextlib.AbstractContextManager[None]:
+        """While inside, the players are those that the rule puts forward: an average where it keeps one, else the live ones."""
+        return self.field.placed(self.rule.output())
 
     @contextlib.contextmanager
     def watching_outputs(self) -> Any:

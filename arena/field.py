@@ -114,7 +114,7 @@ class Field:
         """
         plan = self._plan if of is None else self._plan_of(tuple(of))
         self.gradient_evaluations += len(plan.own)
-        with self._placed(at):
+        with self.placed(at):
             if keep and at is None:
                 graph = self._graph()
                 losses, gradients = graph.losses, {name: graph.gradients[name].detach() for name in plan.moving}
@@ -179,7 +179,7 @@ class Field:
             zeros = {name: torch.zeros_like(p) for name, p in point.items()}
             with self._same_masks():
                 return jvp(self._joint_function(point), (point,), ({**zeros, **tangent},))[1]
-        with self._placed(at), _second_derivatives(self.game):
+        with self.placed(at), _second_derivatives(self.game):
             try:
                 with self._still(plan), self._same_masks():
                     return self._forward_over_reverse(plan, tangent)
@@ -200,7 +200,7 @@ class Field:
         columns = (self._plan if of is None else self._plan_of(tuple(of))).moving
         rows = [key for key in self.movers if any(name in cotangent for name in self.parameters[key])]
         self.products += len(rows)
-        with self._placed(at), _second_derivatives(self.game):
+        with self.placed(at), _second_derivatives(self.game):
             graph = self._graph(fresh=at is not None)
             names = [name for key in rows for name in self.parameters[key] if name in cotangent and graph.gradients[name].requires_grad]
             return _pull(graph.gradients, names, [cotangent[name] for name in names], columns)
@@ -311,7 +311,7 @@ class Field:
                 p.requires_grad_(True)
 
     @contextlib.contextmanager
-    def _placed(self, at: Mapping[str, Tensor] | None) -> Iterator[None]:
+    def placed(self, at: Mapping[str, Tensor] | None) -> Iterator[None]:
         """Put other tensors behind the live parameters, and the own ones back: no number is copied."""
         if not at:
             yield

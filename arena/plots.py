@@ -90,7 +90,7 @@ def game_figure(arena: "Arena", caption: str | None = None) -> Figure:
     """The game's own picture, or where it has none the distribution of each player's parameters; leaves no footprints."""
     from arena.footprints import no_footprints
 
-    with no_footprints(arena.game, evaluation=True), arena.on_device():
+    with no_footprints(arena.game, evaluation=True), arena.on_device(), arena.put_forward():
         made = arena.game.picture() or _parameters(arena)
     if caption:
         made.suptitle(caption, fontsize=10, color=INK)

@@ -1,7 +1,7 @@
 """Settings as data: nested or dotted, from YAML, Python or the command line, brought to one form.
 
-Short forms (`rule: extragradient`, `coupling: 0.5`, `--generator mlp`) are written out: a component's choice stands under its `key`, the
-arguments of what was chosen beside it.
+Short forms (`rule: extragradient`, `rule: extragradient(gamma=0.5)`, `coupling: 0.5`, `--generator mlp`) are written out: a component's
+choice stands under its `key`, the arguments of what was chosen beside it.
 """
 
 import re
@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from arena import calls
 from arena.errors import ArenaError
 
 Settings = dict[str, Any]
@@ -86,6 +87,10 @@ def normal(settings: Mapping[str, Any], components: list[Component]) -> Settings
         elif found:
             drop(nested, component.short)
         if found:
+            if isinstance(value, str) and value.endswith(")"):
+                value, inside = calls.parse(value)
+                for name, text in inside.items():
+                    put(nested, f"{component.prefix}.{name}", yaml.safe_load(text))
             if component.kind == "schedule" and isinstance(value, (int, float)) and not isinstance(value, bool):
                 put(nested, component.key, "constant")
                 put(nested, f"{component.prefix}.value", float(value))
@@ -110,6 +115,9 @@ def normal_arguments(arguments: Sequence[str], components: list[Component]) -> l
                 raise ArenaError(f"--{name} has no value; write --{name} VALUE")
             value = rest.pop(0)
         component = shorts.get(name)
+        if component is not None and value.endswith(")"):
+            value, inside = calls.parse(value)
+            typed += normal_arguments([f"--{component.prefix}.{name}={text}" for name, text in inside.items()], components)
         if component is not None and component.kind == "schedule" and re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", value):
             typed += [(component.key, "constant"), (f"{component.prefix}.value", value)]
         else:

@@ -56,6 +56,27 @@ def test_the_recipe_belongs_to_its_component() -> None:
     assert configure("swiss-roll", {"generator.optimizer": "sgd"}).settings["generator"]["lr"] == 0.1
 
 
+def test_another_rule_starts_from_the_simultaneous_scheduler() -> None:
+    """Published rules move both players in a turn; the recipe's alternation goes with the recipe's rule."""
+    assert configure("swiss-roll").flat()["scheduler.name"] == "alternating"
+    assert configure("swiss-roll", {"rule": "simultaneous"}).flat()["scheduler.name"] == "alternating"
+    assert configure("swiss-roll", {"rule": "consensus"}).flat()["scheduler.name"] == "simultaneous"
+    assert configure("swiss-roll", {"rule": "consensus", "scheduler": "alternating"}).flat()["scheduler.name"] == "alternating"
+
+
+def test_rules_nest_in_one_word_in_data_and_from_python() -> None:
+    word = configure("bilinear", {}, ["--rule", "averaging(inner=lookahead(inner=extragradient(gamma=.5),k=3),average=uniform)"])
+    inner = {"name": "lookahead", "k": 3, "inner": {"name": "extragradient", "gamma": 0.5}}
+    data = configure("bilinear", {"rule": {"name": "averaging", "average": "uniform", "inner": inner}})
+    dotted = configure("bilinear", {}, ["--rule=averaging", "--rule.average=uniform", "--rule.inner=lookahead", "--rule.inner.k=3",
+                                        "--rule.inner.inner=extragradient", "--rule.inner.inner.gamma=.5"])  # fmt: skip
+    assert word.settings == data.settings == dotted.settings == configure("bilinear", yaml.safe_load(word.dump())).settings
+    rule: Any = word.build().rule
+    assert (type(rule.inner.inner).__name__, rule.inner.inner.gamma, rule.inner.k, rule.average) == ("Extragradient", 0.5, 3, "uniform")
+    given: Any = configure("bilinear", {"rule": "averaging", "rule.inner": Extragradient(gamma=0.25)}).build().rule
+    assert given.inner.gamma == 0.25
+
+
 def test_optimizers_of_torch_by_import_path() -> None:
     built = configure("swiss-roll", {"generator.optimizer": "torch.optim.NAdam", "generator.lr": 0.01}).build()
     assert isinstance(built.optimizers["generator"], torch.optim.NAdam)
@@ -99,7 +120,7 @@ def test_a_python_object_cannot_be_rebuilt_from_a_file() -> None:
 
 def test_every_setting_of_a_run_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        configure("swiss-roll", {}, ["--rule", "extragradient", "--help"])
+        configure("swiss-roll", {}, ["--rule", "extragradient", "--scheduler", "alternating", "--help"])
     text = capsys.readouterr().out
     for option in ("--rule.gamma", "--generator.lr", "--discriminator.hidden", "--scheduler.ratio", "--turns", "--trace.every", "--batch"):
         line = text[text.index(f"  {option}") :]
@@ -114,6 +135,10 @@ def test_every_setting_of_a_run_is_documented(capsys: pytest.CaptureFixture[str]
         ({"generator.lrr": 1}, UnknownName, "unknown setting 'generator.lrr': did you mean 'generator.lr'?"),
         ({"rule": "extragradiant"}, UnknownName, "unknown rule 'extragradiant': did you mean 'extragradient'?"),
         ({"rule.gamma": 1.0}, UnknownName, "unknown setting 'rule.gamma': there are none. (The rule is simultaneous.)"),
+        ({"rule": "averaging(inner=extragradiant)"}, UnknownName, "unknown rule 'extragradiant': did you mean 'extragradient'?"),
+        ({"rule": "ema(inner=sga(lambda=1))"}, UnknownName, "unknown setting 'rule.inner.lambda': did you mean 'rule.inner.lambda_'?"),
+        ({"rule": "unrolled(steps)"}, ArenaError, "'steps' in 'unrolled(steps)' is not argument=value; write it as in unrolled(steps=3)"),
+        ({"rule": "unrolled(steps=-1)"}, BadSetting, "rule.steps is -1, but must be a whole number of at least 0"),
         ({"scheduler": "alternate"}, UnknownName, "unknown scheduler 'alternate': did you mean 'alternating'?"),
         ({"generator": "mpl"}, UnknownName, "unknown player 'mpl': did you mean 'mlp'?"),
         ({"generator.optimizer": "adma"}, UnknownName, "unknown optimizer 'adma': did you mean 'adam'?"),
