@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 
+from games.dirac import Dirac
 from games.image import MNIST, Digits
 from games.quadratic import Bilinear, Quadratic
 from games.toy2d import Checkerboard, Grid, Pinwheel, Planar, Ring, SwissRoll, TwoMoons
@@ -15,6 +16,7 @@ __all__ = [
     "Bilinear",
     "Checkerboard",
     "Digits",
+    "Dirac",
     "Grid",
     "Pinwheel",
     "Planar",
