@@ -5,6 +5,7 @@ import pkgutil
 
 from games.dirac import Dirac
 from games.image import MNIST, Digits
+from games.matching_pennies import MatchingPennies
 from games.quadratic import Bilinear, Quadratic
 from games.toy2d import Checkerboard, Grid, Pinwheel, Planar, Ring, SwissRoll, TwoMoons
 
@@ -18,6 +19,7 @@ __all__ = [
     "Digits",
     "Dirac",
     "Grid",
+    "MatchingPennies",
     "Pinwheel",
     "Planar",
     "Quadratic",
