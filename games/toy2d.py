@@ -101,6 +101,13 @@ class Ring(Planar):
     data = planar.ring
 
 
+@register("two-modes")
+class TwoModes(Planar):
+    """A GAN on two Gaussians, at (−1, 0) and (1, 0): the smallest test of mode collapse."""
+
+    data = planar.two_modes
+
+
 @register("grid")
 class Grid(Planar):
     """A GAN on 25 Gaussians in a square grid."""
