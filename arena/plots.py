@@ -14,9 +14,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
+from torch.func import vmap
+
+from arena.field import Field
 
 if TYPE_CHECKING:
     from arena.env import Arena
+    from arena.game import Game
 
 FIRST, SECOND, DATA, INK = "#e4572e", "#2e6fb7", "#9aa0a6", "#22262a"
 SURFACE = LinearSegmentedColormap.from_list("surface", ["#f9d9c9", "#ffffff", "#bcd6f2"])
@@ -147,25 +151,33 @@ def image_grid(images: Tensor, columns: int = 8) -> Figure:
 
 
 @styled
-def arrows(jacobian: Tensor, x: Tensor, y: Tensor) -> Figure:
-    """Where two players of one number each stand, and where descent on the linear field v = Jz would carry them.
+def arrows(game: "Game") -> Figure | None:
+    """Where two players of one number each stand, and where descent on the game's field would carry them; None for other players.
 
     Args:
-        jacobian: 2 × 2.
-        x: position of player 1.
-        y: position of player 2.
+        game: one that draws no batch.
     """
-    reach = max(1.5, 1.2 * float(x.abs().max()), 1.2 * float(y.abs().max()))
+    field = Field(game)
+    if [p.numel() for p in field.moving.values()] != [1, 1]:
+        return None
+    field.freeze(None, game.max_coupling)
+    first, second = (p.detach() for p in field.moving.values())
+    reach = max(1.5, 1.2 * float(first.abs()), 1.2 * float(second.abs()))
     reach = reach if np.isfinite(reach) else 1.5
-    ticks = np.linspace(-reach, reach, 15)
-    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
-    flow = -grid @ jacobian.double().numpy().T
+    ticks = 0.94 * reach * torch.linspace(-1, 1, 15, dtype=first.dtype, device=first.device)  # so that no arrow is cut off
+    x, y = torch.meshgrid(ticks, ticks, indexing="xy")
+    points = {name: at.reshape(-1, *p.shape) for (name, p), at in zip(field.moving.items(), (x, y), strict=True)}
+    u, v = (-gradient.reshape(x.shape).cpu().double().numpy() for gradient in vmap(field.gradients)(points).values())
     made, axes = figure(4.2, 4.5)
     axis = axes[0, 0]
-    axis.quiver(grid[..., 0], grid[..., 1], flow[..., 0], flow[..., 1], color=DATA, alpha=0.75)
-    axis.plot(0, 0, "+", color=INK, markersize=10, label="answer")
-    axis.plot(float(x[0]), float(y[0]), "o", color=FIRST, markersize=7, label="the players")
-    axis.set(xlabel="player 1: x", ylabel="player 2: y", xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axis.quiver(x.cpu().numpy(), y.cpu().numpy(), u, v, color=DATA, alpha=0.75, pivot="mid")
+    solution = game.solution()
+    if solution is not None:
+        axis.plot(*(float(solution[name]) for name in points), "+", color=INK, markersize=10, label="answer")
+    axis.plot(float(first), float(second), "o", color=FIRST, markersize=7, label="the players")
+    first_role, second_role = game.roles
+    axis.set(xlabel=f"player 1: {first_role}", ylabel=f"player 2: {second_role}")
+    axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     return made
 

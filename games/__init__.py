@@ -3,9 +3,11 @@
 import importlib
 import pkgutil
 
+from games.dirac import Dirac
 from games.image import MNIST, Digits
+from games.matching_pennies import MatchingPennies
 from games.quadratic import Bilinear, Quadratic
-from games.toy2d import Checkerboard, Grid, Pinwheel, Planar, Ring, SwissRoll, TwoMoons
+from games.toy2d import Checkerboard, Grid, Pinwheel, Planar, Ring, SwissRoll, TwoModes, TwoMoons
 
 for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
     importlib.import_module(_module.name)
@@ -15,11 +17,14 @@ __all__ = [
     "Bilinear",
     "Checkerboard",
     "Digits",
+    "Dirac",
     "Grid",
+    "MatchingPennies",
     "Pinwheel",
     "Planar",
     "Quadratic",
     "Ring",
     "SwissRoll",
+    "TwoModes",
     "TwoMoons",
 ]

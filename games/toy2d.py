@@ -101,6 +101,15 @@ class Ring(Planar):
     data = planar.ring
 
 
+@register("two-modes")
+class TwoModes(Planar):
+    """A GAN on two Gaussians, at (−1, 0) and (1, 0): the smallest test of mode collapse."""
+
+    data = planar.two_modes
+    # Over the seeds 0, 1 and 2 this scores 1.6, 2.2 and 2.7 times what real data do; the other games' 1e-3 scores 2.7, 5.2 and 2.7.
+    recipe = {**Planar.recipe, "generator.lr": 3e-4, "discriminator.lr": 3e-4}
+
+
 @register("grid")
 class Grid(Planar):
     """A GAN on 25 Gaussians in a square grid."""

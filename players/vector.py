@@ -12,23 +12,36 @@ class Vector(nn.Module):
     Args:
         outputs: its shape, or its number of elements.
         start: standard deviation of the normal distribution that it starts from; 0 starts at the origin.
+        bound: largest size of an element, kept at the start and after each move (weight clipping); 0 leaves them free.
 
     Raises:
-        ValueError: where `start` is negative or not finite.
+        ValueError: where `start` or `bound` is negative or not finite.
 
     Example:
         >>> Vector(3, start=0.0)().tolist() == [0, 0, 0]
         True
+        >>> bool((Vector(3, start=9.0, bound=0.5)().abs() <= 0.5).all())
+        True
     """
 
-    def __init__(self, outputs: Shape | int, start: float = 1.0):
+    def __init__(self, outputs: Shape | int, start: float = 1.0, bound: float = 0.0):
         super().__init__()
         if not 0 <= start < float("inf"):
             raise ValueError(f"start is {start}, but must be a finite number of at least 0")
+        if not 0 <= bound < float("inf"):
+            raise ValueError(f"bound is {bound}, but must be a finite number of at least 0, where 0 sets no bound")
         shape = (outputs,) if isinstance(outputs, int) else tuple(outputs)
         if size(shape) < 1:
             raise ValueError(f"outputs is {outputs}, but must hold at least one number")
+        self.bound = bound
         self.value = nn.Parameter(start * torch.randn(shape))
+        self.project_()
 
     def forward(self) -> Tensor:
         return self.value
+
+    @torch.no_grad()
+    def project_(self) -> None:
+        """Put every element back within the bound."""
+        if self.bound:
+            self.value.clamp_(-self.bound, self.bound)

@@ -7,7 +7,15 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 from games import SwissRoll
-from games.losses import GENERATOR_LOSSES, logistic_discriminator, non_saturating, saturating
+from games.losses import (
+    GENERATOR_LOSSES,
+    LOSS_PAIRS,
+    logistic_discriminator,
+    non_saturating,
+    saturating,
+    wasserstein_discriminator,
+    wasserstein_generator,
+)
 
 LOGITS = torch.linspace(-6, 6, 13, dtype=torch.float64)
 
@@ -51,6 +59,26 @@ def test_coupling_scales_what_players_feel_of_each_other(coupling: float) -> Non
     alone = -logsigmoid(fake).mean()
     expected = alone + coupling * torch.nn.functional.softplus(fake).mean()
     torch.testing.assert_close(logistic_discriminator(fake, fake, coupling), expected)
+
+
+def test_the_wasserstein_pair_is_linear_in_the_critic() -> None:
+    real, fake = LOGITS, LOGITS.flip(0) / 2 + 1
+    for coupling in (0.0, 0.25, 1.0):
+        expected = coupling * fake.mean() - real.mean()
+        torch.testing.assert_close(wasserstein_discriminator(real, fake, coupling), expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(wasserstein_generator(fake, coupling), -coupling * fake.mean(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", LOSS_PAIRS)
+def test_weights_are_those_of_an_expectation(name: str) -> None:
+    """An example of weight 2/3 counts as much as two copies of it beside one other."""
+    discriminator, generator = LOSS_PAIRS[name]
+    real, fake = torch.tensor([[0.5, -2.0], [1.5, 3.0]], dtype=torch.float64)
+    weights = torch.tensor([2 / 3, 1 / 3], dtype=torch.float64)
+    copies = torch.tensor([0, 0, 1])
+    weighed, copied = discriminator(real, fake, 0.5, weights), discriminator(real[copies], fake[copies], 0.5)
+    torch.testing.assert_close(weighed, copied, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(generator(fake, 0.5, weights), generator(fake[copies], 0.5), rtol=1e-12, atol=1e-12)
 
 
 def test_the_game_plays_the_loss_that_it_is_given() -> None:

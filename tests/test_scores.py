@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from games import Digits, SwissRoll
 from games.data import planar
@@ -41,7 +42,10 @@ def test_image_scores_compare_with_the_test_set() -> None:
         assert float(game.score()) > 5 * game.ceiling()
 
 
-@pytest.mark.parametrize("data", [planar.swiss_roll, planar.ring, planar.grid, planar.two_moons, planar.pinwheel, planar.checkerboard])
+PLANAR = [planar.swiss_roll, planar.ring, planar.two_modes, planar.grid, planar.two_moons, planar.pinwheel, planar.checkerboard]
+
+
+@pytest.mark.parametrize("data", PLANAR)
 def test_planar_data_are_seeded_and_centred(data) -> None:  # type: ignore[no-untyped-def]
     points = data(20_000, torch.Generator().manual_seed(0))
     assert torch.equal(points, data(20_000, torch.Generator().manual_seed(0)))
@@ -51,10 +55,41 @@ def test_planar_data_are_seeded_and_centred(data) -> None:  # type: ignore[no-un
     assert 0.3 < float(points.std()) < 3.5
 
 
-def test_the_ring_has_eight_modes_not_seven() -> None:
-    """The published fault: linspace(0, 2π, 8) meets itself at the ends."""
-    points = planar.ring(10_000, torch.Generator().manual_seed(0), noise=0.0)
-    assert len({tuple(round(v, 3) + 0.0 for v in p) for p in points.tolist()}) == 8
+def modes(points: Tensor) -> tuple[Tensor, Tensor]:
+    """The distinct points of noise-free data, and how many of the points stand at each."""
+    rounded = points.double().round(decimals=3) + 0.0  # −0 becomes 0, whose angle is another
+    return torch.unique(rounded, dim=0, return_counts=True)
+
+
+def assert_equal_angles(points: Tensor, expected: int) -> None:
+    """Noise-free points stand at so many places, each at the same angle from the next, and equally often (to four standard deviations)."""
+    places, counts = modes(points)
+    assert len(places) == expected
+    mean = len(points) / expected
+    assert float((counts - mean).abs().max()) < 4 * mean**0.5
+    angle = torch.atan2(places[:, 1], places[:, 0]).sort().values
+    between = torch.diff(angle, append=angle[:1] + 2 * torch.pi)
+    torch.testing.assert_close(between, torch.full_like(between, 2 * torch.pi / expected), rtol=0, atol=1e-3)
+
+
+def test_the_ring_has_eight_modes_at_equal_angles() -> None:
+    assert_equal_angles(planar.ring(10_000, torch.Generator().manual_seed(0), noise=0.0), 8)
+
+
+def test_the_published_ring_of_seven_modes_is_caught() -> None:
+    """Eight angles from linspace(0, 2π, 8) meet at the ends: seven modes, one of them drawn twice as often."""
+    which = torch.randint(8, (10_000,), generator=torch.Generator().manual_seed(0))
+    angle = torch.linspace(0, 2 * torch.pi, 8)[which]
+    with pytest.raises(AssertionError, match="7 == 8"):
+        assert_equal_angles(2 * torch.stack([angle.cos(), angle.sin()], dim=1), 8)
+
+
+def test_the_two_modes_are_equal() -> None:
+    exact = planar.two_modes(10_000, torch.Generator().manual_seed(0), noise=0.0)
+    assert_equal_angles(exact, 2)
+    assert modes(exact)[0].tolist() == [[-1, 0], [1, 0]]
+    noise = planar.two_modes(10_000, torch.Generator().manual_seed(0)) - exact
+    torch.testing.assert_close(noise.std(dim=0), torch.tensor([0.1, 0.1]), rtol=0.03, atol=0)
 
 
 def test_the_swiss_roll_is_the_papers() -> None:

@@ -32,6 +32,23 @@ def ring(n: int, rng: torch.Generator, modes: int = 8, radius: float = 2.0, nois
     return centre + noise * torch.randn(n, 2, generator=rng)
 
 
+def two_modes(n: int, rng: torch.Generator, noise: float = 0.1) -> Tensor:
+    """Two equal Gaussians at (−1, 0) and (1, 0): the smallest data of which a generator can lose a mode.
+
+    Args:
+        n: number of points.
+        rng: stream to draw from.
+        noise: standard deviation of each Gaussian.
+
+    Example:
+        >>> two_modes(5, torch.Generator(), noise=0.0).abs().tolist() == [[1, 0]] * 5
+        True
+    """
+    side = 2 * torch.randint(2, (n,), generator=rng) - 1
+    centre = torch.stack([side, torch.zeros_like(side)], dim=1)
+    return centre + noise * torch.randn(n, 2, generator=rng)
+
+
 def grid(n: int, rng: torch.Generator, side: int = 5, spacing: float = 1.5, noise: float = 0.05) -> Tensor:
     """Equal Gaussians on a square grid centred at the origin."""
     place = torch.randint(side, (n, 2), generator=rng) - (side - 1) / 2
