@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
-from torch.func import functional_call, grad, jvp
+from torch.func import functional_call, grad, jvp, vmap
 
 from arena.directions import Direction
 from arena.errors import GameFault, RuleUndefined
@@ -122,6 +122,15 @@ class Field:
                 losses, gradients = self._present(plan)
         self.record(losses, gradients, plan.own)
         return gradients
+
+    def across(self, points: Mapping[str, Tensor]) -> Direction:
+        """The movers' gradients at many positions at once.
+
+        Args:
+            points: parameters by name, each with a leading axis of K positions.
+        """
+        self.gradient_evaluations += len(self.movers) * len(next(iter(points.values())))
+        return vmap(lambda at: self._function(self.movers)({**self._all(), **at}))(dict(points))
 
     def record(self, losses: Mapping[str, Tensor], gradients: Direction, keys: Iterable[str]) -> None:
         """Note a mover's first loss and gradient since `freeze`: the signals of the turn."""

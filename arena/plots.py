@@ -14,7 +14,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch.func import vmap
 
 from arena.field import Field
 
@@ -167,7 +166,7 @@ def arrows(game: "Game") -> Figure | None:
     ticks = 0.94 * reach * torch.linspace(-1, 1, 15, dtype=first.dtype, device=first.device)  # so that no arrow is cut off
     x, y = torch.meshgrid(ticks, ticks, indexing="xy")
     points = {name: at.reshape(-1, *p.shape) for (name, p), at in zip(field.moving.items(), (x, y), strict=True)}
-    u, v = (-gradient.reshape(x.shape).cpu().double().numpy() for gradient in vmap(field.gradients)(points).values())
+    u, v = (-gradient.reshape(x.shape).cpu().double().numpy() for gradient in field.across(points).values())
     made, axes = figure(4.2, 4.5)
     axis = axes[0, 0]
     axis.quiver(x.cpu().numpy(), y.cpu().numpy(), u, v, color=DATA, alpha=0.75, pivot="mid")
