@@ -22,6 +22,10 @@ FIELDS = {
     "score": "the game's score, lower is better",
     "ceiling": "the score that real data would get, where that means something",
     "best": "the lowest score so far",
+    "diagnostics.ID.NAME": "a number of the diagnostic ID; `arena list diagnostics` names them, the docstring of each explains its numbers",
+    "diagnostics.ID.failure": "in the place of its numbers, why there are none this time",
+    "diagnostics.gradient_evaluations": "gradients that diagnostics have computed so far, which are not counted above",
+    "diagnostics.products": "products with the field's Jacobian that diagnostics have computed so far",
     "status": "in the end row: finished, solved or diverged",
     "reason": "in the end row of a diverged run: which player went non-finite first, in what, and in which turn",
 }
