@@ -9,6 +9,7 @@ import copy
 import difflib
 import functools
 import inspect
+import json
 import re
 import typing
 from argparse import ArgumentError
@@ -21,6 +22,7 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 from torch import nn
 
+from arena.calls import split
 from arena.env import Arena
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, did_you_mean
 from arena.game import Game
@@ -345,7 +347,8 @@ def _parse(parser: ArgumentParser, data: Settings, typed: list[tuple[str, str]])
     arguments = []
     for key, value in typed:
         wrap = key in lists and not value.lstrip().startswith(("[", "("))
-        arguments += [f"--{key}={f'[{value}]' if wrap else value}"]
+        listed = json.dumps(split(value)) if "(" in value else f"[{value}]"  # commas inside brackets belong to arguments
+        arguments += [f"--{key}={listed if wrap else value}"]
     try:
         namespace = parser.parse_object(plain(data))
         return parser.parse_args(arguments, namespace=namespace)
@@ -376,7 +379,8 @@ def _kind_error(text: str, known: Mapping[str, Any]) -> ArenaError:
         example = known.get(key[1])
         in_words = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
         if isinstance(example, (list, tuple)):
-            return ArenaError(f"{key[1]} is '{found}', but must be numbers such as {','.join(map(str, example))}")
+            wanted = f"numbers such as {','.join(map(str, example))}" if example else "a list such as a,b,c"
+            return ArenaError(f"{key[1]} is '{found}', but must be {wanted}")
         return ArenaError(f"{key[1]} is '{found}', but must be {in_words.get(kind, kind)}, such as {example}")
     return ArenaError(" ".join(text.split()))
 

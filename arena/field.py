@@ -7,6 +7,9 @@ about three times the field (Pearlmutter, "Fast exact multiplication by the Hess
 """
 
 import contextlib
+import functools
+import importlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -282,6 +285,7 @@ class Field:
 
     def _forward_over_reverse(self, plan: "_Plan", tangent: Direction) -> Direction:
         found: Direction = {}
+        _quiet_forward_mode()
         with forward_ad.dual_level():
             duals = {name: forward_ad.make_dual(self._named[name], t) for name, t in tangent.items()}
             losses = functional_call(self.game, duals, (self.batch, self.coupling, plan.movers))
@@ -428,6 +432,15 @@ def _pull(gradients: Direction, names: list[str], weights: list[Tensor], columns
     outputs = [gradients[name] for name in names]
     found = torch.autograd.grad(outputs, list(columns.values()), weights, retain_graph=True, allow_unused=True)
     return {name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(columns.items(), found, strict=True)}
+
+
+@functools.cache
+def _quiet_forward_mode() -> None:
+    """Forward mode loads torch's decompositions when first used, which warns of a deprecation within torch itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        with contextlib.suppress(ImportError):
+            importlib.import_module("torch._decomp.decompositions_for_jvp")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.config import Config, configure
+from arena.diagnostics.chosen import Diagnostics
 from arena.errors import ArenaError, FolderInTheWay
 from arena.game import Game
 from arena.progress import Silent, show
@@ -51,6 +52,7 @@ def play(
 def start(config: Config, out: str | Path | None = None, *, display: bool = True) -> Result:
     """Play what a configuration describes in a new run folder."""
     arena = config.build()
+    Diagnostics(config.group("diagnostics").names).check(arena.game)  # before there is a folder
     folder = _new_folder(config, out)
     return Run(config, arena, folder, show() if display else Silent()).go()
 

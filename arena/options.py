@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from arena.calls import split
 from arena.errors import check_number
 
 
@@ -16,6 +17,7 @@ class RunOptions:
         device: where to play: auto (a GPU where there is one), cpu, cuda or cuda:1.
         dtype: floating-point precision of players and batches.
         threads: CPU threads of torch; small nets are fastest with 1, and 0 leaves torch's own choice.
+        until_solved: end the run where its score reaches the game's goal, if it has one; else all turns are played.
     """
 
     turns: int = 1000
@@ -23,6 +25,7 @@ class RunOptions:
     device: str = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     threads: int = 1
+    until_solved: bool = True
 
     def __post_init__(self) -> None:
         check_number("turns", self.turns, least=1, whole=True)
@@ -91,4 +94,32 @@ class CheckpointOptions:
         check_number("keep", self.keep, least=1, whole=True)
 
 
-GROUPS = {"trace": TraceOptions, "score": ScoreOptions, "picture": PictureOptions, "checkpoint": CheckpointOptions}
+@dataclass(frozen=True)
+class DiagnosticsOptions:
+    """What is looked at more closely; `arena list diagnostics` names them all.
+
+    Args:
+        names: diagnostics by name, with or without arguments, such as spectrum(mode=arnoldi,top=8),rotation.
+        every: turns between measurements; 0 measures whenever the score is. They are also taken, and drawn, with each picture.
+    """
+
+    names: tuple[str, ...] = ()
+    every: int = 0
+
+    def __post_init__(self) -> None:
+        check_number("every", self.every, least=0, whole=True)
+        if self.names:
+            from arena.diagnostics.chosen import Diagnostics
+
+            # Whatever a list's commas were taken for on the way, those inside brackets belong to a diagnostic's arguments.
+            object.__setattr__(self, "names", tuple(split(",".join(self.names))))
+            Diagnostics(self.names)
+
+
+GROUPS = {
+    "trace": TraceOptions,
+    "score": ScoreOptions,
+    "picture": PictureOptions,
+    "checkpoint": CheckpointOptions,
+    "diagnostics": DiagnosticsOptions,
+}

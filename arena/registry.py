@@ -1,4 +1,4 @@
-"""Finds what can be named: games, players, rules, schedulers, schedules and optimizers.
+"""Finds what can be named: games, players, rules, schedulers, schedules, optimizers and diagnostics.
 
 Everything is looked up in the modules that installed packages announce through entry points (`arena.games`, `arena.players`, …), so
 `arena` finds games without importing upwards and anyone's package can add its own. A game is registered by its decorator; of
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from arena.errors import ArenaError, GameFault, UnknownName
 
 T = TypeVar("T")
-KINDS = ("game", "player", "rule", "scheduler", "schedule", "optimizer")
+KINDS = ("game", "player", "rule", "scheduler", "schedule", "optimizer", "diagnostic")
 
 
 @dataclass(frozen=True)
@@ -156,11 +156,13 @@ def _is(kind: str, member: object) -> bool:
         return first == {"schedule": "progress", "optimizer": "parameters"}[kind]
     from torch import nn
 
+    from arena.diagnostics.base import Diagnostic
     from arena.game import Game
     from arena.rules.base import UpdateRule
     from arena.schedulers import Scheduler
 
-    base: type = {"game": Game, "player": nn.Module, "rule": UpdateRule, "scheduler": Scheduler}[kind]
+    bases = {"game": Game, "player": nn.Module, "rule": UpdateRule, "scheduler": Scheduler, "diagnostic": Diagnostic}
+    base: type = bases[kind]
     return inspect.isclass(member) and issubclass(member, base) and member is not base and not inspect.isabstract(member)
 
 

@@ -17,12 +17,13 @@ import torch
 
 from arena.checkpoint import Checkpoints
 from arena.config import Config
+from arena.diagnostics.chosen import Diagnostics
 from arena.env import Arena
-from arena.errors import CheckpointUnusable, RunFailed
+from arena.errors import CheckpointUnusable, RuleUndefined, RunFailed
 from arena.progress import Display
 from arena.trace import JSONLines, read_trace
 
-Status = Literal["finished", "solved", "diverged", "interrupted"]
+Status = Literal["finished", "solved", "diverged", "undefined", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ class Result:
 
     Args:
         folder: the run folder.
-        status: finished (the turns are spent), solved, diverged or interrupted.
+        status: finished (the turns are spent), solved, diverged, undefined (the rule had no answer) or interrupted.
         turns: turns played.
         score: last score; None where none was measured.
         best: lowest score.
         ceiling: what real data would score; None where that means nothing.
-        reason: who went non-finite first, for a diverged run.
+        reason: who went non-finite first, for a diverged run; what the rule lacked, for an undefined one.
         arena: the arena as the run left it; None where the run was over already when it was resumed.
     """
 
@@ -78,6 +79,10 @@ class Run:
             "picture": config.group("picture").every,
             "checkpoint": checkpoint.every,
         }
+        options = config.group("diagnostics")
+        self.diagnostics = Diagnostics(options.names)
+        if self.diagnostics:
+            self.every["diagnostics"] = options.every or self.every["score"]
         self.best: float | None = None
         self.ceiling: float | None = None
         self._stop: int | None = None
@@ -109,6 +114,9 @@ class Run:
                 next(turns)
         except StopIteration as over:
             status: Status = over.value
+        except RuleUndefined as error:
+            self._end("undefined", str(error))
+            raise
         finally:
             self.display.end()
             self.close()
@@ -121,6 +129,7 @@ class Run:
     def open(self, *, resumed: bool = False) -> None:
         """Start the arena afresh or from the latest checkpoint, and the trace with it."""
         self.arena.reset(seed=self.config.run.seed)
+        resumed = resumed and bool(self.checkpoints.paths())  # killed before its first checkpoint, a run begins again
         keep = self._restore() if resumed else 0
         self.ceiling = self.arena.game.ceiling()
         self.trace = JSONLines(self.folder / "trace.jsonl", keep)
@@ -137,8 +146,8 @@ class Run:
         arena, every = self.arena, self.every["trace"]
         window = min(every, 2 * arena.scheduler.period)  # so that each player has two successive updates in it
         looks = {name: n for name, n in self.every.items() if n > 0}
-        if not resumed:
-            self._look({"score", "trace", "picture", "checkpoint"})
+        if not resumed or not self.checkpoints.paths():
+            self._look({*self.every})
         began, before = time.perf_counter(), arena.turns_played
         while arena.turns_played < arena.turns:
             arena.play_scheduled_turn(measure=arena.turns_played % every >= every - window)
@@ -168,22 +177,25 @@ class Run:
             score = arena.measure_score()
             better = math.isfinite(score) and (self.best is None or score < self.best)
             self.best = score if better else self.best
-        if due & {"score", "trace"}:
-            self._row(values, scored="score" in due)
+        solved = "score" in due and self.config.run.until_solved and arena.is_solved()
+        due = {*self.every} if solved else due  # a run that is over is looked at where it ended
+        looked = self._diagnose() if self.diagnostics and due & {"diagnostics", "picture"} else {}
+        if looked or due & {"score", "trace"}:
+            self._row(values | looked, scored="score" in due)
         if "picture" in due:
             self._picture()
         if "score" in due and better:
             self.checkpoints.save(self._state(), best=True)
         if "checkpoint" in due:
             self.checkpoints.save(self._state())
-        return "solved" if "score" in due and arena.is_solved() else None
+        return "solved" if solved else None
 
-    def _row(self, values: Mapping[str, float], scored: bool = False) -> None:
+    def _row(self, values: Mapping[str, Any], scored: bool = False) -> None:
         arena = self.arena
         fresh = arena.signals.take_fresh()
         row: dict[str, Any] = {"kind": "turn", "turn": arena.turns_played, "progress": arena.progress, "coupling": values["coupling"]}
         row |= {"gradient_evaluations": arena.field.gradient_evaluations, "products": arena.field.products}
-        row |= {name: value for name, value in values.items() if name in fresh or name.startswith("game.")}
+        row |= {name: value for name, value in values.items() if name in fresh or name.startswith(("game.", "rule.", "diagnostics."))}
         for role in arena.game.roles:
             row[f"{role}.learning_rate"] = arena.learning_rate(role)
             row[f"{role}.share"] = arena.latest_share[role]
@@ -196,11 +208,18 @@ class Run:
             self.board.write(row)
         self.display.row(row)
 
+    def _diagnose(self) -> dict[str, Any]:
+        row = self.diagnostics.measure(self.arena)
+        for name, value in row.items():
+            if name.endswith(".failure"):
+                self.display.note(value)
+        return row
+
     def _picture(self) -> None:
         from arena import plots
 
         arena = self.arena
-        caption = f"{self.config.game.name}, turn {arena.turns_played:,}"
+        title = caption = f"{self.config.game.name}, turn {arena.turns_played:,}"
         if arena.last_score is not None:
             caption += f", score {arena.last_score:.3g}" + (f" (real data {self.ceiling:.3g})" if self.ceiling is not None else "")
         made = plots.game_figure(arena, caption)
@@ -209,6 +228,11 @@ class Run:
         plots.save(made, folder / f"turn-{arena.turns_played:08d}.png")
         if self.board is not None:
             self.board.picture(plots.to_array(made), arena.turns_played)
+        for name, drawn in self.diagnostics.figures(arena):
+            drawn.suptitle(title, fontsize=10, color=plots.INK)
+            plots.save(drawn, folder / f"{name}-turn-{arena.turns_played:08d}.png")
+            if self.board is not None:
+                self.board.picture(plots.to_array(drawn), arena.turns_played, f"diagnostics/{name}")
 
     def _last_pictures(self) -> None:
         from arena import plots
@@ -221,12 +245,10 @@ class Run:
 
     # Ending -----------------------------------------------------------------------------------------------------------------
 
-    def _end(self, status: Status) -> Status:
+    def _end(self, status: Status, reason: str | None = None) -> Status:
         row: dict[str, Any] = {"kind": "end", "turn": self.arena.turns_played, "status": status}
-        if status == "diverged":
-            row["reason"] = self._reason(status)
-        elif status == "solved":
-            self.checkpoints.save(self._state())
+        if reason := reason or self._reason(status):
+            row["reason"] = reason
         row |= {"score": self.arena.last_score, "best": self.best, "ceiling": self.ceiling}
         self.trace.write(row)
         return status
@@ -270,13 +292,12 @@ class Run:
             "arena": self.arena.state_dict(),
             "best": self.best,
             "trace": self.trace.position,
+            "diagnostics": self.diagnostics.state_dict(),
         }
 
     def _restore(self) -> int:
         """Load the latest checkpoint; returns how many bytes of the trace belong to it."""
         paths = self.checkpoints.paths()
-        if not paths:
-            return 0  # killed before its first checkpoint: the run begins again
         state = self.checkpoints.load(paths[-1])
         if state.get("game") != self.config.game.id:
             raise CheckpointUnusable(
@@ -290,6 +311,7 @@ class Run:
                 f"the checkpoint {paths[-1]} does not fit the players of this configuration ({' '.join(str(error).split())[:160]}); "
                 "restore the run's own config.yaml"
             ) from error
+        self.diagnostics.load_state_dict(state.get("diagnostics", {}))
         self.best = state["best"]
         return int(state["trace"])
 
@@ -299,7 +321,8 @@ class Run:
         from arena.trace.tensorboard import TensorBoard
 
         roles = self.arena.game.roles
-        board = TensorBoard(self.folder, roles, self.arena.own_names, purge=self.arena.turns_played + 1 if resumed else None)
+        again = self.arena.turns_played + 1 if resumed else 0  # whatever an earlier process wrote from there on is void
+        board = TensorBoard(self.folder, roles, self.arena.own_names, purge=again)
         if not resumed:
             board.text("config", "```yaml\n" + self.config.dump() + "```")
         return board

@@ -141,8 +141,8 @@ def test_the_trace_keeps_its_schema(unbroken: Path) -> None:
     assert rows[0]["ceiling"] > 0
     assert rows[-1] == {"kind": "end", "turn": 600, "status": "finished", **{k: rows[-1][k] for k in ("score", "best", "ceiling")}}
     row = next(r for r in rows if r["turn"] == 300)
-    assert (row["generator.moves"], row["discriminator.moves"]) == (150, 150)
-    assert row["gradient_evaluations"] == 600  # extragradient asks twice a turn
+    assert (row["generator.moves"], row["discriminator.moves"]) == (300, 300)
+    assert row["gradient_evaluations"] == 1200  # extragradient asks both players twice a turn
     assert 0 < row["game.D(x)"] < 1
     assert row["generator.learning_rate"] == pytest.approx(1e-3 * 0.5)
     assert -1 <= row["generator.update_cosine"] <= 1

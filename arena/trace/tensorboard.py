@@ -15,7 +15,8 @@ _COUNTS = ("gradient_evaluations", "products")
 class TensorBoard:
     """Writes rows of a trace as scalars; the x-axis is turns.
 
-    `players/…` holds both players, each from its own sub-run; `game/…` holds the game's own signals, the coupling and the score.
+    `players/…` holds both players, each from its own sub-run; `game/…` holds the game's own signals, the coupling and the score,
+    `diagnostics/…` what was asked to be looked at more closely.
 
     Args:
         folder: the run folder; the players' events go to sub-folders named by role.
@@ -45,6 +46,10 @@ class TensorBoard:
                 players[owner][f"players/{part + '.' if part else ''}{what}"] = value
             elif owner == "game":
                 common[f"game/{_tag(rest)}"] = value
+            elif owner == "rule":
+                common[f"rule/{_tag(rest)}"] = value
+            elif owner == "diagnostics" and not isinstance(value, str):
+                common[f"diagnostics/{_tag(rest.replace('.', '/', 1))}"] = value
             elif name in ("score", "ceiling", "coupling"):
                 common[f"game/{name}"] = value
             elif name in _COUNTS:
@@ -53,9 +58,9 @@ class TensorBoard:
         for role, values in players.items():
             _add(self._players[role], values, turn)
 
-    def picture(self, image: np.ndarray, turn: int) -> None:
+    def picture(self, image: np.ndarray, turn: int, tag: str = "picture") -> None:
         """An image of height × width × 3 bytes."""
-        self._common.add_image("picture", image, turn, dataformats="HWC")
+        self._common.add_image(tag, image, turn, dataformats="HWC")
 
     def text(self, tag: str, body: str) -> None:
         self._common.add_text(tag, body, 0)

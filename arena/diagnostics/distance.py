@@ -1,0 +1,52 @@
+"""How far the players are from the game's known solution: ‖z − z*‖, and ‖θᵢ − θᵢ*‖ for each of them."""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from arena.diagnostics.base import Cost, Diagnostic
+from arena.errors import ArenaError
+from arena.footprints import no_footprints
+from arena.game import Game
+
+if TYPE_CHECKING:
+    from arena.env import Arena
+
+
+class Distance(Diagnostic):
+    """Distance to the game's solution: `total` = ‖z − z*‖, and each player's own under its role.
+
+    Cost: nothing.
+
+    Raises:
+        ArenaError: for a game that knows no solution.
+
+    Example:
+        >>> from arena import Arena
+        >>> from games import Bilinear
+        >>> sorted(Distance().measure(Arena(Bilinear)))
+        ['total', 'x', 'y']
+    """
+
+    def measure(self, arena: "Arena") -> dict[str, float]:
+        self.check(arena.game)
+        game = arena.game
+        with no_footprints(game), arena.on_device():
+            solution = game.solution() or {}
+            squares: dict[str, float] = {}
+            for role in game.roles:
+                own = {name: p for key in game.keys_of(role) for name, p in game.parameters_of(key).items() if name in solution}
+                apart = [(p.double() - solution[name].to(p.device).double()).square().sum() for name, p in own.items()]
+                squares[role] = float(torch.stack(apart).sum()) if apart else 0.0
+        return {"total": math.sqrt(sum(squares.values()))} | {role: math.sqrt(square) for role, square in squares.items()}
+
+    def cost(self, game: Game) -> Cost:
+        return Cost()
+
+    def check(self, game: Game) -> None:
+        with no_footprints(game):
+            known = game.solution()
+        if known is None:
+            name = type(game).__name__
+            raise ArenaError(f"distance needs a known solution, but {name} states none; leave it out, or give {name} a solution()")

@@ -1,0 +1,50 @@
+"""Where the players of a tiny game stand, number by number, so that their trajectory can be drawn from the trace."""
+
+from typing import TYPE_CHECKING
+
+from arena.diagnostics.base import Cost, Diagnostic, parameters_in
+from arena.errors import ArenaError
+from arena.game import Game
+
+if TYPE_CHECKING:
+    from arena.env import Arena
+
+MOST = 8
+"""Most numbers that are written into each row."""
+
+
+class Position(Diagnostic):
+    """The players' parameters themselves, for games of at most 8 numbers.
+
+    A parameter of one number goes by its name (`x.value`), the entries of a longer one by their index (`x.value.0`).
+
+    Cost: nothing.
+
+    Raises:
+        ArenaError: for a game of more numbers.
+
+    Example:
+        >>> from arena import Arena
+        >>> from games import Bilinear
+        >>> sorted(Position().measure(Arena(Bilinear)))
+        ['x.value', 'y.value']
+    """
+
+    def measure(self, arena: "Arena") -> dict[str, float]:
+        self.check(arena.game)
+        found: dict[str, float] = {}
+        for name, p in arena.game.named_parameters():
+            short, numbers = name.removeprefix("players."), p.detach().flatten().tolist()
+            found |= {short: numbers[0]} if len(numbers) == 1 else {f"{short}.{i}": number for i, number in enumerate(numbers)}
+        return found
+
+    def cost(self, game: Game) -> Cost:
+        return Cost()
+
+    def check(self, game: Game) -> None:
+        size = parameters_in(game)
+        if size > MOST:
+            raise ArenaError(
+                f"position writes down at most {MOST} numbers, but the players of {type(game).__name__} have {size:,}; "
+                "leave it out, or use path, which compares positions of any size"
+            )

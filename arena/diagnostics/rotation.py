@@ -1,0 +1,51 @@
+"""How much of the field's change along itself is rotation.
+
+    J = S + A,   S = (J + Jᵀ)/2,   A = (J − Jᵀ)/2,   share = ‖Av‖² / (‖Av‖² + ‖Sv‖²) ∈ [0, 1]
+
+v is the field of gradients, J its Jacobian. A turns v and S stretches it (Balduzzi et al. 2018, arXiv:1802.05642): 1 on f = xy, where
+descent circles, 0 where J is symmetric, as in the minimisation of one loss.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from arena.diagnostics.base import Cost, Diagnostic
+from arena.directions import dot
+from arena.game import Game
+
+if TYPE_CHECKING:
+    from arena.env import Arena
+
+
+class Rotation(Diagnostic):
+    """How rotational the field is here: the share of the antisymmetric part of the Jacobian in what it does to the field.
+
+    `share` = ‖Av‖² / (‖Av‖² + ‖Sv‖²); `antisymmetric` = ‖Av‖/‖v‖ and `symmetric` = ‖Sv‖/‖v‖ are the two rates it compares. Undefined
+    where v = 0.
+
+    Cost: for each part that moves, one gradient evaluation and 2 products.
+
+    Example:
+        >>> from arena import Arena
+        >>> from games import Bilinear
+        >>> Rotation().measure(Arena(Bilinear))["share"]
+        1.0
+    """
+
+    def measure(self, arena: "Arena") -> dict[str, float]:
+        with self.looking(arena) as field:
+            v = field.gradients()
+            forward, backward = field.jvp(v), field.vjp(v)
+            turned = {name: (forward[name] - backward[name]) / 2 for name in v}
+            stretched = {name: (forward[name] + backward[name]) / 2 for name in v}
+            size, turn, stretch = torch.stack([dot(d, d) for d in (v, turned, stretched)]).tolist()
+        return {
+            "share": turn / (turn + stretch) if turn + stretch else math.nan,
+            "antisymmetric": math.sqrt(turn / size) if size else math.nan,
+            "symmetric": math.sqrt(stretch / size) if size else math.nan,
+        }
+
+    def cost(self, game: Game) -> Cost:
+        return Cost(gradient_evaluations=len(game.keys), products=2 * len(game.keys))

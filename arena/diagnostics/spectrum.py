@@ -1,0 +1,165 @@
+"""Eigenvalues of the game's Jacobian J = ∂v/∂z, where v is the field of gradients that descent goes against.
+
+Descent z⁺ = z − ηv is stable for small η where every real part is positive (many papers write J for −∂v/∂z, whose signs are
+the opposite); an imaginary part that outweighs the real one rotates, and forces small steps: |1 − ημ| < 1 needs η < 2·Re(μ)/|μ|²
+(Mescheder et al. 2017, arXiv:1705.10461).
+"""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+
+from arena.diagnostics.base import Cost, Diagnostic, MeasurementFailed, parameters_in
+from arena.errors import ArenaError, BadSetting, check_choice, check_number
+from arena.field import Field
+from arena.game import Game
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from arena.env import Arena
+
+EXTREMES = {"LM": "largest modulus", "SR": "smallest real part", "LI": "largest imaginary part"}
+"""The three ends of the spectrum that are sought by themselves in a large game, in ARPACK's letters and in words."""
+
+
+class Spectrum(Diagnostic):
+    """Eigenvalues of the Jacobian of the field of gradients: all of them, or in a large game the outermost.
+
+    `spectral_radius`, `smallest_real` (below 0: descent is repelled), `largest_imaginary`, and `rotating_share`: the share of eigenvalues
+    whose imaginary part outweighs the real one. The Arnoldi iteration seeks the eigenvalues of each end by themselves (largest modulus,
+    smallest real part, largest imaginary part), so these numbers mean the same in both modes; the share is then that among the `top` of
+    largest modulus. It starts from a fixed vector; its residuals are below √ε of the run's precision.
+
+    Cost: for each part that moves, dense, one product for each parameter; by Arnoldi, until it converges, at most 3 products for each of
+    `restarts + 1` times `basis` vectors, with `basis` = max(2·`top` + 1, 20), and a few more.
+
+    Args:
+        mode: dense, arnoldi, or auto: dense for games of at most `dense` parameters.
+        dense: most parameters whose Jacobian is formed, at least 1.
+        top: how many eigenvalues of each end Arnoldi seeks, at least 1.
+        restarts: most restarts of each Arnoldi iteration, at least 1.
+
+    Raises:
+        BadSetting: for a number out of its range.
+        ArenaError: where the game is too large for dense, or too small for Arnoldi.
+
+    Example:
+        >>> from arena import Arena
+        >>> from games import Bilinear
+        >>> Spectrum().measure(Arena(Bilinear))["largest_imaginary"]
+        1.0
+    """
+
+    def __init__(self, mode: Literal["auto", "dense", "arnoldi"] = "auto", dense: int = 200, top: int = 6, restarts: int = 100):
+        check_choice("mode", mode, ("auto", "dense", "arnoldi"))
+        check_number("dense", dense, least=1, whole=True)
+        check_number("top", top, least=1, whole=True)
+        check_number("restarts", restarts, least=1, whole=True)
+        self.mode, self.dense, self.top, self.restarts = mode, int(dense), int(top), int(restarts)
+        self.eigenvalues: np.ndarray | None = None
+        self._complete = True
+
+    def measure(self, arena: "Arena") -> dict[str, float]:
+        self.check(arena.game)
+        with self.looking(arena) as field:
+            self._complete = self._is_dense(arena.game)
+            if self._complete:
+                matrix = jacobian(field)
+                outermost = self.eigenvalues = np.linalg.eigvals(matrix) if np.isfinite(matrix).all() else np.array([complex("nan")])
+            else:
+                ends = [self._extremes(field, which) for which in EXTREMES]
+                outermost, self.eigenvalues = ends[0], _merged(ends)
+        found = self.eigenvalues
+        return {
+            "spectral_radius": float(np.abs(found).max()),
+            "smallest_real": float(found.real.min()),
+            "largest_imaginary": float(np.abs(found.imag).max()),
+            "rotating_share": float(np.mean(np.abs(outermost.imag) > np.abs(outermost.real))),
+        }
+
+    def cost(self, game: Game) -> Cost:
+        size = parameters_in(game)
+        if self._is_dense(game):
+            return Cost(products=size * len(game.keys))
+        most = len(EXTREMES) * ((self.restarts + 1) * self._basis(size) + self.top + 3)
+        return Cost(products=most * len(game.keys), at_most=True)
+
+    def check(self, game: Game) -> None:
+        size, name = parameters_in(game), type(game).__name__
+        if self.mode == "dense" and size > self.dense:
+            raise ArenaError(
+                f"spectrum(mode=dense) forms the Jacobian of at most {self.dense:,} parameters, but the players of {name} have {size:,}; "
+                f"write spectrum(mode=arnoldi), or allow dense={size}"
+            )
+        if not self._is_dense(game) and self.top > size - 2:
+            few = f"at most {size - 2} for the {size} parameters of {name}" if size > 2 else "left to mode=dense in a game of 2 parameters"
+            raise BadSetting("spectrum.top", self.top, few)
+
+    def figure(self, arena: "Arena") -> "Figure | None":
+        from arena import plots
+
+        if self.eigenvalues is None or not np.isfinite(self.eigenvalues).all():
+            return None
+        return plots.eigenvalues(self.eigenvalues, complete=self._complete)
+
+    def _is_dense(self, game: Game) -> bool:
+        return self.mode == "dense" or (self.mode == "auto" and parameters_in(game) <= self.dense)
+
+    def _basis(self, size: int) -> int:
+        return min(size, max(2 * self.top + 1, 20))
+
+    def _extremes(self, field: Field, which: str) -> np.ndarray:
+        """The `top` eigenvalues at one end of the spectrum."""
+        from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs
+
+        like = next(iter(field.moving.values()))
+        size = sum(p.numel() for p in field.moving.values())
+        product = LinearOperator((size, size), matvec=lambda vector: _product(field, vector), dtype=np.float64)
+        options: dict[str, Any] = {
+            "k": self.top,
+            "which": which,
+            "v0": np.random.default_rng(0).standard_normal(size),  # ARPACK's own start vector would differ from call to call
+            "ncv": self._basis(size),
+            "maxiter": self.restarts,
+            "tol": float(torch.finfo(like.dtype).eps) ** 0.5,
+            "return_eigenvectors": False,
+        }
+        try:
+            return eigs(product, **options)
+        except ArpackNoConvergence as error:
+            raise MeasurementFailed(
+                f"spectrum: the Arnoldi iteration found {len(error.eigenvalues)} of the {self.top} eigenvalues of {EXTREMES[which]} of a "
+                f"Jacobian of {size:,} parameters within {self.restarts} restarts; raise restarts, or seek a lower top"
+            ) from error
+        except ArpackError as error:
+            raise MeasurementFailed(
+                f"spectrum: the Arnoldi iteration for the {EXTREMES[which]} of a Jacobian of {size:,} parameters failed "
+                f"({' '.join(str(error).split())}); seek another top"
+            ) from error
+
+
+def jacobian(field: Field) -> np.ndarray:
+    """J of a frozen field, row by row the change of each gradient entry, in the order of the parameters."""
+    size = sum(p.numel() for p in field.moving.values())
+    return np.stack([_product(field, column) for column in np.eye(size)], axis=1)
+
+
+def _product(field: Field, vector: np.ndarray) -> np.ndarray:
+    """J·t for t as one float64 vector."""
+    whole = torch.from_numpy(np.ascontiguousarray(vector, dtype=np.float64).reshape(-1))
+    parts = whole.split([p.numel() for p in field.moving.values()])
+    tangent = {name: part.view_as(p).to(p) for part, (name, p) in zip(parts, field.moving.items(), strict=True)}
+    changed = field.jvp(tangent)
+    return torch.cat([changed[name].flatten() for name in field.moving]).double().cpu().numpy()
+
+
+def _merged(ends: list[np.ndarray]) -> np.ndarray:
+    """The eigenvalues of all ends, those found twice once."""
+    kept: list[complex] = []
+    for value in np.concatenate(ends):
+        scale = max(abs(value), 1e-12)
+        if all(abs(value - other) > 1e-3 * scale for other in kept):
+            kept.append(value)
+    return np.array(kept)
