@@ -138,7 +138,7 @@ class Field:
     def record(self, losses: Mapping[str, Tensor], gradients: Direction, keys: Iterable[str]) -> None:
         """Note a mover's first loss and gradient since `freeze`: the signals of the turn."""
         if self.first is None:
-            self.first = dict(losses), dict(gradients)
+            self.first = {key: losses[key] for key in keys}, dict(gradients)
             return
         for key in keys:
             if key not in self.first[0]:

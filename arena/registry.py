@@ -86,10 +86,7 @@ def entries(kind: str) -> dict[str, Entry]:
         ['symplectic-gradient-adjustment', 'unrolled']
     """
     modules = _modules(kind)  # importing a module of games registers them
-    if kind == "game":
-        return dict(sorted(_games.items()))
-    found = {e.id: e for module in modules for e in _members(kind, module)}
-    return dict(sorted(found.items()))
+    return dict(sorted(_games.items())) if kind == "game" else dict(_found(kind, modules))
 
 
 def lookup(kind: str, name: str) -> Entry:
@@ -137,6 +134,11 @@ def _modules(kind: str) -> tuple[ModuleType, ...]:
         except ImportError as error:
             raise ArenaError(f"the {kind}s of '{point.value}' cannot be imported ({error}); reinstall or remove that package") from error
     return tuple(found)
+
+
+@functools.cache
+def _found(kind: str, modules: tuple[ModuleType, ...]) -> dict[str, Entry]:
+    return dict(sorted((e.id, e) for module in modules for e in _members(kind, module)))
 
 
 def _members(kind: str, module: ModuleType) -> Iterator[Entry]:

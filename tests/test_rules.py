@@ -182,7 +182,8 @@ def test_rules_over_optimizers_leave_no_footprints(optimizer: str, rule: type[Up
     arena = Arena(arena._build, rule=rule(), optimizers=dict.fromkeys(arena.game.roles, OPTIMIZERS[optimizer]), dtype=torch.float64)
     first, _ = arena.game.roles
     for _ in range(3):
-        arena.play_turn(BOTH)
+        arena.play_turn(BOTH, measure=True)
+    assert all(math.isfinite(arena.read_signals()[f"{role}.{what}"]) for role in arena.game.roles for what in ("loss", "gradient_norm"))
     still = [p.detach().clone() for p in arena.game.players[first].parameters()]
     moments = str(arena.optimizers[first].state_dict())
     stream = torch.get_rng_state()

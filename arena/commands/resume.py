@@ -4,6 +4,7 @@ arena resume runs/swiss-roll-1
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from arena.errors import ArenaError
 
@@ -12,7 +13,7 @@ usage: arena resume FOLDER
 
 Go on with a run from its latest checkpoint; it ends bit for bit as if it had never been stopped.
 
-  FOLDER   a run folder, as `arena play` named it"""
+  FOLDER   a run folder, as `arena play` named it, or a comparison's, as `arena compare` did"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,10 +22,14 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if arguments else 2
     if len(arguments) > 1:
         raise ArenaError(f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {arguments[0]}`")
+    from arena.commands.compare import play_on
     from arena.commands.play import exit_code
+    from arena.compare.comparison import PLAN
     from arena.loop import resume
     from arena.progress import report
 
+    if (Path(arguments[0]) / PLAN).is_file():
+        return play_on(Path(arguments[0]))
     result = resume(arguments[0])
     if result.arena is None:
         from rich.console import Console

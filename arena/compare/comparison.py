@@ -1,0 +1,225 @@
+"""Plays a plan in parallel processes, resumes what was cut short, and writes what came of it.
+
+The folder of a comparison holds `comparison.yaml` (the plan: what varies, and every run's complete configuration), a run folder for each
+variant and seed, `comparison.csv`, and the pictures; TensorBoard opens it as a whole.
+"""
+
+import contextlib
+import csv
+import itertools
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from arena.compare.plan import Job, Vary, plan
+from arena.compare.results import Summary, summarise
+from arena.errors import ArenaError, FolderInTheWay, RuleUndefined, RunFailed
+from arena.settings import load_file, plain
+
+PLAN = "comparison.yaml"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A comparison that has been played.
+
+    Args:
+        folder: where everything is.
+        summaries: one for each variant.
+    """
+
+    folder: Path
+    summaries: list[Summary]
+
+    @property
+    def pictures(self) -> list[Path]:
+        return sorted(self.folder.glob("*.png"))
+
+
+def compare(
+    game: str,
+    vary: Mapping[str, Sequence[Any]],
+    *,
+    budget: str = "gradients",
+    out: str | Path | None = None,
+    workers: int | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Play every combination of the values in `vary` with equal budgets, and tell what became of each.
+
+    Args:
+        game: id, import path or file of a game.
+        vary: values by setting; `seed` among them gives the seeds.
+        budget: gradients (as many gradient evaluations for each, products counted) or turns.
+        out: the folder, which must not exist; None numbers one under `runs/`.
+        workers: processes; None uses one for each core.
+        settings: settings that all variants share.
+
+    Raises:
+        ArenaError: before anything starts, for input that cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> found = compare("bilinear", {"rule": ["simultaneous", "extragradient"]}, turns=300, workers=1,
+        ...                 out=tempfile.mkdtemp() + "/c", **{"trace.tensorboard": False})
+        >>> [(s.variant, s.verdicts, f"{s.spread('contraction')[0]:.4f}") for s in found.summaries]
+        [('rule=simultaneous', 'diverged', '1.0050'), ('rule=extragradient', 'converging', '0.9950')]
+    """
+    words = {key: [value if isinstance(value, str) else str(plain(value)) for value in values] for key, values in vary.items()}
+    jobs = plan(game, settings, (), words, budget)
+    folder = begin(game, jobs, out)
+    return finish(jobs, folder, workers)
+
+
+def begin(game: str, jobs: Sequence[Job], out: str | Path | None = None) -> Path:
+    """Make the comparison's folder and write the plan into it.
+
+    Raises:
+        FolderInTheWay: where the folder exists.
+    """
+    try:
+        if out is not None:
+            folder = Path(out)
+            if folder.exists():
+                known = f"go on with it by `arena resume {folder}`, or " if (folder / PLAN).exists() else ""
+                raise FolderInTheWay(f"{folder} exists already, and a comparison never overwrites; {known}choose another --out")
+            folder.mkdir(parents=True)
+        else:
+            name = Path(game.partition(":")[0]).stem
+            for number in itertools.count(1):
+                folder = Path("runs") / f"compare-{name}-{number}"
+                with contextlib.suppress(FileExistsError):
+                    folder.mkdir(parents=True)
+                    break
+        rows = [{"variant": job.variant, "seed": job.seed, "settings": plain(job.settings)} for job in jobs]
+        (folder / PLAN).write_text(yaml.safe_dump({"game": game, "runs": rows}, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    except OSError as error:
+        raise ArenaError(f"the folder {error.filename} could not be made ({error.strerror}); choose another --out") from error
+    return folder
+
+
+def load(folder: str | Path) -> list[Job]:
+    """The plan of a comparison's folder.
+
+    Raises:
+        ArenaError: where it cannot be read.
+    """
+    data = load_file(Path(folder) / PLAN)
+    try:
+        return [Job(row["variant"], int(row["seed"]), row["settings"]) for row in data["runs"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArenaError(f"{Path(folder) / PLAN} is not a comparison's plan ({error}); restore it, or compare again") from error
+
+
+def finish(
+    jobs: Sequence[Job], folder: Path, workers: int | None = None, tell: Callable[[Job, str], None] = lambda job, how: None
+) -> Comparison:
+    """Play what has not been played to its end, and write what came of everything.
+
+    Args:
+        jobs: the plan.
+        folder: the comparison's folder.
+        workers: processes; None uses one for each core.
+        tell: called with each run that ends, and how.
+
+    Raises:
+        RunFailed: where a process died or a disk failed; what was played is kept.
+        KeyboardInterrupt: after Ctrl-C, when every run in play has saved itself.
+    """
+    _play_all(jobs, folder, workers or len(os.sched_getaffinity(0)), tell)
+    summaries = summarise(jobs, folder)
+    write_csv(summaries, folder / "comparison.csv")
+    from arena.compare.figures import draw
+
+    draw(summaries, folder)
+    return Comparison(folder, summaries)
+
+
+def write_csv(summaries: Sequence[Summary], path: Path) -> None:
+    """One line for each run."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["variant", "seed", "verdict", "status", "score", "ceiling", "cost", "contraction", "theory", "reason"])
+        for s in summaries:
+            known = s.theory.spectral_radius() if s.theory else None
+            for o in s.outcomes:
+                row = [s.variant, o.job.seed, o.verdict, o.status, o.score, o.ceiling, o.cost, o.contraction, known, o.reason]
+                writer.writerow(["" if value is None else value for value in row])
+
+
+# Processes ----------------------------------------------------------------------------------------------------------------------
+
+
+def _play_all(jobs: Sequence[Job], folder: Path, workers: int, tell: Callable[[Job, str], None]) -> None:
+    with _terminated_like_interrupted():
+        if workers == 1:
+            for job in jobs:
+                tell(job, play_job(job, folder))
+            return
+        spawn = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=spawn, initializer=_begin_worker)
+        try:
+            waiting: dict[Future[str], Job] = {pool.submit(play_job, job, folder): job for job in jobs}
+            while waiting:
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    tell(waiting.pop(future), future.result())
+        except BrokenProcessPool as error:
+            raise RunFailed(f"a process of the comparison died, perhaps for lack of memory; go on by: arena resume {folder}") from error
+        except KeyboardInterrupt:
+            for process in multiprocessing.active_children():
+                if process.pid is not None:
+                    os.kill(process.pid, signal.SIGINT)  # each run in play ends its turn and saves itself
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def play_job(job: Job, folder: Path) -> str:
+    """Play one run to its end, or on from where it was cut short; returns how it ended."""
+    from arena.config import configure
+    from arena.loop import resume, start
+
+    own = folder / job.folder
+    try:
+        if (own / "config.yaml").is_file():
+            return resume(own, display=False).status
+        if own.is_dir() and not any(own.iterdir()):
+            own.rmdir()  # killed between making its folder and writing into it
+        settings = {key: value for key, value in job.settings.items() if key != "game"}
+        return start(configure(job.settings["game"], settings), own, display=False).status
+    except RuleUndefined:
+        return "undefined"  # its trace says why
+
+
+def _begin_worker() -> None:
+    """Let the parent alone decide what Ctrl-C does."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+__all__ = ["PLAN", "Comparison", "Vary", "begin", "compare", "finish", "load", "play_job"]

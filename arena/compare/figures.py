@@ -1,0 +1,237 @@
+"""The pictures of a comparison: trajectories over the field, score against what it cost, spectra in the complex plane, last pictures."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from arena import plots
+from arena.compare.results import Summary
+from arena.compare.verdict import Verdict
+from arena.plots import DATA, FIRST, INK, SECOND, styled
+
+COLOURS = {
+    Verdict.CONVERGED: "#2b8a5a",
+    Verdict.CONVERGING: "#7fb069",
+    Verdict.CYCLING: "#d99a2b",
+    Verdict.DIVERGED: FIRST,
+    Verdict.ELSEWHERE: "#8a5fa8",
+    Verdict.UNDEFINED: DATA,
+    Verdict.UNFINISHED: DATA,
+}
+
+
+def draw(summaries: Sequence[Summary], folder: Path) -> None:
+    """Draw what the game has to show, into the folder and into TensorBoard."""
+    made = {
+        "score": scores(summaries),
+        "trajectories": trajectories(summaries),
+        "spectra": spectra(summaries),
+        "pictures": pictures(summaries, folder),
+    }
+    there = {name: figure for name, figure in made.items() if figure is not None}
+    for name, figure in there.items():
+        plots.save(figure, folder / f"{name}.png")
+    if any(o.job.settings["trace"]["tensorboard"] for s in summaries for o in s.outcomes):
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(str(folder))
+        for name, figure in there.items():
+            writer.add_image(f"comparison/{name}", plots.to_array(figure), 0, dataformats="HWC")
+        writer.close()
+
+
+def labels(summaries: Sequence[Summary]) -> list[str]:
+    """What tells the variants apart: without the setting's name where only one varies.
+
+    Example:
+        >>> from arena.compare.results import Summary
+        >>> labels([Summary("rule=lola", [], None), Summary("rule=consensus", [], None)])
+        ['lola', 'consensus']
+    """
+    names = [s.variant for s in summaries]
+    keys = {name.partition("=")[0] for name in names}
+    alone = len(keys) == 1 and all(", " not in _outside(name) for name in names)
+    return [name.partition("=")[2] if alone and "=" in name else name for name in names]
+
+
+@styled
+def scores(summaries: Sequence[Summary]) -> Figure | None:
+    """Score against gradient evaluations: the mean over the seeds (geometric on a logarithmic axis), and the range between the seeds.
+
+    Up to eight variants share one chart; more get a panel each, with the others in grey.
+    """
+    names = dict(zip((s.variant for s in summaries), labels(summaries), strict=True))
+    curves = {s.variant: curve for s in summaries if (curve := _score_curve(s)) is not None}
+    if not curves:
+        return None
+    shown = [s for s in summaries if s.variant in curves]
+    ceiling = next((o.ceiling for s in shown for o in s.outcomes if o.ceiling is not None), None)
+    everything = np.concatenate([middle[middle > 0] for _, middle, _ in curves.values()])
+    wide = bool(everything.max() > 10 * everything.min())
+    first = float(np.median([middle[0] for _, middle, _ in curves.values()]))
+    columns = 1 if len(shown) <= 8 else 6
+    rows = math.ceil(len(shown) / columns) if columns > 1 else 1
+    made, axes = plots.figure(*((8.6, 4.4) if columns == 1 else (11.9, 1.75 * rows + 0.5)), rows, columns, sharex=True, sharey=True)
+    for axis in axes.flat:
+        axis.set_yscale("log" if wide else "linear")
+        if ceiling is not None:
+            axis.axhline(ceiling, color=DATA, linestyle="--", linewidth=1.2, label="real data")
+        if wide:
+            axis.set_ylim(max(everything.min(), 1e-16 * first) / 1.6, min(everything.max(), 1e3 * first) * 1.6)
+    if columns == 1:
+        for summary, colour in zip(shown, _line_colours(len(shown)), strict=True):
+            x, middle, (low, high) = curves[summary.variant]
+            axes[0, 0].plot(x, middle, color=colour, label=names[summary.variant], linewidth=1.5)
+            axes[0, 0].fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
+        axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    else:
+        for axis in axes.flat[len(shown) :]:
+            axis.set_axis_off()
+        for axis, summary in zip(axes.flat, shown, strict=False):
+            for x, middle, _ in curves.values():
+                axis.plot(x, middle, color="#dfe3e6", linewidth=0.7, zorder=1)
+            x, middle, (low, high) = curves[summary.variant]
+            colour = COLOURS[summary.outcomes[0].verdict]
+            axis.plot(x, middle, color=colour, linewidth=1.8, zorder=3)
+            axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=2)
+            axis.set_title(_wrapped(names[summary.variant]), fontsize=8)
+    made.supxlabel("gradient evaluations, a product counted as two", fontsize=9, color=INK)
+    made.supylabel("score (lower is better)", fontsize=9, color=INK)
+    return made
+
+
+@styled
+def trajectories(summaries: Sequence[Summary]) -> Figure | None:
+    """For two players of one number each: where every variant went, over the arrows of plain descent."""
+    from arena.config import configure
+
+    shown = [(label, s) for label, s in zip(labels(summaries), summaries, strict=True) if _path(s.outcomes[0]) is not None]
+    if not shown:
+        return None
+    columns = min(6, len(shown)) if len(shown) > 4 else len(shown)
+    rows = math.ceil(len(shown) / columns)
+    made, axes = plots.figure(1.95 * columns + 0.2, 2.15 * rows + 0.2, rows, columns)
+    for axis in axes.flat[len(shown) :]:
+        axis.set_axis_off()
+    for axis, (label, summary) in zip(axes.flat, shown, strict=False):
+        paths = [p for o in summary.outcomes if (p := _path(o)) is not None]
+        reach = 1.25 * max(float(np.abs(path[0]).max()) for path in paths)
+        settings = summary.outcomes[0].job.settings
+        game = configure(settings["game"], {k: v for k, v in settings.items() if k != "game"}).build().game
+        x, y, u, v = plots.flow(game, reach, 11)
+        length = np.hypot(u, v)
+        u, v = (np.divide(n, np.sqrt(length), out=np.zeros_like(n), where=length > 0) for n in (u, v))  # long ones would hide the rest
+        axis.quiver(x, y, u, v, color="#d5d9dd", pivot="mid", width=0.006)
+        for path, outcome in zip(paths, summary.outcomes, strict=False):
+            colour = COLOURS[outcome.verdict]
+            axis.plot(path[:, 0], path[:, 1], color=colour, linewidth=1.0, alpha=0.9 if len(paths) == 1 else 0.7)
+            axis.plot(*path[0], "o", color=INK, markersize=3)
+        solution = game.solution()
+        if solution is not None:
+            axis.plot(*(float(p) for p in solution.values()), "+", color=INK, markersize=7)
+        axis.set_title(f"{_wrapped(label)}\n", fontsize=8, pad=2)
+        axis.text(
+            0.5, 1.03, summary.verdicts, transform=axis.transAxes, ha="center", fontsize=7, color=COLOURS[summary.outcomes[0].verdict]
+        )
+        axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+        axis.grid(False)
+    return made
+
+
+@styled
+def spectra(summaries: Sequence[Summary]) -> Figure | None:
+    """Eigenvalues of each variant's linear map at the solution, in the unit circle, inside which it converges; right, the outermost."""
+    shown = [(label, s.theory) for label, s in zip(labels(summaries), summaries, strict=True) if s.theory is not None]
+    if not shown:
+        return None
+    made, axes = plots.figure(10.6, 4.2, 1, 2)
+    circle = np.exp(1j * np.linspace(0, 2 * np.pi, 4000))
+    outermost = []
+    for i, ((label, claim), colour) in enumerate(zip(shown, _line_colours(len(shown)), strict=True)):
+        values = np.linalg.eigvals(claim.matrix.numpy())
+        per_turn = np.abs(values) ** (1 / claim.turns) * np.exp(1j * np.angle(values) / claim.turns)
+        outermost += [value for value in per_turn if abs(value) >= np.abs(per_turn).max() - 1e-9 and value.imag >= -1e-12]
+        for axis, size in zip(axes[0], (3.5, 6), strict=True):
+            style = {"marker": "osD^vP*X"[i % 8], "linestyle": "none", "markersize": size, "alpha": 0.85}
+            named = f"{label}  ρ = {claim.spectral_radius():.4f}" if size > 4 else None
+            axis.plot(per_turn.real, per_turn.imag, color=colour, label=named, **style)
+    for axis in axes[0]:
+        axis.fill(circle.real, circle.imag, color="#f3f5f7", zorder=0)
+        axis.plot(circle.real, circle.imag, color=DATA, linewidth=1.0)
+        axis.set(xlabel="real part", ylabel="imaginary part", aspect="equal")
+    places = np.array(outermost)
+    middle = complex((places.real.max() + places.real.min()) / 2, (places.imag.max() + places.imag.min()) / 2)
+    half = 0.65 * max(np.ptp(places.real), np.ptp(places.imag), 0.02)
+    axes[0, 0].set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15))
+    axes[0, 1].set(xlim=(middle.real - half, middle.real + half), ylim=(middle.imag - half, middle.imag + half))
+    axes[0, 1].set_title("the outermost ones", fontsize=9)
+    axes[0, 1].legend(loc="center left", bbox_to_anchor=(1.04, 0.5), frameon=False)
+    return made
+
+
+@styled
+def pictures(summaries: Sequence[Summary], folder: Path) -> Figure | None:
+    """The last picture of each variant's first seed, side by side; for games of nets, whose pictures show what they made."""
+    shown = []
+    for label, summary in zip(labels(summaries), summaries, strict=True):
+        file = folder / summary.outcomes[0].job.folder / "picture.png"
+        if file.is_file() and _path(summary.outcomes[0]) is None:
+            shown.append((label, summary, imread(file)))
+    if not shown:
+        return None
+    columns = min(3, len(shown))
+    rows = math.ceil(len(shown) / columns)
+    made, axes = plots.figure(3.6 * columns, 3.5 * rows, rows, columns)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (label, summary, image) in zip(axes.flat, shown, strict=False):
+        axis.imshow(image)
+        axis.set_title(f"{label}: {summary.verdicts}", fontsize=9, color=COLOURS[summary.outcomes[0].verdict])
+    return made
+
+
+def _score_curve(summary: Summary) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]] | None:
+    """Cost, mean score and the lowest and highest over the seeds; None where there is nothing to draw."""
+    curves = [o.against_cost("score") for o in summary.outcomes]
+    length = min(len(x) for x, _ in curves)
+    if length < 2:
+        return None
+    values = np.array([y[:length] for _, y in curves], dtype=float)
+    middle = np.exp(np.log(values).mean(axis=0)) if (values > 0).all() else values.mean(axis=0)
+    return np.array(curves[0][0][:length]), middle, (values.min(axis=0), values.max(axis=0))
+
+
+def _path(outcome: Any) -> np.ndarray | None:
+    """Positions of two players of one number each, turn by turn."""
+    names = [name for row in outcome.rows[:1] for name in row if name.startswith("diagnostics.position.")]
+    if len(names) != 2 or len({name.split(".")[2] for name in names}) != 2:
+        return None
+    places = [[row[name] for name in names] for row in outcome.rows if all(row.get(name) is not None for name in names)]
+    return np.array(places, dtype=float)
+
+
+def _line_colours(count: int) -> list[Any]:
+    """Distinct colours: a fixed few, and a wheel where there are more."""
+    few = [FIRST, SECOND, "#2b8a5a", "#d99a2b", "#8a5fa8", "#4aa3a2", "#a8485f", INK]
+    return few[:count] if count <= len(few) else [matplotlib.colormaps["turbo"](0.05 + 0.9 * i / (count - 1)) for i in range(count)]
+
+
+def _wrapped(label: str, width: int = 24) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(label.replace("-", "- "), width)).replace("- ", "-")
+
+
+def _outside(name: str) -> str:
+    """The name without what stands in brackets."""
+    depth, kept = 0, ""
+    for letter in name:
+        depth += (letter == "(") - (letter == ")")
+        kept += letter if depth == 0 else ""
+    return kept

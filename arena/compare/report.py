@@ -1,0 +1,121 @@
+"""What a comparison shows in the terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from arena.compare.comparison import Comparison
+from arena.compare.figures import labels
+from arena.compare.plan import Job
+from arena.compare.results import Summary
+from arena.compare.verdict import Verdict
+from arena.progress import COLOURS, command
+
+SHADES = {
+    Verdict.CONVERGED: "green",
+    Verdict.CONVERGING: "green",
+    Verdict.CYCLING: "yellow",
+    Verdict.DIVERGED: "red",
+    Verdict.ELSEWHERE: "magenta",
+}
+
+
+class Progress:
+    """A bar over all runs on a terminal, else a line for each run that ends."""
+
+    def __init__(self, jobs: Sequence[Job], folder: Path):
+        self.console, self.folder = _console(), folder
+        variants = len({job.variant for job in jobs})
+        what = f"{variants} variants × {len(jobs) // variants} seeds" if len(jobs) > variants else f"{variants} variants"
+        self.console.print(f"[bold]{jobs[0].settings['game']}[/]: {what}, into {folder}", highlight=False, soft_wrap=True)
+        self._live = self.console.is_terminal and not self.console.is_dumb_terminal
+        self._bar = Bar(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None, complete_style=COLOURS[1], finished_style=COLOURS[1]),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            expand=True,
+            disable=not self._live,
+        )
+        self._task = self._bar.add_task("runs", total=len(jobs))
+
+    def __enter__(self) -> "Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def tell(self, job: Job, how: str) -> None:
+        """A run has ended."""
+        self._bar.advance(self._task)
+        if not self._live:
+            self.console.print(f"{how:<12}{job.variant}, seed {job.seed}", highlight=False, markup=False, soft_wrap=True)
+
+    def interrupted(self) -> None:
+        """Ctrl-C."""
+        self._bar.stop()
+        text = f"stopped; every run has saved itself. Go on with:  {command('arena')} resume {self.folder}"
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+
+def report(found: Comparison, console: Console | None = None) -> None:
+    """The table, and where everything is."""
+    console = console or _console()
+    console.print(table(found.summaries))
+    for label, summary in zip(labels(found.summaries), found.summaries, strict=True):
+        reason = next((o.reason for o in summary.outcomes if o.reason), None)
+        if reason:
+            console.print(f"  [bold]{label.replace('[', chr(92) + '[')}[/]: {reason}", highlight=False, soft_wrap=True)
+    for picture in found.pictures:
+        console.print(f"  picture     {picture}", highlight=False, soft_wrap=True)
+    console.print(f"  table       {found.folder / 'comparison.csv'}", highlight=False, soft_wrap=True)
+    console.print(f"  look        {command('tensorboard')} --logdir {found.folder}", highlight=False, soft_wrap=True)
+
+
+def _console() -> Console:
+    """A file or a pipe has no width to fit."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
+
+
+def table(summaries: Sequence[Summary]) -> Table:
+    """One row for each variant."""
+    measured = any(s.spread("contraction") for s in summaries)
+    claimed = any(s.theory for s in summaries)
+    ceiling = next((o.ceiling for s in summaries for o in s.outcomes if o.ceiling is not None), None)
+    several = any(len(s.outcomes) > 1 for s in summaries)
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    made.add_column("variant", overflow="fold")
+    heads = ["score" + (" (mean ± SD)" if several else "")]
+    heads += ["× real data"] * (ceiling is not None) + ["contraction"] * measured + ["theory"] * claimed + ["cost"]
+    for head in heads:
+        made.add_column(head, justify="right", no_wrap=True)
+    made.add_column("verdict", overflow="fold")
+    for label, s in zip(labels(summaries), summaries, strict=True):
+        score, rate, cost = (s.spread(name) for name in ("score", "contraction", "cost"))
+        cells = [label.replace("[", "\\["), _spread(score, several, ".3g")]
+        if ceiling is not None:
+            cells.append("–" if score is None else f"{score[0] / ceiling:.2f}")
+        if measured:
+            cells.append(_spread(rate, False, ".4f"))
+        if claimed:
+            cells.append("–" if s.theory is None else f"{s.theory.spectral_radius():.4f}")
+        cells.append("–" if cost is None else f"{cost[0]:,.0f}")
+        shade = SHADES.get(s.outcomes[0].verdict, "dim")
+        cells.append(f"[{shade}]{s.verdicts}[/]")
+        made.add_row(*cells)
+    return made
+
+
+def _spread(value: tuple[float, float] | None, several: bool, form: str) -> str:
+    if value is None:
+        return "–"
+    return f"{value[0]:{form}} ± {value[1]:{form}}" if several else f"{value[0]:{form}}"

@@ -1,0 +1,110 @@
+"""What became of a run, told from its score: converged, cycling, diverged, or converged to something that is no equilibrium.
+
+The thresholds are constants here, so that a verdict can be argued with. It looks at the second half of the run: its last score is the
+median of the last eighth, its trend the change of a straight line through the logarithms of the scores.
+"""
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+
+REACHED = 1e-2
+"""Share of the first score at which a score whose goal is 0 counts as there."""
+NEAR = 2.0
+"""Multiple of what real data score at which a score with a ceiling counts as there."""
+TREND = 0.2
+"""Relative change over the second half that counts as going somewhere."""
+AT_REST = 1e-2
+"""Share of the largest update, per learning rate, below which players count as being at rest."""
+SETTLED = 0.1
+"""Where updates are noisy at any rate: spread of the second half of the scores, (90 % − 10 % quantile) / median, that counts as rest."""
+
+
+class Verdict(StrEnum):
+    """What became of a run."""
+
+    CONVERGED = "converged"
+    CONVERGING = "converging"
+    CYCLING = "cycling"
+    DIVERGED = "diverged"
+    ELSEWHERE = "converged to a non-equilibrium"
+    UNDEFINED = "undefined"
+    UNFINISHED = "unfinished"
+
+
+def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: float | None = None, status: str = "finished") -> Verdict:
+    """The verdict on one run.
+
+    diverged: something was not finite, or the score ended above where it began and is still growing; converged: it ended below 1 % of
+    where it began, or within twice of what real data score; converging: it still falls. Of those that neither fall nor grow, the ones
+    that are at rest have converged to a non-equilibrium, and the others are cycling.
+
+    Args:
+        scores: in the order of the turns; lower is better.
+        updates: sizes of the players' updates per learning rate, which tell whether they are at rest; without them the scores do.
+        ceiling: what real data score; None where the goal is 0.
+        status: how the run ended.
+
+    Example:
+        >>> spiral = [0.9**t for t in range(100)]
+        >>> str(verdict(spiral)), str(verdict(spiral[::-1])), str(verdict([1.0] * 100, updates=[1.0] * 100))
+        ('converged', 'diverged', 'cycling')
+        >>> str(verdict([3.0, 1.0, 0.5, *[0.3] * 50], ceiling=0.02)), str(verdict([], status="undefined"))
+        ('converged to a non-equilibrium', 'undefined')
+    """
+    if status in ("undefined", "diverged") or not all(map(math.isfinite, scores)):
+        return Verdict.UNDEFINED if status == "undefined" else Verdict.DIVERGED
+    if status == "interrupted" or len(scores) < 4:
+        return Verdict.UNFINISHED
+    values = np.maximum(np.asarray(scores, dtype=np.float64), 1e-300)
+    half = values[len(values) // 2 :]
+    first, last = values[0], float(np.median(values[-max(len(values) // 8, 1) :]))
+    trend = math.expm1(slope(half) * (len(half) - 1))
+    reached = last <= (REACHED * first if ceiling is None else NEAR * ceiling)
+    if reached or trend < -TREND:
+        return Verdict.CONVERGED if reached else Verdict.CONVERGING
+    if trend > TREND and last > first:
+        return Verdict.DIVERGED
+    if len(updates):
+        at_rest = float(np.median(updates[-max(len(updates) // 8, 1) :])) < AT_REST * max(updates)
+    else:
+        low, middle, high = np.quantile(half, [0.1, 0.5, 0.9])
+        at_rest = (high - low) / middle < SETTLED
+    return Verdict.ELSEWHERE if at_rest else Verdict.CYCLING
+
+
+def slope(values: Sequence[float] | np.ndarray) -> float:
+    """Change per step of a straight line through the logarithms, by least squares with the weights of a Hann window.
+
+    The window keeps what merely oscillates from leaning on the line.
+
+    Example:
+        >>> round(slope([1.0, 0.5, 0.25, 0.125]), 6) == round(math.log(0.5), 6)
+        True
+    """
+    logs = np.log(np.asarray(values, dtype=np.float64))
+    if len(logs) < 2:
+        return 0.0
+    steps = np.arange(len(logs)) - (len(logs) - 1) / 2
+    weights = np.hanning(len(logs) + 2)[1:-1] * steps
+    return float(weights @ logs / (weights @ steps))
+
+
+def contraction(turns: Sequence[int], distances: Sequence[float]) -> float | None:
+    """The factor per turn by which the distance to the solution shrank (below 1) or grew, over the second half of a run.
+
+    exp of the slope of a straight line through the logarithms of the distances; None where a distance is 0, not finite, or so
+    small that it was rounded away.
+
+    Example:
+        >>> round(contraction(range(0, 200, 2), [0.99**t for t in range(0, 200, 2)]), 6)
+        0.99
+    """
+    there = [(t, d) for t, d in zip(turns, distances, strict=True) if 1e-290 < d < 1e290]
+    if len(there) < 8:
+        return None
+    half = there[len(there) // 2 :]
+    (begin, _), (end, _) = half[0], half[-1]
+    return math.exp(slope([d for _, d in half]) * (len(half) - 1) / (end - begin))
