@@ -1,5 +1,6 @@
 """What a comparison plays: every combination of the values that vary, each with every seed, on equal budgets."""
 
+import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,8 @@ class Job:
     def folder(self) -> str:
         """Where it plays, within the comparison's folder."""
         name = re.sub(r"[^\w.=,+-]+", "_", self.variant).strip("_")
+        if len(name) > 120:  # file systems end names at 255 bytes
+            name = f"{name[:100]}-{hashlib.sha256(self.variant.encode()).hexdigest()[:8]}"
         return f"{name}/seed-{self.seed}"
 
 
@@ -68,6 +71,9 @@ def parse_vary(words: Sequence[str]) -> dict[str, list[str]]:
             vary[key] = list(entries(key))
         else:
             vary[key] = split(values)
+        twice = next((value for value in vary[key] if vary[key].count(value) > 1), None)
+        if twice is not None:
+            raise ArenaError(f"--vary {word} names '{twice}' twice; give each value once")
         if not vary[key]:
             raise ArenaError(f"--vary {word} is an empty range; a:b counts from a to b − 1")
     return vary
@@ -90,46 +96,37 @@ def plan(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary:
     if budget not in ("gradients", "turns"):
         raise ArenaError(f"--budget is '{budget}', but must be gradients or turns")
     varied = [key for key in vary if key != "seed"]
+    given = {*flatten(settings), *(word[2:].partition("=")[0].replace("-", "_") for word in arguments)}
+    if "rule" in varied and not any(key.partition(".")[0] == "scheduler" for key in (*given, *varied)):
+        settings = {**settings, "scheduler": "simultaneous"}  # it is the rule that says how both players move
     base = configure(game, settings, arguments)
-    defaults = _defaults(base)
     combinations = list(itertools.product(*(vary[key] for key in varied)))
     names = [", ".join(map("=".join, zip(varied, values, strict=True))) or "as it is" for values in combinations]
-    seeds = [int(seed) for seed in vary.get("seed", [str(base.run.seed)])]
+    seeds = [configure(game, settings, [*arguments, f"--seed={seed}"]).run.seed for seed in vary.get("seed", [str(base.run.seed)])]
     wanted = base.run.turns * _cost_per_turn(base) if budget == "gradients" else 0.0
     jobs = []
     for name, values in zip(names, combinations, strict=True):
         chosen = [f"--{key}={value}" for key, value in zip(varied, values, strict=True)]
-        config = configure(game, {**defaults, **settings}, [*arguments, *chosen])
+        config = configure(game, settings, [*arguments, *chosen])
         turns = config.run.turns
         if budget == "gradients":
             turns = max(1, round(wanted / _cost_per_turn(config)))
-        rhythm = {
-            "trace.every": max(1, turns // ROWS),
-            "score.every": max(1, turns // (ROWS if _knows_its_solution(config) else SCORES)),
-            "checkpoint.every": max(1, turns // CHECKPOINTS),
-        }
-        given = {*flatten(settings), *(word[2:].partition("=")[0].replace("-", "_") for word in arguments)}
-        rhythm = {key: value for key, value in rhythm.items() if key not in given}
-        config = configure(game, {**defaults, **settings, **rhythm}, [*arguments, *chosen, f"--turns={turns}"])
-        config.build()
+        suited = {key: value for key, value in _suited(config, turns).items() if key not in given}
+        config = configure(game, {**suited, **settings}, [*arguments, *chosen, f"--turns={turns}"])
         for seed in seeds:
             jobs.append(Job(name, seed, {**config.settings, "seed": seed}))
     return jobs
 
 
-def _defaults(config: Config) -> Settings:
-    """What suits a comparison: no pictures on the way, no stop where a game counts as solved, and for small games double precision."""
-    arena = config.build()
-    defaults: Settings = {"picture.every": 0, "until_solved": False}
-    looks = [name for name in ("distance", "position") if _applies(name, arena.game)]
-    if looks:
-        defaults |= {"dtype": "float64", "diagnostics.names": looks}
-    return defaults
-
-
-def _knows_its_solution(config: Config) -> bool:
-    """Whether a score is a distance, which costs next to nothing."""
-    return "distance" in config.group("diagnostics").names
+def _suited(config: Config, turns: int) -> Settings:
+    """What suits a comparison: no pictures on the way, no end where a game counts as solved, and double precision for small games."""
+    game = config.build().game
+    looks = [name for name in ("distance", "position") if _applies(name, game)]
+    every = max(1, turns // ROWS)
+    suited: Settings = {"picture.every": 0, "until_solved": False, "checkpoint.every": max(1, turns // CHECKPOINTS), "trace.every": every}
+    if not looks:
+        return {**suited, "score.every": max(1, turns // SCORES)}
+    return {**suited, "score.every": every, "dtype": "float64", "diagnostics.names": looks}  # scores cost next to nothing
 
 
 def _applies(name: str, game: Any) -> bool:

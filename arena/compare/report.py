@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from arena.calls import split
 from arena.compare.comparison import Comparison
 from arena.compare.figures import labels
 from arena.compare.plan import Job
@@ -93,15 +94,19 @@ def table(summaries: Sequence[Summary]) -> Table:
     ceiling = next((o.ceiling for s in summaries for o in s.outcomes if o.ceiling is not None), None)
     several = any(len(s.outcomes) > 1 for s in summaries)
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    made.add_column("variant", overflow="fold")
+    varied = [dict(part.partition("=")[::2] for part in split(s.variant)) for s in summaries]
+    keys = list(varied[0])
+    for key in keys:
+        made.add_column(key if varied[0][key] else "variant", overflow="fold")
     heads = ["score" + (" (mean ± SD)" if several else "")]
     heads += ["× real data"] * (ceiling is not None) + ["contraction"] * measured + ["theory"] * claimed + ["cost"]
     for head in heads:
         made.add_column(head, justify="right", no_wrap=True)
     made.add_column("verdict", overflow="fold")
-    for label, s in zip(labels(summaries), summaries, strict=True):
+    for values, s in zip(varied, summaries, strict=True):
         score, rate, cost = (s.spread(name) for name in ("score", "contraction", "cost"))
-        cells = [label.replace("[", "\\["), _spread(score, several, ".3g")]
+        cells = [(values[key] or key).replace("[", "\\[") for key in keys]
+        cells.append(_spread(score, several, ".3g"))
         if ceiling is not None:
             cells.append("–" if score is None else f"{score[0] / ceiling:.2f}")
         if measured:

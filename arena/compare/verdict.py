@@ -4,6 +4,7 @@ The thresholds are constants here, so that a verdict can be argued with. It look
 median of the last eighth, its trend the change of a straight line through the logarithms of the scores.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from enum import StrEnum
@@ -15,10 +16,12 @@ REACHED = 1e-2
 NEAR = 2.0
 """Multiple of what real data score at which a score with a ceiling counts as there."""
 TREND = 0.2
-"""Relative change over the second half that counts as going somewhere."""
+"""Relative change over the second half that counts as going somewhere, where scores are noisy."""
+EXACT_TREND = 0.02
+"""The same where they are not: for games that know their solution."""
 AT_REST = 1e-2
 """Share of the largest update, per learning rate, below which players count as being at rest."""
-SETTLED = 0.1
+SETTLED = 0.5
 """Where updates are noisy at any rate: spread of the second half of the scores, (90 % − 10 % quantile) / median, that counts as rest."""
 
 
@@ -38,7 +41,8 @@ def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: 
     """The verdict on one run.
 
     diverged: something was not finite, or the score ended above where it began and is still growing; converged: it ended below 1 % of
-    where it began, or within twice of what real data score; converging: it still falls. Of those that neither fall nor grow, the ones
+    where it began, or within twice of what real data score; converging: it is below where it
+    began and still falls. Of those that neither fall nor grow, the ones
     that are at rest have converged to a non-equilibrium, and the others are cycling.
 
     Args:
@@ -62,10 +66,11 @@ def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: 
     half = values[len(values) // 2 :]
     first, last = values[0], float(np.median(values[-max(len(values) // 8, 1) :]))
     trend = math.expm1(slope(half) * (len(half) - 1))
+    least = EXACT_TREND if len(updates) else TREND
     reached = last <= (REACHED * first if ceiling is None else NEAR * ceiling)
-    if reached or trend < -TREND:
+    if reached or (trend < -least and last < first):
         return Verdict.CONVERGED if reached else Verdict.CONVERGING
-    if trend > TREND and last > first:
+    if trend > least and last > first:
         return Verdict.DIVERGED
     if len(updates):
         at_rest = float(np.median(updates[-max(len(updates) // 8, 1) :])) < AT_REST * max(updates)
@@ -95,14 +100,15 @@ def slope(values: Sequence[float] | np.ndarray) -> float:
 def contraction(turns: Sequence[int], distances: Sequence[float]) -> float | None:
     """The factor per turn by which the distance to the solution shrank (below 1) or grew, over the second half of a run.
 
-    exp of the slope of a straight line through the logarithms of the distances; None where a distance is 0, not finite, or so
-    small that it was rounded away.
+    exp of the slope of a straight line through the logarithms of the distances, as far as they are finite and not yet down to 1e-13
+    of the first, where rounding begins; None where that leaves too few.
 
     Example:
         >>> round(contraction(range(0, 200, 2), [0.99**t for t in range(0, 200, 2)]), 6)
         0.99
     """
-    there = [(t, d) for t, d in zip(turns, distances, strict=True) if 1e-290 < d < 1e290]
+    far = distances[0] * 1e-13 if len(distances) else 0.0
+    there = list(itertools.takewhile(lambda at: far < at[1] < math.inf, zip(turns, distances, strict=True)))
     if len(there) < 8:
         return None
     half = there[len(there) // 2 :]

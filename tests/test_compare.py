@@ -1,0 +1,239 @@
+"""Comparisons: what is planned, that measurement meets theory, the published verdicts, and that nothing is lost when processes die."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from arena.compare import Verdict, compare, verdict
+from arena.compare.comparison import load
+from arena.compare.figures import labels
+from arena.compare.plan import parse_vary, plan
+from arena.compare.results import spent
+from arena.compare.verdict import contraction
+from arena.errors import ArenaError, FolderInTheWay
+from arena.registry import entries
+from arena.trace import read_trace
+
+QUICK = {"trace.tensorboard": False}
+
+
+@pytest.fixture(scope="module")
+def bilinear(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """Every rule there is on f = xy, in two processes."""
+    out = tmp_path_factory.mktemp("compare") / "bilinear"
+    return compare("bilinear", {"rule": list(entries("rule"))}, budget="turns", turns=500, out=out, workers=2, **QUICK)
+
+
+def test_measured_contraction_is_the_theory_to_four_digits(bilinear) -> None:  # type: ignore[no-untyped-def]
+    compared = 0
+    for summary in bilinear.summaries:
+        measured = summary.spread("contraction")
+        if summary.theory is not None and measured is not None:
+            assert measured[0] == pytest.approx(summary.theory.spectral_radius(), abs=5e-5), summary.variant
+            compared += 1
+    assert compared >= 16  # all but the two below
+    unknown = {s.variant for s in bilinear.summaries if s.theory is None}
+    assert unknown == {"rule=adaptive-competitive-gradient-descent", "rule=follow-the-ridge"}
+
+
+def test_what_becomes_of_every_rule_on_xy(bilinear) -> None:  # type: ignore[no-untyped-def]
+    found = {s.variant.partition("=")[2]: s.outcomes[0].verdict for s in bilinear.summaries}
+    assert found["simultaneous"] == Verdict.DIVERGED
+    assert {rule for rule, verdict in found.items() if verdict == Verdict.CYCLING} == {"alternating", "runge-kutta"}
+    assert found["follow-the-ridge"] == Verdict.UNDEFINED
+    others = {rule for rule in found if rule not in ("simultaneous", "alternating", "runge-kutta", "follow-the-ridge")}
+    assert all(found[rule] in (Verdict.CONVERGED, Verdict.CONVERGING) for rule in others)
+
+
+def test_an_undefined_rule_says_why(bilinear) -> None:  # type: ignore[no-untyped-def]
+    ridge = next(s for s in bilinear.summaries if s.variant == "rule=follow-the-ridge")
+    assert ridge.outcomes[0].reason is not None and "no curvature of its own" in ridge.outcomes[0].reason
+    assert ridge.spread("score") is None
+
+
+def test_a_comparison_leaves_a_table_and_pictures(bilinear) -> None:  # type: ignore[no-untyped-def]
+    assert {p.name for p in bilinear.pictures} == {"score.png", "spectra.png", "trajectories.png"}
+    lines = (bilinear.folder / "comparison.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(bilinear.summaries)
+    assert lines[0] == "variant,seed,verdict,status,score,ceiling,cost,contraction,theory,reason"
+
+
+def test_the_dirac_gan_converges_where_it_was_published_to(tmp_path: Path) -> None:
+    """Mescheder et al. 2018: instance noise and zero-centred penalties converge; the plain GAN, clipped WGAN and WGAN-GP do not."""
+    vary = {"loss": ["saturating", "wasserstein"], "penalty": ["none", "r1", "r2", "wgan-gp"], "instance_noise": ["0", "1"]}
+    bound = {"discriminator.bound": 1.0, "scheduler": "alternating", "turns": 2000}
+    found = compare("dirac", vary, out=tmp_path / "dirac", workers=2, **bound, **QUICK)
+    for summary in found.summaries:
+        regularised = "penalty=r" in summary.variant or ("instance_noise=1" in summary.variant and "loss=saturating" in summary.variant)
+        expected = regularised and "wgan-gp" not in summary.variant
+        assert (summary.outcomes[0].verdict == Verdict.CONVERGED) == expected, summary.variant
+
+
+def test_budgets_are_equal_in_gradient_evaluations(tmp_path: Path) -> None:
+    vary = {"rule": ["simultaneous", "extragradient", "consensus", "unrolled(steps=3)"], "seed": ["0", "1"]}
+    found = compare("bilinear", vary, turns=120, out=tmp_path / "c", workers=1, **QUICK)
+    assert [s.spread("cost")[0] for s in found.summaries] == pytest.approx([240] * 4, rel=0.04)  # type: ignore[index]
+    assert [o.job.settings["turns"] for s in found.summaries for o in s.outcomes][::2] == [120, 60, 40, 22]
+    assert all(spent(o.rows[-1]) == o.cost for s in found.summaries for o in s.outcomes)
+
+
+def test_rules_are_compared_with_both_players_moving_unless_told_otherwise() -> None:
+    vary = {"rule": ["simultaneous", "consensus"]}
+    assert {job.settings["scheduler"]["name"] for job in plan("ring", {"turns": 10}, [], vary)} == {"simultaneous"}
+    assert {job.settings["scheduler"]["name"] for job in plan("ring", {"turns": 10}, ["--scheduler=alternating"], vary)} == {"alternating"}
+    assert {job.settings["scheduler"]["name"] for job in plan("ring", {"turns": 10}, [], {"coupling": ["0", "1"]})} == {"alternating"}
+
+
+def test_any_setting_varies_and_lists_keep_their_commas() -> None:
+    vary = parse_vary(["generator.hidden=[8,8],[16]", "coupling=0,1", "seed=2:4"])
+    jobs = plan("ring", {"turns": 10}, [], vary, "turns")
+    assert len(jobs) == 8 and {job.seed for job in jobs} == {2, 3}
+    assert {tuple(job.settings["generator"]["hidden"]) for job in jobs} == {(8, 8), (16,)}
+    assert len({job.folder for job in jobs}) == 8
+
+
+@pytest.mark.parametrize(
+    ("vary", "arguments", "message"),
+    [
+        (["rule"], [], "--vary rule is not SETTING=VALUES; write it as in --vary rule=simultaneous,extragradient"),
+        (["rule=a,b", "rule=c"], [], "--vary names 'rule' twice; give all its values at once, as in rule=A,B"),
+        (["rule=sga,lola,sga"], [], "--vary rule=sga,lola,sga names 'sga' twice; give each value once"),
+        (["seed=3:3"], [], "--vary seed=3:3 is an empty range; a:b counts from a to b − 1"),
+        (["rule=extragradiant"], [], "unknown rule 'extragradiant': did you mean 'extragradient'?"),
+        (["rule=unrolled(step=3)"], [], "unknown setting 'rule.step': did you mean 'rule.steps'?"),
+        (["x.lrr=1,2"], [], "unknown setting 'x.lrr': did you mean 'x.lr'?"),
+        (["rule=a,,b"], [], "the list 'a,,b' has an empty part; write it as in a,b,c"),
+        (["rule=unrolled(steps=3"], [], "the brackets of 'unrolled(steps=3' do not match; write them as in unrolled(steps=3)"),
+        (["coupling=0,2"], [], "coupling is 2.0, but must be in [0, 1] at all times, unlike at progress 0"),
+        (["seed=a,b"], [], "seed is 'a', but must be a whole number, such as 0"),
+    ],
+)
+def test_bad_plans_get_one_sentence(vary: list[str], arguments: list[str], message: str) -> None:
+    with pytest.raises(ArenaError) as error:
+        plan("bilinear", {}, arguments, parse_vary(vary))
+    assert str(error.value) == message
+
+
+def test_a_comparison_never_overwrites(tmp_path: Path) -> None:
+    with pytest.raises(FolderInTheWay, match="exists already, and a comparison never overwrites; choose another --out"):
+        compare("bilinear", {"rule": ["simultaneous"]}, out=tmp_path, **QUICK)
+
+
+def test_labels_name_the_setting_only_where_it_matters(bilinear) -> None:  # type: ignore[no-untyped-def]
+    assert labels(bilinear.summaries)[0] == "adaptive-competitive-gradient-descent"
+
+
+# Verdicts on series whose answer is known -----------------------------------------------------------------------------------------
+
+T = np.arange(400)
+NOISE = np.random.default_rng(0).normal(size=400)
+
+
+@pytest.mark.parametrize(
+    ("scores", "updates", "ceiling", "expected"),
+    [
+        (0.9**T, 0.9**T, None, Verdict.CONVERGED),
+        (0.999**T, 0.999**T, None, Verdict.CONVERGING),
+        (1 + 0.05 * np.sin(0.2 * T), np.ones(400), None, Verdict.CYCLING),
+        (np.ones(400), np.ones(400), None, Verdict.CYCLING),  # a circle keeps its distance exactly
+        (1.005**T, 1.005**T, None, Verdict.DIVERGED),
+        (2 - 0.9**T, 0.9**T, None, Verdict.ELSEWHERE),
+        (1.0 + 0.01 * NOISE, (), 0.5, Verdict.CONVERGED),
+        (np.where(T < 20, 20.0, 5 + 0.1 * NOISE), (), 0.5, Verdict.ELSEWHERE),
+        (np.where(T < 20, 20.0, 5 * np.exp(NOISE)), (), 0.5, Verdict.CYCLING),
+        (20 * 0.997**T + 1.5, (), 0.5, Verdict.CONVERGING),
+        ([1.0, 2.0, math.nan, 3.0], (), None, Verdict.DIVERGED),
+        ([1.0, 2.0], (), None, Verdict.UNFINISHED),
+    ],
+)
+def test_verdicts(scores, updates, ceiling, expected) -> None:  # type: ignore[no-untyped-def]
+    assert verdict(list(scores), updates=list(updates), ceiling=ceiling) == expected
+
+
+def test_contraction_is_not_misled_by_rotation_or_rounding() -> None:
+    """A non-normal spiral, whose distance waves around its trend, and one that reaches the rounding of the numbers."""
+    m = np.array([[1 - 0.09, -0.1], [0.1, 1.0]])
+    z, far = np.array([1.0, 0.3]), []
+    for _ in range(600):
+        far.append(float(np.linalg.norm(z)))
+        z = m @ z
+    rho = np.abs(np.linalg.eigvals(m)).max()
+    assert contraction(range(600), far) == pytest.approx(rho, abs=5e-5)
+    assert contraction(range(600), [max(d, 1e-16) for d in far]) == pytest.approx(rho, abs=5e-4)
+    assert contraction(range(3), [1.0, 0.5, 0.25]) is None
+
+
+# Real processes, killed -----------------------------------------------------------------------------------------------------------
+
+WORDS = ["compare", "bilinear", "--vary", "rule=simultaneous,extragradient,consensus", "--vary", "seed=0:2", "--budget", "turns",
+         "--turns", "2000", "--trace.tensorboard", "false", "--workers", "2"]  # fmt: skip
+
+
+def start(out: Path) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "arena.cli", *WORDS, "--out", str(out)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=out.parent)
+
+
+def resume(out: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "arena.cli", "resume", str(out)]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300, cwd=out.parent)
+
+
+def wait_for_rows(out: Path, rows: int = 60) -> None:
+    """Until some run is well under way and another has not begun."""
+    for _ in range(1200):
+        traces = list(out.glob("*/*/trace.jsonl"))
+        if any(trace.read_bytes().count(b"\n") > rows for trace in traces):
+            return
+        time.sleep(0.05)
+    raise AssertionError("nothing was played within a minute")
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("unbroken") / "c"
+    process = start(out)
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, text
+    return out
+
+
+def traces(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob("*/*/trace.jsonl"))}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_comparison_goes_on_to_the_same_bytes(number: int, unbroken: Path, tmp_path: Path) -> None:
+    out = tmp_path / "c"
+    process = start(out)
+    wait_for_rows(out)
+    children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    process.send_signal(number)
+    if number == signal.SIGKILL:  # the machine goes down: nobody is left
+        for child in children:
+            with_child = Path(f"/proc/{child}")
+            if with_child.exists():
+                os.kill(child, signal.SIGKILL)
+    text, _ = process.communicate(timeout=120)
+    if number != signal.SIGKILL:
+        assert process.returncode == 130
+        assert "every run has saved itself. Go on with:" in text and "Traceback" not in text
+    assert len([p for p in out.glob("*/*/trace.jsonl") if read_trace(p) and read_trace(p)[-1]["kind"] == "end"]) < len(load(out))
+    again = resume(out)
+    assert again.returncode == 0, again.stderr
+    assert traces(out) == traces(unbroken)
+    assert (out / "comparison.csv").read_text() == (unbroken / "comparison.csv").read_text()
+
+
+def test_a_damaged_plan_is_told(tmp_path: Path) -> None:
+    (tmp_path / "comparison.yaml").write_text(yaml.safe_dump({"runs": [{"seed": 1}]}))
+    with pytest.raises(ArenaError, match=r"is not a comparison's plan \('variant'\); restore it, or compare again"):
+        load(tmp_path)
