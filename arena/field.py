@@ -27,8 +27,8 @@ try:
 except ImportError:  # it is not documented, so a version of torch may lack it
     _run_backward = None  # type: ignore[assignment]
 
-PRODUCT = 2
-"""Gradient evaluations that one product is counted as in a budget: the ratio of the floating-point operations."""
+PRODUCT = 3
+"""Gradient evaluations that one product is counted as in a budget: what it takes on nets (`python -m benchmarks.rules`)."""
 
 _DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RReLU)  # the layers of torch.nn that draw from the global generator
 
@@ -88,7 +88,7 @@ class Field:
 
     @property
     def cost(self) -> int:
-        """What has been spent, in gradient evaluations; a product counts as two."""
+        """What has been spent, in gradient evaluations; a product counts as three."""
         return self.gradient_evaluations + PRODUCT * self.products
 
     @property

@@ -84,10 +84,12 @@ class CheckpointOptions:
     Args:
         every: turns between checkpoints; 0 saves only at the beginning and the end.
         keep: how many of the latest are kept, beside the best.
+        best: also save whenever the score is the lowest so far.
     """
 
     every: int = 1000
     keep: int = 3
+    best: bool = True
 
     def __post_init__(self) -> None:
         check_number("every", self.every, least=0, whole=True)

@@ -184,7 +184,7 @@ class Run:
             self._row(values | looked, scored="score" in due)
         if "picture" in due:
             self._picture()
-        if "score" in due and better:
+        if "score" in due and better and self.config.group("checkpoint").best:
             self.checkpoints.save(self._state(), best=True)
         if "checkpoint" in due:
             self.checkpoints.save(self._state())

@@ -81,7 +81,7 @@ def test_budgets_are_equal_in_gradient_evaluations(tmp_path: Path) -> None:
     vary = {"rule": ["simultaneous", "extragradient", "consensus", "unrolled(steps=3)"], "seed": ["0", "1"]}
     found = compare("bilinear", vary, turns=120, out=tmp_path / "c", workers=1, **QUICK)
     assert [s.spread("cost")[0] for s in found.summaries] == pytest.approx([240] * 4, rel=0.04)  # type: ignore[index]
-    assert [o.job.settings["turns"] for s in found.summaries for o in s.outcomes][::2] == [120, 60, 40, 22]
+    assert [o.job.settings["turns"] for s in found.summaries for o in s.outcomes][::2] == [120, 60, 30, 17]
     assert all(spent(o.rows[-1]) == o.cost for s in found.summaries for o in s.outcomes)
 
 

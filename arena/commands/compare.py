@@ -19,7 +19,7 @@ Play every combination of the values, each with every seed, in parallel; print w
   GAME              a game's id (see `arena list`), an import path, or a file such as my_game.py
   --vary S=A,B,C    the values of a setting; values may have arguments, as in rule=simultaneous,unrolled(steps=3), and rule=all is
                     every rule; --vary seed=0:5 plays the seeds 0 to 4
-  --budget WHAT     gradients: the same number of gradient evaluations for each (products of the Jacobian count as two), namely what
+  --budget WHAT     gradients: the same number of gradient evaluations for each (products of the Jacobian count as three), namely what
                     the shared settings spend in their turns; turns: the same number of turns (default: gradients)
   --workers N       processes (default: one for each core)
   --out FOLDER      the folder, which must not exist (default: the next runs/compare-GAME-NUMBER)

@@ -101,7 +101,7 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
             axis.plot(x, middle, color=colour, linewidth=1.8, zorder=3)
             axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=2)
             axis.set_title(_wrapped(names[summary.variant]), fontsize=8)
-    made.supxlabel("gradient evaluations, a product counted as two", fontsize=9, color=INK)
+    made.supxlabel("gradient evaluations, a product counted as three", fontsize=9, color=INK)
     made.supylabel("score (lower is better)", fontsize=9, color=INK)
     return made
 

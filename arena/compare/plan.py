@@ -87,7 +87,7 @@ def plan(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary:
         settings: settings that all variants share.
         arguments: the same as words of the command line, which win.
         vary: what varies; `seed` among it gives the seeds.
-        budget: gradients: as many gradient evaluations for each variant (products counted as two) as the shared settings spend in
+        budget: gradients: as many gradient evaluations for each variant (products counted as three) as the shared settings spend in
             their turns; turns: as many turns.
 
     Raises:
@@ -123,7 +123,13 @@ def _suited(config: Config, turns: int) -> Settings:
     game = config.build().game
     looks = [name for name in ("distance", "position") if _applies(name, game)]
     every = max(1, turns // ROWS)
-    suited: Settings = {"picture.every": 0, "until_solved": False, "checkpoint.every": max(1, turns // CHECKPOINTS), "trace.every": every}
+    suited: Settings = {
+        "picture.every": 0,
+        "until_solved": False,
+        "checkpoint.best": False,
+        "checkpoint.every": max(1, turns // CHECKPOINTS),
+        "trace.every": every,
+    }
     if not looks:
         return {**suited, "score.every": max(1, turns // SCORES)}
     return {**suited, "score.every": every, "dtype": "float64", "diagnostics.names": looks}  # scores cost next to nothing

@@ -29,7 +29,7 @@ class Outcome:
         verdict: what became of it.
         score: the last score.
         ceiling: what real data score.
-        cost: gradient evaluations spent, a product counted as two.
+        cost: gradient evaluations spent, a product counted as three.
         contraction: factor per turn on the distance to the solution.
     """
 

@@ -9,6 +9,7 @@ f = xy with γ = 1 its spectral radius is √(1 − (δ − 1)η²).
 
 import torch
 
+from arena.directions import copied, plus, times
 from arena.errors import check_number
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
@@ -34,17 +35,17 @@ class AlexGDA(UpdateRule):
 
     def step(self, turn: Turn) -> None:
         field = turn.field
-        names = {role: field.names_of(role) for role in turn.roles}
-        overshoot = self.recall("overshoot", field.moving)  # ỹ − y, and x̃ − x
+        overshoot = dict(self.memory.get("overshoot", {}))  # ỹ − y, and x̃ − x
         for role in turn.roles:
-            others = [name for other in turn.roles if other != role for name in names[other]]
-            before = {name: field.moving[name].detach().clone() for name in names[role]}
-            displaced = {name: field.moving[name].detach() + overshoot[name] for name in others}
-            turn.move(field.gradients(displaced, of=field.keys_of(role)), roles=[role])
+            own = {name: field.moving[name].detach() for name in field.names_of(role)}
+            others = {name: p.detach() for name, p in field.moving.items() if name not in own}
+            displaced = plus(others, overshoot) if overshoot.keys() & others.keys() else None
             factor = (self.gamma if role == field.game.roles[0] else self.delta) - 1.0
-            moved = {name: factor * (field.moving[name].detach() - before[name]) for name in names[role]}
-            overshoot |= moved
-            self.remember("overshoot", moved)
+            before = copied(own) if factor else own
+            turn.move(field.gradients(displaced, of=field.keys_of(role)), roles=[role])
+            if factor:
+                overshoot |= times(factor, plus(own, before, -1.0))
+        self.memory["overshoot"] = overshoot
 
     def linear_map(self, game: LinearGame) -> LinearMap:
         first, second = game.P(1), game.P(2)
