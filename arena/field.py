@@ -68,9 +68,11 @@ class Field:
         self.products = 0
         self.first: tuple[dict[str, Tensor], Direction] | None = None
         self.stochastic = any(isinstance(m, _DROPOUTS) for m in game.modules())
+        self._tracking = [m for m in game.modules() if isinstance(m, nn.modules.batchnorm._NormBase) and m.track_running_stats]
         self._seed: int | None = None
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._kept: _Graph | None = None
+        self._through: set[str] = set()
         self.freeze(None, 1.0)
 
     def freeze(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str] | None = None, seed: int | None = None) -> None:
@@ -117,7 +119,7 @@ class Field:
         """
         plan = self._plan if of is None else self._plan_of(tuple(of))
         self.gradient_evaluations += len(plan.own)
-        with self.placed(at):
+        with self.placed(at), _NOTHING if at is None else self.statistics_at_rest():
             if keep and at is None:
                 graph = self._graph()
                 losses, gradients = graph.losses, {name: graph.gradients[name].detach() for name in plan.moving}
@@ -154,10 +156,14 @@ class Field:
             at: parameters by name that replace the present ones, with `requires_grad`.
         """
         self.gradient_evaluations += 1
-        with self._same_masks(), _second_derivatives(self.game):
+        with self._same_masks(), self.statistics_at_rest(), _second_derivatives(self.game):
             loss = functional_call(self.game, dict(at), (self.batch, self.coupling, (key,)))[key]
             found = torch.autograd.grad(loss, [at[name] for name in wrt], create_graph=True, allow_unused=True)
-        return loss, {name: torch.zeros_like(at[name]) if g is None else g for name, g in zip(wrt, found, strict=True)}
+            gradients = {name: torch.zeros_like(at[name]) if g is None else g for name, g in zip(wrt, found, strict=True)}
+            if key not in self._through:
+                self._refuse_dead_ends(gradients)
+                self._through.add(key)
+        return loss, gradients
 
     def gradients_for_others(self) -> Direction:
         """In each mover's parameters the gradient of the OTHER player's loss: (∇_{θ₁} L₂, ∇_{θ₂} L₁)."""
@@ -191,7 +197,7 @@ class Field:
             zeros = {name: torch.zeros_like(p) for name, p in point.items()}
             with self._same_masks():
                 return jvp(self._joint_function(point), (point,), ({**zeros, **tangent},))[1]
-        with self.placed(at), _second_derivatives(self.game):
+        with self.placed(at), self.statistics_at_rest(), _second_derivatives(self.game):
             try:
                 with self._still(plan), self._same_masks():
                     return self._forward_over_reverse(plan, tangent)
@@ -212,7 +218,7 @@ class Field:
         columns = (self._plan if of is None else self._plan_of(tuple(of))).moving
         rows = [key for key in self.movers if any(name in cotangent for name in self.parameters[key])]
         self.products += len(rows)
-        with self.placed(at), _second_derivatives(self.game):
+        with self.placed(at), self.statistics_at_rest(), _second_derivatives(self.game):
             graph = self._graph(fresh=at is not None)
             names = [name for key in rows for name in self.parameters[key] if name in cotangent and graph.gradients[name].requires_grad]
             return _pull(graph.gradients, names, [cotangent[name] for name in names], columns)
@@ -278,10 +284,25 @@ class Field:
                 found = torch.autograd.grad(losses[key], own, create_graph=True, allow_unused=True)
                 named = zip(self.parameters[key].items(), found, strict=True)
                 gradients |= {name: torch.zeros_like(p) if g is None else g for (name, p), g in named}
+        if not plan.twice:
+            self._refuse_dead_ends(gradients)
+            plan.twice = True
         graph = _Graph(versions, {key: loss.detach() for key, loss in losses.items()}, gradients)
         if not fresh:
             self._kept = graph
         return graph
+
+    def _refuse_dead_ends(self, gradients: Direction) -> None:
+        """Autograd passes over nodes that only say that there is no derivative, and would give zeros in their place."""
+        waiting = [g.grad_fn for g in gradients.values() if g.grad_fn is not None]
+        seen = set(waiting)
+        while waiting:
+            node = waiting.pop()
+            if "Error" in node.name():
+                raise _only_once(self.game, "its backward pass is marked as differentiable only once")
+            fresh = {following for following, _ in node.next_functions if following is not None} - seen
+            seen |= fresh
+            waiting += fresh
 
     def _forward_over_reverse(self, plan: "_Plan", tangent: Direction) -> Direction:
         found: Direction = {}
@@ -312,6 +333,18 @@ class Field:
     def _others(self) -> dict[str, list[str]]:
         """Per role that moves, the parameters of the other one if that moves too."""
         return {role: [name for other in self.roles if other != role for name in self.names_of(other)] for role in self.roles}
+
+    @contextlib.contextmanager
+    def statistics_at_rest(self) -> Iterator[None]:
+        """While inside, normalisation layers use the batch's statistics as ever but keep no running ones: a look ahead leaves no trace."""
+        training = [layer for layer in self._tracking if layer.training]
+        try:
+            for layer in training:
+                layer.track_running_stats = False
+            yield
+        finally:
+            for layer in training:
+                layer.track_running_stats = True
 
     @contextlib.contextmanager
     def _still(self, plan: "_Plan") -> Iterator[None]:
@@ -413,6 +446,7 @@ class _Plan:
         self.still = [p for key, own in parameters.items() if key not in movers for p in own.values()]
         self.last = movers[-1] if movers else ""
         self.checked = False
+        self.twice = False
 
 
 class _Graph(NamedTuple):
@@ -450,12 +484,16 @@ def _second_derivatives(game: Game) -> Iterator[None]:
         yield
     except (NotImplementedError, RuntimeError) as error:
         text = " ".join(str(error).split())
-        if "derivative" not in text and "differentiated twice" not in text:
+        if "derivative" not in text and "twice" not in text:
             raise
-        name = type(game).__name__
-        raise RuleUndefined(
-            f"this needs second derivatives, which an operation of {name} does not have ({text[:120]}); use a rule of gradients alone"
-        ) from error
+        raise _only_once(game, text[:120]) from error
+
+
+def _only_once(game: Game, why: str) -> RuleUndefined:
+    name = type(game).__name__
+    return RuleUndefined(
+        f"this needs second derivatives, which an operation of {name} does not have ({why}); use a rule of gradients alone"
+    )
 
 
 class _Joint(nn.Module):

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from arena import Field, Game, GameFault
+from arena.config import configure
 from arena.directions import dot
+from arena.errors import RuleUndefined
 from games import Quadratic, SwissRoll
 from tests.test_rules import random_jacobian
 
@@ -118,3 +120,93 @@ def test_unusable_losses_are_named(found: object, message: str) -> None:
     with pytest.raises(GameFault) as error:
         Field(Wrong(found)).gradients()
     assert str(error.value) == message
+
+
+class _Once(torch.autograd.Function):
+    """A square whose backward pass cannot be differentiated, as fused kernels often are."""
+
+    @staticmethod
+    def forward(ctx, x):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+        (x,) = ctx.saved_tensors
+        return 2 * x * gradient
+
+
+class Flat(Quadratic):
+    """A game that has gradients and no second derivatives."""
+
+    def losses(self, batch, coupling, movers):  # type: ignore[no-untyped-def]
+        x, y = self.players["x"](), self.players["y"]()
+        return {"x": (_Once.apply(x) * y).sum(), "y": -(_Once.apply(x) * y).sum()}
+
+
+@pytest.mark.parametrize("rule", ["consensus", "sga", "cgd", "look-ahead", "lola", "unrolled", "ridge"])
+def test_a_rule_says_that_a_game_lacks_second_derivatives(rule: str) -> None:
+    made = configure(Flat, {"rule": rule}).build()
+    with pytest.raises(RuleUndefined, match=r"^\w+ in turn 1: this needs second derivatives, which an operation of Flat does not have \("):
+        made.play_turn((1.0, 1.0, 1.0))
+    configure(Flat, {"rule": "extragradient"}).build().play_turn((1.0, 1.0, 1.0))
+    assert all(p.requires_grad for p in made.game.parameters())
+
+
+def test_products_fall_back_on_two_backward_passes_where_forward_mode_is_missing() -> None:
+    """A custom function has no forward-mode derivative unless it says so; a twice differentiable one is still enough."""
+
+    class Cube(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):  # type: ignore[no-untyped-def]
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+            return 3 * ctx.saved_tensors[0] ** 2 * gradient
+
+    class Custom(Quadratic):
+        def losses(self, batch, coupling, movers):  # type: ignore[no-untyped-def]
+            x, y = self.players["x"](), self.players["y"]()
+            return {"x": (Cube.apply(x) * y).sum(), "y": -(Cube.apply(x) * y).sum()}
+
+    field = Field(Custom().double())
+    field.freeze(None, 1.0)
+    x, y = (p.item() for p in field.moving.values())
+    found = field.jvp({name: torch.ones_like(p) for name, p in field.moving.items()})
+    assert [float(t) for t in found.values()] == pytest.approx([6 * x * y + 3 * x**2, -3 * x**2], rel=1e-12)
+
+
+def test_looking_ahead_leaves_running_statistics_alone() -> None:
+    def net(inputs, outputs):  # type: ignore[no-untyped-def]
+        return torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.BatchNorm1d(4), torch.nn.Tanh(), torch.nn.Linear(4, outputs[0]))
+
+    seen = {}
+    for rule in ("simultaneous", "consensus", "sga", "lola", "runge-kutta", "cgd(iterations=3,incomplete=accept)"):
+        made = configure("ring", {"rule": rule, "scheduler": "simultaneous", "generator": net, "discriminator": net, "batch": 16}).build()
+        made.play_turn((1.0, 1.0, 1.0))
+        seen[rule] = {name: int(b) for name, b in made.game.named_buffers() if name.endswith("num_batches_tracked")}
+    assert all(counts == seen["simultaneous"] for counts in seen.values())
+
+
+def test_partial_products_are_blocks_of_the_jacobian() -> None:
+    field, j, _ = make()
+    t = torch.arange(5, dtype=torch.float64)
+    x, y = {"players.x.value": t[:2]}, {"players.y.value": t[2:]}
+    torch.testing.assert_close(field.jvp(y, of=["x"])["players.x.value"], j[:2, 2:] @ t[2:], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(field.vjp(x, of=["y"])["players.y.value"], j[:2, 2:].T @ t[:2], rtol=1e-12, atol=1e-12)
+    h = j.clone()
+    h[:2, :2] = h[2:, 2:] = 0
+    torch.testing.assert_close(flat(field.cross(split(t))), h @ t, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(flat(field.cross_transposed(split(t))), h.T @ t, rtol=1e-12, atol=1e-12)
+    assert field.products == 6
+
+
+def test_the_field_at_many_positions() -> None:
+    field, j, _ = make()
+    points = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = field.across({"players.x.value": points[:, :2], "players.y.value": points[:, 2:]})
+    torch.testing.assert_close(torch.cat([*found.values()], dim=1), points @ j.T, rtol=1e-12, atol=1e-12)
+    assert field.gradient_evaluations == 14

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch import nn
 
 from arena.errors import ArenaError, GameFault
 from arena.field import Field
@@ -104,7 +103,7 @@ class Diagnostic:
         if self._field is None or self._field.game is not arena.game:  # every episode has its own game
             self._field, self._batch = Field(arena.game), None
         field = self._field
-        with no_footprints(arena.game), _statistics_at_rest(arena.game), arena.on_device():
+        with no_footprints(arena.game), field.statistics_at_rest(), arena.on_device():
             if self._batch is None:
                 self._batch = arena._place(arena.game.sample(Rng(arena.device).seed_both(0, 1)))
             # Before the first turn nothing is in force yet, but what the schedule begins with.
@@ -120,19 +119,6 @@ class Diagnostic:
                     self.spent.products + field.products - before[1],
                 )
                 field.first = None  # it holds on to the graph of the losses
-
-
-@contextlib.contextmanager
-def _statistics_at_rest(game: Game) -> Iterator[None]:
-    """Normalisation layers that train use the batch's statistics as ever but keep no running ones: torch.func allows no writing."""
-    layers = [m for m in game.modules() if isinstance(m, nn.modules.batchnorm._NormBase) and m.training and m.track_running_stats]
-    try:
-        for layer in layers:
-            layer.track_running_stats = False
-        yield
-    finally:
-        for layer in layers:
-            layer.track_running_stats = True
 
 
 def parameters_in(game: Game) -> int:
