@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from arena.check import check_game as check_game
+    from arena.check_rules import check_rule as check_rule
+    from arena.comparison.play import compare as compare
     from arena.config import Config as Config
     from arena.config import configure as configure
     from arena.env import Arena as Arena
@@ -45,6 +47,8 @@ _WHERE = {
     "Turn": "arena.rules.base",
     "UpdateRule": "arena.rules.base",
     "check_game": "arena.check",
+    "check_rule": "arena.check_rules",
+    "compare": "arena.comparison.play",
     "configure": "arena.config",
     "play": "arena.loop",
     "register": "arena.registry",

@@ -491,9 +491,7 @@ def _second_derivatives(game: Game) -> Iterator[None]:
 
 def _only_once(game: Game, why: str) -> RuleUndefined:
     name = type(game).__name__
-    return RuleUndefined(
-        f"this needs second derivatives, which an operation of {name} does not have ({why}); use a rule of gradients alone"
-    )
+    return RuleUndefined(f"this needs second derivatives, which an operation of {name} lacks ({why}); use a rule of gradients alone")
 
 
 class _Joint(nn.Module):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import yaml
 
-from arena.compare import Verdict, compare, verdict
-from arena.compare.comparison import load
-from arena.compare.figures import labels
-from arena.compare.plan import parse_vary, plan
-from arena.compare.results import spent
-from arena.compare.verdict import contraction
+from arena.comparison import Verdict, compare, verdict
+from arena.comparison.figures import labels
+from arena.comparison.plan import parse_vary, plan
+from arena.comparison.play import load
+from arena.comparison.results import spent
+from arena.comparison.verdict import contraction
 from arena.errors import ArenaError, FolderInTheWay
 from arena.registry import entries
 from arena.trace import read_trace

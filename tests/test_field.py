@@ -148,7 +148,7 @@ class Flat(Quadratic):
 @pytest.mark.parametrize("rule", ["consensus", "sga", "cgd", "look-ahead", "lola", "unrolled", "ridge"])
 def test_a_rule_says_that_a_game_lacks_second_derivatives(rule: str) -> None:
     made = configure(Flat, {"rule": rule}).build()
-    with pytest.raises(RuleUndefined, match=r"^\w+ in turn 1: this needs second derivatives, which an operation of Flat does not have \("):
+    with pytest.raises(RuleUndefined, match=r"^\w+ in turn 1: this needs second derivatives, which an operation of Flat lacks \("):
         made.play_turn((1.0, 1.0, 1.0))
     configure(Flat, {"rule": "extragradient"}).build().play_turn((1.0, 1.0, 1.0))
     assert all(p.requires_grad for p in made.game.parameters())

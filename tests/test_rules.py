@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from arena import Arena, Field, GameFault, UpdateRule
-from arena.check_rule import CHECKS, check_rule, examine_rule
+from arena.check_rules import CHECKS, check_rule, examine_rule
 from arena.config import configure
 from arena.directions import Direction, plus, times
 from arena.optimizers import adam, adamw, rmsprop, sgd

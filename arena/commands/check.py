@@ -1,7 +1,8 @@
-"""Check that a game keeps the contract of a game.
+"""Check that a game, or an update rule, is what it claims to be.
 
 arena check swiss-roll
 arena check my_game.py
+arena check --rules my_rule.py:MyRule
 """
 
 from collections.abc import Sequence
@@ -10,10 +11,12 @@ from arena.errors import ArenaError, DataUnavailable
 
 USAGE = """\
 usage: arena check [GAME ...]
+       arena check --rules [RULE ...]
 
-Put games through every check, cheapest first; with a message that names the part at fault.
+Put games, or update rules, through every check, cheapest first; with a message that names what is at fault.
 
-  GAME   a game's id, an import path, or a file such as my_game.py (default: all registered games)"""
+  GAME   a game's id, an import path, or a file such as my_game.py (default: all registered games)
+  RULE   a rule's id, an import path, or a file such as my_rule.py (default: all registered rules)"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,11 +25,14 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     from rich.console import Console
 
-    from arena.check import CHECKS, examine
+    from arena import check, check_rules
     from arena.registry import entries, lookup
 
+    names = [word for word in arguments if word != "--rules"]
+    kind = "game" if len(names) == len(arguments) else "rule"
+    examine, total = (check.examine, len(check.CHECKS)) if kind == "game" else (check_rules.examine_rule, len(check_rules.CHECKS))
     console = Console()
-    chosen = [lookup("game", name) for name in arguments] or list(entries("game").values())
+    chosen = [lookup(kind, name) for name in names] or list(entries(kind).values())
     faults = 0
     for entry in chosen:
         try:
@@ -36,11 +42,11 @@ def main(arguments: Sequence[str]) -> int:
             continue
         faults += report.fault is not None
         sign = "[red]✗[/]" if report.fault else "[green]✓[/]"
-        told = f"{len(report.passed)} of {len(CHECKS)} checks hold"
+        told = f"{len(report.passed)} of {total} checks hold"
         told += f"; not claimed: {', '.join(report.skipped)}" if report.skipped and not report.fault else ""
         console.print(f"{sign} [bold]{entry.name}[/]  {told}", highlight=False, soft_wrap=True)
         if report.fault:
             console.print(f"  {report.fault}", highlight=False, markup=False, soft_wrap=True)
     if faults:
-        raise ArenaError(f"{faults} of {len(chosen)} games broke the contract; mend what the check names and run it again")
+        raise ArenaError(f"{faults} of {len(chosen)} {kind}s broke the contract; mend what the check names and run it again")
     return 0

@@ -44,8 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     out, words = take(words, "--out")
     file, words = take(words, "--config")
 
-    from arena.compare.comparison import begin
-    from arena.compare.plan import parse_vary, plan
+    from arena.comparison.plan import parse_vary, plan
+    from arena.comparison.play import begin
     from arena.settings import load_file
 
     settings = load_file(file) if file is not None else {}
@@ -61,8 +61,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def play_on(folder: Path, workers: int | None = None) -> int:
     """Play a comparison to its end, or on from where it was cut short, and tell what became of it."""
-    from arena.compare.comparison import finish, load
-    from arena.compare.report import Progress, report
+    from arena.comparison.play import finish, load
+    from arena.comparison.report import Progress, report
 
     jobs = load(folder)
     with Progress(jobs, folder) as progress:

@@ -39,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
             table.add_row("", "")
         table.add_row(f"[bold]{name}[/]", "")
         for entry in entries(kinds[name]).values():
-            table.add_row(f"  {entry.id}", f"[dim]{entry.summary.replace('[', chr(92) + '[')}[/]")
+            also = ", ".join(getattr(entry.target, "also", ()))
+            summary = entry.summary.replace("[", "\\[") + (f" Also: {also}." if also else "")
+            table.add_row(f"  {entry.id}", f"[dim]{summary}[/]")
     console.print(table)
     return 0

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         raise ArenaError(f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {arguments[0]}`")
     from arena.commands.compare import play_on
     from arena.commands.play import exit_code
-    from arena.compare.comparison import PLAN
+    from arena.comparison.play import PLAN
     from arena.loop import resume
     from arena.progress import report
 

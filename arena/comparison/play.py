@@ -19,8 +19,8 @@ from typing import Any
 
 import yaml
 
-from arena.compare.plan import Job, Vary, plan
-from arena.compare.results import Summary, summarise
+from arena.comparison.plan import Job, Vary, plan
+from arena.comparison.results import Summary, summarise
 from arena.errors import ArenaError, FolderInTheWay, RuleUndefined, RunFailed
 from arena.settings import load_file, plain
 
@@ -137,7 +137,7 @@ def finish(
     _play_all(jobs, folder, workers or len(os.sched_getaffinity(0)), tell)
     summaries = summarise(jobs, folder)
     write_csv(summaries, folder / "comparison.csv")
-    from arena.compare.figures import draw
+    from arena.comparison.figures import draw
 
     draw(summaries, folder)
     return Comparison(folder, summaries)

@@ -10,11 +10,11 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from arena.calls import split
-from arena.compare.comparison import Comparison
-from arena.compare.figures import labels
-from arena.compare.plan import Job
-from arena.compare.results import Summary
-from arena.compare.verdict import Verdict
+from arena.comparison.figures import labels
+from arena.comparison.plan import Job
+from arena.comparison.play import Comparison
+from arena.comparison.results import Summary
+from arena.comparison.verdict import Verdict
 from arena.progress import COLOURS, command
 
 SHADES = {

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from arena import plots
-from arena.compare.results import Summary
-from arena.compare.verdict import Verdict
+from arena.comparison.results import Summary
+from arena.comparison.verdict import Verdict
 from arena.plots import DATA, FIRST, INK, SECOND, styled
 
 COLOURS = {
@@ -50,7 +50,7 @@ def labels(summaries: Sequence[Summary]) -> list[str]:
     """What tells the variants apart: without the setting's name where only one varies.
 
     Example:
-        >>> from arena.compare.results import Summary
+        >>> from arena.comparison.results import Summary
         >>> labels([Summary("rule=lola", [], None), Summary("rule=consensus", [], None)])
         ['lola', 'consensus']
     """

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arena.compare.plan import Job, claimed_map
-from arena.compare.verdict import Verdict, contraction, verdict
+from arena.comparison.plan import Job, claimed_map
+from arena.comparison.verdict import Verdict, contraction, verdict
 from arena.field import PRODUCT
 from arena.rules.linear import LinearMap
 from arena.trace import read_trace
