@@ -119,12 +119,14 @@ class Field:
         """
         plan = self._plan if of is None else self._plan_of(tuple(of))
         self.gradient_evaluations += len(plan.own)
-        with self.placed(at), _NOTHING if at is None else self.statistics_at_rest():
-            if keep and at is None:
-                graph = self._graph()
-                losses, gradients = graph.losses, {name: graph.gradients[name].detach() for name in plan.moving}
-            else:
+        if at is not None:
+            with self.placed(at), self.statistics_at_rest():
                 losses, gradients = self._present(plan)
+        elif keep:
+            graph = self._graph()
+            losses, gradients = graph.losses, {name: graph.gradients[name].detach() for name in plan.moving}
+        else:
+            losses, gradients = self._present(plan)
         self.record(losses, gradients, plan.own)
         return gradients
 

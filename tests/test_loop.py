@@ -140,11 +140,11 @@ def test_the_trace_keeps_its_schema(unbroken: Path) -> None:
     assert rows[0]["turn"] == 0
     assert rows[0]["ceiling"] > 0
     assert rows[-1] == {"kind": "end", "turn": 600, "status": "finished", **{k: rows[-1][k] for k in ("score", "best", "ceiling")}}
-    row = next(r for r in rows if r["turn"] == 300)
-    assert (row["generator.moves"], row["discriminator.moves"]) == (300, 300)
-    assert row["gradient_evaluations"] == 1200  # extragradient asks both players twice a turn
+    row = next(r for r in rows if r["turn"] == 350)
+    assert (row["generator.moves"], row["discriminator.moves"]) == (350, 350)
+    assert row["gradient_evaluations"] == 1400  # extragradient asks both players twice a turn
     assert 0 < row["game.D(x)"] < 1
-    assert row["generator.learning_rate"] == pytest.approx(1e-3 * 0.5)
+    assert row["generator.learning_rate"] == pytest.approx(1e-3 * 250 / 600)
     assert -1 <= row["generator.update_cosine"] <= 1
 
 

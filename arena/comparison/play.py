@@ -159,7 +159,7 @@ def write_csv(summaries: Sequence[Summary], path: Path) -> None:
 
 
 def _play_all(jobs: Sequence[Job], folder: Path, workers: int, tell: Callable[[Job, str], None]) -> None:
-    with _terminated_like_interrupted():
+    with _signals_interrupt():
         if workers == 1:
             for job in jobs:
                 tell(job, play_job(job, folder))
@@ -207,19 +207,21 @@ def _begin_worker() -> None:
 
 
 @contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
+def _signals_interrupt() -> Iterator[None]:
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
+    numbers = (signal.SIGINT, signal.SIGTERM)
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before = [signal.signal(number, interrupt) for number in numbers]
     except ValueError:  # not in the main thread
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 __all__ = ["PLAN", "Comparison", "Vary", "begin", "compare", "finish", "load", "play_job"]
