@@ -1,5 +1,6 @@
 """Linear systems that are known only by their products, solved by conjugate gradients (Hestenes & Stiefel, 1952)."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -58,12 +59,12 @@ def conjugate_gradients(
         residual = rr**0.5 / size
         if residual <= tolerance:
             return Solution(x, done, residual)
-        if not residual < float("inf"):
-            raise RuleUndefined(f"{what} is not finite after {done} iterations of conjugate gradients; lower the learning rates")
         if done == iterations:
             break
         q = apply(p)
         curvature = float(dot(p, q))
+        if not math.isfinite(residual + curvature):
+            raise RuleUndefined(f"{what} is not finite after {done + 1} iterations of conjugate gradients; lower the learning rates")
         if not curvature > 1e-14 * rr:
             raise RuleUndefined(
                 f"{what} is not positive definite: its curvature along a direction of length {rr**0.5:.3g} is {curvature:.3g}, "
