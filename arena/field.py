@@ -257,12 +257,18 @@ class Field:
         return plan
 
     def _present(self, plan: "_Plan") -> tuple[dict[str, Tensor], Direction]:
-        with self._still(plan), self._same_masks() if self.stochastic else _NOTHING:
-            losses = self._losses(plan)
-            flat: list[Tensor | None] = []
-            for key, own in plan.own.items():
-                keep = key != plan.last
-                flat += _backward(losses[key], own, keep)
+        for p in plan.still:  # as `_still` does, without its microseconds: this is every turn
+            p.requires_grad_(False)
+        try:
+            with self._same_masks() if self.stochastic else _NOTHING:
+                losses = self._losses(plan)
+                flat: list[Tensor | None] = []
+                for key, own in plan.own.items():
+                    keep = key != plan.last
+                    flat += _backward(losses[key], own, keep)
+        finally:
+            for p in plan.still:
+                p.requires_grad_(True)
         found = zip(plan.moving.items(), flat, strict=True)
         return losses, {name: torch.zeros_like(p) if g is None else g for (name, p), g in found}  # None: no path from this loss
 

@@ -192,7 +192,8 @@ def pictures(summaries: Sequence[Summary], folder: Path) -> Figure | None:
         axis.set_axis_off()
     for axis, (label, summary, image) in zip(axes.flat, shown, strict=False):
         axis.imshow(image)
-        axis.set_title(f"{label}: {summary.verdicts}", fontsize=9, color=COLOURS[summary.outcomes[0].verdict])
+        shown_run = summary.outcomes[0]
+        axis.set_title(f"{label}, seed {shown_run.job.seed}: {shown_run.verdict}", fontsize=9, color=COLOURS[shown_run.verdict])
     return made
 
 
