@@ -149,6 +149,7 @@ NOISE = np.random.default_rng(0).normal(size=400)
         (1.0 + 0.01 * NOISE, (), 0.5, Verdict.CONVERGED),
         (np.where(T < 20, 20.0, 5 + 0.1 * NOISE), (), 0.5, Verdict.ELSEWHERE),
         (np.where(T < 20, 20.0, 5 * np.exp(NOISE)), (), 0.5, Verdict.CYCLING),
+        (20 + 0.1 * NOISE, (), 0.5, Verdict.NOWHERE),
         (20 * 0.997**T + 1.5, (), 0.5, Verdict.CONVERGING),
         ([1.0, 2.0, math.nan, 3.0], (), None, Verdict.DIVERGED),
         ([1.0, 2.0], (), None, Verdict.UNFINISHED),

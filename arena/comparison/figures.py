@@ -21,6 +21,7 @@ COLOURS = {
     Verdict.CYCLING: "#d99a2b",
     Verdict.DIVERGED: FIRST,
     Verdict.ELSEWHERE: "#8a5fa8",
+    Verdict.NOWHERE: DATA,
     Verdict.UNDEFINED: DATA,
     Verdict.UNFINISHED: DATA,
 }
@@ -28,11 +29,11 @@ COLOURS = {
 
 def draw(summaries: Sequence[Summary], folder: Path) -> None:
     """Draw what the game has to show, into the folder and into TensorBoard."""
-    made = {
+    made: dict[str, Figure | None] = {
         "score": scores(summaries),
         "trajectories": trajectories(summaries),
         "spectra": spectra(summaries),
-        "pictures": pictures(summaries, folder),
+        **pictures(summaries, folder),
     }
     there = {name: figure for name, figure in made.items() if figure is not None}
     for name, figure in there.items():
@@ -175,25 +176,32 @@ def spectra(summaries: Sequence[Summary]) -> Figure | None:
     return made
 
 
+def pictures(summaries: Sequence[Summary], folder: Path) -> dict[str, Figure]:
+    """The last pictures of each variant's first seed, side by side: the game's own for games of nets, and those of its diagnostics."""
+    made = {}
+    if _path(summaries[0].outcomes[0]) is None:
+        made["pictures"] = _side_by_side(summaries, [folder / s.outcomes[0].job.folder / "picture.png" for s in summaries])
+    looked = [sorted((folder / s.outcomes[0].job.folder / "pictures").glob("*-turn-*.png")) for s in summaries]
+    for name in sorted({file.name.partition("-turn-")[0] for files in looked for file in files}):
+        last = [next((f for f in reversed(files) if f.name.startswith(f"{name}-turn-")), Path()) for files in looked]
+        made[name] = _side_by_side(summaries, last)
+    return {name: figure for name, figure in made.items() if figure is not None}
+
+
 @styled
-def pictures(summaries: Sequence[Summary], folder: Path) -> Figure | None:
-    """The last picture of each variant's first seed, side by side; for games of nets, whose pictures show what they made."""
-    shown = []
-    for label, summary in zip(labels(summaries), summaries, strict=True):
-        file = folder / summary.outcomes[0].job.folder / "picture.png"
-        if file.is_file() and _path(summary.outcomes[0]) is None:
-            shown.append((label, summary, imread(file)))
+def _side_by_side(summaries: Sequence[Summary], files: Sequence[Path]) -> Figure | None:
+    shown = [(label, s.outcomes[0], imread(f)) for label, s, f in zip(labels(summaries), summaries, files, strict=True) if f.is_file()]
     if not shown:
         return None
     columns = min(3, len(shown))
     rows = math.ceil(len(shown) / columns)
-    made, axes = plots.figure(3.6 * columns, 3.5 * rows, rows, columns)
+    height, width = shown[0][2].shape[:2]
+    made, axes = plots.figure(3.6 * columns, (3.6 * height / width + 0.3) * rows, rows, columns)
     for axis in axes.flat:
         axis.set_axis_off()
-    for axis, (label, summary, image) in zip(axes.flat, shown, strict=False):
+    for axis, (label, outcome, image) in zip(axes.flat, shown, strict=False):
         axis.imshow(image)
-        shown_run = summary.outcomes[0]
-        axis.set_title(f"{label}, seed {shown_run.job.seed}: {shown_run.verdict}", fontsize=9, color=COLOURS[shown_run.verdict])
+        axis.set_title(f"{label}, seed {outcome.job.seed}: {outcome.verdict}", fontsize=9, color=COLOURS[outcome.verdict])
     return made
 
 

@@ -33,6 +33,7 @@ class Verdict(StrEnum):
     CYCLING = "cycling"
     DIVERGED = "diverged"
     ELSEWHERE = "converged to a non-equilibrium"
+    NOWHERE = "no progress"
     UNDEFINED = "undefined"
     UNFINISHED = "unfinished"
 
@@ -43,7 +44,8 @@ def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: 
     diverged: something was not finite, or the score ended above where it began and is still growing; converged: it ended below 1 % of
     where it began, or within twice of what real data score; converging: it is below where it
     began and still falls. Of those that neither fall nor grow, the ones
-    that are at rest have converged to a non-equilibrium, and the others are cycling.
+    that are at rest have converged to a non-equilibrium, and the others are cycling; where the score has a ceiling, one that is not
+    below half of where it began has made no progress.
 
     Args:
         scores: in the order of the turns; lower is better.
@@ -72,6 +74,8 @@ def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: 
         return Verdict.CONVERGED if reached else Verdict.CONVERGING
     if trend > least and last > first:
         return Verdict.DIVERGED
+    if ceiling is not None and last > first / 2:
+        return Verdict.NOWHERE
     if len(updates):
         at_rest = float(np.median(updates[-max(len(updates) // 8, 1) :])) < AT_REST * max(updates)
     else:
