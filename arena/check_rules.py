@@ -18,6 +18,7 @@ from arena.env import Arena
 from arena.errors import ArenaError, GameFault, RuleUndefined
 from arena.game import Game, Rng
 from arena.optimizers import OptimizerFactory, adam, adamw, rmsprop, sgd
+from arena.registry import lookup
 from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame
 
@@ -35,11 +36,11 @@ OPTIMIZERS: dict[str, OptimizerFactory] = {
 Build = Callable[[], UpdateRule]
 
 
-def check_rule(rule: UpdateRule | Build) -> Report:
+def check_rule(rule: UpdateRule | Build | str) -> Report:
     """Put an update rule through every check.
 
     Args:
-        rule: a rule's class or other callable that builds one, or a rule that has not played yet.
+        rule: a rule's class or other callable that builds one, a rule that has not played yet, or the name of one as in `arena play`.
 
     Returns:
         The report; it has no fault.
@@ -66,8 +67,9 @@ where linear_map says; mend the step, or the claim
     return report
 
 
-def examine_rule(rule: UpdateRule | Build) -> Report:
+def examine_rule(rule: UpdateRule | Build | str) -> Report:
     """The same as `check_rule`, with the fault in the report."""
+    rule = lookup("rule", rule).target if isinstance(rule, str) else rule
     build: Build = (lambda: copy.deepcopy(rule)) if isinstance(rule, UpdateRule) else rule
     passed: list[str] = []
     skipped: list[str] = []

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from arena.errors import BadSetting, RuleUndefined, UnknownName, check_number
+from arena.errors import BadSetting, GameFault, RuleUndefined, UnknownName, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
 from arena.game import Batch, Game, Rng
@@ -220,6 +220,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
                 self.rule.step(self._turn)
             except RuleUndefined as error:
                 raise RuleUndefined(f"{type(self.rule).__name__} in turn {self.turns_played + 1}: {error}") from error
+            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+                raise self._fault(error) from error
             self.turns_played += 1
             self.signals.note(self.turns_played, self.field, gradients=measure)
             if measure:
@@ -229,6 +231,13 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         else:
             self.turns_played += 1
         self._batch_spent = self.game.batch_until is None or self.game.batch_until in moving.roles
+
+    def _fault(self, error: Exception) -> GameFault:
+        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return GameFault(
+            f"{type(self.rule).__name__} on {type(self.game).__name__} failed in turn {self.turns_played + 1} ({what}); mend the rule or "
+            "the game, which `arena check` examines"
+        )
 
     def read_signals(self) -> dict[str, float]:
         """All signals by name, as numbers; waits for the device once."""

@@ -19,7 +19,7 @@ from arena.checkpoint import Checkpoints
 from arena.config import Config
 from arena.diagnostics.chosen import Diagnostics
 from arena.env import Arena
-from arena.errors import CheckpointUnusable, RuleUndefined, RunFailed
+from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
 from arena.progress import Display
 from arena.trace import JSONLines, read_trace
 
@@ -114,7 +114,7 @@ class Run:
                 next(turns)
         except StopIteration as over:
             status: Status = over.value
-        except RuleUndefined as error:
+        except (RuleUndefined, GameFault) as error:
             self._end("undefined", str(error))
             raise
         finally:

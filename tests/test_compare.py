@@ -103,6 +103,7 @@ def test_any_setting_varies_and_lists_keep_their_commas() -> None:
 @pytest.mark.parametrize(
     ("vary", "arguments", "message"),
     [
+        (["rule=sga,lola"], ["--rule=sga"], "'rule' is given for all variants and is to vary as well; leave one of the two out"),
         (["rule"], [], "--vary rule is not SETTING=VALUES; write it as in --vary rule=simultaneous,extragradient"),
         (["rule=a,b", "rule=c"], [], "--vary names 'rule' twice; give all its values at once, as in rule=A,B"),
         (["rule=sga,lola,sga"], [], "--vary rule=sga,lola,sga names 'sga' twice; give each value once"),

@@ -517,7 +517,35 @@ def test_a_check_catches_something() -> None:
 
 def test_a_rule_without_a_method_is_refused() -> None:
     with pytest.raises(Exception, match=r"the rule Empty has neither direction\(field\) nor step\(turn\)"):
-        type("Empty", (UpdateRule,), {})
+        type("Empty", (UpdateRule,), {})()
+
+
+class GivesAList(Simultaneous):
+    def direction(self, field):  # type: ignore[no-untyped-def]
+        return list(field.gradients().values())
+
+
+class ForgetsAPlayer(Simultaneous):
+    def direction(self, field):  # type: ignore[no-untyped-def]
+        return dict(list(field.gradients().items())[:1])
+
+
+class Stumbles(Simultaneous):
+    def direction(self, field):  # type: ignore[no-untyped-def]
+        return field.gradients()["nobody"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (GivesAList, r"^a move was along list, but must be along a dictionary of one tensor for each of \['players.x.value', 'players.y"),
+        (ForgetsAPlayer, r"^a move was along \['players.x.value'\], but must be along a dictionary"),
+        (Stumbles, r"^Stumbles on Quadratic failed in turn 1 \(KeyError: 'nobody'\); mend the rule or the game"),
+    ],
+)
+def test_a_faulty_rule_gets_one_sentence(rule: type[UpdateRule], message: str) -> None:
+    with pytest.raises(GameFault, match=message):
+        quadratic(random_jacobian(0), rule(), (0.1, 0.1)).play_turn(BOTH)
 
 
 def test_shares_scale_the_learning_rate() -> None:

@@ -95,8 +95,14 @@ def plan(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary:
     """
     if budget not in ("gradients", "turns"):
         raise ArenaError(f"--budget is '{budget}', but must be gradients or turns")
+    budget = "turns" if "turns" in vary else budget
     varied = [key for key in vary if key != "seed"]
     given = {*flatten(settings), *(word[2:].partition("=")[0].replace("-", "_") for word in arguments)}
+    for key, values in vary.items():
+        if not values:
+            raise ArenaError(f"'{key}' is to vary, but has no values; give some")
+        if key in given:
+            raise ArenaError(f"'{key}' is given for all variants and is to vary as well; leave one of the two out")
     if "rule" in varied and not any(key.partition(".")[0] == "scheduler" for key in (*given, *varied)):
         settings = {**settings, "scheduler": "simultaneous"}  # it is the rule that says how both players move
     base = configure(game, settings, arguments)

@@ -21,7 +21,7 @@ import yaml
 
 from arena.comparison.plan import Job, Vary, plan
 from arena.comparison.results import Summary, summarise
-from arena.errors import ArenaError, FolderInTheWay, RuleUndefined, RunFailed
+from arena.errors import ArenaError, FolderInTheWay, GameFault, RuleUndefined, RunFailed
 from arena.settings import load_file, plain
 
 PLAN = "comparison.yaml"
@@ -173,7 +173,10 @@ def _play_all(jobs: Sequence[Job], folder: Path, workers: int, tell: Callable[[J
                 for future in done:
                     tell(waiting.pop(future), future.result())
         except BrokenProcessPool as error:
-            raise RunFailed(f"a process of the comparison died, perhaps for lack of memory; go on by: arena resume {folder}") from error
+            raise RunFailed(
+                "a process of the comparison died; a script that compares must do so under `if __name__ == '__main__':` (or with "
+                f"workers=1), and else it may be memory that is short; go on by: arena resume {folder}"
+            ) from error
         except KeyboardInterrupt:
             for process in multiprocessing.active_children():
                 if process.pid is not None:
@@ -196,7 +199,7 @@ def play_job(job: Job, folder: Path) -> str:
             own.rmdir()  # killed between making its folder and writing into it
         settings = {key: value for key, value in job.settings.items() if key != "game"}
         return start(configure(job.settings["game"], settings), own, display=False).status
-    except RuleUndefined:
+    except (RuleUndefined, GameFault):
         return "undefined"  # its trace says why
 
 

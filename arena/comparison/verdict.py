@@ -66,11 +66,11 @@ def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: 
         return Verdict.UNFINISHED
     values = np.maximum(np.asarray(scores, dtype=np.float64), 1e-300)
     half = values[len(values) // 2 :]
-    first, last = values[0], float(np.median(values[-max(len(values) // 8, 1) :]))
+    first, highest, last = values[0], values[: max(len(values) // 8, 1)].max(), float(np.median(values[-max(len(values) // 8, 1) :]))
     trend = math.expm1(slope(half) * (len(half) - 1))
     least = EXACT_TREND if len(updates) else TREND
     reached = last <= (REACHED * first if ceiling is None else NEAR * ceiling)
-    if reached or (trend < -least and last < first):
+    if reached or (trend < -least and last < highest):
         return Verdict.CONVERGED if reached else Verdict.CONVERGING
     if trend > least and last > first:
         return Verdict.DIVERGED

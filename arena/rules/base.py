@@ -44,10 +44,10 @@ class UpdateRule:
 
     also: ClassVar[tuple[str, ...]] = ()
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
+    def __new__(cls, *arguments: Any, **settings: Any) -> "UpdateRule":
         if cls.direction is UpdateRule.direction and cls.step is UpdateRule.step:
             raise GameFault(f"the rule {cls.__name__} has neither direction(field) nor step(turn); write one of the two")
+        return super().__new__(cls)
 
     def direction(self, field: Field) -> Direction:
         """The direction in the place of the gradient: each mover's optimizer steps along it."""
@@ -152,11 +152,16 @@ class Turn:
 
     def move(self, direction: Direction, scale: float = 1.0, roles: Iterable[str] | None = None) -> None:
         """Step the optimizers of `roles` (of every mover) along `direction`, at `scale` times this turn's learning rate."""
+        movers = self._factors if roles is None else roles
+        wanted = self.field.moving if roles is None else dict.fromkeys(n for role in movers for n in self.field.names_of(role))
+        if not isinstance(direction, dict) or direction.keys() != wanted.keys():
+            found = sorted(direction) if isinstance(direction, dict) else type(direction).__name__
+            raise GameFault(f"a move was along {found}, but must be along a dictionary of one tensor for each of {list(wanted)}")
         for name, gradient in direction.items():
             parameter = self.field.moving[name]
             aligned = gradient.stride() == parameter.stride()  # fused kernels walk both in one order
             parameter.grad = gradient if aligned else torch.empty_like(parameter).copy_(gradient)
-        for role in self._factors if roles is None else roles:
+        for role in movers:
             factor, optimizer = self._factors[role], self.optimizers[role]
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * (factor * scale)
