@@ -106,7 +106,7 @@ def a_solution_stays_where_it_is(build: Build) -> None:
 
 
 def a_turn_is_the_claimed_map(build: Build) -> None:
-    """Turn by turn, the players are where `linear_map` puts them, to 1e-12."""
+    """Turn by turn, the players are where `linear_map` puts them, to 1e-12; of a rule that solves, to ten times its `tolerance`."""
     claimed = 0
     for arena, game in _quadratics(build):
         claim = build().linear_map(LinearGame(**game, z=_position(arena)))
