@@ -15,7 +15,7 @@ import torch
 
 from arena.errors import CheckpointUnusable
 
-FORMAT = 1
+FORMAT = 2
 """Version of the checkpoint's layout; a reader refuses others."""
 
 

@@ -44,11 +44,13 @@ class Config:
         game: the game's entry in the registry.
         settings: every setting as nested plain data; `yaml.safe_dump` of it reproduces the run.
         objects: objects given in the place of data, by the key of their component.
+        source: the game, settings and arguments that it was made from.
     """
 
     game: Entry
     settings: Settings
     objects: dict[str, Any]
+    source: tuple[Any, Mapping[str, Any], Sequence[str]] = ("", {}, ())
 
     def flat(self) -> Settings:
         """Settings by dotted name.
@@ -74,6 +76,10 @@ class Config:
 
     def build(self, render_mode: str | None = None) -> Arena:
         """The arena that this configuration describes."""
+        return _at("", Arena, **self.parts(), render_mode=render_mode)
+
+    def parts(self) -> dict[str, Any]:
+        """What the arena is built from: the arguments of `Arena`."""
         run = self.run
         components = _components(_roles(self.game.target), _swappable(self.game.target))
         made = {c.key: self._factory(c) for c in components}
@@ -86,22 +92,62 @@ class Config:
         scheduler: Scheduler = made["scheduler.name"]()
         for role in roles:  # so that a bad value is told before anything starts
             made[f"{role}.optimizer"]([nn.Parameter(torch.zeros(1))])
-        return _at(
-            "",
-            Arena,
-            given if given is not None else build,
-            rule=rule,
-            optimizers={role: made[f"{role}.optimizer"] for role in roles},
-            rates={role: made[f"{role}.schedule.name"] for role in roles},
-            scheduler=scheduler,
-            coupling=made["coupling.name"],
-            turns=run.turns,
-            seed=run.seed,
-            score_every=self.group("score").every,
-            device=pick_device(run.device),
-            dtype=getattr(torch, run.dtype),
-            render_mode=render_mode,
-        )
+        return {
+            "game": given if given is not None else build,
+            "rule": rule,
+            "optimizers": {role: made[f"{role}.optimizer"] for role in roles},
+            "rates": {role: made[f"{role}.schedule.name"] for role in roles},
+            "scheduler": scheduler,
+            "coupling": made["coupling.name"],
+            "turns": run.turns,
+            "seed": run.seed,
+            "score_every": self.group("score").every,
+            "device": pick_device(run.device),
+            "dtype": getattr(torch, run.dtype),
+        }
+
+    def numbers_of_game(self) -> tuple[tuple[str, float], ...]:
+        """The numbers with a decimal point that the game and its players are built with, by setting."""
+        roles = _roles(self.game.target)
+        names = [name for name in _arguments(self.game.target) if name not in roles]
+        for component in _components(roles, _swappable(self.game.target)):
+            if component.kind == "player" and component.key not in self.objects:
+                target = lookup("player", self.flat()[component.key]).target
+                names += [f"{component.prefix}.{name}" for name in _arguments(target)]
+        flat = self.flat()
+        return tuple((name, flat[name]) for name in names if isinstance(flat.get(name), float))
+
+    def example(self) -> Game:
+        """The game, with players of no particular seed."""
+        parts = self.parts()
+        with torch.random.fork_rng(devices=[]):
+            return parts["game"] if isinstance(parts["game"], Game) else parts["game"]()
+
+    def vary(self, changes: Mapping[str, Any]) -> "Config":
+        """The same configuration with some settings changed.
+
+        Numbers that take the place of numbers are put in directly, so that thousands of configurations cost little; everything else is
+        configured anew.
+
+        Args:
+            changes: values by dotted name.
+
+        Raises:
+            UnknownName: for a setting that there is not.
+
+        Example:
+            >>> configure("swiss-roll").vary({"generator.lr": 0.5}).flat()["generator.lr"]
+            0.5
+        """
+        flat = self.flat()
+        if not all(_same_kind(flat.get(name), value) for name, value in changes.items()):
+            game, settings, arguments = self.source
+            typed = [f"--{name}={_typed(value)}" for name, value in changes.items()]
+            return configure(game, settings, [*arguments, *typed])
+        varied = copy.deepcopy(self.settings)
+        for name, value in changes.items():
+            put(varied, name, value)
+        return Config(self.game, varied, self.objects, self.source)
 
     def _factory(self, component: Component) -> Callable[..., Any]:
         if component.key in self.objects:
@@ -171,7 +217,7 @@ def configure(
     for key, given_object in objects.items():
         if key != "game":
             put(complete, key, f"python:{_described(given_object)}")
-    config = Config(entry, complete, objects)
+    config = Config(entry, complete, objects, (game, dict(settings or {}), tuple(arguments)))
     complete["device"] = str(pick_device(config.run.device))  # so that the config says where the run was played
     for name in GROUPS:
         config.group(name)
@@ -430,6 +476,17 @@ def _at(place: str, target: Callable[..., Any], *positional: Any, **arguments: A
         return target(*positional, **arguments)
     except BadSetting as error:
         raise error.prefixed(place) from None
+
+
+def _same_kind(old: object, new: object) -> bool:
+    """Whether one number may stand in the other's place without being parsed."""
+    if isinstance(old, bool) or isinstance(new, bool):
+        return False
+    return (isinstance(old, float) and isinstance(new, (int, float))) or (isinstance(old, int) and isinstance(new, int))
+
+
+def _typed(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _described(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Arithmetic on directions: one tensor per moving parameter, by the parameter's name.
 
-Rules are written in these few words, so that what a number or a sum means for a population is settled in one place.
+Rules are written in these few words, so that what a number or a sum means for a population is settled in one place. There every tensor
+has a leading axis of K members, and a number may be a tensor of K, one for each member; `Field.dot` sums within each member.
 """
 
 from collections.abc import Mapping
@@ -11,18 +12,51 @@ from torch import Tensor
 Direction = dict[str, Tensor]
 """One tensor per moving parameter, by the parameter's name: a gradient, an update or a tangent."""
 
-Factor = float | Tensor | Mapping[str, float | Tensor]
+Number = float | Tensor
+"""One number, or in a population one for each member: a tensor of shape (K,)."""
+
+Factor = Number | Mapping[str, Number]
 """What multiplies a direction: one number, or one for each parameter (a learning rate, a diagonal)."""
 
+Where = bool | Tensor
+"""Whether, or in a population for which of the members: a tensor of bools of shape (K,)."""
 
-def dot(a: Direction, b: Direction) -> Tensor:
+
+def dot(a: Direction, b: Direction, *, members: bool = False) -> Tensor:
     """⟨a, b⟩ over all parameters.
+
+    Args:
+        a: a direction.
+        b: another one.
+        members: give one number for each member, over the leading axis.
 
     Example:
         >>> dot({"x": torch.tensor([1.0, 2.0])}, {"x": torch.tensor([3.0, 4.0])})
         tensor(11.)
+        >>> dot({"x": torch.tensor([1.0, 2.0])}, {"x": torch.tensor([3.0, 4.0])}, members=True)
+        tensor([3., 8.])
     """
-    return torch.stack([(a[name] * b[name]).sum() for name in a]).sum()
+    products = [a[name] * b[name] for name in a]
+    if members:
+        return torch.stack([p.flatten(1).sum(1) if p.dim() > 1 else p for p in products]).sum(0)
+    return torch.stack([p.sum() for p in products]).sum()
+
+
+def aligned(number: Number, like: Tensor) -> Number:
+    """A number, or one for each member, in a shape that multiplies a tensor of that many axes: (K,) becomes (K, 1, …).
+
+    Example:
+        >>> aligned(torch.ones(3), torch.zeros(3, 2, 2)).shape, aligned(0.5, torch.zeros(2))
+        (torch.Size([3, 1, 1]), 0.5)
+    """
+    if not isinstance(number, Tensor) or number.dim() >= like.dim():
+        return number
+    return number.reshape(number.shape + (1,) * (like.dim() - number.dim()))
+
+
+def is_zero(number: Number) -> bool:
+    """Whether a number is known to be 0 without asking the device; numbers of members count as unknown."""
+    return not isinstance(number, Tensor) and number == 0
 
 
 def times(factor: Factor, a: Direction) -> Direction:
@@ -33,8 +67,8 @@ def times(factor: Factor, a: Direction) -> Direction:
         ({'x': tensor([2.])}, {'x': tensor([3.])})
     """
     if isinstance(factor, Mapping):
-        return {name: factor[name] * tensor for name, tensor in a.items()}
-    return {name: factor * tensor for name, tensor in a.items()}
+        return {name: aligned(factor[name], tensor) * tensor for name, tensor in a.items()}
+    return {name: aligned(factor, tensor) * tensor for name, tensor in a.items()}
 
 
 def plus(a: Direction, b: Direction, factor: Factor = 1.0) -> Direction:
@@ -48,6 +82,19 @@ def plus(a: Direction, b: Direction, factor: Factor = 1.0) -> Direction:
         return {name: torch.add(t, b[name], alpha=factor) if name in b else t for name, t in a.items()}
     scaled = times(factor, b)
     return {name: t + scaled[name] if name in b else t for name, t in a.items()}
+
+
+def choose(where: Where, a: Direction, b: Direction) -> Direction:
+    """a where it holds, b where it does not.
+
+    Example:
+        >>> choose(torch.tensor([True, False]), {"x": torch.ones(2, 1)}, {"x": torch.zeros(2, 1)})
+        {'x': tensor([[1.],
+                [0.]])}
+    """
+    if isinstance(where, bool):
+        return a if where else b
+    return {name: torch.where(aligned(where, tensor), tensor, b[name]) for name, tensor in a.items()}  # type: ignore[arg-type]
 
 
 def copied(a: Direction) -> Direction:

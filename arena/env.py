@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from arena.batches import Stream, block_turns
 from arena.errors import BadSetting, GameFault, RuleUndefined, UnknownName, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
@@ -103,6 +104,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         if isinstance(game, Game):
             self.game = game.to(self.device, self.dtype)
         self._episodes = 0
+        self._block_turns: int | None = None
         self._begin(self.seed)
         for role in {*self._factories, *self._rates} - set(self.game.roles):
             raise UnknownName("role", role, self.game.roles)
@@ -113,18 +115,18 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def _begin(self, seed: int) -> None:
         """Build or restore the game, its optimizers and the four random streams from one seed."""
-        initial, data, noise, masks = (int(n) >> 1 for n in np.random.SeedSequence(seed).generate_state(4, np.uint64))
+        initial, data, noise, masks = streams_of(seed)
         if self._build is not None:
             with torch.random.fork_rng(devices=_cuda(self.device)):
                 torch.manual_seed(initial)
                 self.game = self._build().to(self.device, self.dtype)
         else:
             self.game.load_state_dict(self._start)
-        self.rng = Rng(self.device).seed_both(data, noise)
         self._masks = torch.Generator().manual_seed(masks)
         self.field = Field(self.game)
         optimizers = {role: self._factories.get(role, adam)(self._groups(role)) for role in self.game.roles}
         self._turn = Turn(self.field, optimizers, self._freeze_afresh)
+        self.rule.attach(self.field)
         self.rule.load_state_dict(copy.deepcopy(self._rule_start))
         self.scheduler.load_state_dict(copy.deepcopy(self._scheduler_start))
         self.signals = Signals(self.game)
@@ -138,7 +140,10 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._coupling = 0.0
         self.latest_share = dict.fromkeys(self.game.roles, 0.0)
         with no_footprints(self.game), self.on_device():  # a throw-away batch, only to learn the names of the game's signals
-            self.own_names = list(self.game.signals(self._place(self.game.sample(Rng(self.device).seed_both(data, noise)))))
+            self.own_names = list(self.game.signals(self.sample(Rng(self.device).seed_both(data, noise))))
+            if self._block_turns is None:
+                self._block_turns = block_turns(self.sample, Rng(self.device).seed_both(data, noise))
+        self.stream = Stream(Rng(self.device).seed_both(data, noise), self.sample, self._block_turns)
 
     def _groups(self, role: str) -> Any:
         return [{"params": list(self.field.parameters[key].values())} for key in self.game.keys_of(role)]
@@ -147,6 +152,11 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
     def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
         """Each role's torch optimizer."""
         return self._turn.optimizers
+
+    @property
+    def rng(self) -> Rng:
+        """The random stream of the game's batches."""
+        return self.stream.rng
 
     @property
     def progress(self) -> float:
@@ -312,11 +322,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         return to_array(game_figure(self))
 
     def _observe(self, values: Mapping[str, float]) -> np.ndarray:
-        raw = np.array([values.get(name, 0.0) for name in self.signal_names], dtype=np.float64)
-        with np.errstate(invalid="ignore"):
-            squashed = np.sign(raw) * np.log1p(np.abs(raw))
-        off_the_scale = ~np.isfinite(raw)
-        return np.where(off_the_scale, BOUND, np.clip(squashed, -BOUND, BOUND)).astype(np.float32)
+        return squash(np.array([values.get(name, 0.0) for name in self.signal_names], dtype=np.float64))
 
     def _info(self, values: Mapping[str, float]) -> dict[str, Any]:
         return {"turn": self.turns_played, "signals": dict(values), "score": self.last_score, "moves": dict(self.moves)}
@@ -330,7 +336,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             "optimizers": {role: o.state_dict() for role, o in self.optimizers.items()},
             "rule": self.rule.state_dict(),
             "scheduler": self.scheduler.state_dict(),
-            "streams": [self.rng.get_state(), self.rng.noise.get_state(), self._masks.get_state()],
+            "streams": [self.stream.state_dict(), self._masks.get_state()],
             "batch": None if self._batch_spent else self.batch,
             "signals": self.signals.state_dict(),
             "turns_played": self.turns_played,
@@ -346,8 +352,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         for role, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][role])
         self.scheduler.load_state_dict(state["scheduler"])
-        for stream, saved in zip((self.rng, self.rng.noise, self._masks), state["streams"], strict=True):
-            stream.set_state(saved.cpu())
+        self.stream.load_state_dict(state["streams"][0])
+        self._masks.set_state(state["streams"][1].cpu())
         parts = [state["batch"], state["signals"], state["rule"]]
         here = tree_map(lambda leaf: leaf.to(self.device) if isinstance(leaf, Tensor) else leaf, parts)
         self.batch, self._batch_spent = here[0], here[0] is None
@@ -362,8 +368,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
     # Batches ----------------------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        with self.on_device():
-            self.batch = self._place(self.game.sample(self.rng))
+        self.batch = self.stream.next()
         self._batch_spent = False
         for on_batch in self._on_batch:
             on_batch()
@@ -378,16 +383,10 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._freeze()
         self.field.first = first  # the turn's signals are those of the position and batch where it began
 
-    def _place(self, batch: Batch) -> Batch:
-        if self.device.type == "cpu" and self.dtype == torch.float32:
-            return batch
-
-        def place(leaf: Any) -> Any:
-            if not isinstance(leaf, Tensor):
-                return leaf
-            return leaf.to(self.device, self.dtype if leaf.is_floating_point() else None)
-
-        return tree_map(place, batch)
+    def sample(self, rng: Rng) -> Batch:
+        """A batch of the game, where and in the precision in which it is played."""
+        with self.on_device():
+            return place(self.game.sample(rng), self.device, self.dtype)
 
     def on_device(self) -> Any:
         """Makes a game's factory functions create on the device of the run; a game knows no device."""
@@ -396,6 +395,35 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
     def _rate(self, role: str) -> float:
         schedule = self._rates.get(role)
         return 1.0 if schedule is None else schedule(self.progress)
+
+
+def place(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
+    """A batch where and in the precision in which it is played."""
+    if device.type == "cpu" and dtype == torch.float32:
+        return batch
+
+    def moved(leaf: Any) -> Any:
+        return leaf.to(device, dtype if leaf.is_floating_point() else None) if isinstance(leaf, Tensor) else leaf
+
+    return tree_map(moved, batch)
+
+
+def squash(raw: np.ndarray) -> np.ndarray:
+    """sign(x)·log(1 + |x|) as float32; what is not finite shows as the bound.
+
+    Example:
+        >>> squash(np.array([0.0, -1.0, np.nan])).round(2).tolist()
+        [0.0, -0.6899999976158142, 89.0]
+    """
+    with np.errstate(invalid="ignore"):
+        squashed = np.sign(raw) * np.log1p(np.abs(raw))
+    return np.where(~np.isfinite(raw), BOUND, np.clip(squashed, -BOUND, BOUND)).astype(np.float32)
+
+
+def streams_of(seed: int) -> tuple[int, int, int, int]:
+    """The seeds of an episode's four random streams: initialisation, data, noise, dropout."""
+    initial, data, noise, masks = (int(n) >> 1 for n in np.random.SeedSequence(seed).generate_state(4, np.uint64))
+    return initial, data, noise, masks
 
 
 class _Moving:

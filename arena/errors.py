@@ -7,6 +7,7 @@ The command line prints that sentence and exits with `exit_code`: 2 where the in
 import difflib
 import math
 from collections.abc import Iterable
+from typing import Any
 
 
 class ArenaError(Exception):
@@ -92,6 +93,23 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if len(names) > 16:
         return f"it is near none of the {len(names)} there are; --help lists them."
     return f"there are {', '.join(names[:-1])} and {names[-1]}."
+
+
+def refuse(where: Any, why: str, **numbers: Any) -> None:
+    """Raise where a rule has no answer.
+
+    Args:
+        where: one bool, or a tensor of one.
+        why: the sentence, with `numbers` to be filled in.
+
+    Raises:
+        RuleUndefined: where it holds.
+
+    Example:
+        >>> refuse(1 > 2, "the system is not finite after {done} iterations", done=3)
+    """
+    if bool(where):
+        raise RuleUndefined(why.format(**{name: n.item() if hasattr(n, "item") else n for name, n in numbers.items()}))
 
 
 def check_number(

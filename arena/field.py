@@ -11,16 +11,18 @@ import functools
 import importlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.func import functional_call, grad, jvp, vmap
 
-from arena.directions import Direction
-from arena.errors import GameFault, RuleUndefined
+from arena.directions import Direction, aligned, dot
+from arena.errors import GameFault, RuleUndefined, refuse
 from arena.game import Batch, Game
+from arena.masks import LAYERS, Masks
+from arena.members import Members
 
 try:
     from torch.autograd.graph import _engine_run_backward as _run_backward
@@ -30,7 +32,7 @@ except ImportError:  # it is not documented, so a version of torch may lack it
 PRODUCT = 3
 """Gradient evaluations that one product is counted as in a budget: what it takes on nets (`python -m benchmarks.rules`)."""
 
-_DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RReLU)  # the layers of torch.nn that draw from the global generator
+_RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU)  # the layers of torch.nn that draw random numbers, from the global generator
 
 
 class Field:
@@ -38,10 +40,12 @@ class Field:
 
     Args:
         game: whose field it is.
+        members: what makes the game a population of K, whose parameters, losses and gradients have a leading member axis.
 
     Attributes:
         gradient_evaluations: gradients of one player's loss computed so far.
         movers: the keys that move.
+        masks: by role, which members move; empty where all do.
         moving: the live parameters of the movers, by name.
         products: products of one mover's rows of the Jacobian, or of its transpose, computed so far.
         cost: both in one number, in gradient evaluations.
@@ -60,28 +64,45 @@ class Field:
         2
     """
 
-    def __init__(self, game: Game):
-        self.game = game
+    def __init__(self, game: Game, members: Members | None = None):
+        self.game, self.members = game, members
         self.parameters = {key: game.parameters_of(key) for key in game.keys}
         self._named = dict(game.named_parameters())
         self.gradient_evaluations = 0
         self.products = 0
         self.first: tuple[dict[str, Tensor], Direction] | None = None
-        self.stochastic = any(isinstance(m, _DROPOUTS) for m in game.modules())
+        self.stochastic = any(isinstance(m, _RANDOM) for m in game.modules())
+        self._dropout = Masks(game, None if members is None else members.count)
+        self._global = any(isinstance(m, _RANDOM) and not isinstance(m, LAYERS) for m in game.modules())
         self._tracking = [m for m in game.modules() if isinstance(m, nn.modules.batchnorm._NormBase) and m.track_running_stats]
-        self._seed: int | None = None
+        self._seed: int | Sequence[int] | None = None
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._kept: _Graph | None = None
         self._through: set[str] = set()
         self.freeze(None, 1.0)
 
-    def freeze(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str] | None = None, seed: int | None = None) -> None:
-        """Fix what the field is a field of: the batch, λ, who moves, and the seed of the players' own randomness (dropout).
+    def freeze(
+        self,
+        batch: Batch,
+        coupling: float | Tensor,
+        movers: Sequence[str] | None = None,
+        seed: int | Sequence[int] | None = None,
+        masks: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """Fix what the field is a field of; every evaluation until the next `freeze` sees the same batch and the same dropout masks.
 
-        Every evaluation until the next `freeze` sees the same batch and the same dropout masks.
+        Args:
+            batch: the batch.
+            coupling: λ, or one for each member.
+            movers: the keys that move; None takes all.
+            seed: of the players' own randomness (dropout); of a population one for each distinct stream.
+            masks: by role, which members move where not all do.
         """
         self.batch, self.coupling = batch, coupling
+        self.masks = dict(masks or {})
         self._seed = seed
+        if seed is not None:
+            self._dropout.seed([seed] if isinstance(seed, int) else seed, None if self.members is None else self.members.stream_of)
         self.first = None
         self._kept = None
         movers = tuple(self.parameters) if movers is None else tuple(movers)
@@ -106,6 +127,54 @@ class Field:
         """A role's moving keys."""
         return tuple(key for key in self.movers if key.partition(".")[0] == role)
 
+    def role_of(self, name: str) -> str:
+        """The role that a parameter belongs to."""
+        return name.split(".", 2)[1]
+
+    def mask_of(self, name: str) -> Tensor | None:
+        """Which members move a parameter; None where all do."""
+        return self.masks.get(self.role_of(name))
+
+    def moves(self, name: str) -> int | Tensor:
+        """1 where a parameter moves, else 0."""
+        mask = self.mask_of(name)
+        return 1 if mask is None else self.as_numbers(mask)
+
+    def as_numbers(self, mask: Tensor) -> Tensor:
+        """1 where it holds and 0 where it does not, in the precision of the game."""
+        return mask.to(next(iter(self._named.values())).dtype)
+
+    def live(self, name: str) -> Tensor:
+        """A parameter at present."""
+        return self._named[name].detach()
+
+    @property
+    def count(self) -> int | Tensor:
+        """How many numbers move; where members of a population differ in that, of each."""
+        sizes = {name: p.numel() // (self.members.count if self.members else 1) for name, p in self.moving.items()}
+        return sum(self.moves(name) * size for name, size in sizes.items())
+
+    def dot(self, a: Direction, b: Direction) -> Tensor:
+        """⟨a, b⟩; in a population one number for each member."""
+        return dot(a, b, members=self.members is not None)
+
+    def refuse(self, where: Tensor, why: str, **numbers: Any) -> None:
+        """Say that the rule has no answer; members of a population of which it holds do not move, and are told of.
+
+        Args:
+            where: whether, or which members.
+            why: the sentence, with `numbers` to be filled in.
+
+        Raises:
+            RuleUndefined: where it holds, unless this is a population.
+        """
+        if self.members is None:
+            refuse(where, why, **numbers)
+        elif bool(where.any()):
+            self.members.refuse(where, why, numbers)
+            stay = dict.fromkeys(self.roles, ~where)
+            self.masks = {role: self.masks[role] & stay[role] if role in self.masks else stay[role] for role in self.roles}
+
     def gradients(self, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None, keep: bool = False) -> Direction:
         """Each mover's gradient of its own loss in its own parameters.
 
@@ -128,7 +197,7 @@ class Field:
         else:
             losses, gradients = self._present(plan)
         self.record(losses, gradients, plan.own)
-        return gradients
+        return self._masked(gradients)
 
     def across(self, points: Mapping[str, Tensor]) -> Direction:
         """The movers' gradients at many positions at once.
@@ -159,8 +228,8 @@ class Field:
         """
         self.gradient_evaluations += 1
         with self._same_masks(), self.statistics_at_rest(), _second_derivatives(self.game):
-            loss = functional_call(self.game, dict(at), (self.batch, self.coupling, (key,)))[key]
-            found = torch.autograd.grad(loss, [at[name] for name in wrt], create_graph=True, allow_unused=True)
+            loss = self._call(at, (key,))[key]
+            found = torch.autograd.grad(loss, [at[name] for name in wrt], torch.ones_like(loss), create_graph=True, allow_unused=True)
             gradients = {name: torch.zeros_like(at[name]) if g is None else g for name, g in zip(wrt, found, strict=True)}
             if key not in self._through:
                 self._refuse_dead_ends(gradients)
@@ -176,7 +245,7 @@ class Field:
                 at = {name: self.moving[name].detach().requires_grad_() for name in names}
                 for name, gradient in self.gradient_of(key, names, at)[1].items():
                     found[name] = found[name] + gradient.detach() if name in found else gradient.detach()
-        return found
+        return self._masked(found)
 
     def jvp(
         self, tangent: Direction, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None, joint: bool = False
@@ -202,9 +271,9 @@ class Field:
         with self.placed(at), self.statistics_at_rest(), _second_derivatives(self.game):
             try:
                 with self._still(plan), self._same_masks():
-                    return self._forward_over_reverse(plan, tangent)
+                    return self._masked(self._forward_over_reverse(plan, tangent))
             except NotImplementedError:  # an operation without a forward-mode derivative: the same product by two backward passes
-                return self._reverse_twice(plan, tangent)
+                return self._masked(self._reverse_twice(plan, tangent))
 
     def vjp(self, cotangent: Direction, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None) -> Direction:
         """Jᵀ·c: the gradient of ⟨c, v(z)⟩ in the movers' parameters.
@@ -223,7 +292,7 @@ class Field:
         with self.placed(at), self.statistics_at_rest(), _second_derivatives(self.game):
             graph = self._graph(fresh=at is not None)
             names = [name for key in rows for name in self.parameters[key] if name in cotangent and graph.gradients[name].requires_grad]
-            return _pull(graph.gradients, names, [cotangent[name] for name in names], columns)
+            return self._masked(_pull(graph.gradients, names, [cotangent[name] for name in names], columns))
 
     def cross(self, tangent: Direction) -> Direction:
         """H·t, H being J without each player's own block: what a player's gradient feels of the other's displacement."""
@@ -273,7 +342,8 @@ class Field:
         return losses, {name: torch.zeros_like(p) if g is None else g for (name, p), g in found}  # None: no path from this loss
 
     def _losses(self, plan: "_Plan") -> dict[str, Tensor]:
-        losses = self.game.losses(self.batch, self.coupling, plan.movers)
+        live = self.members is None  # a single game reads its own parameters, which saves a functional call
+        losses = self.game.losses(self.batch, self.coupling, plan.movers) if live else self._call({}, plan.movers)
         if not plan.checked:
             self._check(losses, plan.movers)
             plan.checked = True
@@ -289,7 +359,7 @@ class Field:
         with self._still(plan), self._same_masks() if self.stochastic else _NOTHING, _second_derivatives(self.game):
             losses = self._losses(plan)
             for key, own in plan.own.items():
-                found = torch.autograd.grad(losses[key], own, create_graph=True, allow_unused=True)
+                found = torch.autograd.grad(losses[key], own, torch.ones_like(losses[key]), create_graph=True, allow_unused=True)
                 named = zip(self.parameters[key].items(), found, strict=True)
                 gradients |= {name: torch.zeros_like(p) if g is None else g for (name, p), g in named}
         if not plan.twice:
@@ -317,9 +387,10 @@ class Field:
         _quiet_forward_mode()
         with forward_ad.dual_level():
             duals = {name: forward_ad.make_dual(self._named[name], t) for name, t in tangent.items()}
-            losses = functional_call(self.game, duals, (self.batch, self.coupling, plan.movers))
+            losses = self._call(duals, plan.movers)
             for key, own in plan.own.items():
-                gradients = torch.autograd.grad(losses[key], own, retain_graph=key != plan.last, allow_unused=True)
+                one, keep = torch.ones_like(losses[key]), key != plan.last
+                gradients = torch.autograd.grad(losses[key], own, one, retain_graph=keep, allow_unused=True)
                 for (name, p), gradient in zip(self.parameters[key].items(), gradients, strict=True):
                     change = None if gradient is None else forward_ad.unpack_dual(gradient).tangent
                     found[name] = torch.zeros_like(p) if change is None else change.detach()
@@ -337,6 +408,25 @@ class Field:
         changes = torch.autograd.grad(outputs, u, weights, allow_unused=True) if outputs else [None] * len(u)
         found = dict(zip(names, changes, strict=True))
         return {name: torch.zeros_like(p) if (c := found.get(name)) is None else c for name, p in plan.moving.items()}
+
+    def _call(self, values: Mapping[str, Tensor], movers: Sequence[str]) -> dict[str, Tensor]:
+        """The game's losses with these tensors in the place of its parameters."""
+        if self.members is None:
+            return functional_call(self.game, dict(values), (self.batch, self.coupling, movers))
+        at = {**self._named, **values}
+        return self.members.losses(self.game, at, self.batch, self.coupling, tuple(movers), self._dropout)
+
+    def _masked(self, direction: Direction) -> Direction:
+        """Zero for members that do not move."""
+        if not self.masks:
+            return direction
+        zero = torch.zeros(())
+        found = dict(direction)
+        for name, tensor in direction.items():
+            mask = self.mask_of(name)
+            if mask is not None:
+                found[name] = torch.where(aligned(mask, tensor), tensor, zero.to(tensor))  # type: ignore[arg-type]
+        return found
 
     def _others(self) -> dict[str, list[str]]:
         """Per role that moves, the parameters of the other one if that moves too."""
@@ -385,7 +475,7 @@ class Field:
             loss = losses.get(key)
             if loss is None:
                 raise GameFault(f"{name}.losses returned {sorted(losses)}, but '{key}' moves; return one scalar for each mover")
-            if not isinstance(loss, Tensor) or loss.dim() != 0:
+            if not isinstance(loss, Tensor) or loss.dim() != (self.members is not None):
                 found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
                 raise GameFault(f"{name}.losses gave {found} for '{key}', but a loss is one scalar; average over the batch")
             if not loss.requires_grad:
@@ -428,9 +518,15 @@ class Field:
         if not self.stochastic or self._seed is None:
             yield
             return
+        with self._dropout.applied(), self._global_stream() if self._global else _NOTHING:
+            yield
+
+    @contextlib.contextmanager
+    def _global_stream(self) -> Iterator[None]:
+        """For layers that draw from torch's global generator: the same numbers in every evaluation of a turn."""
         devices = {p.device for p in self.game.parameters() if p.device.type == "cuda"}
         with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(self._seed)
+            torch.manual_seed(self._seed if isinstance(self._seed, int) else 0)
             yield
 
 

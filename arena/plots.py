@@ -20,6 +20,7 @@ from arena.field import Field
 if TYPE_CHECKING:
     from arena.env import Arena
     from arena.game import Game
+    from arena.population import Population
 
 FIRST, SECOND, DATA, INK = "#e4572e", "#2e6fb7", "#9aa0a6", "#22262a"
 ATTRACTED, REPELLED = "#1b8a78", "#8e3b9e"
@@ -90,7 +91,7 @@ def save(made: Figure, path: Any) -> None:
 
 
 @styled
-def game_figure(arena: "Arena", caption: str | None = None) -> Figure:
+def game_figure(arena: "Arena | Population", caption: str | None = None) -> Figure:
     """The game's own picture, or where it has none the distribution of each player's parameters; leaves no footprints."""
     from arena.footprints import no_footprints
 
@@ -284,7 +285,7 @@ def _legend(axis: Any) -> None:
     axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
 
 
-def _parameters(arena: "Arena") -> Figure:
+def _parameters(arena: "Arena | Population") -> Figure:
     made, axes = figure(5.2, 3.2)
     axis = axes[0, 0]
     few = max(sum(p.numel() for p in player.parameters()) for player in arena.game.players.values()) <= 40

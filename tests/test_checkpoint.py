@@ -79,7 +79,7 @@ def resign(path: Path, state: object) -> None:
 def test_another_version_is_refused(run: Path) -> None:
     path = run / "checkpoints" / "turn-00000030.pt"
     resign(path, {**torch.load(path, weights_only=True), "format": 99})
-    with pytest.raises(CheckpointUnusable, match="has the format 99, but this version of arena reads 1; use the version that wrote it"):
+    with pytest.raises(CheckpointUnusable, match="has the format 99, but this version of arena reads 2; use the version that wrote it"):
         arena.resume(run, display=False)
 
 

@@ -105,7 +105,7 @@ class Diagnostic:
         field = self._field
         with no_footprints(arena.game), field.statistics_at_rest(), arena.on_device():
             if self._batch is None:
-                self._batch = arena._place(arena.game.sample(Rng(arena.device).seed_both(0, 1)))
+                self._batch = arena.sample(Rng(arena.device).seed_both(0, 1))
             # Before the first turn nothing is in force yet, but what the schedule begins with.
             coupling = arena._coupling if arena.turns_played else arena.coupling(arena.progress)
             field.freeze(self._batch, coupling * arena.game.max_coupling, seed=0)

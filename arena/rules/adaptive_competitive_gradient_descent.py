@@ -8,7 +8,9 @@ F. Schäfer, H. Zheng, A. Anandkumar, "Implicit competitive regularization in GA
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from arena.directions import plus, times
+from torch import Tensor
+
+from arena.directions import aligned, plus, times
 from arena.errors import check_number
 from arena.rules.base import Turn
 from arena.rules.competitive_gradient_descent import CompetitiveGradientDescent
@@ -48,20 +50,24 @@ class AdaptiveCompetitiveGradientDescent(CompetitiveGradientDescent):
         check_number("epsilon", epsilon, above=0)
         super().__init__(tolerance, iterations, warm_start, incomplete)
         self.beta, self.epsilon = beta, epsilon
-        self.seen: dict[str, int] = {}
+        self.seen: dict[str, int | Tensor] = {}
 
     def step(self, turn: Turn) -> None:
         v = turn.field.gradients(keep=True)
         squares = plus(times(self.beta, self.recall("squares", turn.field.moving)), {n: g * g for n, g in v.items()}, 1 - self.beta)
         self.remember("squares", squares)
-        self.seen |= {name: self.seen.get(name, 0) + 1 for name in v}
-        corrected = {name: s / (1 - self.beta ** self.seen[name]) for name, s in squares.items()}
+        self.seen |= {name: self.seen.get(name, 0) + turn.field.moves(name) for name in v}
+        corrected = times({name: 1 / (1 - self.beta ** self.seen[name]) for name in v}, squares)
         rates = turn.learning_rates()
-        own = {name: rates[name] / (s.sqrt() + self.epsilon) for name, s in corrected.items()}
-        turn.move({name: step / -rates[name] for name, step in self.equilibrium(turn.field, v, own).items()})
+        own = {name: aligned(rates[name], s) / (s.sqrt() + aligned(self.epsilon, s)) for name, s in corrected.items()}
+        turn.move(times({name: -1 / rates[name] for name in v}, self.equilibrium(turn.field, v, own)))
 
     def linear_map(self, game: LinearGame) -> None:
         return None  # its rates depend on the gradients
+
+    def forget(self, members: Tensor) -> None:
+        super().forget(members)
+        self.seen = {name: count * self.field.as_numbers(~members) for name, count in self.seen.items()}
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "seen": dict(self.seen)}

@@ -9,7 +9,7 @@ f = xy with γ = 1 its spectral radius is √(1 − (δ − 1)η²).
 
 import torch
 
-from arena.directions import copied, plus, times
+from arena.directions import copied, is_zero, plus, times
 from arena.errors import check_number
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
@@ -35,17 +35,16 @@ class AlexGDA(UpdateRule):
 
     def step(self, turn: Turn) -> None:
         field = turn.field
-        overshoot = dict(self.memory.get("overshoot", {}))  # ỹ − y, and x̃ − x
         for role in turn.roles:
             own = {name: field.moving[name].detach() for name in field.names_of(role)}
             others = {name: p.detach() for name, p in field.moving.items() if name not in own}
-            displaced = plus(others, overshoot) if overshoot.keys() & others.keys() else None
+            overshoot = self.recall("overshoot", others)  # ỹ − y, or x̃ − x
+            displaced = plus(others, overshoot) if self.memory.get("overshoot", {}).keys() & others.keys() else None
             factor = (self.gamma if role == field.game.roles[0] else self.delta) - 1.0
-            before = copied(own) if factor else own
+            before = own if is_zero(factor) else copied(own)
             turn.move(field.gradients(displaced, of=field.keys_of(role)), roles=[role])
-            if factor:
-                overshoot |= times(factor, plus(own, before, -1.0))
-        self.memory["overshoot"] = overshoot
+            if not is_zero(factor):
+                self.remember("overshoot", times(factor, plus(own, before, -1.0)))
 
     def linear_map(self, game: LinearGame) -> LinearMap:
         first, second = game.P(1), game.P(2)

@@ -31,6 +31,7 @@ class Averaging(Wrapper):
     """
 
     also = ("ema",)
+    may_differ = ("start",)
 
     def __init__(
         self,
@@ -46,15 +47,15 @@ class Averaging(Wrapper):
         self.average, self.decay, self.start = average, decay, start
 
     def step(self, turn: Turn) -> None:
-        moving = turn.field.moving
-        if self.turns == self.start and self.average == "exponential":
-            self.remember("average", dict(moving))
+        here = {name: p.detach() for name, p in turn.field.moving.items()}
+        if self.average == "exponential":
+            self.remember("average", here, where=self.turns == self.start)
         super().step(turn)
-        if self.turns > self.start:
-            here = {name: p.detach() for name, p in moving.items()}
-            mean = self.recall("average", moving, here)
+        late = self.turns > self.start
+        if late is not False:
+            mean = self.recall("average", here, here)
             weight = 1 - self.decay if self.average == "exponential" else 1 / (self.turns - self.start)
-            self.remember("average", plus(mean, plus(here, mean, -1.0), weight))
+            self.remember("average", plus(mean, plus(here, mean, -1.0), weight), where=late)
 
     def output(self) -> Direction | None:
-        return self.memory.get("average")
+        return self.kept("average")

@@ -61,7 +61,7 @@ class CompetitiveGradientDescent(UpdateRule):
     def step(self, turn: Turn) -> None:
         v = turn.field.gradients(keep=True)
         rates = turn.learning_rates()
-        turn.move({name: step / -rates[name] for name, step in self.equilibrium(turn.field, v, rates).items()})
+        turn.move(times({name: -1 / rate for name, rate in rates.items()}, self.equilibrium(turn.field, v, rates)))
 
     def equilibrium(self, field: Field, v: Direction, rates: Mapping[str, float | Tensor]) -> Direction:
         """−(I + EH)⁻¹ Ev, with E the rates on the diagonal.
@@ -93,6 +93,8 @@ class CompetitiveGradientDescent(UpdateRule):
             start=self.recall("solution", first) if self.warm_start and "solution" in self.memory else None,
             incomplete=self.incomplete,
             what="the equilibrium of the local game",
+            dot=field.dot,
+            refuse=field.refuse,
         )
         if self.warm_start:
             self.remember("solution", self.solved.x)

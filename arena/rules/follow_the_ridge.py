@@ -16,8 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from arena.directions import Direction, dot, plus, times
-from arena.errors import RuleUndefined, check_choice, check_number
+from arena.directions import Direction, plus, times
+from arena.errors import check_choice, check_number
 from arena.rules.base import Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
 from arena.rules.solve import Solution, conjugate_gradients
@@ -74,12 +74,15 @@ class FollowTheRidge(UpdateRule):
         curvature = lambda p: field.jvp(p, of=keys)  # noqa: E731
         wanted = times(ratio, field.jvp({name: v[name] for name in field.names_of(leader)}, of=keys))
         seen = curvature(wanted)
-        length, bent = (float(dot(d, d)) ** 0.5 for d in (wanted, seen))
-        if bent <= 1e-12 * length and length > 0:
-            raise RuleUndefined(
-                f"the {follower}'s loss has no curvature of its own here (it bends a direction of length {length:.3g} by {bent:.3g}), so "
-                "it has no ridge to follow; use another rule, or a game whose follower has one"
-            )
+        length, bent = (field.dot(d, d).sqrt() for d in (wanted, seen))
+        field.refuse(
+            (bent <= 1e-12 * length) & (length > 0),
+            "the {follower}'s loss has no curvature of its own here (it bends a direction of length {length:.3g} by {bent:.3g}), so "
+            "it has no ridge to follow; use another rule, or a game whose follower has one",
+            follower=follower,
+            length=length,
+            bent=bent,
+        )
         self.solved = conjugate_gradients(
             lambda p: plus(curvature(curvature(p)), p, self.damping),
             seen,
@@ -87,6 +90,8 @@ class FollowTheRidge(UpdateRule):
             iterations=self.iterations,
             incomplete=self.incomplete,
             what=f"the square of the curvature of the {follower}'s loss",
+            dot=field.dot,
+            refuse=field.refuse,
         )
         return self.solved.x
 

@@ -32,7 +32,7 @@ class LOLA(UpdateRule):
         self.alpha = alpha
 
     def step(self, turn: Turn) -> None:
-        field, alpha = turn.field, self.alpha or turn.learning_rates()
+        field, alpha = turn.field, turn.foresight(self.alpha)
         v = field.gradients(keep=True)
         if len(turn.roles) == 2:
             shaping = field.cross_transposed(times(alpha, field.gradients_for_others()))

@@ -32,7 +32,7 @@ class LookAhead(UpdateRule):
 
     def step(self, turn: Turn) -> None:
         v = turn.field.gradients()
-        foreseen = times(self.alpha or turn.learning_rates(), v)
+        foreseen = times(turn.foresight(self.alpha), v)
         turn.move(plus(v, turn.field.cross(foreseen), -1.0))
 
     def linear_map(self, game: LinearGame) -> LinearMap:

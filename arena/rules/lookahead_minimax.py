@@ -30,6 +30,7 @@ class LookaheadMinimax(Wrapper):
     """
 
     also = ("lookahead",)
+    may_differ = ("k",)
 
     def __init__(self, inner: UpdateRule | None = None, k: int = 5, a: float = 0.5):
         check_number("k", k, least=1, whole=True)
@@ -39,14 +40,14 @@ class LookaheadMinimax(Wrapper):
 
     def step(self, turn: Turn) -> None:
         here = {name: p.detach() for name, p in turn.field.moving.items()}
-        fresh = {name: p for name, p in here.items() if name not in self.memory.get("slow", {})}
-        if fresh:
-            self.remember("slow", fresh)
+        if self.knows("slow", here) is not True:
+            self.remember("slow", self.recall("slow", here, here))
         super().step(turn)
-        if self.turns % self.k == 0:
+        due = self.turns % self.k == 0
+        if due is not False:
             slow = self.recall("slow", here)
-            turn.place(plus(slow, plus(here, slow, -1.0), self.a))
-            self.remember("slow", here)
+            turn.place(plus(slow, plus(here, slow, -1.0), self.a), where=due)
+            self.remember("slow", here, where=due)
 
     def linear_map(self, game: LinearGame) -> LinearMap | None:
         inner = self.inner.linear_map(game)

@@ -6,6 +6,7 @@ section 3.2. Without constraints and with γ = 1 its spectrum is that of the opt
 
 from typing import Literal
 
+from arena.directions import choose
 from arena.errors import check_choice, check_number
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap, blocks
@@ -41,15 +42,18 @@ class PastExtragradient(UpdateRule):
 
     def step(self, turn: Turn) -> None:
         moving = turn.field.moving
-        known = moving.keys() <= self.memory.get("gradient", {}).keys()
-        if known or self.first == "present":
-            past = self.recall("gradient", moving) if known else turn.field.gradients()
+        known = self.knows("gradient", moving)
+        ahead = known
+        past = self.recall("gradient", moving)
+        if known is not True and self.first == "present":
+            past, ahead = choose(known, past, turn.field.gradients()), True
+        if ahead is False:
+            gradient = turn.field.gradients()
+        else:
             start = turn.position(moments=self.moments == "restored")
-            turn.move(past, scale=self.gamma)
+            turn.move(past, scale=self.gamma, where=ahead)
             gradient = turn.field.gradients()
             turn.restore(start)
-        else:
-            gradient = turn.field.gradients()
         self.remember("gradient", gradient)
         turn.move(gradient)
 

@@ -1,34 +1,39 @@
 """Linear systems that are known only by their products, solved by conjugate gradients (Hestenes & Stiefel, 1952)."""
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
+from torch import Tensor
+
 from arena.directions import Direction, dot, plus, times
-from arena.errors import RuleUndefined
+from arena.errors import refuse
 
 
 class Solution(NamedTuple):
-    """What the solver found, how many iterations it took, and ‖b − Ax‖/‖b‖."""
+    """What the solver found, how many iterations it took, and ‖b − Ax‖/‖b‖; the last two for each member of a population."""
 
     x: Direction
-    iterations: int
-    residual: float
+    iterations: int | Tensor
+    residual: float | Tensor
 
 
 def conjugate_gradients(
     apply: Callable[[Direction], Direction],
     b: Direction,
     *,
-    tolerance: float,
+    tolerance: float | Tensor,
     iterations: int,
     start: Direction | None = None,
     incomplete: str = "refuse",
     what: str = "the system",
+    dot: Callable[[Direction, Direction], Tensor] = dot,
+    refuse: Callable[..., None] = refuse,
 ) -> Solution:
     """Solve Ax = b for a symmetric positive definite A.
 
-    Looks at the residual after every iteration, which waits for the device.
+    Looks at the residual after every iteration, which waits for the device. The systems of a population are solved side by side, and
+    each stops by itself where it has converged.
 
     Args:
         apply: from x to Ax.
@@ -38,6 +43,8 @@ def conjugate_gradients(
         start: where to begin; zero where none is given.
         incomplete: refuse or accept a solution that has not reached the tolerance.
         what: name of the system, for messages.
+        dot: ⟨a, b⟩; of a population one for each member (`Field.dot`).
+        refuse: what is called where there is no solution (`Field.refuse`).
 
     Raises:
         RuleUndefined: where A turns out not to be positive definite, something is not finite, or the tolerance is not reached.
@@ -49,35 +56,53 @@ def conjugate_gradients(
         >>> [round(float(n), 4) for n in found.x["x"]], found.iterations
         ([0.2, 0.6], 2)
     """
-    size = float(dot(b, b)) ** 0.5
-    if size == 0:
-        return Solution(times(0.0, b), 0, 0.0)
-    x = times(0.0, b) if start is None else start
+    size = dot(b, b).sqrt()
+    x = times(0.0, b) if start is None else times((size > 0).to(size), start)
     r = b if start is None else plus(b, apply(x), -1.0)  # a residual of an earlier b would solve an earlier system
-    p, rr = r, float(dot(r, r))
+    p, rr = r, dot(r, r)
+    counts = torch.zeros_like(size, dtype=torch.long)
+    refused = torch.zeros_like(size, dtype=torch.bool)
     for done in range(iterations + 1):
-        residual = rr**0.5 / size
-        if residual <= tolerance:
-            return Solution(x, done, residual)
-        if done == iterations:
+        residual = torch.where(size > 0, rr.sqrt() / size, 0 * size)  # a size of NaN stays one
+        working = ~(residual <= tolerance) & ~refused
+        if done == iterations or not bool(working.any()):
             break
         q = apply(p)
-        curvature = float(dot(p, q))
-        if not math.isfinite(residual + curvature):
-            raise RuleUndefined(f"{what} is not finite after {done + 1} iterations of conjugate gradients; lower the learning rates")
-        if not curvature > 1e-14 * rr:
-            raise RuleUndefined(
-                f"{what} is not positive definite: its curvature along a direction of length {rr**0.5:.3g} is {curvature:.3g}, "
-                "but conjugate gradients need it above 0; raise the damping where the rule has one, or use another rule here"
-            )
-        step = rr / curvature
-        x, r = plus(x, p, step), plus(r, q, -step)
-        before, rr = rr, float(dot(r, r))
-        p = plus(r, p, rr / before)
-    if incomplete == "refuse":
-        raise RuleUndefined(
-            f"{what} was solved to a relative residual of {residual:.3g} in {iterations} iterations of conjugate gradients, but "
-            f"{tolerance:.3g} was asked for; raise rule.iterations or rule.tolerance, lower the learning rates, or accept it by "
-            "rule.incomplete accept"
+        curvature = dot(p, q)
+        finite = (residual + curvature).isfinite()
+        refuse(
+            working & ~finite,
+            "{what} is not finite after {done} iterations of conjugate gradients; lower the learning rates",
+            what=what,
+            done=done + 1,
         )
-    return Solution(x, iterations, residual)
+        flat = finite & ~(curvature > 1e-14 * rr)
+        refuse(
+            working & flat,
+            "{what} is not positive definite: its curvature along a direction of length {length:.3g} is {curvature:.3g}, but conjugate "
+            "gradients need it above 0; raise the damping where the rule has one, or use another rule here",
+            what=what,
+            length=rr.sqrt(),
+            curvature=curvature,
+        )
+        refused |= working & (flat | ~finite)
+        working &= ~refused
+        step = torch.where(working, rr / curvature, 0.0)
+        x, r = plus(x, p, step), plus(r, q, -step)
+        counts += working
+        before, rr = rr, torch.where(working, dot(r, r), rr)
+        p = plus(r, p, torch.where(working, rr / before, 0.0))
+    if incomplete == "refuse":
+        refuse(
+            working,
+            "{what} was solved to a relative residual of {residual:.3g} in {iterations} iterations of conjugate gradients, but "
+            "{tolerance:.3g} was asked for; raise rule.iterations or rule.tolerance, lower the learning rates, or accept it by "
+            "rule.incomplete accept",
+            what=what,
+            residual=residual,
+            iterations=iterations,
+            tolerance=tolerance,
+        )
+    if counts.dim() == 0:
+        return Solution(x, int(counts), float(residual))
+    return Solution(x, counts, residual)

@@ -7,7 +7,7 @@ points and away from unstable ones. ε settles the sign where the product vanish
 
 import torch
 
-from arena.directions import Direction, dot, plus, times
+from arena.directions import Direction, plus, times
 from arena.errors import check_number
 from arena.field import Field
 from arena.rules.base import Cost, UpdateRule
@@ -42,8 +42,7 @@ class SymplecticGradientAdjustment(UpdateRule):
         adjustment = times(0.5, plus(pulled, pushed, -1.0))
         if not self.align:
             return plus(v, adjustment, self.lambda_)
-        size = sum(p.numel() for p in v.values())
-        sign = torch.sign(dot(v, pulled) * dot(adjustment, pulled) / size + self.epsilon)
+        sign = torch.sign(field.dot(v, pulled) * field.dot(adjustment, pulled) / field.count + self.epsilon)
         return plus(v, adjustment, self.lambda_ * sign)
 
     def linear_map(self, game: LinearGame) -> LinearMap:

@@ -9,7 +9,7 @@ player 2 has. On f = xy and α = η the spectral radius is √(1 − (2k − 1)�
 import torch
 from torch import Tensor
 
-from arena.directions import Direction
+from arena.directions import Direction, Number, plus
 from arena.errors import check_number
 from arena.field import Field
 from arena.rules.base import Cost, Turn, UpdateRule
@@ -45,10 +45,10 @@ class Unrolled(UpdateRule):
         if other in turn.roles:
             direction |= field.gradients(of=field.keys_of(other))
         if looking in turn.roles:
-            direction |= self._through(field, looking, other, self.alpha or turn.learning_rate(other))
+            direction |= self._through(field, looking, other, turn.step_length(self.alpha, other))
         turn.move(direction)
 
-    def _through(self, field: Field, looking: str, other: str, alpha: float) -> Direction:
+    def _through(self, field: Field, looking: str, other: str, alpha: Number) -> Direction:
         own = {name: field.moving[name].detach().requires_grad_() for name in field.names_of(looking)}
         foreseen: dict[str, Tensor] = {}
         for key in field.game.keys_of(other):
@@ -58,7 +58,7 @@ class Unrolled(UpdateRule):
             for key in field.game.keys_of(other):
                 names = list(field.parameters[key])
                 gradient = field.gradient_of(key, names, {**own, **foreseen})[1]
-                ahead |= {name: foreseen[name] - alpha * gradient[name] for name in names}
+                ahead |= plus({name: foreseen[name] for name in names}, gradient, -alpha)
             foreseen = ahead
         field.products += self.steps * len(field.game.keys_of(other))
         found: Direction = {}

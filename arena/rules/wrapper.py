@@ -21,13 +21,13 @@ class Wrapper(UpdateRule, ABC):
 
     def __init__(self, inner: UpdateRule | None = None):
         self.inner = inner or Simultaneous()
-        self.turns = 0
+        self.turns: int | Tensor = 0
 
     @abstractmethod
     def step(self, turn: Turn) -> None:
         """Let the inner rule play; a wrapper says what it does around that."""
         self.inner.step(turn)
-        self.turns += 1
+        self.turns = self.turns + turn.played
 
     def linear_map(self, game: LinearGame) -> LinearMap | None:
         return self.inner.linear_map(game)
@@ -40,6 +40,10 @@ class Wrapper(UpdateRule, ABC):
 
     def output(self) -> Direction | None:
         return self.inner.output()
+
+    def forget(self, members: Tensor) -> None:
+        super().forget(members)
+        self.turns = self.turns * self.field.as_numbers(~members)
 
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "inner": self.inner.state_dict(), "turns": self.turns}

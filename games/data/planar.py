@@ -20,9 +20,8 @@ def swiss_roll(n: int, rng: torch.Generator, noise: float = 0.25) -> Tensor:
         >>> swiss_roll(5, torch.Generator()).shape
         torch.Size([5, 2])
     """
-    t = torch.empty(n).uniform_(1.5 * math.pi, 4.5 * math.pi, generator=rng)
-    roll = torch.view_as_real(torch.polar(t / 7.5, t))
-    return torch.empty(n, 2).normal_(0, noise / 7.5, generator=rng).add_(roll)
+    t = math.pi * (1.5 + 3 * torch.rand(n, generator=rng))
+    return torch.stack([t * t.cos(), t * t.sin()], dim=1) / 7.5 + noise / 7.5 * torch.randn(n, 2, generator=rng)
 
 
 def ring(n: int, rng: torch.Generator, modes: int = 8, radius: float = 2.0, noise: float = 0.1) -> Tensor:

@@ -1,0 +1,101 @@
+"""How many members of a population fit into memory, by measuring one.
+
+A member needs its parameters, one gradient and the optimizer's moments of each, and what a forward keeps for the backward pass; the last
+is counted while one member is played. Shapes: K = members.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from arena.errors import BadSetting
+
+SHARE = 0.6
+"""Of the free memory that a population may take."""
+
+
+class Need(NamedTuple):
+    """Bytes that a member needs.
+
+    Args:
+        parameters: of the players, with their buffers.
+        optimizer: gradients and moments.
+        activations: kept from forward to backward, and as much again while they are used.
+    """
+
+    parameters: int
+    optimizer: int
+    activations: int
+
+    @property
+    def bytes(self) -> int:
+        return self.parameters + self.optimizer + self.activations
+
+
+def need(population: Any) -> Need:
+    """What each member of a population needs, from one turn of a copy of it.
+
+    Args:
+        population: an `arena.population.Population`; it is played for one turn.
+    """
+    count = population.num_envs
+    game = population.game
+    own = [*game.parameters(), *(game.get_buffer(name) for name in population.members.buffers)]
+    parameters = sum(t.numel() * t.element_size() for t in own)
+    kept: dict[int, int] = {}
+    there = {t.untyped_storage().data_ptr() for t in [*game.parameters(), *game.buffers()]}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in there:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        population.play_turn((1.0, 1.0, 0.5))
+    moments = sum(
+        v.numel() * v.element_size()
+        for o in population.optimizers.values()
+        for s in o.state.values()
+        for v in s.values()
+        if isinstance(v, Tensor)
+    )
+    trained = sum(p.numel() * p.element_size() for p in game.parameters())
+    return Need(parameters // count, (moments + 2 * trained) // count, 2 * sum(kept.values()) // count)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that is free on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def fitting(population: Any, members: int | str, free: Callable[[torch.device], int] = free_bytes) -> int:
+    """The most members that a population of this kind may have.
+
+    Args:
+        population: one of this kind, small; it is played for one turn.
+        members: the number that is asked for, or auto.
+        free: tells the free memory.
+
+    Raises:
+        BadSetting: where the number that is asked for does not fit.
+    """
+    each = need(population).bytes
+    most = max(1, int(SHARE * free(population.device) / max(each, 1)))
+    if members == "auto":
+        return most
+    if int(members) > most:
+        raise BadSetting(
+            "members", members, f"at most {most:,}: each needs {each / 2**20:.3g} MiB, and {SHARE:.0%} of the free memory is used"
+        )
+    return int(members)

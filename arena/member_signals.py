@@ -1,0 +1,126 @@
+"""The telemetry of a population's turns: what `arena.signals` gathers of one game, for each of K members.
+
+Shapes: K = members.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arena.field import Field
+from arena.game import Game
+from arena.signals import Divergence, Signals
+
+
+class _Note(NamedTuple):
+    turns: np.ndarray
+    losses: dict[str, Tensor]
+    norms: dict[str, Tensor]
+    moves: dict[str, Tensor]
+
+
+class MemberSignals:
+    """Both players' signals by name, each an array of shape (K,): those of `arena.signals.Signals`.
+
+    Args:
+        game: the stacked game.
+        count: K.
+    """
+
+    def __init__(self, game: Game, count: int):
+        self.game, self.count = game, count
+        self.names = Signals(game).names
+        self.values: dict[str, np.ndarray] = {}
+        self.divergence: dict[int, Divergence] = {}
+        self._notes: list[_Note] = []
+        self._before: dict[str, Tensor] = {}
+        self._previous: dict[str, Tensor] = {}
+        self._updates: dict[str, tuple[Tensor, Tensor | None]] = {}
+
+    def before_move(self, roles: Sequence[str]) -> None:
+        """Remember where the roles stand, for the update of a measured turn."""
+        self._before = {role: self._flat(role) for role in roles}
+
+    def after_move(self) -> None:
+        """Take the update that the roles of `before_move` have made."""
+        for role, before in self._before.items():
+            update = self._flat(role) - before
+            self._updates[role] = (update, self._previous.get(role))
+            self._previous[role] = update
+        self._before = {}
+
+    def forget_updates(self) -> None:
+        """Start afresh: the next measured update has no previous one to be compared with."""
+        self._previous.clear()
+
+    def note(self, turns: np.ndarray, field: Field, *, gradients: bool) -> None:
+        """Keep the losses of a turn on the device, and the norms of its gradients if they are asked for.
+
+        Args:
+            turns: how many turns each member has played, this one included.
+            field: as the turn has left it.
+            gradients: whether to take norms.
+        """
+        if field.first is None:
+            return
+        losses, direction = field.first
+        norms = {}
+        if gradients:
+            for key in field.movers:
+                each = [direction[n] for n in field.parameters[key]]
+                squares = [g.square().flatten(1).sum(1) if g.dim() > 1 else g.square() for g in each]
+                norms[key] = torch.stack(squares).sum(0).sqrt()
+        moves = {key: mask for key in field.movers if (mask := field.masks.get(key.partition(".")[0])) is not None}
+        self._notes.append(_Note(turns.copy(), {key: losses[key].detach() for key in field.movers}, norms, moves))
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal."""
+        notes, self._notes = self._notes, []
+        flat = [table[key] for n in notes for key in n.losses for table in (n.losses, n.norms, n.moves) if key in table]
+        rows = iter(torch.stack([t.to(torch.float64) for t in flat]).cpu().numpy() if flat else ())
+        everyone = np.ones(self.count, dtype=bool)
+        for n in notes:
+            for key in n.losses:
+                found = {what: next(rows) for what, table in (("loss", n.losses), ("gradient", n.norms)) if key in table}
+                moved = next(rows) > 0 if key in n.moves else everyone
+                for what, values in found.items():
+                    self._set(f"{key}.loss" if what == "loss" else f"{key}.gradient_norm", values, moved)
+                    for member in np.flatnonzero(moved & ~np.isfinite(values)):
+                        self.divergence.setdefault(int(member), Divergence(int(n.turns[member]), key.partition(".")[0], what))
+        for role, (update, previous) in self._updates.items():
+            self._set(f"{role}.update_norm", update.norm(dim=1).double().cpu().numpy(), everyone)
+            if previous is not None:
+                cosine = torch.cosine_similarity(update, previous, dim=1).double().cpu().numpy()
+                self._set(f"{role}.update_cosine", cosine, everyone)
+        self._updates = {}
+        return {name: values.copy() for name, values in self.values.items()}
+
+    def forget(self, members: np.ndarray) -> None:
+        """Start those members afresh."""
+        for values in self.values.values():
+            values[members] = 0.0
+        for member in np.flatnonzero(members):
+            self.divergence.pop(int(member), None)
+        mask = torch.from_numpy(members)
+        for update in self._previous.values():
+            update[mask.to(update.device)] = 0.0
+
+    def _flat(self, role: str) -> Tensor:
+        own = [p.detach() for p in self.game.players[role].parameters()]
+        return torch.cat([p.flatten(1) if p.dim() > 1 else p[:, None] for p in own], dim=1)
+
+    def _set(self, name: str, values: np.ndarray, where: np.ndarray) -> None:
+        before = self.values.get(name)
+        self.values[name] = np.where(where, values, 0.0 if before is None else before)
+
+    def state_dict(self) -> dict[str, Any]:
+        self.read()
+        return {"values": {name: torch.from_numpy(values.copy()) for name, values in self.values.items()}, "previous": dict(self._previous)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.values = {name: values.numpy().copy() for name, values in state["values"].items()}
+        self._previous = dict(state["previous"])
+        self._notes, self._before, self._updates, self.divergence = [], {}, {}, {}

@@ -1,0 +1,251 @@
+"""Many configurations at once: sorted into as few populations as can be, the rest played one by one.
+
+Configurations can share a population where they differ only in seed, turns, schedules, schedulers, and numbers with a decimal point; a
+difference in structure (another rule, another width) puts them into another one. A game that cannot be mapped over members (one that
+decides by the numbers it computes, or uses an operation without a batching rule) is played one by one, and the reason is told.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from arena.config import Config
+from arena.errors import BadSetting, GameFault, RuleUndefined
+from arena.members import CannotShare, signature
+from arena.population import Population
+from arena.registry import lookup
+
+_FREE = ("turns", "seed", "threads", "until_solved")
+_RECORDS = ("trace.", "picture.", "checkpoint.", "diagnostics.", "score.")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one configuration.
+
+    Args:
+        config: it.
+        status: finished, solved, diverged or undefined (the rule had no answer).
+        turns: turns played.
+        score: the score at the end; nan where it diverged.
+        reason: who went non-finite first, or what the rule lacked.
+        signals: the last signals by name.
+    """
+
+    config: Config
+    status: str
+    turns: int
+    score: float
+    reason: str | None
+    signals: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Configurations that are played together, or one that is played alone.
+
+    Args:
+        indices: which of the configurations.
+        alone: why they are played one by one; None where they share a population.
+    """
+
+    indices: tuple[int, ...]
+    alone: str | None = None
+
+
+class Populations:
+    """Configurations sorted into populations.
+
+    Args:
+        configs: what is played.
+        groups: how.
+        every: turns between looks at the signals, by which members that diverged are stopped.
+
+    Example:
+        >>> from arena.config import configure
+        >>> base = configure("bilinear", {"turns": 20})
+        >>> sorted_ = populations([base.vary({"x.lr": lr}) for lr in (0.01, 0.1)] + [base.vary({"rule": "extragradient"})])
+        >>> [group.indices for group in sorted_.groups]
+        [(0, 1), (2,)]
+        >>> [outcome.status for outcome in sorted_.play()]
+        ['finished', 'finished', 'finished']
+    """
+
+    def __init__(self, configs: Sequence[Config], groups: Sequence[Group], every: int = 100):
+        self.configs, self.groups, self.every = list(configs), list(groups), every
+
+    @property
+    def why(self) -> list[str]:
+        """One sentence for each reason for which games are played one by one."""
+        return sorted({group.alone for group in self.groups if group.alone})
+
+    def play(self, tell: Callable[[int, int], None] = lambda done, of: None) -> list[Outcome]:
+        """Play all of them to their ends.
+
+        Args:
+            tell: called with the turns played so far and all turns, each counted once per configuration.
+
+        Returns:
+            One outcome for each configuration, in their order.
+        """
+        found: dict[int, Outcome] = {}
+        total, before = sum(config.run.turns for config in self.configs), 0
+        for group in self.groups:
+            configs = [self.configs[i] for i in group.indices]
+            onwards = lambda turns, before=before: tell(before + turns, total)  # noqa: E731
+            outcomes = play_together(configs, self.every, onwards) if group.alone is None else play_alone(configs, self.every, onwards)
+            found |= dict(zip(group.indices, outcomes, strict=True))
+            before += sum(config.run.turns for config in configs)
+        return [found[i] for i in range(len(self.configs))]
+
+
+def populations(configs: Iterable[Config], members: int | str = "auto", every: int = 100) -> Populations:
+    """Sort configurations into as few populations as can be.
+
+    Args:
+        configs: complete configurations, as `configure` or `Config.vary` give.
+        members: the most members of one population; auto takes as many as fit into memory.
+        every: turns between looks at the signals.
+
+    Raises:
+        BadSetting: for a number of members that is not at least 1, or that does not fit.
+    """
+    configs = list(configs)
+    if members != "auto" and (not isinstance(members, int) or members < 1):
+        raise BadSetting("members", members, "auto, or a whole number of at least 1")
+    kinds: dict[Any, list[int]] = {}
+    for index, config in enumerate(configs):
+        kinds.setdefault(structure(config), []).append(index)
+    groups = []
+    for indices in kinds.values():
+        groups += _split(configs, indices, members)
+    return Populations(configs, groups, every)
+
+
+def structure(config: Config) -> tuple[Any, ...]:
+    """What configurations must have in common to share a population.
+
+    Example:
+        >>> from arena.config import configure
+        >>> base = configure("swiss-roll")
+        >>> structure(base) == structure(base.vary({"generator.lr": 0.1, "seed": 3}))
+        True
+        >>> structure(base) == structure(base.vary({"batch": 7}))
+        False
+    """
+    flat = config.flat()
+    free = {"rule": set(lookup("rule", flat["rule.name"]).target.may_differ)} if "rule.name" not in config.objects else {}  # type: ignore[attr-defined]
+    schedules = ("scheduler.", "coupling.", *(f"{n.removesuffix('.name')}." for n in flat if n.endswith(".schedule.name")))
+    waits = config.game.target.batch_until is not None  # type: ignore[attr-defined]
+    kept = []
+    for name, value in flat.items():
+        prefix, _, last = name.rpartition(".")
+        scheduled = name.startswith(schedules) and not (waits and name.startswith("scheduler."))
+        numbers = isinstance(value, (tuple, list)) and last == "betas"
+        if name in _FREE or name.startswith(_RECORDS) or scheduled or numbers or last in free.get(prefix, ()):
+            continue
+        kept.append((name, "a number" if isinstance(value, float) else str(value)))
+    return (tuple(kept), *(id(given) for given in config.objects.values()))
+
+
+def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str) -> list[Group]:
+    """One kind of configurations as populations of games that fit together and into memory."""
+    from arena.capacity import fitting
+
+    by_shape: dict[Any, list[int]] = {}
+    try:
+        shapes: dict[Any, Any] = {}
+        for i in indices:
+            own = configs[i].numbers_of_game()
+            if own not in shapes:
+                shapes[own] = signature(configs[i].example())
+            by_shape.setdefault(shapes[own], []).append(i)
+        most = fitting(Population([configs[indices[0]]]), members)
+    except CannotShare as error:
+        return [Group((i,), str(error)) for i in indices]
+    found = []
+    for alike in by_shape.values():
+        parts = math.ceil(len(alike) / most)
+        found += [Group(tuple(alike[k::parts])) for k in range(parts)]
+    return found
+
+
+def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
+    """Play configurations as one population; those that turn out not to fit are played one by one."""
+    try:
+        population = Population(configs)
+    except CannotShare:
+        return play_alone(configs, every, tell)
+    population.reset()
+    count = len(configs)
+    statuses: dict[int, str] = {}
+    goal = population.game.solved_at
+    solving = np.array([config.run.until_solved for config in configs]) & (goal is not None)
+    scored = population.score_every
+    while not population.over.all():
+        population.play_scheduled_turn()
+        turn = int(population.turns_played.max())
+        spent = population.turns_played >= population.budgets
+        if turn % every == 0 or (spent & ~population.over).any():
+            values = population.read_signals()
+            population.freeze_diverged()
+            tell(int(population.turns_played.sum()))
+        ending = spent & ~population.over
+        if goal is not None and solving.any() and scored and turn % scored == 0:
+            reached = solving & ~population.over & (population.measure_scores() <= goal)
+            statuses |= dict.fromkeys(np.flatnonzero(reached).tolist(), "solved")
+            ending |= reached
+        population.over |= ending
+    values = population.read_signals()
+    scores = population.measure_scores()
+    found = []
+    for member in range(count):
+        divergence = population.signals.divergence.get(member)
+        reason = str(divergence) if divergence else population.undefined.get(member)
+        status = "diverged" if divergence else "undefined" if reason else statuses.get(member, "finished")
+        if goal is not None and status == "finished" and scores[member] <= goal:
+            status = "solved"
+        score = float(scores[member]) if reason is None else math.nan
+        if reason is None and not math.isfinite(score):
+            status, reason = "diverged", "the score is not finite"
+        signals = {name: float(v[member]) for name, v in values.items()}
+        found.append(Outcome(configs[member], status, int(population.turns_played[member]), score, reason, signals))
+    return found
+
+
+def play_alone(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
+    """Play configurations one by one."""
+    found, before = [], 0
+    for config in configs:
+        arena = config.build()
+        arena.reset(seed=config.run.seed)
+        status, reason = "finished", None
+        values = arena.read_signals()
+        try:
+            while arena.turns_played < arena.turns:
+                arena.play_scheduled_turn()
+                turn = arena.turns_played
+                if turn % every == 0 or turn == arena.turns:
+                    values = arena.read_signals()
+                    tell(before + turn)
+                    if arena.divergence is not None:
+                        status, reason = "diverged", str(arena.divergence)
+                        break
+                if config.run.until_solved and arena.score_every and turn % arena.score_every == 0:
+                    arena.measure_score()
+                    if arena.is_solved():
+                        status = "solved"
+                        break
+        except (RuleUndefined, GameFault) as error:
+            status, reason = "undefined", str(error)
+        score = arena.measure_score() if reason is None else math.nan
+        if status == "finished" and arena.is_solved():
+            status = "solved"
+        if reason is None and not math.isfinite(score):
+            status, reason = "diverged", "the score is not finite"
+        found.append(Outcome(config, status, arena.turns_played, score, reason, values))
+        before += config.run.turns
+    return found
