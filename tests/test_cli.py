@@ -12,7 +12,7 @@ from tests.test_config import GAME_FILE
 def test_help_names_every_command(cli: Cli) -> None:
     done = cli("--help")
     assert done.returncode == 0
-    for name in ("play", "resume", "list", "check"):
+    for name in ("play", "resume", "list", "check", "bench"):
         assert f"\n  {name} " in done.stdout
         assert cli(name, "--help").stdout.startswith(f"usage: arena {name}")
 

@@ -1,0 +1,107 @@
+"""Measure how fast a game is played, against a loop written by hand.
+
+arena bench swiss-roll
+arena bench my_game.py --rule extragradient --seconds 30
+"""
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from arena.commands.play import take
+from arena.errors import ArenaError
+
+USAGE = """\
+usage: arena bench GAME [--out FILE.png] [--seconds S] [--config FILE] [--SETTING VALUE ...]
+
+Measure the turn of a game: against the loop that one would write by hand, against the bare gradients, and stage by stage.
+
+  GAME             a game's id (see `arena list`), an import path, or a file such as my_game.py
+  --out FILE.png   the picture, which must not exist (default: the next runs/bench-GAME-NUMBER.png)
+  --seconds S      how long to measure (default: 10); at least one chunk of turns is timed
+  --config FILE    settings in YAML, such as the config.yaml of a run; options on the command line win
+
+Every setting of a game is an option, as in `arena play GAME --help`. Scores, pictures and checkpoints are not part of a turn."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    words = list(arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if words else 2
+    game = None if words[0].startswith("-") else words.pop(0)
+    out, words = take(words, "--out")
+    given, words = take(words, "--seconds")
+    file, words = take(words, "--config")
+
+    from rich.console import Console
+
+    from arena.config import configure
+    from arena.settings import load_file
+
+    settings = load_file(file) if file is not None else {}
+    named = settings.pop("game", None)
+    game = game or named
+    if not isinstance(game, str):
+        raise ArenaError("no game was named; write `arena bench swiss-roll`, or see `arena list`")
+    seconds = _seconds(given)
+    config = configure(game, settings, words, prog="arena bench")
+
+    from arena import plots
+    from arena.measuring import measure
+    from arena.measuring.figures import turn
+    from arena.measuring.report import report
+
+    console = Console()
+    with _claimed(out, config.game.name) as path:
+        console.print(f"measuring {config.game.name} for {seconds:g} s", highlight=False, style="dim")
+        found = measure(config, seconds)
+        plots.save(turn(found), path)
+    report(found, console)
+    console.print(f"  picture     {path}", highlight=False, soft_wrap=True)
+    return 0
+
+
+def _seconds(given: str | None) -> float:
+    """The value of --seconds.
+
+    Example:
+        >>> _seconds(None), _seconds("2.5")
+        (10.0, 2.5)
+    """
+    try:
+        seconds = 10.0 if given is None else float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ArenaError(f"--seconds is '{given}', but must be a number above 0, such as 10")
+    return seconds
+
+
+@contextlib.contextmanager
+def _claimed(out: str | None, name: str) -> Iterator[Path]:
+    """A file that did not exist, taken before anything is measured and given back if nothing is."""
+    if out is not None and Path(out).suffix.lower() != ".png":
+        raise ArenaError(f"--out is '{out}', but a picture is written as PNG; write --out {Path(out).stem or name}.png")
+    paths = [Path(out)] if out is not None else (Path("runs") / f"bench-{name}-{number}.png" for number in itertools.count(1))
+    for path in paths:
+        try:
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True)
+            path.open("xb").close()
+            break
+        except OSError as error:
+            there = isinstance(error, FileExistsError) and path.exists()
+            if there and out is None:
+                continue
+            if there:
+                raise ArenaError(f"{path} exists already, and a picture never overwrites; choose another --out") from error
+            raise ArenaError(f"the picture {path} could not be made ({error.strerror}); choose another --out") from error
+    try:
+        yield path
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ArenaError(f"the picture {path} could not be written ({error.strerror or error}); choose another --out") from error
+        raise
