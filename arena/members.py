@@ -79,7 +79,9 @@ class Members:
                 masks.member = None
             return {key: found[key] for key in movers if key in found}
 
-        return torch.vmap(one, in_dims=(0, 0, self._axes(batch), lam, axis))(at, buffers, batch, coupling, index)
+        # A mask is drawn from a stream of its own and not per member, which to vmap is "the same" for all; nothing else may draw.
+        randomness = "same" if masks.layers else "error"
+        return torch.vmap(one, in_dims=(0, 0, self._axes(batch), lam, axis), randomness=randomness)(at, buffers, batch, coupling, index)
 
     def _axes(self, batch: Batch) -> Any:
         """The member axis of each leaf of a batch."""
