@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.func import functional_call, grad, jvp, vmap
 
+from arena.batch_norm import in_plain_arithmetic, layers_of
+from arena.compiled import Compiled
 from arena.directions import Direction, aligned, dot
 from arena.errors import GameFault, RuleUndefined, refuse
 from arena.game import Batch, Game
@@ -75,10 +77,13 @@ class Field:
         self._dropout = Masks(game, None if members is None else members.count)
         self._global = any(isinstance(m, _RANDOM) and not isinstance(m, LAYERS) for m in game.modules())
         self._tracking = [m for m in game.modules() if isinstance(m, nn.modules.batchnorm._NormBase) and m.track_running_stats]
+        self._norms = layers_of(game)
         self._seed: int | Sequence[int] | None = None
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._kept: _Graph | None = None
         self._through: set[str] = set()
+        self.compiled: Compiled | None = None
+        self._elsewhere = 0  # how often other tensors stand in the place of the live ones
         self.freeze(None, 1.0)
 
     def freeze(
@@ -227,7 +232,7 @@ class Field:
             at: parameters by name that replace the present ones, with `requires_grad`.
         """
         self.gradient_evaluations += 1
-        with self._same_masks(), self.statistics_at_rest(), _second_derivatives(self.game):
+        with self._same_masks(), self.statistics_at_rest(), self._second_derivatives():
             loss = self._call(at, (key,))[key]
             found = torch.autograd.grad(loss, [at[name] for name in wrt], torch.ones_like(loss), create_graph=True, allow_unused=True)
             gradients = {name: torch.zeros_like(at[name]) if g is None else g for name, g in zip(wrt, found, strict=True)}
@@ -268,7 +273,7 @@ class Field:
             zeros = {name: torch.zeros_like(p) for name, p in point.items()}
             with self._same_masks():
                 return jvp(self._joint_function(point), (point,), ({**zeros, **tangent},))[1]
-        with self.placed(at), self.statistics_at_rest(), _second_derivatives(self.game):
+        with self.placed(at), self.statistics_at_rest(), self._second_derivatives():
             try:
                 with self._still(plan), self._same_masks():
                     return self._masked(self._forward_over_reverse(plan, tangent))
@@ -289,7 +294,7 @@ class Field:
         columns = (self._plan if of is None else self._plan_of(tuple(of))).moving
         rows = [key for key in self.movers if any(name in cotangent for name in self.parameters[key])]
         self.products += len(rows)
-        with self.placed(at), self.statistics_at_rest(), _second_derivatives(self.game):
+        with self.placed(at), self.statistics_at_rest(), self._second_derivatives():
             graph = self._graph(fresh=at is not None)
             names = [name for key in rows for name in self.parameters[key] if name in cotangent and graph.gradients[name].requires_grad]
             return self._masked(_pull(graph.gradients, names, [cotangent[name] for name in names], columns))
@@ -326,6 +331,12 @@ class Field:
         return plan
 
     def _present(self, plan: "_Plan") -> tuple[dict[str, Tensor], Direction]:
+        if self.compiled is not None and plan.checked and not self.stochastic:
+            buffers = {} if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
+            own, rest = plan.tensors() if self._elsewhere else (plan.own_tensors, plan.rest_tensors)
+            found = self.compiled(own, rest, buffers, self.batch, self.coupling)
+            if found is not None:
+                return found
         for p in plan.still:  # as `_still` does, without its microseconds: this is every turn
             p.requires_grad_(False)
         try:
@@ -356,7 +367,7 @@ class Field:
             return self._kept
         plan = self._plan
         gradients: Direction = {}
-        with self._still(plan), self._same_masks() if self.stochastic else _NOTHING, _second_derivatives(self.game):
+        with self._still(plan), self._same_masks() if self.stochastic else _NOTHING, self._second_derivatives():
             losses = self._losses(plan)
             for key, own in plan.own.items():
                 found = torch.autograd.grad(losses[key], own, torch.ones_like(losses[key]), create_graph=True, allow_unused=True)
@@ -408,6 +419,18 @@ class Field:
         changes = torch.autograd.grad(outputs, u, weights, allow_unused=True) if outputs else [None] * len(u)
         found = dict(zip(names, changes, strict=True))
         return {name: torch.zeros_like(p) if (c := found.get(name)) is None else c for name, p in plan.moving.items()}
+
+    @contextlib.contextmanager
+    def _second_derivatives(self) -> Iterator[None]:
+        """Say it in a sentence where an operation of the game cannot be differentiated twice."""
+        try:
+            with in_plain_arithmetic(self._norms) if self._norms else _NOTHING:
+                yield
+        except (NotImplementedError, RuntimeError) as error:
+            text = " ".join(str(error).split())
+            if "derivative" not in text and "twice" not in text:
+                raise
+            raise _only_once(self.game, text[:120]) from error
 
     def _call(self, values: Mapping[str, Tensor], movers: Sequence[str]) -> dict[str, Tensor]:
         """The game's losses with these tensors in the place of its parameters."""
@@ -461,11 +484,13 @@ class Field:
             yield
             return
         before = {name: self._named[name].data for name in at}
+        self._elsewhere += 1
         try:
             for name, tensor in at.items():
                 self._named[name].data = tensor
             yield
         finally:
+            self._elsewhere -= 1
             for name, data in before.items():
                 self._named[name].data = data
 
@@ -549,8 +574,16 @@ class _Plan:
         self.moving = {name: p for key in movers for name, p in parameters[key].items()}
         self.still = [p for key, own in parameters.items() if key not in movers for p in own.values()]
         self.last = movers[-1] if movers else ""
+        self.parameters = parameters
+        self.own_tensors, self.rest_tensors = self.tensors()
         self.checked = False
         self.twice = False
+
+    def tensors(self) -> tuple[dict[str, Direction], Direction]:
+        """The movers' parameters by key, and the others', without their history; they share storage with the live ones."""
+        own = {key: {name: p.detach() for name, p in self.parameters[key].items()} for key in self.movers}
+        rest = {name: p.detach() for key, others in self.parameters.items() if key not in self.movers for name, p in others.items()}
+        return own, rest
 
 
 class _Graph(NamedTuple):
@@ -579,18 +612,6 @@ def _quiet_forward_mode() -> None:
         warnings.simplefilter("ignore", FutureWarning)
         with contextlib.suppress(ImportError):
             importlib.import_module("torch._decomp.decompositions_for_jvp")
-
-
-@contextlib.contextmanager
-def _second_derivatives(game: Game) -> Iterator[None]:
-    """Say it in a sentence where an operation of the game cannot be differentiated twice."""
-    try:
-        yield
-    except (NotImplementedError, RuntimeError) as error:
-        text = " ".join(str(error).split())
-        if "derivative" not in text and "twice" not in text:
-            raise
-        raise _only_once(game, text[:120]) from error
 
 
 def _only_once(game: Game, why: str) -> RuleUndefined:

@@ -35,30 +35,57 @@ class MemberOptimizer(torch.optim.Optimizer):
 
     def __init__(self, parameters: Any, **settings: Any):
         self.moves: Tensor | None = None
-        self.update: Callable[..., None] = self.update_
+        self._compiled: Callable[..., None] | None = None
         super().__init__(parameters, settings)
 
     def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
         """One parameter's step, in place; the numbers in `settings` are aligned with the parameter."""
         raise NotImplementedError
 
+    def compile(self) -> None:
+        """Make the step one compiled function."""
+        self._compiled = torch.compile(self._update_all, dynamic=False)
+
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            states = [self._state(p) for p in parameters]
+            moments = [[state[name] for name in self.moments] for state in states]
+            before = (
+                [t.clone() for own in zip(parameters, *zip(*moments, strict=True), strict=True) for t in own]
+                if self.moves is not None
+                else []
+            )
+            gradients, counts = [p.grad for p in parameters], [state["step"] for state in states]
             settings = {name: n for name, n in group.items() if name not in ("params", "initial_lr")}
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if not state:
-                    state["step"] = 0
-                    state.update({name: torch.zeros_like(p) for name in self.moments})
-                state["step"] = state["step"] + (1 if self.moves is None else self.moves.to(p.dtype))
-                moments = [state[name] for name in self.moments]
-                before = [t.clone() for t in (p, *moments)] if self.moves is not None else []
-                self.update(p, p.grad, aligned(state["step"], p), *moments, **_aligned(settings, p))
-                for t, old in zip((p, *moments), before, strict=False):
+            if self._compiled is None:
+                self._update_all(parameters, gradients, counts, moments, settings)
+            else:
+                like = parameters[0]
+                fixed = {
+                    n: v if n == "betas" or isinstance(v, Tensor) else torch.tensor(v, dtype=like.dtype)
+                    for n, v in settings.items()
+                    if n in _USED
+                }
+                numbers = [c if isinstance(c, Tensor) else torch.tensor(float(c), dtype=like.dtype, device=like.device) for c in counts]
+                self._compiled([p.detach() for p in parameters], gradients, numbers, moments, {**settings, "lr": fixed["lr"]})
+            if self.moves is not None:
+                after = [t for own in zip(parameters, *zip(*moments, strict=True), strict=True) for t in own]
+                for t, old in zip(after, before, strict=True):
                     t.copy_(torch.where(aligned(self.moves, t), t, old))  # type: ignore[arg-type]
+
+    def _state(self, p: Tensor) -> dict[str, Any]:
+        state = self.state[p]
+        if not state:
+            state["step"] = 0
+            state.update({name: torch.zeros_like(p) for name in self.moments})
+        state["step"] = state["step"] + (1 if self.moves is None else self.moves.to(p.dtype))
+        return state
+
+    def _update_all(self, parameters: Any, gradients: Any, counts: Any, moments: Any, settings: dict[str, Any]) -> None:
+        for p, g, count, own in zip(parameters, gradients, counts, moments, strict=True):
+            self.update_(p, g, aligned(count, p), *own, **_aligned(settings, p))
 
     def forget(self, members: Tensor) -> None:
         """Start those members afresh."""
@@ -128,8 +155,8 @@ class MemberAdamW(MemberAdam):
 _OF: dict[type[torch.optim.Optimizer], type[MemberOptimizer]] = {
     torch.optim.SGD: MemberSGD,
     torch.optim.RMSprop: MemberRMSprop,
+    torch.optim.AdamW: MemberAdamW,  # before Adam, which newer versions derive it from
     torch.optim.Adam: MemberAdam,
-    torch.optim.AdamW: MemberAdamW,
 }
 _USED = ("lr", "betas", "eps", "alpha", "momentum", "weight_decay")
 _UNUSED = {"amsgrad", "maximize", "nesterov", "dampening", "centered"}
@@ -165,7 +192,7 @@ def member_optimizer(singles: Sequence[torch.optim.Optimizer], parameters: Any) 
         [[0.8999999761581421], [0.800000011920929]]
     """
     kinds = {type(single) for single in singles}
-    made = _OF.get(type(singles[0])) if len(kinds) == 1 else None
+    made = next((own for kind, own in _OF.items() if isinstance(singles[0], kind)), None) if len(kinds) == 1 else None
     groups = [single.param_groups[0] for single in singles]
     if made is None or any(group.get(name) for group in groups for name in _UNUSED):
         named = ", ".join(sorted(kind.__name__ for kind in kinds))

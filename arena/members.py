@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
+from arena.batch_norm import in_plain_arithmetic, layers_of
 from arena.errors import ArenaError
 from arena.footprints import no_footprints
 from arena.game import Batch, Game
@@ -51,6 +52,7 @@ class Members:
         self.batch_axis: int | None = 0
         self.refused: dict[int, str] = {}
         self._index: Tensor | None = None
+        self._normed = any(name.endswith("running_mean") for name in self.buffers)
 
     def losses(
         self, game: Game, at: Mapping[str, Tensor], batch: Batch, coupling: float | Tensor, movers: tuple[str, ...], masks: Masks
@@ -65,25 +67,29 @@ class Members:
             movers: the keys that move.
             masks: of the dropout layers, if they are applied.
         """
-        buffers = {name: b for name, b in game.named_buffers() if name in self.buffers}
+        buffers = self._own_buffers(game)
         lam = 0 if isinstance(coupling, Tensor) and coupling.dim() else None
-        index, axis = None, None
+        index, axis, norms = None, None, layers_of(game) if self._normed else ()
         if masks.layers:
             index, axis = self.index(next(iter(at.values())).device), 0
 
         def one(at: Any, buffers: Any, batch: Any, coupling: Any, index: Any) -> Any:
             masks.member = index
             try:
-                found = functional_call(game, {**at, **buffers}, (batch, coupling, movers))
+                with in_plain_arithmetic(norms):
+                    found = functional_call(game, {**at, **buffers}, (batch, coupling, movers))
             finally:
                 masks.member = None
             return {key: found[key] for key in movers if key in found}
 
         # A mask is drawn from a stream of its own and not per member, which to vmap is "the same" for all; nothing else may draw.
         randomness = "same" if masks.layers else "error"
-        return torch.vmap(one, in_dims=(0, 0, self._axes(batch), lam, axis), randomness=randomness)(at, buffers, batch, coupling, index)
+        return torch.vmap(one, in_dims=(0, 0, self.axes(batch), lam, axis), randomness=randomness)(at, buffers, batch, coupling, index)
 
-    def _axes(self, batch: Batch) -> Any:
+    def _own_buffers(self, game: Game) -> dict[str, Tensor]:
+        return {name: game.get_buffer(name) for name in self.buffers}
+
+    def axes(self, batch: Batch) -> Any:
         """The member axis of each leaf of a batch."""
         if isinstance(batch, Tensor):
             return self.batch_axis
@@ -104,14 +110,14 @@ class Members:
             batch: given to the function, if there is one, per member.
             at_once: how many members are computed together; all where none is given. Random numbers drawn inside are the same for all.
         """
-        buffers = {name: b for name, b in game.named_buffers() if name in self.buffers}
+        buffers = self._own_buffers(game)
         at = {name: p.detach() for name, p in game.named_parameters()}
         module = _Calling(game, function)
 
         def one(tensors: Mapping[str, Tensor], batch: Any) -> Any:
             return functional_call(module, {f"game.{name}": t for name, t in tensors.items()}, (batch,))
 
-        return torch.vmap(one, in_dims=(0, self._axes(batch)), randomness="same", chunk_size=at_once)({**at, **buffers}, batch)
+        return torch.vmap(one, in_dims=(0, self.axes(batch)), randomness="same", chunk_size=at_once)({**at, **buffers}, batch)
 
     @contextlib.contextmanager
     def alone(self, game: Game, member: int) -> Iterator[None]:

@@ -1,5 +1,7 @@
 """Small games of the families that populations must serve: a critic on regression, and domain adaptation with batch norm and dropout.
 
+Layers before batch norm have no bias: its true gradient is zero, so that an adaptive optimizer would scale up nothing but rounding.
+
 Shapes: N = batch.
 """
 
@@ -60,7 +62,9 @@ class DomainClassifier(nn.Module):
 
     def __init__(self, inputs: tuple[int, ...], width: int = 8):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(inputs[0], width), nn.BatchNorm1d(width), nn.Tanh(), nn.Dropout(0.5), nn.Linear(width, 1))
+        self.layers = nn.Sequential(
+            nn.Linear(inputs[0], width, bias=False), nn.BatchNorm1d(width), nn.Tanh(), nn.Dropout(0.5), nn.Linear(width, 1)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
