@@ -1,8 +1,9 @@
 """Batch normalisation in plain arithmetic, for second derivatives and populations.
 
 The graph of the gradients of torch's own layer holds nodes that pass on nothing, which cannot be told from those of an operation without
-a second derivative, and mapped over members by `torch.vmap` the derivative is really lost. These few operations have derivatives of every order and give the same numbers, and the same running statistics, to rounding (S. Ioffe,
-C. Szegedy, "Batch Normalization", arXiv:1502.03167, algorithm 1):
+a second derivative, and mapped over members by `torch.vmap` the derivative is really lost. These few operations have derivatives of every
+order and give the same numbers, and the same running statistics, to rounding (S. Ioffe, C. Szegedy, "Batch Normalization",
+arXiv:1502.03167, algorithm 1):
 
     y = (x − E x) / √(Var x + ε) · γ + β        r ← (1 − m) r + m · (E x, N/(N − 1) Var x)
 

@@ -1,7 +1,7 @@
 """Batches, drawn ahead: one call of a game's `sample`, mapped over turns, draws many of them from the same stream.
 
 Drawing one batch costs some twenty microseconds of calls whatever its size, which on small games is a tenth of a turn, and in a population
-of many seeds most of it. So a stream is drawn from in blocks, as many turns at once as make about 256,000 numbers, at most 64; a game
+of many seeds most of it. So a stream is drawn from in blocks, as many turns at once as make about 65,000 numbers, at most 256; a game
 whose `sample` cannot be mapped (one that looks at the numbers it draws) is asked turn by turn. Single games and populations draw the
 same blocks, so that a member gets the batches that its run alone would get.
 """
@@ -15,10 +15,10 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from arena.game import Batch, Rng
 
-NUMBERS = 2**18
+NUMBERS = 2**16
 """About how many numbers a block holds."""
 
-TURNS = 64
+TURNS = 256
 """The most turns that a block holds."""
 
 

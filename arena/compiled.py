@@ -92,7 +92,7 @@ class Compiled:
                 found = functional_call(game, {**rest, **flat, **buffers}, (batch, coupling, keys))
                 return tuple(found[key] for key in keys)
 
-            values, pull = vjp(losses, own)
+            values, pull = vjp(losses, own)  # type: ignore[misc]  # it gives three things only where it is asked for aux
             direction = {}
             for i, key in enumerate(keys):
                 weights = tuple(torch.ones_like(v) if i == j else torch.zeros_like(v) for j, v in enumerate(values))

@@ -104,6 +104,7 @@ class Config:
             "score_every": self.group("score").every,
             "device": pick_device(run.device),
             "dtype": getattr(torch, run.dtype),
+            "compile": run.compile,
         }
 
     def numbers_of_game(self) -> tuple[tuple[str, float], ...]:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from arena.batches import Stream, block_turns
+from arena.compiled import Compiled
 from arena.errors import BadSetting, GameFault, RuleUndefined, UnknownName, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
@@ -52,6 +53,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         score_every: turns between scores; 0 scores only at the beginning and the end.
         device: where the game is played.
         dtype: floating-point precision of the players and the batches.
+        compile: play compiled code where that is possible; `field.compiled.why_not` says why it was not.
         render_mode: `rgb_array`, or None.
 
     Raises:
@@ -83,6 +85,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         score_every: int = 100,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
+        compile: bool = False,
         render_mode: str | None = None,
     ):
         check_number("turns", turns, least=1, whole=True)
@@ -100,6 +103,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._scheduler_start = copy.deepcopy(self.scheduler.state_dict())
         self._build = None if isinstance(game, Game) else game
         self._start = copy.deepcopy(game.state_dict()) if isinstance(game, Game) else {}
+        self.compile = compile
         self._factories, self._rates = dict(optimizers or {}), dict(rates or {})
         if isinstance(game, Game):
             self.game = game.to(self.device, self.dtype)
@@ -124,6 +128,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             self.game.load_state_dict(self._start)
         self._masks = torch.Generator().manual_seed(masks)
         self.field = Field(self.game)
+        self.field.compiled = Compiled(self.game) if self.compile else None
         optimizers = {role: self._factories.get(role, adam)(self._groups(role)) for role in self.game.roles}
         self._turn = Turn(self.field, optimizers, self._freeze_afresh)
         self.rule.attach(self.field)

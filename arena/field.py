@@ -331,12 +331,8 @@ class Field:
         return plan
 
     def _present(self, plan: "_Plan") -> tuple[dict[str, Tensor], Direction]:
-        if self.compiled is not None and plan.checked and not self.stochastic:
-            buffers = {} if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
-            own, rest = plan.tensors() if self._elsewhere else (plan.own_tensors, plan.rest_tensors)
-            found = self.compiled(own, rest, buffers, self.batch, self.coupling)
-            if found is not None:
-                return found
+        if self.compiled is not None and plan.checked and (found := self._by_compiled(self.compiled, plan)) is not None:
+            return found
         for p in plan.still:  # as `_still` does, without its microseconds: this is every turn
             p.requires_grad_(False)
         try:
@@ -349,8 +345,18 @@ class Field:
         finally:
             for p in plan.still:
                 p.requires_grad_(True)
-        found = zip(plan.moving.items(), flat, strict=True)
-        return losses, {name: torch.zeros_like(p) if g is None else g for (name, p), g in found}  # None: no path from this loss
+        pairs = zip(plan.moving.items(), flat, strict=True)
+        return losses, {name: torch.zeros_like(p) if g is None else g for (name, p), g in pairs}  # None: no path from this loss
+
+    def _by_compiled(self, compiled: Compiled, plan: "_Plan") -> tuple[dict[str, Tensor], Direction] | None:
+        if self.stochastic or self._norms:
+            compiled.why_not = (
+                f"{type(self.game).__name__} has layers of dropout or batch norm, which are not compiled; it is played uncompiled"
+            )
+            return None
+        buffers = {} if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
+        own, rest = plan.tensors() if self._elsewhere else (plan.own_tensors, plan.rest_tensors)
+        return compiled(own, rest, buffers, self.batch, self.coupling)
 
     def _losses(self, plan: "_Plan") -> dict[str, Tensor]:
         live = self.members is None  # a single game reads its own parameters, which saves a functional call

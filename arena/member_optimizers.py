@@ -52,28 +52,18 @@ class MemberOptimizer(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             states = [self._state(p) for p in parameters]
             moments = [[state[name] for name in self.moments] for state in states]
-            before = (
-                [t.clone() for own in zip(parameters, *zip(*moments, strict=True), strict=True) for t in own]
-                if self.moves is not None
-                else []
-            )
+            touched = [*parameters, *(t for own in moments for t in own)]
+            before = [t.clone() for t in touched] if self.moves is not None else []
             gradients, counts = [p.grad for p in parameters], [state["step"] for state in states]
             settings = {name: n for name, n in group.items() if name not in ("params", "initial_lr")}
             if self._compiled is None:
                 self._update_all(parameters, gradients, counts, moments, settings)
-            else:
-                like = parameters[0]
-                fixed = {
-                    n: v if n == "betas" or isinstance(v, Tensor) else torch.tensor(v, dtype=like.dtype)
-                    for n, v in settings.items()
-                    if n in _USED
-                }
-                numbers = [c if isinstance(c, Tensor) else torch.tensor(float(c), dtype=like.dtype, device=like.device) for c in counts]
-                self._compiled([p.detach() for p in parameters], gradients, numbers, moments, {**settings, "lr": fixed["lr"]})
-            if self.moves is not None:
-                after = [t for own in zip(parameters, *zip(*moments, strict=True), strict=True) for t in own]
-                for t, old in zip(after, before, strict=True):
-                    t.copy_(torch.where(aligned(self.moves, t), t, old))  # type: ignore[arg-type]
+            else:  # numbers that change go in as tensors, or every value would be compiled anew
+                number = lambda n, p=parameters[0]: n if isinstance(n, Tensor) else torch.tensor(n, dtype=p.dtype, device=p.device)  # noqa: E731
+                settings["lr"] = number(settings["lr"])
+                self._compiled([p.detach() for p in parameters], gradients, [number(c) for c in counts], moments, settings)
+            for t, old in zip(touched, before, strict=False):
+                t.copy_(torch.where(aligned(self.moves, t), t, old))  # type: ignore[arg-type]
 
     def _state(self, p: Tensor) -> dict[str, Any]:
         state = self.state[p]

@@ -58,11 +58,9 @@ class _Lists:
         )
 
 
-_KERNELS: dict[str, Callable[..., None]] = (
-    {"coupled": torch._fused_adam_, "decoupled": torch._fused_adamw_}
-    if hasattr(torch, "_fused_adam_") and hasattr(torch, "_fused_adamw_")
-    else {}
-)
+_KERNELS: dict[str, Callable[..., None]] = {}
+if hasattr(torch, "_fused_adam_") and hasattr(torch, "_fused_adamw_"):  # they are not documented, so a version of torch may lack them
+    _KERNELS = {"coupled": torch._fused_adam_, "decoupled": torch._fused_adamw_}
 
 
 class _Lean:
@@ -87,7 +85,7 @@ class _Lean:
         return None
 
     def __getstate__(self: Any) -> Any:
-        return {name: value for name, value in super().__getstate__().items() if name != "_lists"}  # type: ignore[misc]
+        return {name: value for name, value in dict(super().__getstate__()).items() if name != "_lists"}
 
 
 class LeanAdam(_Lean, torch.optim.Adam):

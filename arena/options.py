@@ -17,6 +17,7 @@ class RunOptions:
         device: where to play: auto (a GPU where there is one), cpu, cuda or cuda:1.
         dtype: floating-point precision of players and batches.
         threads: CPU threads of torch; small nets are fastest with 1, and 0 leaves torch's own choice.
+        compile: play compiled code, which pays for small nets and populations of them; the first turns compile for some seconds.
         until_solved: end the run where its score reaches the game's goal, if it has one; else all turns are played.
     """
 
@@ -25,6 +26,7 @@ class RunOptions:
     device: str = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     threads: int = 1
+    compile: bool = False
     until_solved: bool = True
 
     def __post_init__(self) -> None:

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from arena.batches import Stream, Streams, block_turns
+from arena.compiled import Compiled
 from arena.config import Config, configure
 from arena.directions import Number
 from arena.env import BOUND, place, squash, streams_of
@@ -31,7 +32,7 @@ from arena.errors import BadSetting, GameFault, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
 from arena.game import Batch, Game, Rng
-from arena.member_optimizers import member_optimizer
+from arena.member_optimizers import MemberOptimizer, member_optimizer
 from arena.member_rules import one_rule
 from arena.member_signals import MemberSignals
 from arena.members import CannotShare, stack
@@ -49,23 +50,24 @@ _AT_ONCE = 16
 class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """K games played turn by turn, side by side.
 
-    Args:
-        configs: one configuration for each member; they may differ in seed, turns, and in numbers of the rule, the optimizers, the
-            schedules, the scheduler, the game and its players. `populations` sorts configurations that differ in more.
-        render_mode: `rgb_array`, or None.
+        Args:
+            configs: one configuration for each member; they may differ in seed, turns, and in numbers of the rule, the optimizers, the
+                schedules, the scheduler, the game and its players. `populations` sorts configurations that differ in more.
+            render_mode: `rgb_array`, or None.
 
-    Raises:
-        CannotShare: where they cannot be one population, with the reason.
-        BadSetting: for a number out of its range.
+        Raises:
+            CannotShare: where they cannot be one population, with the reason.
+            BadSetting: for a number out of its range.
 
-    Example:
-        >>> from arena.config import configure
-        >>> base = configure("bilinear", {"turns": 3})
-        >>> population = Population([base.vary({"seed": seed}) for seed in range(4)])
-        >>> observations, info = population.reset()
-        >>> observations, rewards, terminations, truncations, info = population.step(population.action_space.high)
-        >>> observations.shape, info["turn"].tolist()
-        ((4, 10), [1, 1, 1, 1])
+        Example:
+            >>> from arena.compiled import Compiled
+    from arena.config import configure
+            >>> base = configure("bilinear", {"turns": 3})
+            >>> population = Population([base.vary({"seed": seed}) for seed in range(4)])
+            >>> observations, info = population.reset()
+            >>> observations, rewards, terminations, truncations, info = population.step(population.action_space.high)
+            >>> observations.shape, info["turn"].tolist()
+            ((4, 10), [1, 1, 1, 1])
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -79,6 +81,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         parts = [config.parts() for config in self.configs]
         self._builders: list[Callable[[], Game]] = [_builder(p["game"]) for p in parts]
         self.device, self.dtype = _one([p["device"] for p in parts], "device"), _one([p["dtype"] for p in parts], "dtype")
+        self.compile = _one([p["compile"] for p in parts], "compile")
         self.score_every = int(parts[0]["score_every"])
         self.budgets = np.array([p["turns"] for p in parts])
         self.seeds = np.array([p["seed"] for p in parts])
@@ -119,6 +122,10 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.game, self.members = stack(games, self._trial)
         self.field = Field(self.game, self.members)
         optimizers = {role: self._optimizer(role) for role in self.game.roles}
+        if self.compile:
+            self.field.compiled = Compiled(self.game, self.members)
+            for optimizer in optimizers.values():
+                optimizer.compile()
         self._turn = Turn(self.field, optimizers, self._freeze_afresh)
         self.rule.attach(self.field)
         self.rule.load_state_dict(copy.deepcopy(self._rule_start))
@@ -170,7 +177,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
 
         return Stream(Rng(self.device).seed_both(data, noise), sample, self._block_turns or 1)
 
-    def _optimizer(self, role: str) -> torch.optim.Optimizer:
+    def _optimizer(self, role: str) -> MemberOptimizer:
         made: dict[int, torch.optim.Optimizer] = {}
         probe = torch.nn.Parameter(torch.zeros(1))
         singles = [made.setdefault(id(f[role]), f[role]([probe])) for f in self._factories]
