@@ -180,13 +180,21 @@ class Field:
             stay = dict.fromkeys(self.roles, ~where)
             self.masks = {role: self.masks[role] & stay[role] if role in self.masks else stay[role] for role in self.roles}
 
-    def gradients(self, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None, keep: bool = False) -> Direction:
+    def gradients(
+        self,
+        at: Mapping[str, Tensor] | None = None,
+        *,
+        of: Sequence[str] | None = None,
+        keep: bool = False,
+        statistics: bool = False,
+    ) -> Direction:
         """Each mover's gradient of its own loss in its own parameters.
 
         Args:
             at: parameters by name that replace the present ones; None evaluates at the present position.
             of: the keys whose gradients are wanted; None takes all movers.
             keep: keep the graph, because products at this position will follow and can share it.
+            statistics: let normalisation layers update their running statistics at `at` too, because no other evaluation of the turn does.
 
         Raises:
             GameFault: where the game gives no usable loss for a mover.
@@ -194,7 +202,7 @@ class Field:
         plan = self._plan if of is None else self._plan_of(tuple(of))
         self.gradient_evaluations += len(plan.own)
         if at is not None:
-            with self.placed(at), self.statistics_at_rest():
+            with self.placed(at), _NOTHING if statistics else self.statistics_at_rest():
                 losses, gradients = self._present(plan)
         elif keep:
             graph = self._graph()
@@ -443,7 +451,22 @@ class Field:
         if self.members is None:
             return functional_call(self.game, dict(values), (self.batch, self.coupling, movers))
         at = {**self._named, **values}
-        return self.members.losses(self.game, at, self.batch, self.coupling, tuple(movers), self._dropout)
+        with self._statistics_of_movers(movers) if self.masks and self._tracking else _NOTHING:
+            return self.members.losses(self.game, at, self.batch, self.coupling, tuple(movers), self._dropout)
+
+    @contextlib.contextmanager
+    def _statistics_of_movers(self, movers: Sequence[str]) -> Iterator[None]:
+        """Running statistics stay as they are of members that do not move: alone, they would not have been evaluated."""
+        masks = [self.masks.get(key.partition(".")[0]) for key in movers]
+        if any(mask is None for mask in masks):
+            yield
+            return
+        moves = torch.stack([mask for mask in masks if mask is not None]).any(0)
+        buffers = [b for layer in self._tracking for b in layer.buffers()]
+        before = [b.clone() for b in buffers]
+        yield
+        for buffer, old in zip(buffers, before, strict=True):
+            buffer.copy_(torch.where(aligned(moves, buffer), buffer, old))  # type: ignore[arg-type]
 
     def _masked(self, direction: Direction) -> Direction:
         """Zero for members that do not move."""

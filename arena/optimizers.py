@@ -85,7 +85,8 @@ class _Lean:
         return None
 
     def __getstate__(self: Any) -> Any:
-        return {name: value for name, value in dict(super().__getstate__()).items() if name != "_lists"}
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        return {name: value for name, value in state.items() if name != "_lists"}
 
 
 class LeanAdam(_Lean, torch.optim.Adam):

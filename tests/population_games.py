@@ -48,7 +48,7 @@ class Extractor(nn.Module):
     def __init__(self, inputs: tuple[int, ...], outputs: tuple[int, ...], width: int = 8, rate: float = 0.25):
         super().__init__()
         self.features = nn.Sequential(
-            nn.Linear(inputs[0], width), nn.BatchNorm1d(width), nn.Tanh(), nn.Dropout(rate), nn.Linear(width, outputs[0] - 1)
+            nn.Linear(inputs[0], width, bias=False), nn.BatchNorm1d(width), nn.Tanh(), nn.Dropout(rate), nn.Linear(width, outputs[0] - 1)
         )
         self.label = nn.Linear(outputs[0] - 1, 1)
 

@@ -17,6 +17,10 @@ from arena.rules.competitive_gradient_descent import CompetitiveGradientDescent
 from arena.rules.linear import LinearGame
 
 
+def _least_one(count: int | Tensor) -> int | Tensor:
+    return count.clamp(min=1) if isinstance(count, Tensor) else max(count, 1)  # 0 is of members that have not moved yet
+
+
 class AdaptiveCompetitiveGradientDescent(CompetitiveGradientDescent):
     """z⁺ = z − (I + EH)⁻¹ Ev with E = diag(η / (√ŝ + ε)), ŝ being the running mean of squared gradients, corrected for its start.
 
@@ -57,7 +61,7 @@ class AdaptiveCompetitiveGradientDescent(CompetitiveGradientDescent):
         squares = plus(times(self.beta, self.recall("squares", turn.field.moving)), {n: g * g for n, g in v.items()}, 1 - self.beta)
         self.remember("squares", squares)
         self.seen |= {name: self.seen.get(name, 0) + turn.field.moves(name) for name in v}
-        corrected = times({name: 1 / (1 - self.beta ** self.seen[name]) for name in v}, squares)
+        corrected = times({name: 1 / (1 - self.beta ** _least_one(self.seen[name])) for name in v}, squares)
         rates = turn.learning_rates()
         own = {name: aligned(rates[name], s) / (s.sqrt() + aligned(self.epsilon, s)) for name, s in corrected.items()}
         turn.move(times({name: -1 / rates[name] for name in v}, self.equilibrium(turn.field, v, own)))

@@ -42,7 +42,7 @@ class AlexGDA(UpdateRule):
             displaced = plus(others, overshoot) if self.memory.get("overshoot", {}).keys() & others.keys() else None
             factor = (self.gamma if role == field.game.roles[0] else self.delta) - 1.0
             before = own if is_zero(factor) else copied(own)
-            turn.move(field.gradients(displaced, of=field.keys_of(role)), roles=[role])
+            turn.move(field.gradients(displaced, of=field.keys_of(role), statistics=True), roles=[role])
             if not is_zero(factor):
                 self.remember("overshoot", times(factor, plus(own, before, -1.0)))
 
