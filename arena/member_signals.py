@@ -22,6 +22,13 @@ class _Note(NamedTuple):
     moves: dict[str, Tensor]
 
 
+class _Update(NamedTuple):
+    update: Tensor
+    previous: Tensor | None
+    moved: np.ndarray
+    compares: np.ndarray
+
+
 class MemberSignals:
     """Both players' signals by name, each an array of shape (K,): those of `arena.signals.Signals`.
 
@@ -38,23 +45,33 @@ class MemberSignals:
         self._notes: list[_Note] = []
         self._before: dict[str, Tensor] = {}
         self._previous: dict[str, Tensor] = {}
-        self._updates: dict[str, tuple[Tensor, Tensor | None]] = {}
+        self._compares: dict[str, np.ndarray] = {}
+        self._updates: dict[str, _Update] = {}
 
     def before_move(self, roles: Sequence[str]) -> None:
         """Remember where the roles stand, for the update of a measured turn."""
         self._before = {role: self._flat(role) for role in roles}
 
-    def after_move(self) -> None:
-        """Take the update that the roles of `before_move` have made."""
+    def after_move(self, moves: Mapping[str, np.ndarray]) -> None:
+        """Take the update that the roles of `before_move` have made.
+
+        Args:
+            moves: by role, which members have moved.
+        """
         for role, before in self._before.items():
-            update = self._flat(role) - before
-            self._updates[role] = (update, self._previous.get(role))
-            self._previous[role] = update
+            moved = moves[role]
+            update, previous = self._flat(role) - before, self._previous.get(role)
+            compares = self._compares.get(role, np.zeros(self.count, dtype=bool))
+            self._updates[role] = _Update(update, previous, moved, compares & moved)
+            mask = torch.from_numpy(moved).to(update.device)[:, None]
+            self._previous[role] = update if previous is None else torch.where(mask, update, previous)
+            self._compares[role] = compares | moved
         self._before = {}
 
     def forget_updates(self) -> None:
         """Start afresh: the next measured update has no previous one to be compared with."""
         self._previous.clear()
+        self._compares.clear()
 
     def note(self, turns: np.ndarray, field: Field, *, gradients: bool) -> None:
         """Keep the losses of a turn on the device, and the norms of its gradients if they are asked for.
@@ -90,11 +107,11 @@ class MemberSignals:
                     self._set(f"{key}.loss" if what == "loss" else f"{key}.gradient_norm", values, moved)
                     for member in np.flatnonzero(moved & ~np.isfinite(values)):
                         self.divergence.setdefault(int(member), Divergence(int(n.turns[member]), key.partition(".")[0], what))
-        for role, (update, previous) in self._updates.items():
-            self._set(f"{role}.update_norm", update.norm(dim=1).double().cpu().numpy(), everyone)
+        for role, (update, previous, moved, compares) in self._updates.items():
+            self._set(f"{role}.update_norm", update.norm(dim=1).double().cpu().numpy(), moved)
             if previous is not None:
                 cosine = torch.cosine_similarity(update, previous, dim=1).double().cpu().numpy()
-                self._set(f"{role}.update_cosine", cosine, everyone)
+                self._set(f"{role}.update_cosine", cosine, compares)
         self._updates = {}
         return {name: values.copy() for name, values in self.values.items()}
 
@@ -104,9 +121,8 @@ class MemberSignals:
             values[members] = 0.0
         for member in np.flatnonzero(members):
             self.divergence.pop(int(member), None)
-        mask = torch.from_numpy(members)
-        for update in self._previous.values():
-            update[mask.to(update.device)] = 0.0
+        for compares in self._compares.values():
+            compares[members] = False
 
     def _flat(self, role: str) -> Tensor:
         own = [p.detach() for p in self.game.players[role].parameters()]
@@ -118,9 +134,12 @@ class MemberSignals:
 
     def state_dict(self) -> dict[str, Any]:
         self.read()
-        return {"values": {name: torch.from_numpy(values.copy()) for name, values in self.values.items()}, "previous": dict(self._previous)}
+        kept = {name: torch.from_numpy(values.copy()) for name, values in self.values.items()}
+        compares = {role: torch.from_numpy(values.copy()) for role, values in self._compares.items()}
+        return {"values": kept, "previous": dict(self._previous), "compares": compares}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.values = {name: values.numpy().copy() for name, values in state["values"].items()}
         self._previous = dict(state["previous"])
+        self._compares = {role: compares.numpy().copy() for role, compares in state["compares"].items()}
         self._notes, self._before, self._updates, self.divergence = [], {}, {}, {}

@@ -22,6 +22,7 @@ from arena.errors import ArenaError
 from arena.footprints import no_footprints
 from arena.game import Batch, Game
 from arena.masks import Masks
+from players.base import hooks
 
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -48,6 +49,7 @@ class Members:
         self.count = count
         self.buffers = tuple(buffers)
         self.coefficients = dict(coefficients)
+        self._numbers = {place: values.tolist() for place, values in coefficients.items()}
         self.stream_of: Tensor | None = None
         self.batch_axis: int | None = 0
         self.refused: dict[int, str] = {}
@@ -119,6 +121,17 @@ class Members:
 
         return torch.vmap(one, in_dims=(0, self.axes(batch)), randomness="same", chunk_size=at_once)({**at, **buffers}, batch)
 
+    def project(self, game: Game, role: str) -> None:
+        """Call `project_` of every member's player in that role; it changes the player's tensors in place."""
+        tensors = {name: p.detach() for name, p in game.named_parameters()} | self._own_buffers(game)
+        module = _Calling(game, lambda: [project_() for project_ in hooks(game.players[role], "project_")])
+
+        def one(tensors: Mapping[str, Tensor]) -> Tensor:
+            functional_call(module, {f"game.{name}": t for name, t in tensors.items()}, (None,))
+            return next(iter(tensors.values())).sum()  # vmap wants a tensor back
+
+        torch.vmap(one)(tensors)
+
     @contextlib.contextmanager
     def alone(self, game: Game, member: int) -> Iterator[None]:
         """While inside, the stacked game is that member's own, with tensors of its own and its own plain numbers."""
@@ -137,8 +150,8 @@ class Members:
     def numbers(self, game: Game, member: int) -> Iterator[None]:
         """While inside, the numbers that differ between members are those of one of them."""
         modules = dict(game.named_modules()) if self.coefficients else {}
-        for (place, attribute), values in self.coefficients.items():
-            modules[place].__dict__[attribute] = values[member].item()
+        for (place, attribute), values in self._numbers.items():
+            modules[place].__dict__[attribute] = values[member]
         try:
             yield
         finally:

@@ -79,7 +79,9 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.num_envs = len(self.configs)
         self.render_mode = render_mode
         parts = [config.parts() for config in self.configs]
-        self._builders: list[Callable[[], Game]] = [_builder(p["game"]) for p in parts]
+        self._builders: list[Callable[[], Game]] = [
+            _builder(p["game"], own=bool(c.objects)) for p, c in zip(parts, self.configs, strict=True)
+        ]
         self.device, self.dtype = _one([p["device"] for p in parts], "device"), _one([p["dtype"] for p in parts], "dtype")
         self.compile = _one([p["compile"] for p in parts], "compile")
         self.score_every = int(parts[0]["score_every"])
@@ -282,7 +284,8 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         if shares:
             self.signals.note(self.turns_played, self.field, gradients=measure)
             if measure:
-                self.signals.after_move()
+                everyone = np.ones(self.num_envs, dtype=bool)
+                self.signals.after_move({role: everyone & (np.asarray(share) > 0) for role, share in shares.items()})
         self._batch_spent = until is None or until in shares
         if self.members.refused:
             self.undefined |= self.members.refused
@@ -376,7 +379,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         return self._observe(values), self._info(values)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        fresh = self._ended
+        fresh = self._ended.copy()
         self.over |= fresh
         self.play_turn(actions, measure=True)
         if fresh.any():
@@ -585,11 +588,12 @@ def _one(values: Sequence[Any], name: str) -> Any:
     return values[0]
 
 
-def _builder(game: Game | Callable[[], Game]) -> Callable[[], Game]:
-    if not isinstance(game, Game):
-        return game
-    start = copy.deepcopy(game)
-    return lambda: copy.deepcopy(start)
+def _builder(game: Game | Callable[[], Game], *, own: bool) -> Callable[[], Game]:
+    """What builds a member's game; where parts were given as objects, from copies of them."""
+    if isinstance(game, Game):
+        start = copy.deepcopy(game)
+        return lambda: copy.deepcopy(start)
+    return (lambda: copy.deepcopy(game())) if own else game
 
 
 def make_vec(
@@ -614,5 +618,5 @@ def make_vec(
     base = configure(game, settings)
     own = list(members) if members is not None else [{} for _ in range(num_envs)]
     if len(own) != num_envs:
-        raise BadSetting("members", f"{len(own)} dictionaries", f"{num_envs} of them, as many as num_envs")
+        raise BadSetting("members", len(own), f"{num_envs} dictionaries, as many as num_envs")
     return Population([base.vary({"seed": base.run.seed + i, **given}) for i, given in enumerate(own)], render_mode=render_mode)

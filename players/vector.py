@@ -33,7 +33,7 @@ class Vector(nn.Module):
         shape = (outputs,) if isinstance(outputs, int) else tuple(outputs)
         if size(shape) < 1:
             raise ValueError(f"outputs is {outputs}, but must hold at least one number")
-        self.bound = bound
+        self.bound, self.bounded = bound, bound > 0
         self.value = nn.Parameter(start * torch.randn(shape))
         self.project_()
 
@@ -43,5 +43,5 @@ class Vector(nn.Module):
     @torch.no_grad()
     def project_(self) -> None:
         """Put every element back within the bound."""
-        if self.bound:
-            self.value.clamp_(-self.bound, self.bound)
+        if self.bounded:
+            self.value.copy_(self.value.clamp(-self.bound, self.bound))

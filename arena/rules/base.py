@@ -4,6 +4,7 @@ A rule chooses directions; each player's own `torch.optim` optimizer does the st
 that must step more than once write `step(turn)` with `turn.move`, `turn.position` and `turn.restore`.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -193,6 +194,9 @@ class UpdateRule:
         self._known.update({name: copied(masks) for name, masks in state.get("known", {}).items()})
 
 
+_NOTHING = contextlib.nullcontext()
+
+
 @dataclass(frozen=True)
 class Position:
     """Where the movers stood, and their optimizers' moments if they were asked for."""
@@ -308,8 +312,12 @@ class Turn:
             self._project(role)
 
     def _project(self, role: str) -> None:
-        for project_ in self._projections[role]:
-            with torch.no_grad():
+        projections = self._projections[role]
+        with torch.no_grad() if projections else _NOTHING:
+            if projections and self.field.members is not None:
+                self.field.members.project(self.field.game, role)
+                return
+            for project_ in projections:
                 project_()
 
     def position(self, *, moments: bool = False) -> Position:
