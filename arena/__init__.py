@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from arena.game import PlayerSource as PlayerSource
     from arena.game import Rng as Rng
     from arena.game import Slot as Slot
+    from arena.grouping import populations as populations
     from arena.loop import play as play
     from arena.loop import resume as resume
+    from arena.population import Population as Population
     from arena.registry import register as register
     from arena.rules.base import Turn as Turn
     from arena.rules.base import UpdateRule as UpdateRule
@@ -40,6 +42,7 @@ _WHERE = {
     "Game": "arena.game",
     "Moment": "arena.schedulers",
     "PlayerSource": "arena.game",
+    "Population": "arena.population",
     "Result": "arena.run",
     "Rng": "arena.game",
     "Scheduler": "arena.schedulers",
@@ -51,6 +54,7 @@ _WHERE = {
     "compare": "arena.comparison.play",
     "configure": "arena.config",
     "play": "arena.loop",
+    "populations": "arena.grouping",
     "register": "arena.registry",
     "resume": "arena.loop",
 }

@@ -173,6 +173,7 @@ def member_optimizer(singles: Sequence[torch.optim.Optimizer], parameters: Any) 
         CannotShare: for optimizers of several kinds, or of one that has no form for populations.
 
     Example:
+        >>> from torch import nn
         >>> alone = [torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr) for lr in (0.1, 0.2)]
         >>> p = nn.Parameter(torch.ones(2, 1))
         >>> together = member_optimizer(alone, [p])

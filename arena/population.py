@@ -50,24 +50,23 @@ _AT_ONCE = 16
 class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """K games played turn by turn, side by side.
 
-        Args:
-            configs: one configuration for each member; they may differ in seed, turns, and in numbers of the rule, the optimizers, the
-                schedules, the scheduler, the game and its players. `populations` sorts configurations that differ in more.
-            render_mode: `rgb_array`, or None.
+    Args:
+        configs: one configuration for each member; they may differ in seed, turns, and in numbers of the rule, the optimizers, the
+            schedules, the scheduler, the game and its players. `populations` sorts configurations that differ in more.
+        render_mode: `rgb_array`, or None.
 
-        Raises:
-            CannotShare: where they cannot be one population, with the reason.
-            BadSetting: for a number out of its range.
+    Raises:
+        CannotShare: where they cannot be one population, with the reason.
+        BadSetting: for a number out of its range.
 
-        Example:
-            >>> from arena.compiled import Compiled
-    from arena.config import configure
-            >>> base = configure("bilinear", {"turns": 3})
-            >>> population = Population([base.vary({"seed": seed}) for seed in range(4)])
-            >>> observations, info = population.reset()
-            >>> observations, rewards, terminations, truncations, info = population.step(population.action_space.high)
-            >>> observations.shape, info["turn"].tolist()
-            ((4, 10), [1, 1, 1, 1])
+    Example:
+        >>> from arena.config import configure
+        >>> base = configure("bilinear", {"turns": 3})
+        >>> population = Population([base.vary({"seed": seed}) for seed in range(4)])
+        >>> observations, info = population.reset()
+        >>> observations, rewards, terminations, truncations, info = population.step(population.action_space.high)
+        >>> observations.shape, info["turn"].tolist()
+        ((4, 10), [1, 1, 1, 1])
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}

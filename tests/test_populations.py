@@ -1,0 +1,113 @@
+"""Sorting configurations into populations, and playing them."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from arena import configure, populations
+from arena.capacity import fitting, need
+from arena.errors import BadSetting
+from arena.grouping import play_alone, play_together
+from arena.population import Population
+from tests.test_population import Asks, spectral
+
+SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 30}
+
+
+def test_configurations_that_differ_in_numbers_share_a_population_and_others_do_not() -> None:
+    base = configure("swiss-roll", SMALL)
+    rates = [base.vary({"generator.lr": lr, "seed": seed}) for lr in (1e-4, 1e-3) for seed in range(3)]
+    others = [base.vary({"rule": "extragradient"}), base.vary({"batch": 8}), base.vary({"generator.hidden": (4,)})]
+    ratios = [base.vary({"scheduler.ratio": ratio, "coupling": 0.5}) for ratio in (2, 3)]
+    found = populations([*rates, *others, *ratios])
+    assert [group.indices for group in found.groups] == [(0, 1, 2, 3, 4, 5, 9, 10), (6,), (7,), (8,)]
+    assert found.why == []
+
+
+def test_a_number_that_changes_shapes_separates_populations() -> None:
+    base = configure("dirac", {"turns": 5})
+    found = populations([base.vary({"instance_noise": sigma}) for sigma in (0.0, 0.5, 1.0)])
+    assert [group.indices for group in found.groups] == [(0,), (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("game", "settings", "why"),
+    [(Asks, {}, "cannot be mapped"), ("swiss-roll", {"batch": 16, "discriminator": spectral}, "cannot be mapped")],
+    ids=["data-dependent", "spectral norm"],
+)
+def test_what_cannot_be_mapped_is_played_one_by_one_and_said(game: Any, settings: dict[str, Any], why: str) -> None:
+    base = configure(game, {**settings, "turns": 6})
+    found = populations([base, base.vary({"seed": 1})])
+    assert [group.indices for group in found.groups] == [(0,), (1,)]
+    assert len(found.why) == 1
+    assert why in found.why[0]
+    assert "one by one" in found.why[0]
+    assert [outcome.status for outcome in found.play()] == ["finished", "finished"]
+
+
+def test_outcomes_are_those_of_runs_alone() -> None:
+    base = configure("swiss-roll", {**SMALL, "dtype": "float64", "turns": 150})
+    configs = [base.vary({"seed": seed, "generator.lr": lr}) for seed, lr in ((0, 1e-3), (1, 1e-2), (0, 1e-2))]
+    told: list[tuple[int, int]] = []
+    together = populations(configs).play(lambda done, of: told.append((done, of)))
+    alone = play_alone(configs, 100)
+    for one, other in zip(together, alone, strict=True):
+        assert (one.status, one.turns, one.config) == (other.status, other.turns, other.config)
+        assert one.score == pytest.approx(other.score, rel=1e-8)
+        for name, value in other.signals.items():
+            assert one.signals[name] == pytest.approx(value, rel=1e-7, abs=1e-9), name
+    assert told[-1] == (450, 450)
+
+
+def test_a_run_that_diverges_ends_as_it_would_alone() -> None:
+    base = configure("quadratic", {"turns": 3000})
+    configs = [base.vary({"x.lr": lr, "y.lr": lr}) for lr in (0.1, 30.0)]
+    together, alone = play_together(configs, 100), play_alone(configs, 100)
+    assert [o.status for o in together] == [o.status for o in alone]
+    assert together[1].status == "diverged"
+    assert together[1].reason == alone[1].reason
+    assert math.isnan(together[1].score)
+
+
+def test_a_solved_game_ends_early_unless_it_must_not() -> None:
+    base = configure("dirac", {"penalty": "r1", "turns": 4000, "score.every": 50})
+    together = play_together([base, base.vary({"seed": 1})], 100)
+    assert {o.status for o in together} == {"solved"}
+    assert all(o.turns < 4000 and o.turns % 50 == 0 for o in together)
+    alone = play_alone([base], 100)
+    assert (alone[0].status, alone[0].turns) == (together[0].status, together[0].turns)
+
+
+def test_a_population_takes_no_more_members_than_fit() -> None:
+    base = configure("swiss-roll", SMALL)
+    configs = [base.vary({"seed": seed}) for seed in range(5)]
+    found = populations(configs, members=2)
+    assert sorted(len(group.indices) for group in found.groups) == [1, 2, 2]
+    one = Population([base])
+    each = need(one).bytes
+    assert fitting(one, "auto", lambda _: 100 * each) == 60
+    with pytest.raises(BadSetting, match=r"members is 61, but must be at most 60: each needs .* MiB"):
+        fitting(one, 61, lambda _: 100 * each)
+    with pytest.raises(BadSetting, match="members is 0"):
+        populations(configs, members=0)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_what_a_member_needs_is_what_it_has(members: int) -> None:
+    base = configure("swiss-roll", {"generator.hidden": (32, 32), "discriminator.hidden": (32, 32), "batch": 64})
+    found = need(Population([base.vary({"seed": seed}) for seed in range(members)]))
+    players = 4 * sum(p.numel() for p in base.example().parameters())
+    assert found.parameters == players
+    assert found.optimizer == 4 * players  # a gradient, what is made of it, and Adam's two moments
+    rows = 4 * 64 * (32 + 32) * (1 + 1 + 1)  # a layer's output, of the generator once and of the discriminator on real and fake points
+    assert rows < found.activations < 16 * rows
+
+
+def test_populations_is_a_name_of_the_package() -> None:
+    import arena
+
+    assert arena.populations is populations
+    assert arena.Population is Population
+    assert torch.float32 == arena.configure("bilinear").parts()["dtype"]
