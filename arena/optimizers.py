@@ -77,7 +77,9 @@ class _Lean:
         usable = lists is not None and closure is None and all(own.current(self) for own in lists)
         if not usable:
             found = super().step(closure)  # type: ignore[misc]
-            fits = not any(group[name] for group in self.param_groups for name in ("amsgrad", "maximize", "capturable", "differentiable"))
+            fits = all(group.get("fused") for group in self.param_groups) and not any(
+                group[name] for group in self.param_groups for name in ("amsgrad", "maximize", "capturable", "differentiable")
+            )
             self._lists = [_Lists(self, group) for group in self.param_groups] if fits and _KERNELS else None
             return found
         for own in lists:

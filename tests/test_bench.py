@@ -38,7 +38,8 @@ TUG = str(Path(__file__).parent.parent / "examples" / "tug_of_war.py")
         (TUG, {"rule": "alternating"}),
     ],
 )
-def test_the_loop_by_hand_trains_the_same(game: str, settings: dict[str, Any], scheduler: str) -> None:
+def test_the_loop_by_hand_trains_the_same(game: str, settings: dict[str, Any], scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arena.batches.TURNS", 1)  # the loop by hand draws turn by turn, from the same stream
     arena = configure(game, {"dtype": "float64", "turns": 60, "seed": 3, **settings}, ["--scheduler", scheduler]).build()
     start = [p.detach().clone() for p in arena.game.parameters()]
     by_hand = ByHand(arena)

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch import nn
 
-from arena.env import Arena
+from arena.env import Arena, place
 from arena.errors import GameFault
 from arena.game import Batch, Game, Rng
 from arena.measuring.script import Script
@@ -76,7 +75,7 @@ class ByHand:
     def draw(self) -> None:
         """Take a fresh batch."""
         with contextlib.nullcontext() if self.device.type == "cpu" else self.device:
-            self.batch = placed(self.game.sample(self.rng), self.device, self.dtype)
+            self.batch = place(self.game.sample(self.rng), self.device, self.dtype)
         for on_batch in self._on_batch:
             on_batch()
 
@@ -105,17 +104,6 @@ def _copied(game: Game) -> Game:
     except (TypeError, RuntimeError) as error:
         why = " ".join(str(error).split())[:160]
         raise GameFault(f"{type(game).__name__} cannot be copied ({why}); keep open files and the like out of its attributes") from error
-
-
-def placed(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
-    """A batch on a device and in a precision, as `.to(device, dtype)` does it for one tensor."""
-    if device.type == "cpu" and dtype == torch.float32:
-        return batch
-
-    def place(leaf: Any) -> Any:
-        return leaf.to(device, dtype if leaf.is_floating_point() else None) if isinstance(leaf, Tensor) else leaf
-
-    return tree_map(place, batch)
 
 
 def _default(optimizer: torch.optim.Optimizer, groups: list[dict[str, list[nn.Parameter]]]) -> torch.optim.Optimizer:

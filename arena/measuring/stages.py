@@ -13,7 +13,7 @@ import torch
 
 from arena.env import Arena
 from arena.errors import ArenaError
-from arena.measuring.by_hand import ByHand, placed
+from arena.measuring.by_hand import ByHand
 from arena.measuring.script import Move, Script
 from arena.rules.base import Turn, UpdateRule
 from players.base import hooks
@@ -79,8 +79,7 @@ class Stages:
         arena, began = self.arena, self.now()
         for line in self.script.lines:
             if line.draws:
-                with arena.on_device():
-                    placed(arena.game.sample(arena.rng), arena.device, arena.dtype)
+                arena.stream.next()
                 for on_batch in self._on_batch:
                     on_batch()
         return self.now() - began

@@ -1,0 +1,223 @@
+"""Measures populations against the loop written by hand, member after member, and prints the tables as Markdown.
+
+    python -m benchmarks.population                # the table, about six minutes
+    python -m benchmarks.population --growth       # time over members and over batch, and memory per member; docs/growth.png
+    python -m benchmarks.population --single       # one game, compiled and not, about three minutes
+
+Both sides play the swiss roll with nets of the same sizes and batch, one discriminator move to one generator move, one thread, in one
+process, in turns, chunk by chunk. Every member has its own seed, and so its own batches, and its own learning rates. What the loop by hand
+would take for all members is its time for one, times their number. The share of peak counts the multiplications of matrices in a round
+against the rate at which this machine, in the same minute, multiplies two matrices of 512 × 512.
+"""
+
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from arena.config import configure
+from arena.population import Population
+from benchmarks.loops import planar_gan
+
+SIZES = ((16, 32, 25.0), (32, 64, 10.0), (64, 64, 4.5), (128, 256, 1.5))
+"""Width of both nets' two hidden layers, batch, and the ratio that is wanted at 64 members."""
+
+
+def population(width: int, batch: int, members: int, *, compiled: bool = False) -> Population:
+    """Members of the swiss roll with seeds and learning rates of their own."""
+    nets = {"generator.hidden": (width, width), "discriminator.hidden": (width, width)}
+    base = configure("swiss-roll", {**nets, "batch": batch, "turns": 10**6, "compile": compiled})
+    rates = [1e-3 * (1 + k / members) for k in range(members)]
+    own = [{"seed": k, "generator.lr": rate, "discriminator.lr": rate} for k, rate in enumerate(rates)]
+    made = Population([base.vary(settings) for settings in own])
+    made.reset()
+    return made
+
+
+def seconds(play: Callable[[], Any], rounds: int) -> float:
+    """Per round."""
+    began = time.perf_counter()
+    for _ in range(rounds):
+        play()
+    return (time.perf_counter() - began) / rounds
+
+
+def both_turns(playing: Any) -> Callable[[], None]:
+    """One round: a turn of each player, signals read every hundred turns as any run must to notice a divergence."""
+
+    def play() -> None:
+        playing.play_scheduled_turn()
+        playing.play_scheduled_turn()
+        played.append(1)
+        if len(played) % 50 == 0:
+            playing.read_signals()
+
+    played: list[int] = []
+    return play
+
+
+def peak() -> float:
+    """Multiplications and additions per second of two matrices of 512 × 512."""
+    a, b = torch.randn(512, 512), torch.randn(512, 512)
+    seconds(lambda: a @ b, 20)
+    return 2 * 512**3 / min(seconds(lambda: a @ b, 20) for _ in range(5))
+
+
+def operations(playing: Population) -> int:
+    """Multiplications and additions of matrices in a round."""
+    with FlopCounterMode(display=False) as counter:
+        playing.play_scheduled_turn()
+        playing.play_scheduled_turn()
+    return counter.get_total_flops()
+
+
+def measure(width: int, batch: int, members: int, chunks: int, *, compiled: bool) -> tuple[list[float], float, float, float]:
+    """Ratios chunk by chunk, member-rounds per second, share of peak, and the seconds that the first two turns of each player took."""
+    flops = operations(population(width, batch, 2)) / 2
+    playing = population(width, batch, members, compiled=compiled)
+    ours, hand = both_turns(playing), planar_gan(batch, width)
+    cold = 2 * seconds(ours, 2)
+    if playing.field.compiled is not None and playing.field.compiled.why_not:
+        raise SystemExit(playing.field.compiled.why_not)
+    rounds = max(2, int(0.4 / seconds(ours, 2)))
+    seconds(lambda: next(hand), 50)
+    found, rates, shares = [], [], []
+    for _ in range(chunks):
+        alone = seconds(lambda: next(hand), 200)
+        together = seconds(ours, rounds)
+        found.append(members * alone / together)
+        rates.append(members / together)
+        shares.append(members * flops / together / peak())
+    return found, statistics.median(rates), statistics.median(shares), cold
+
+
+def table(chunks: int, members: int = 64) -> None:
+    print("| nets, batch | wanted | uncompiled | compiled | member-rounds/s | share of peak, uncompiled | compiled | compiling |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    for width, batch, least in SIZES:
+        plain, _, share, _ = measure(width, batch, members, chunks, compiled=False)
+        fast, rate, fast_share, cold = measure(width, batch, members, chunks, compiled=True)
+        cells = [f"{ratio(plain)}", f"{'' if statistics.median(fast) >= least else 'short: '}{ratio(fast)}"]
+        print(
+            f"| 2-{width}-{width}, {batch} | ≥ {least:g}× | {' | '.join(cells)} | {rate:,.0f} | {share:.0%} | {fast_share:.0%} | {cold:.0f} s |",
+            flush=True,
+        )
+
+
+def ratio(found: list[float]) -> str:
+    low, middle, high = statistics.quantiles(found, n=4) if len(found) > 1 else found * 3
+    return f"**{middle:.1f}×** ({low:.1f} – {high:.1f})"
+
+
+def single(chunks: int) -> None:
+    """One game against the loop by hand, with and without compiled code."""
+    print("| what | wanted | measured: median (quartiles) |\n|---|---|---|", flush=True)
+    for compiled, least in ((False, 1.4), (True, 2.5)):
+        arena = configure("swiss-roll", {"batch": 64, "turns": 10**6, "compile": compiled}).build()
+        arena.reset(seed=0)
+        ours, hand = both_turns(arena), planar_gan(64)
+        seconds(ours, 50)
+        seconds(lambda: next(hand), 50)
+        found = []
+        for _ in range(chunks):
+            alone = seconds(lambda: next(hand), 100)
+            found.append(alone / seconds(ours, 100))
+        short = "" if statistics.median(found) >= least else "short: "
+        low, middle, high = statistics.quantiles(found, n=4)
+        what = f"swiss roll 2-128-128-2, batch 64, {'compiled' if compiled else 'uncompiled'}"
+        print(f"| {what} | ≥ {least:g}× | {short}**{middle:.2f}×** ({low:.2f} – {high:.2f}) |", flush=True)
+    root = os.environ.get("ARENA_DATA")
+    if not (root and (Path(root) / "MNIST" / "raw").is_dir()):
+        print("| fully connected MNIST GAN | ≥ 2.5× | not measured: ARENA_DATA names no folder with MNIST/raw |")
+        return
+    from benchmarks.bench import _extracted
+    from benchmarks.loops import image_gan
+
+    with tempfile.TemporaryDirectory() as folder:
+        hand = image_gan(_extracted(Path(root), Path(folder)))
+        for compiled in (False, True):
+            arena = configure("mnist", {"turns": 10**6, "compile": compiled}).build()
+            arena.reset(seed=0)
+            ours = both_turns(arena)
+            seconds(ours, 20)
+            seconds(lambda: next(hand), 20)
+            found = [seconds(lambda: next(hand), 50) / seconds(ours, 50) for _ in range(max(3, chunks // 2))]
+            low, middle, high = statistics.quantiles(found, n=4)
+            short = "" if middle >= 2.5 else "short: "
+            what = f"fully connected MNIST GAN, batch 100, {'compiled' if compiled else 'uncompiled'}, against the DataLoader loop"
+            print(f"| {what} | ≥ 2.5× | {short}**{middle:.2f}×** ({low:.2f} – {high:.2f}) |", flush=True)
+
+
+def growth() -> None:
+    """Time of a round over members and over batch, and the memory that members take; drawn into docs/growth.png."""
+    from arena import plots
+    from arena.capacity import need
+
+    width = 32
+    by_members = [(k, min(seconds(both_turns(population(width, 64, k)), 6) for _ in range(3))) for k in (1, 4, 16, 64, 256, 1024)]
+    by_batch = [(n, min(seconds(both_turns(population(width, n, 64)), 6) for _ in range(3))) for n in (16, 32, 64, 128, 256, 512)]
+    figure, axes = plots.figure(8.6, 3.4, columns=2)
+    for axis, rows, what in ((axes[0, 0], by_members, "members, batch 64"), (axes[0, 1], by_batch, "batch, 64 members")):
+        axis.loglog([n for n, _ in rows], [1e3 * s for _, s in rows], "o-", color=plots.FIRST)
+        last, slowest = rows[-1]
+        axis.loglog([n for n, _ in rows], [1e3 * slowest * n / last for n, _ in rows], ":", color=plots.INK, linewidth=1)
+        axis.set_xlabel(what)
+        axis.set_ylabel("ms per round")
+    axes[0, 0].annotate("linear", (4, 1e3 * by_members[-1][1] * 4 / 1024), textcoords="offset points", xytext=(6, -10), fontsize=8)
+    plots.save(figure, Path("docs/growth.png"))
+    print("| members | ms per round | ms per member and round |\n|---|---|---|")
+    for k, s in by_members:
+        print(f"| {k:,} | {1e3 * s:.1f} | {1e3 * s / k:.3f} |")
+    print("\n| batch | ms per round of 64 members |\n|---|---|")
+    for n, s in by_batch:
+        print(f"| {n} | {1e3 * s:.1f} |")
+    print(
+        "\n| members of 2-32-32, batch 64 | counted: parameters, optimizer, activations | resident set grew by | per member, over counted |\n|---|---|---|---|"
+    )
+    for k in (256, 1024):
+        grown, counted = _grown(width, 64, k), need(population(width, 64, 2))
+        print(f"| {k:,} | {counted.bytes / 2**20:.2f} MiB each | {grown / 2**20:.0f} MiB | {grown / k / counted.bytes:.2f} |")
+
+
+def _grown(width: int, batch: int, members: int) -> float:
+    """By how many bytes the peak of a fresh process's memory grows with those members, from a population of one."""
+    import subprocess
+
+    code = (
+        "import resource, torch; torch.set_num_threads(1); from benchmarks.population import *; "
+        f"p = population({width}, {batch}, {{}}); play = both_turns(p); [play() for _ in range(5)]; "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    sizes = [
+        int(subprocess.run([sys.executable, "-c", code.format(k)], capture_output=True, check=True, text=True).stdout) for k in (1, members)
+    ]
+    return 1024 * (sizes[1] - sizes[0])
+
+
+def main() -> None:
+    """Print what is asked for."""
+    torch.set_num_threads(1)
+    chunks = 3 if "--quick" in sys.argv else 15
+    from benchmarks.bench import _processor
+
+    print(
+        f"{_processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}\n", flush=True
+    )
+    if "--growth" in sys.argv:
+        growth()
+    elif "--single" in sys.argv:
+        single(chunks)
+    else:
+        table(chunks)
+
+
+if __name__ == "__main__":
+    main()
