@@ -77,9 +77,8 @@ class _Lean:
         usable = lists is not None and closure is None and all(own.current(self) for own in lists)
         if not usable:
             found = super().step(closure)  # type: ignore[misc]
-            fits = all(group.get("fused") for group in self.param_groups) and not any(
-                group[name] for group in self.param_groups for name in ("amsgrad", "maximize", "capturable", "differentiable")
-            )
+            plain = ("amsgrad", "maximize", "capturable", "differentiable")
+            fits = all(group.get("fused") and not any(group[name] for name in plain) for group in self.param_groups)
             self._lists = [_Lists(self, group) for group in self.param_groups] if fits and _KERNELS else None
             return found
         for own in lists:

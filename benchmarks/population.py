@@ -88,10 +88,10 @@ def measure(width: int, batch: int, members: int, chunks: int, *, compiled: bool
     if playing.field.compiled is not None and playing.field.compiled.why_not:
         raise SystemExit(playing.field.compiled.why_not)
     rounds = max(2, int(0.4 / seconds(ours, 2)))
-    seconds(lambda: next(hand), 50)
+    seconds(hand.__next__, 50)
     found, rates, shares = [], [], []
     for _ in range(chunks):
-        alone = seconds(lambda: next(hand), 200)
+        alone = seconds(hand.__next__, 200)
         together = seconds(ours, rounds)
         found.append(members * alone / together)
         rates.append(members / together)
@@ -105,11 +105,9 @@ def table(chunks: int, members: int = 64) -> None:
     for width, batch, least in SIZES:
         plain, _, share, _ = measure(width, batch, members, chunks, compiled=False)
         fast, rate, fast_share, cold = measure(width, batch, members, chunks, compiled=True)
-        cells = [f"{ratio(plain)}", f"{'' if statistics.median(fast) >= least else 'short: '}{ratio(fast)}"]
-        print(
-            f"| 2-{width}-{width}, {batch} | ≥ {least:g}× | {' | '.join(cells)} | {rate:,.0f} | {share:.0%} | {fast_share:.0%} | {cold:.0f} s |",
-            flush=True,
-        )
+        short = "" if statistics.median(fast) >= least else "short: "
+        row = [f"2-{width}-{width}, {batch}", f"≥ {least:g}×", ratio(plain), short + ratio(fast), f"{rate:,.0f}", f"{share:.0%}"]
+        print(f"| {' | '.join([*row, f'{fast_share:.0%}', f'{cold:.0f} s'])} |", flush=True)
 
 
 def ratio(found: list[float]) -> str:
@@ -125,10 +123,10 @@ def single(chunks: int) -> None:
         arena.reset(seed=0)
         ours, hand = both_turns(arena), planar_gan(64)
         seconds(ours, 50)
-        seconds(lambda: next(hand), 50)
+        seconds(hand.__next__, 50)
         found = []
         for _ in range(chunks):
-            alone = seconds(lambda: next(hand), 100)
+            alone = seconds(hand.__next__, 100)
             found.append(alone / seconds(ours, 100))
         short = "" if statistics.median(found) >= least else "short: "
         low, middle, high = statistics.quantiles(found, n=4)
@@ -148,8 +146,8 @@ def single(chunks: int) -> None:
             arena.reset(seed=0)
             ours = both_turns(arena)
             seconds(ours, 20)
-            seconds(lambda: next(hand), 20)
-            found = [seconds(lambda: next(hand), 50) / seconds(ours, 50) for _ in range(max(3, chunks // 2))]
+            seconds(hand.__next__, 20)
+            found = [seconds(hand.__next__, 50) / seconds(ours, 50) for _ in range(max(3, chunks // 2))]
             low, middle, high = statistics.quantiles(found, n=4)
             short = "" if middle >= 2.5 else "short: "
             what = f"fully connected MNIST GAN, batch 100, {'compiled' if compiled else 'uncompiled'}, against the DataLoader loop"
@@ -179,9 +177,8 @@ def growth() -> None:
     print("\n| batch | ms per round of 64 members |\n|---|---|")
     for n, s in by_batch:
         print(f"| {n} | {1e3 * s:.1f} |")
-    print(
-        "\n| members of 2-32-32, batch 64 | counted: parameters, optimizer, activations | resident set grew by | per member, over counted |\n|---|---|---|---|"
-    )
+    print("\n| members of 2-32-32, batch 64 | counted for each | resident memory grew by | grown for each, over counted |")
+    print("|---|---|---|---|")
     for k in (256, 1024):
         grown, counted = _grown(width, 64, k), need(population(width, 64, 2))
         print(f"| {k:,} | {counted.bytes / 2**20:.2f} MiB each | {grown / 2**20:.0f} MiB | {grown / k / counted.bytes:.2f} |")

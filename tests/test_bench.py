@@ -140,7 +140,8 @@ def test_a_rule_has_a_stage_of_its_own_and_is_said_not_to_be_played_by_hand() ->
 
 
 @pytest.mark.parametrize(("nap", "stage"), [("sampling", "sampling"), ("losses", "field")])
-def test_a_planted_nap_is_found_where_it_was_planted(nap: str, stage: str) -> None:
+def test_a_planted_nap_is_found_where_it_was_planted(nap: str, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arena.batches.TURNS", 1)  # a nap for each turn rather than for each block of them
     found = measure(configure(Slow, {nap: 0.003}), seconds=1)
     assert found.stages[stage] >= 0.003
     assert found.stages[stage] > 0.6 * found.arena.middle
