@@ -105,6 +105,7 @@ class Config:
             "device": pick_device(run.device),
             "dtype": getattr(torch, run.dtype),
             "compile": run.compile,
+            "cuda_graphs": run.cuda_graphs,
         }
 
     def numbers_of_game(self) -> tuple[tuple[str, float], ...]:

@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_map
 
 from arena.batches import Stream, block_turns
 from arena.compiled import Compiled
+from arena.cuda_graph import Graphs
 from arena.errors import BadSetting, GameFault, RuleUndefined, UnknownName, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
@@ -54,6 +55,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         device: where the game is played.
         dtype: floating-point precision of the players and the batches.
         compile: play compiled code where that is possible; `field.compiled.why_not` says why it was not.
+        cuda_graphs: on a GPU, record each kind of turn once and replay it; `graphs.why_not` says why it was not.
         render_mode: `rgb_array`, or None.
 
     Raises:
@@ -86,6 +88,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
         compile: bool = False,
+        cuda_graphs: bool = False,
         render_mode: str | None = None,
     ):
         check_number("turns", turns, least=1, whole=True)
@@ -103,7 +106,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._scheduler_start = copy.deepcopy(self.scheduler.state_dict())
         self._build = None if isinstance(game, Game) else game
         self._start = copy.deepcopy(game.state_dict()) if isinstance(game, Game) else {}
-        self.compile = compile
+        self.compile, self.cuda_graphs = compile, cuda_graphs
         self._factories, self._rates = dict(optimizers or {}), dict(rates or {})
         if isinstance(game, Game):
             self.game = game.to(self.device, self.dtype)
@@ -131,6 +134,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.field.compiled = Compiled(self.game) if self.compile else None
         optimizers = {role: self._factories.get(role, adam)(self._groups(role)) for role in self.game.roles}
         self._turn = Turn(self.field, optimizers, self._freeze_afresh)
+        self.graphs = Graphs(self.field, self._turn, self.rule) if self.cuda_graphs and self.device.type == "cuda" else None
         self.rule.attach(self.field)
         self.rule.load_state_dict(copy.deepcopy(self._rule_start))
         self.scheduler.load_state_dict(copy.deepcopy(self._scheduler_start))
@@ -223,16 +227,18 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             self._draw()
         if moving.roles:
             self._movers = moving.keys
-            self._freeze()
             shares = {role: first if role == moving.first else second for role in moving.roles}
             self.latest_share |= shares
-            self._turn.begin({role: share * self._rate(role) for role, share in shares.items()} if self._rates else shares)
+            factors = {role: share * self._rate(role) for role, share in shares.items()} if self._rates else shares
             if measure:
                 self.signals.before_move(moving.roles)
             else:
                 self.signals.forget_updates()
             try:
-                self.rule.step(self._turn)
+                if measure or self.graphs is None or not self.graphs.play(moving.keys, self.batch, self._lambda, factors):
+                    self._freeze()
+                    self._turn.begin(factors)
+                    self.rule.step(self._turn)
             except RuleUndefined as error:
                 raise RuleUndefined(f"{type(self.rule).__name__} in turn {self.turns_played + 1}: {error}") from error
             except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -380,7 +386,11 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def _freeze(self) -> None:
         seed = int(torch.randint(2**31, (), generator=self._masks)) if self.field.stochastic else None
-        self.field.freeze(self.batch, self._coupling * self.game.max_coupling, self._movers, seed)
+        self.field.freeze(self.batch, self._lambda, self._movers, seed)
+
+    @property
+    def _lambda(self) -> float:
+        return self._coupling * self.game.max_coupling
 
     def _freeze_afresh(self) -> None:
         self._draw()

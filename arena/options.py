@@ -18,6 +18,7 @@ class RunOptions:
         dtype: floating-point precision of players and batches.
         threads: CPU threads of torch; small nets are fastest with 1, and 0 leaves torch's own choice.
         compile: play compiled code, which pays for small nets and populations of them; the first turns compile for some seconds.
+        cuda_graphs: on a GPU, record each kind of turn once as a CUDA graph and replay it.
         until_solved: end the run where its score reaches the game's goal, if it has one; else all turns are played.
     """
 
@@ -27,6 +28,7 @@ class RunOptions:
     dtype: Literal["float32", "float64"] = "float32"
     threads: int = 1
     compile: bool = False
+    cuda_graphs: bool = False
     until_solved: bool = True
 
     def __post_init__(self) -> None:

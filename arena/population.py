@@ -26,6 +26,7 @@ from torch.utils._pytree import tree_map
 from arena.batches import Stream, Streams, block_turns
 from arena.compiled import Compiled
 from arena.config import Config, configure
+from arena.cuda_graph import Graphs
 from arena.directions import Number
 from arena.env import BOUND, place, squash, streams_of
 from arena.errors import BadSetting, GameFault, check_number
@@ -83,6 +84,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         ]
         self.device, self.dtype = _one([p["device"] for p in parts], "device"), _one([p["dtype"] for p in parts], "dtype")
         self.compile = _one([p["compile"] for p in parts], "compile")
+        self.cuda_graphs = _one([p["cuda_graphs"] for p in parts], "cuda_graphs")
         self.score_every = int(parts[0]["score_every"])
         self.budgets = np.array([p["turns"] for p in parts])
         self.seeds = np.array([p["seed"] for p in parts])
@@ -128,6 +130,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             for optimizer in optimizers.values():
                 optimizer.compile()
         self._turn = Turn(self.field, optimizers, self._freeze_afresh)
+        self.graphs = Graphs(self.field, self._turn, self.rule) if self.cuda_graphs and self.device.type == "cuda" else None
         self.rule.attach(self.field)
         self.rule.load_state_dict(copy.deepcopy(self._rule_start))
         for scheduler, state in zip(self._schedulers.things, self._scheduler_start, strict=True):
@@ -265,14 +268,17 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             self._movers = tuple(key for role in shares for key in self.game.keys_of(role))
             partly = {role: share > 0 for role, share in shares.items() if isinstance(share, np.ndarray) and not np.all(share)}
             self._masks = {role: torch.from_numpy(moves).to(self.device) for role, moves in partly.items()}
-            self._freeze()
-            self._turn.begin({role: self._number(share * self._rate(role)) for role, share in shares.items()})
+            factors = {role: self._number(share * self._rate(role)) for role, share in shares.items()}
             if measure:
                 self.signals.before_move(tuple(shares))
             else:
                 self.signals.forget_updates()
             try:
-                self.rule.step(self._turn)
+                recorded = self.graphs is not None and not measure and not self._masks
+                if not (recorded and self.graphs.play(self._movers, self.batch, self._lambda, factors)):  # type: ignore[union-attr]
+                    self._freeze()
+                    self._turn.begin(factors)
+                    self.rule.step(self._turn)
             except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
                 what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
                 raise GameFault(
@@ -542,8 +548,11 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
 
     def _freeze(self) -> None:
         seeds = [int(torch.randint(2**31, (), generator=g)) for g in self._mask_streams] if self.field.stochastic else None
-        coupling = self._number(self._coupling * self.game.max_coupling)
-        self.field.freeze(self.batch, coupling, self._movers, seeds, self._masks)
+        self.field.freeze(self.batch, self._lambda, self._movers, seeds, self._masks)
+
+    @property
+    def _lambda(self) -> Number:
+        return self._number(self._coupling * self.game.max_coupling)
 
     def _freeze_afresh(self) -> None:
         self._draw()
