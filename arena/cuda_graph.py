@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from arena.directions import Number
 from arena.field import Field
 from arena.game import Batch
+from arena.member_optimizers import MemberOptimizer
 from arena.rules.base import Turn, UpdateRule
 
 WARM = 3
@@ -49,6 +50,9 @@ class Graphs:
         self.field, self.turn, self.rule = field, turn, rule
         self.record = record or cuda
         self.why_not: str | None = "the players draw random numbers (dropout) from the host" if field.stochastic else None
+        for optimizer in turn.optimizers.values():
+            if isinstance(optimizer, MemberOptimizer):
+                optimizer.count_on_device()
         self._seen: dict[Any, int] = {}
         self._recorded: dict[Any, _Recorded] = {}
 

@@ -36,6 +36,7 @@ class MemberOptimizer(torch.optim.Optimizer):
     def __init__(self, parameters: Any, **settings: Any):
         self.moves: Tensor | None = None
         self._compiled: Callable[..., None] | None = None
+        self._counts_on_device = False
         super().__init__(parameters, settings)
 
     def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
@@ -68,10 +69,18 @@ class MemberOptimizer(torch.optim.Optimizer):
     def _state(self, p: Tensor) -> dict[str, Any]:
         state = self.state[p]
         if not state:
-            state["step"] = 0
+            state["step"] = torch.zeros(len(p), dtype=p.dtype, device=p.device) if self._counts_on_device else 0
             state.update({name: torch.zeros_like(p) for name in self.moments})
-        state["step"] = state["step"] + (1 if self.moves is None else self.moves.to(p.dtype))
+        more = 1 if self.moves is None else self.moves.to(p.dtype)
+        if self._counts_on_device:
+            state["step"].add_(more)
+        else:
+            state["step"] = state["step"] + more
         return state
+
+    def count_on_device(self) -> None:
+        """Keep the number of steps in one place on the device, where a recorded turn finds and changes it."""
+        self._counts_on_device = True
 
     def _update_all(self, parameters: Any, gradients: Any, counts: Any, moments: Any, settings: dict[str, Any]) -> None:
         for p, g, count, own in zip(parameters, gradients, counts, moments, strict=True):
@@ -82,7 +91,8 @@ class MemberOptimizer(torch.optim.Optimizer):
         for state in self.state.values():
             for name in self.moments:
                 state[name].masked_fill_(aligned(members, state[name]), 0.0)
-            state["step"] = state["step"] * (~members).to(state[self.moments[0]].dtype)
+            kept = (~members).to(state[self.moments[0]].dtype)
+            state["step"] = state["step"].mul_(kept) if self._counts_on_device else state["step"] * kept
 
 
 class MemberSGD(MemberOptimizer):
