@@ -17,6 +17,7 @@ from arena.errors import BadSetting, GameFault, RuleUndefined
 from arena.members import CannotShare, signature
 from arena.population import Population
 from arena.registry import lookup
+from arena.threads import using_threads
 
 _FREE = ("turns", "seed", "threads", "until_solved")
 _RECORDS = ("trace.", "picture.", "checkpoint.", "diagnostics.", "score.")
@@ -96,7 +97,8 @@ class Populations:
         for group in self.groups:
             configs = [self.configs[i] for i in group.indices]
             onwards = lambda turns, before=before: tell(before + turns, total)  # noqa: E731
-            outcomes = play_together(configs, self.every, onwards) if group.alone is None else play_alone(configs, self.every, onwards)
+            with using_threads(configs[0].run.threads):
+                outcomes = play_together(configs, self.every, onwards) if group.alone is None else play_alone(configs, self.every, onwards)
             found |= dict(zip(group.indices, outcomes, strict=True))
             before += sum(config.run.turns for config in configs)
         return [found[i] for i in range(len(self.configs))]
@@ -163,7 +165,8 @@ def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str
             if own not in shapes:
                 shapes[own] = signature(configs[i].example())
             by_shape.setdefault(shapes[own], []).append(i)
-        most = fitting(Population([configs[indices[0]]]), members)
+        with using_threads(1):
+            most = fitting(Population([configs[indices[0]]]), members)
     except CannotShare as error:
         return [Group((i,), str(error)) for i in indices]
     found = []

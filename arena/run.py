@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from arena.checkpoint import Checkpoints
 from arena.config import Config
 from arena.diagnostics.chosen import Diagnostics
 from arena.env import Arena
 from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
 from arena.progress import Display
+from arena.threads import using_threads
 from arena.trace import JSONLines, read_trace
 
 Status = Literal["finished", "solved", "diverged", "undefined", "interrupted"]
@@ -86,6 +85,7 @@ class Run:
         self.best: float | None = None
         self.ceiling: float | None = None
         self._stop: int | None = None
+        self._said: set[str] = set()
 
     def go(self, *, resumed: bool = False) -> Result:
         """Play until the turns are spent, the game is solved or diverges, or a signal asks to stop.
@@ -94,7 +94,7 @@ class Run:
             RunFailed: where the disk fails; what was saved before is whole.
         """
         try:
-            with self._threads(), self._signals():
+            with using_threads(self.config.run.threads), self._signals():
                 return self._go(resumed)
         except OSError as error:
             what = error.strerror or str(error)
@@ -173,6 +173,7 @@ class Run:
             self._blame()
             self._row(values)
             return "diverged"
+        self._say_why_not()
         if "score" in due:
             score = arena.measure_score()
             better = math.isfinite(score) and (self.best is None or score < self.best)
@@ -189,6 +190,13 @@ class Run:
         if "checkpoint" in due:
             self.checkpoints.save(self._state())
         return "solved" if solved else None
+
+    def _say_why_not(self) -> None:
+        """Tell once where compiled code or CUDA graphs were asked for and could not be had."""
+        for fast in (self.arena.field.compiled, self.arena.graphs):
+            if fast is not None and fast.why_not is not None and fast.why_not not in self._said:
+                self._said.add(fast.why_not)
+                self.display.note(fast.why_not)
 
     def _row(self, values: Mapping[str, Any], scored: bool = False) -> None:
         arena = self.arena
@@ -328,16 +336,6 @@ class Run:
         return board
 
     # Surroundings -----------------------------------------------------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _threads(self) -> Iterator[None]:
-        threads, before = self.config.run.threads, torch.get_num_threads()
-        if threads:
-            torch.set_num_threads(threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -5,7 +5,6 @@ medians over the chunks, with quartiles. Every chunk plays the same turns, from 
 comes to rest does not become another one while it is measured.
 """
 
-import contextlib
 import copy
 import dataclasses
 import gc
@@ -14,7 +13,7 @@ import math
 import operator
 import statistics
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -27,6 +26,7 @@ from arena.measuring.script import Script, record
 from arena.measuring.stages import Clock, Stages, clock, floor
 from arena.progress import Silent
 from arena.run import Run
+from arena.threads import using_threads
 
 ROUNDS = 20
 """Rounds that the time is divided into: one chunk of everything that is measured makes a round."""
@@ -58,7 +58,7 @@ def measure(config: Config, seconds: float = 10.0) -> Measurement:
     arena = config.build()
     devices = [arena.device] if arena.device.type == "cuda" else []
     try:
-        with tempfile.TemporaryDirectory() as folder, _threads(config.run.threads), torch.random.fork_rng(devices=devices):
+        with tempfile.TemporaryDirectory() as folder, using_threads(config.run.threads), torch.random.fork_rng(devices=devices):
             run = Run(config, arena, Path(folder), Silent())
             run.open()
             try:
@@ -218,14 +218,3 @@ def _bare(config: Config) -> Config:
     for group in ("score", "picture", "checkpoint", "diagnostics"):
         settings[group]["every"] = 0
     return dataclasses.replace(config, settings=settings)
-
-
-@contextlib.contextmanager
-def _threads(threads: int) -> Generator[None, None, None]:
-    before = torch.get_num_threads()
-    if threads:
-        torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

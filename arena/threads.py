@@ -1,0 +1,24 @@
+"""How many CPU threads torch uses."""
+
+import contextlib
+from collections.abc import Generator
+
+import torch
+
+
+@contextlib.contextmanager
+def using_threads(threads: int) -> Generator[None, None, None]:
+    """While inside, torch uses that many threads; 0 leaves its own choice.
+
+    Example:
+        >>> with using_threads(1):
+        ...     torch.get_num_threads()
+        1
+    """
+    before = torch.get_num_threads()
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
