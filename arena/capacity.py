@@ -79,6 +79,27 @@ def free_bytes(device: torch.device) -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, on a GPU or on the CPU."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+
+
+def too_many(population: Any) -> BadSetting:
+    """What to say of a population that does not fit into memory, with the number that would.
+
+    Args:
+        population: the one that did not.
+    """
+    probe = type(population)([population.configs[0]])
+    if population.device.type == "cuda":
+        torch.cuda.empty_cache()
+        whole = torch.cuda.get_device_properties(population.device).total_memory
+    else:
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    most = max(1, min(population.num_envs - 1, int(SHARE * whole / max(need(probe).bytes, 1))))
+    return BadSetting("members", population.num_envs, f"at most about {most:,}, which fit into the memory of {population.device}")
+
+
 def fitting(population: Any, members: int | str, free: Callable[[torch.device], int] = free_bytes) -> int:
     """The most members that a population of this kind may have.
 

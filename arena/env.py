@@ -20,9 +20,10 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from arena.batches import Stream, block_turns
+from arena.capacity import out_of_memory
 from arena.compiled import Compiled
 from arena.cuda_graph import Graphs
-from arena.errors import BadSetting, GameFault, RuleUndefined, UnknownName, check_number
+from arena.errors import ArenaError, BadSetting, GameFault, RuleUndefined, RunFailed, UnknownName, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
 from arena.game import Batch, Game, Rng
@@ -253,7 +254,13 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             self.turns_played += 1
         self._batch_spent = self.game.batch_until is None or self.game.batch_until in moving.roles
 
-    def _fault(self, error: Exception) -> GameFault:
+    def _fault(self, error: Exception) -> ArenaError:
+        if out_of_memory(error):
+            what = " ".join(str(error).split())[:120]
+            name = type(self.game).__name__
+            return RunFailed(
+                f"the memory of {self.device} does not hold a turn of {name} ({what}); take a smaller batch or smaller players"
+            )
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return GameFault(
             f"{type(self.rule).__name__} on {type(self.game).__name__} failed in turn {self.turns_played + 1} ({what}); mend the rule or "

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from arena.batches import Stream, Streams, block_turns
+from arena.capacity import out_of_memory, too_many
 from arena.compiled import Compiled
 from arena.config import Config, configure
 from arena.cuda_graph import Graphs
@@ -280,6 +281,8 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
                     self._turn.begin(factors)
                     self.rule.step(self._turn)
             except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+                if out_of_memory(error):
+                    raise too_many(self) from error
                 what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
                 raise GameFault(
                     f"{type(self.rule).__name__} on {self.num_envs} members of {type(self.game).__name__} failed in turn "

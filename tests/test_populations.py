@@ -8,7 +8,7 @@ import torch
 
 from arena import configure, populations
 from arena.capacity import fitting, need
-from arena.errors import BadSetting
+from arena.errors import BadSetting, RunFailed
 from arena.grouping import play_alone, play_together
 from arena.population import Population
 from tests.test_population import Asks, spectral
@@ -111,3 +111,24 @@ def test_populations_is_a_name_of_the_package() -> None:
     assert arena.populations is populations
     assert arena.Population is Population
     assert torch.float32 == arena.configure("bilinear").parts()["dtype"]
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_memory_that_runs_out_is_told_with_the_number_that_would_fit(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = configure("swiss-roll", SMALL)
+    playing = Population([base.vary({"seed": seed}) for seed in range(4)])
+    playing.reset()
+
+    def full(turn: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(playing.rule, "step", full)
+    with pytest.raises(BadSetting, match=r"^members is 4, but must be at most about 3, which fit into the memory of cpu$"):
+        playing.play_scheduled_turn()
+    alone = base.build()
+    alone.reset()
+    monkeypatch.setattr(alone.rule, "step", full)
+    with pytest.raises(RunFailed, match=r"the memory of cpu does not hold a turn of SwissRoll .* take a smaller batch or smaller players"):
+        alone.play_scheduled_turn()
