@@ -1,0 +1,215 @@
+"""The picture of a map: the score of every cell in colour, with the cells that diverged or collapsed and the best one marked."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import LogFormatterSciNotation as Powers
+
+from arena import plots
+from arena.mapping.axis import Axis, word_of
+from arena.mapping.play import Map
+from arena.mapping.results import Cell, State
+from arena.plots import FIRST, INK, SECOND, styled
+
+COLOURS: Colormap = LinearSegmentedColormap.from_list("score", colormaps["viridis"](np.linspace(0.02, 1.0, 256))[::-1])
+"""Perceptually uniform: yellow is good, dark blue bad."""
+GONE, NOWHERE = "#f3e1db", "#e4e6e8"
+TAIL = 0.02
+"""Share of the scores on either side that may lie outside the colours, so that outliers do not take them all."""
+WIDE = 8.0
+"""Ratio of highest to lowest score from which on their colours are logarithmic."""
+SPAN = 1e4
+"""Ratio of highest to lowest score that colours show at most."""
+
+
+@styled
+def draw(found: Map) -> Figure:
+    """The map."""
+    x, y, made = found.plan.x, found.plan.y, found.cells
+    roles = found.plan.base().example().roles
+    shape = (len(y.values), len(x.values))
+    tall = min(1.0, max(0.3, 0.9 * shape[0] / shape[1])) if "list" in (x.scale, y.scale) and shape[0] < shape[1] else 1.0
+    picture, axes = plots.figure(6.9, 1.75 + 4.75 * tall)
+    picture.set_dpi(200)
+    axis = axes[0, 0]
+    left, below = _edges(x), _edges(y)
+    score = np.ma.masked_invalid(np.array([cell.score for cell in made]).reshape(shape))
+    norm, beyond = colour_range(score.compressed(), found.ceiling)
+    mesh = axis.pcolormesh(left, below, score, cmap=COLOURS, norm=norm, linewidth=0, rasterized=True)
+    _ticks(axis, x, "x", roles)
+    _ticks(axis, y, "y", roles)
+    axis.set_box_aspect(tall)
+    axis.grid(False)
+    for side in axis.spines.values():
+        side.set_visible(True)
+        side.set(color="#8b929a", linewidth=0.8)
+    handles = _marks(axis, made, left, below, x, y)
+    if (best := found.best) is not None:
+        at = (_place(x, best.x), _place(y, best.y))
+        axis.plot(*at, marker="*", markersize=15, color="white", markeredgecolor=INK, markeredgewidth=1.0, linestyle="none", zorder=6)
+        star = Line2D([], [], marker="*", markersize=11, color="white", markeredgecolor=INK, markeredgewidth=0.9, linestyle="none")
+        handles.append((star, f"best: {best.score:.3g}{_against(best.score, found.ceiling)} at {_where(found, best)}"))
+    _title(axis, found)
+    picture.legend(
+        [handle for handle, _ in handles], [text for _, text in handles], loc="outside lower center", ncols=1 if len(handles) < 2 else 2,
+        fontsize=8, handlelength=1.8, handleheight=1.2, columnspacing=1.6, labelcolor=INK,
+    )  # fmt: skip
+    if score.count():
+        _colour_bar(picture, axis, mesh, found, norm, beyond, tall)
+    return picture
+
+
+def colour_range(scores: np.ndarray, ceiling: float | None = None) -> tuple[Normalize, str]:
+    """From scores to [0, 1], and which ends of the colours stand for what lies beyond: neither, min, max or both.
+
+    The colours run from the lowest score, or what real data score where that is lower, to the quantile 1 − `TAIL`. They are logarithmic
+    where all are above 0 and the ends are `WIDE` apart.
+
+    Example:
+        >>> norm, beyond = colour_range(np.array([0.1, 0.2, 0.5, 0.7, *[1.0] * 95, 1e9]), ceiling=0.05)
+        >>> type(norm).__name__, norm.vmin, round(float(norm.vmax), 3), beyond
+        ('LogNorm', 0.05, 1.0, 'max')
+    """
+    if not len(scores):
+        return Normalize(0, 1), "neither"
+    low, high = float(scores.min()), float(np.quantile(scores, 1 - TAIL, method="lower"))
+    if low > 0 and high > SPAN * low:
+        low = max(low, float(np.quantile(scores, TAIL)), high / SPAN)
+    if ceiling is not None and 0 < ceiling < low <= 100 * ceiling:
+        low = ceiling
+    if high <= low:
+        high = low + (abs(low) or 1.0) * 0.1
+    over, under = bool(scores.max() > high * (1 + 1e-9)), bool(scores.min() < low)
+    norm = LogNorm(low, high) if low > 0 and high >= WIDE * low else Normalize(low, high)
+    return norm, {(True, True): "both", (True, False): "max", (False, True): "min"}.get((over, under), "neither")
+
+
+# Axes ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _edges(axis: Axis) -> np.ndarray:
+    """The sides of the cells: half-way between values, on the axis's own scale."""
+    if axis.scale == "list":
+        return np.arange(len(axis.values) + 1) - 0.5
+    values = np.array(axis.values, dtype=float)
+    values = np.log(values) if axis.scale == "log" else values
+    middle = (values[1:] + values[:-1]) / 2
+    edges = np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
+    return np.exp(edges) if axis.scale == "log" else edges
+
+
+def _place(axis: Axis, value: Any) -> float:
+    return float(axis.values.index(value)) if axis.scale == "list" else float(value)
+
+
+def _ticks(axis: Any, along: Axis, which: str, roles: Sequence[str]) -> None:
+    side = getattr(axis, f"{which}axis")
+    getattr(axis, f"set_{which}label")(along.name, fontsize=10.5, color=dict(zip(roles, (FIRST, SECOND), strict=True)).get(along.name.partition(".")[0], INK))
+    if along.scale == "log":
+        getattr(axis, f"set_{which}scale")("log")
+        side.set_major_locator(LogLocator(numticks=20))
+        side.set_minor_locator(LogLocator(subs=range(2, 10), numticks=200))
+        side.set_major_formatter(Powers())
+        side.set_minor_formatter(NullFormatter())
+    elif along.scale == "list":
+        every = math.ceil(len(along.values) / 12)
+        side.set_ticks(range(0, len(along.values), every), [word_of(v) for v in along.values[::every]])
+        side.set_minor_locator(NullLocator())
+    axis.tick_params(axis=which, which="major", length=4, width=0.8, color="#8b929a", labelsize=9)
+    axis.tick_params(axis=which, which="minor", length=2, width=0.6, color="#b4bac0")
+
+
+# Marks --------------------------------------------------------------------------------------------------------------------------
+
+
+def _marks(axis: Any, made: Sequence[Cell], left: np.ndarray, below: np.ndarray, x: Axis, y: Axis) -> list[tuple[Any, str]]:
+    """Mark the cells that have no score or a collapsed player; returns what the legend says of them."""
+    states = np.array([cell.state for cell in made], dtype=object).reshape(len(y.values), len(x.values))
+    handles: list[tuple[Any, str]] = []
+    for state, face, hatch, colour in ((State.DIVERGED, GONE, "////", FIRST), (State.UNDEFINED, NOWHERE, "....", "#7d848c")):
+        there = states == state
+        if there.any():
+            corners = [_corners(left, below, i, j) for j, i in np.argwhere(there)]
+            axis.add_collection(PolyCollection(corners, facecolor=face, edgecolor=colour, linewidth=0, hatch=hatch, zorder=2))
+            axis.add_collection(LineCollection(_border(there, left, below), colors=colour, linewidth=1.1, capstyle="round", zorder=3))
+            count = f"{state}: {there.sum():,} of {there.size:,}"
+            handles.append((Patch(facecolor=face, edgecolor=colour, linewidth=1.0, hatch=hatch), count))
+    there = states == State.COLLAPSED
+    if there.any():
+        rows, columns = np.nonzero(there)
+        size = min(6.0, 150 / max(states.shape))
+        look = {"marker": "x", "color": "white", "linestyle": "none", "markeredgewidth": max(0.8, size / 5)}
+        axis.plot([_place(x, x.values[i]) for i in columns], [_place(y, y.values[j]) for j in rows], markersize=size, zorder=4, **look)
+        key = (Patch(facecolor=COLOURS(0.75), linewidth=0), Line2D([], [], markersize=6, **{**look, "markeredgewidth": 1.2}))
+        handles.append((key, f"collapsed: {there.sum():,} of {there.size:,}"))
+    return handles
+
+
+def _corners(left: np.ndarray, below: np.ndarray, i: int, j: int) -> list[tuple[float, float]]:
+    return [(left[i], below[j]), (left[i + 1], below[j]), (left[i + 1], below[j + 1]), (left[i], below[j + 1])]
+
+
+def _border(there: np.ndarray, left: np.ndarray, below: np.ndarray) -> list[list[tuple[float, float]]]:
+    """The line around cells: every side that has one of them on one hand only, but not the frame of the map."""
+    upright = [[(left[i + 1], below[j]), (left[i + 1], below[j + 1])] for j, i in np.argwhere(there[:, 1:] != there[:, :-1])]
+    level = [[(left[i], below[j + 1]), (left[i + 1], below[j + 1])] for j, i in np.argwhere(there[1:] != there[:-1])]
+    return upright + level
+
+
+# Words --------------------------------------------------------------------------------------------------------------------------
+
+
+def _title(axis: Any, found: Map) -> None:
+    plan = found.plan
+    flat = plan.config(plan.keys[0]).flat()
+    turns = {"turns"} & {plan.x.name, plan.y.name}
+    told = ["" if turns else f"after {flat['turns']:,} turns", f"{len(plan.x.values)} × {len(plan.y.values)} cells"]
+    told.append(f"median of {len(plan.seeds)} seeds" if len(plan.seeds) > 1 else f"seed {plan.seeds[0]}")
+    name = plan.config(plan.keys[0]).game.name
+    axis.set_title(f"{name}: score over two settings", loc="left", fontsize=12.5, fontweight="bold", pad=22)
+    words = ", ".join(word for word in told if word)
+    axis.text(0, 1.02, words, transform=axis.transAxes, fontsize=9, color="#5f6670", va="bottom")
+
+
+def _against(score: float, ceiling: float | None) -> str:
+    return f" ({score / ceiling:.2f} × real data)" if ceiling else ""
+
+
+def _where(found: Map, cell: Cell) -> str:
+    return f"{found.plan.x.name} {_short(cell.x)}, {found.plan.y.name} {_short(cell.y)}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else word_of(value)
+
+
+def _colour_bar(picture: Figure, axis: Any, mesh: Any, found: Map, norm: Normalize, beyond: str, tall: float) -> None:
+    bar = picture.colorbar(mesh, ax=axis, extend=beyond, extendfrac=0.035, aspect=26 * tall, pad=0.025, shrink=1.0)
+    bar.outline.set_visible(False)
+    low, high = float(norm.vmin or 0), float(norm.vmax or 1)
+    if isinstance(norm, LogNorm):
+        few = high > 300 * low
+        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0), numticks=20))
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}" if 1e-3 <= value < 1e5 else f"{value:.0e}")
+        bar.ax.yaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=200))
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar.ax.tick_params(which="both", color="#8b929a", labelsize=8.5)
+    bar.ax.set_title("score\n(lower is better)", fontsize=9, color=INK, loc="left", pad=8)
+    landmarks = {"real data": found.ceiling, "untrained": found.untrained}
+    for words, value in landmarks.items():
+        if value is not None and low <= value <= high:
+            bar.ax.axhline(value, color=INK, linewidth=1.4)
+            bar.ax.annotate(
+                words, (1.0, value), xycoords=("axes fraction", "data"), xytext=(32, 0), textcoords="offset points", fontsize=8.5,
+                color=INK, va="center", arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 0},
+                annotation_clip=False,
+            )  # fmt: skip
