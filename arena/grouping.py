@@ -166,7 +166,7 @@ def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str
                 shapes[own] = signature(configs[i].example())
             by_shape.setdefault(shapes[own], []).append(i)
         most = fitting(Population([configs[indices[0]]]), members)
-    except CannotShare as error:
+    except (CannotShare, GameFault) as error:
         return [Group((i,), str(error)) for i in indices]
     found = []
     for alike in by_shape.values():

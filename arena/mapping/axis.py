@@ -3,6 +3,7 @@
 `1e-5:1e-1:32` counts from low to high, `log:` or `linear:` before it says how; `a,b,c` names the values one by one.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import numpy as np
 
 from arena.calls import split
 from arena.errors import ArenaError, BadSetting
+from arena.registry import entries
 
 Value = float | int | str
 
@@ -74,7 +76,7 @@ def word_of(value: Value) -> str:
 
 
 def parse_axis(option: str, word: str) -> Axis:
-    """An axis from `SETTING=LOW:HIGH:COUNT`, `SETTING=log:LOW:HIGH:COUNT`, `SETTING=linear:…` or `SETTING=a,b,c`.
+    """An axis from `SETTING=LOW:HIGH:COUNT`, `SETTING=log:LOW:HIGH:COUNT`, `SETTING=linear:…` or `SETTING=a,b,c`; `rule=all` is every rule.
 
     Values are spaced geometrically where both ends are above 0 and at least ten times apart, else evenly, and are rounded to as many
     digits as tell them apart, at least four.
@@ -99,7 +101,7 @@ def parse_axis(option: str, word: str) -> Axis:
     name = name.strip().replace("-", "_")
     if not given or not name or not text:
         raise ArenaError(f"{option} {word} is not SETTING=VALUES; write it as in {option} generator.lr=1e-5:1e-1:32")
-    listed = split(text)
+    listed = list(entries(name)) if text == "all" and name in ("rule", "scheduler") else split(text)
     if len(listed) > 1:
         return Axis(name, _listed(f"{option} {word}", listed), "list")
     parts = text.split(":")
@@ -162,7 +164,7 @@ def _number(text: str, said: str) -> float:
 
 def _rounded(values: Sequence[float]) -> tuple[float, ...]:
     """To as few digits, at least four, as keep every value within a hundredth of its distance to the next."""
-    gaps = [b - a for a, b in zip(values, values[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(values)]
     near = [min(pair) for pair in zip([gaps[0], *gaps], [*gaps, gaps[-1]], strict=True)]
     for digits in range(4, 17):
         rounded = tuple(float(f"{value:.{digits - 1}e}") for value in values)

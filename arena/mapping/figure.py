@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.ticker import LogFormatterSciNotation as Powers
 
-from arena import plots
 from arena.mapping.axis import Axis, word_of
 from arena.mapping.play import Map
 from arena.mapping.results import Cell, State
@@ -27,6 +27,8 @@ TAIL = 0.02
 """Share of the scores on either side that may lie outside the colours, so that outliers do not take them all."""
 WIDE = 8.0
 """Ratio of highest to lowest score from which on their colours are logarithmic."""
+SIDE, MARGIN = 4.9, 0.12
+"""Inches: the width of the map, and what is left around the picture."""
 SPAN = 1e4
 """Ratio of highest to lowest score that colours show at most."""
 
@@ -37,17 +39,16 @@ def draw(found: Map) -> Figure:
     x, y, made = found.plan.x, found.plan.y, found.cells
     roles = found.plan.base().example().roles
     shape = (len(y.values), len(x.values))
-    tall = min(1.0, max(0.3, 0.9 * shape[0] / shape[1])) if "list" in (x.scale, y.scale) and shape[0] < shape[1] else 1.0
-    picture, axes = plots.figure(6.9, 1.75 + 4.75 * tall)
-    picture.set_dpi(200)
-    axis = axes[0, 0]
+    tall = min(1.0, max(0.36, 0.12 * shape[0])) if y.scale == "list" else 1.0
+    picture = Figure(figsize=(SIDE, SIDE), dpi=200)
+    FigureCanvasAgg(picture)
+    axis = picture.add_axes((0.0, 0.0, 1.0, tall))
     left, below = _edges(x), _edges(y)
     score = np.ma.masked_invalid(np.array([cell.score for cell in made]).reshape(shape))
     norm, beyond = colour_range(score.compressed(), found.ceiling)
     mesh = axis.pcolormesh(left, below, score, cmap=COLOURS, norm=norm, linewidth=0, rasterized=True)
     _ticks(axis, x, "x", roles)
     _ticks(axis, y, "y", roles)
-    axis.set_box_aspect(tall)
     axis.grid(False)
     for side in axis.spines.values():
         side.set_visible(True)
@@ -59,12 +60,14 @@ def draw(found: Map) -> Figure:
         star = Line2D([], [], marker="*", markersize=11, color="white", markeredgecolor=INK, markeredgewidth=0.9, linestyle="none")
         handles.append((star, f"best: {best.score:.3g}{_against(best.score, found.ceiling)} at {_where(found, best)}"))
     _title(axis, found)
-    picture.legend(
-        [handle for handle, _ in handles], [text for _, text in handles], loc="outside lower center", ncols=1 if len(handles) < 2 else 2,
-        fontsize=8, handlelength=1.8, handleheight=1.2, columnspacing=1.6, labelcolor=INK,
+    axis.legend(
+        [handle for handle, _ in handles], [text for _, text in handles], loc="upper left", bbox_to_anchor=(-0.02, -0.56 / (SIDE * tall)),
+        ncols=1 if len(handles) < 2 else 2, fontsize=8.5, handlelength=1.8, handleheight=1.2, columnspacing=2.0, labelcolor=INK,
+        borderaxespad=0,
     )  # fmt: skip
     if score.count():
-        _colour_bar(picture, axis, mesh, found, norm, beyond, tall)
+        _colour_bar(picture, axis, mesh, found, norm, beyond)
+    _fit(picture, axis, tall)
     return picture
 
 
@@ -113,7 +116,8 @@ def _place(axis: Axis, value: Any) -> float:
 
 def _ticks(axis: Any, along: Axis, which: str, roles: Sequence[str]) -> None:
     side = getattr(axis, f"{which}axis")
-    getattr(axis, f"set_{which}label")(along.name, fontsize=10.5, color=dict(zip(roles, (FIRST, SECOND), strict=True)).get(along.name.partition(".")[0], INK))
+    colour = dict(zip(roles, (FIRST, SECOND), strict=True)).get(along.name.partition(".")[0], INK)
+    getattr(axis, f"set_{which}label")(along.name, fontsize=10.5, color=colour)
     if along.scale == "log":
         getattr(axis, f"set_{which}scale")("log")
         side.set_major_locator(LogLocator(numticks=20))
@@ -147,7 +151,7 @@ def _marks(axis: Any, made: Sequence[Cell], left: np.ndarray, below: np.ndarray,
     if there.any():
         rows, columns = np.nonzero(there)
         size = min(6.0, 150 / max(states.shape))
-        look = {"marker": "x", "color": "white", "linestyle": "none", "markeredgewidth": max(0.8, size / 5)}
+        look: dict[str, Any] = {"marker": "x", "color": "white", "linestyle": "none", "markeredgewidth": max(0.8, size / 5)}
         axis.plot([_place(x, x.values[i]) for i in columns], [_place(y, y.values[j]) for j in rows], markersize=size, zorder=4, **look)
         key = (Patch(facecolor=COLOURS(0.75), linewidth=0), Line2D([], [], markersize=6, **{**look, "markeredgewidth": 1.2}))
         handles.append((key, f"collapsed: {there.sum():,} of {there.size:,}"))
@@ -177,7 +181,7 @@ def _title(axis: Any, found: Map) -> None:
     name = plan.config(plan.keys[0]).game.name
     axis.set_title(f"{name}: score over two settings", loc="left", fontsize=12.5, fontweight="bold", pad=22)
     words = ", ".join(word for word in told if word)
-    axis.text(0, 1.02, words, transform=axis.transAxes, fontsize=9, color="#5f6670", va="bottom")
+    axis.annotate(words, (0, 1), (0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=9, color="#5f6670", va="bottom")
 
 
 def _against(score: float, ceiling: float | None) -> str:
@@ -192,24 +196,36 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else word_of(value)
 
 
-def _colour_bar(picture: Figure, axis: Any, mesh: Any, found: Map, norm: Normalize, beyond: str, tall: float) -> None:
-    bar = picture.colorbar(mesh, ax=axis, extend=beyond, extendfrac=0.035, aspect=26 * tall, pad=0.025, shrink=1.0)
+def _colour_bar(picture: Figure, axis: Any, mesh: Any, found: Map, norm: Normalize, beyond: str) -> None:
+    """As tall as the map, arrows included, with what real data and untrained players score among its ticks."""
+    bar = picture.colorbar(mesh, cax=axis.inset_axes((1.03, 0.0, 0.036, 1.0)), extend=beyond, extendfrac=0.035)
     bar.outline.set_visible(False)
+    bar.ax.grid(False)
     low, high = float(norm.vmin or 0), float(norm.vmax or 1)
+    landmarks = {"real data": found.ceiling, "untrained": found.untrained}
+    shown = {words: value for words, value in landmarks.items() if value is not None and low <= value <= high}
     if isinstance(norm, LogNorm):
-        few = high > 300 * low
-        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0,) if few else (1.0, 2.0, 5.0), numticks=20))
-        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}" if 1e-3 <= value < 1e5 else f"{value:.0e}")
+        steps = (1.0,) if high > 300 * low else (1.0, 2.0, 5.0)
+        ticks = LogLocator(subs=steps, numticks=50).tick_values(low, high)
         bar.ax.yaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=200))
         bar.ax.yaxis.set_minor_formatter(NullFormatter())
-    bar.ax.tick_params(which="both", color="#8b929a", labelsize=8.5)
+    else:
+        ticks = MaxNLocator(6).tick_values(low, high)
+    near = lambda value: min((abs(float(norm(value)) - float(norm(mark))) for mark in shown.values()), default=1.0) < 0.03  # noqa: E731
+    free = [float(tick) for tick in ticks if low <= tick <= high and not near(tick)]
+    bar.set_ticks(free, labels=[f"{tick:g}" if 1e-3 <= abs(tick) < 1e5 or tick == 0 else f"{tick:.0e}" for tick in free])
+    bar.ax.tick_params(which="both", color="#8b929a", labelsize=9)
     bar.ax.set_title("score\n(lower is better)", fontsize=9, color=INK, loc="left", pad=8)
-    landmarks = {"real data": found.ceiling, "untrained": found.untrained}
-    for words, value in landmarks.items():
-        if value is not None and low <= value <= high:
-            bar.ax.axhline(value, color=INK, linewidth=1.4)
-            bar.ax.annotate(
-                words, (1.0, value), xycoords=("axes fraction", "data"), xytext=(32, 0), textcoords="offset points", fontsize=8.5,
-                color=INK, va="center", arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 0},
-                annotation_clip=False,
-            )  # fmt: skip
+    for words, value in shown.items():
+        bar.ax.axhline(value, color="white", linewidth=3.2)
+        bar.ax.axhline(value, color=INK, linewidth=1.5)
+        at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "annotation_clip": False}
+        bar.ax.annotate(f"{value:.2g} {words}", (1.0, value), (6.5, 0), va="center", fontsize=9, color=INK, fontweight="bold", **at)
+
+
+def _fit(picture: Figure, axis: Any, tall: float) -> None:
+    """Make the figure as large as what is on it, however long the words beside the map are."""
+    around = picture.get_tightbbox()
+    width, height = around.width + 2 * MARGIN, around.height + 2 * MARGIN
+    picture.set_size_inches(width, height)
+    axis.set_position(((MARGIN - around.x0) / width, (MARGIN - around.y0) / height, SIDE / width, SIDE * tall / height))

@@ -137,7 +137,10 @@ def sized(found: Plan, workers: int) -> Plan:
 
 
 def groups(found: Plan) -> tuple[list[tuple[Group, list[Key]]], list[str]]:
-    """The runs sorted into populations, seed by seed since members with the same seed share their batches; and what is played alone, why."""
+    """The runs sorted into populations, and why some are played alone.
+
+    They are sorted seed by seed, since members with the same seed share their batches.
+    """
     sorted_, why = [], set()
     for seed in found.seeds:
         keys = [key for key in found.keys if key[2] == seed]

@@ -96,7 +96,7 @@ def _play_here(
 
 
 def _begin_worker(folder: Path, news: Any) -> None:
-    global _plan, _news  # noqa: PLW0603
+    global _plan, _news
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone decides what Ctrl-C does
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
