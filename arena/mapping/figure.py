@@ -12,8 +12,8 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normal
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.ticker import LogFormatterSciNotation as Powers
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from arena.mapping.axis import Axis, word_of
 from arena.mapping.play import Map
@@ -46,6 +46,8 @@ def draw(found: Map) -> Figure:
     left, below = _edges(x), _edges(y)
     score = np.ma.masked_invalid(np.array([cell.score for cell in made]).reshape(shape))
     norm, beyond = colour_range(score.compressed(), found.ceiling)
+    if isinstance(norm, LogNorm):
+        score = np.ma.maximum(score, 0.99 * float(norm.vmin or 1))  # a score of 0 has no logarithm: it lies beyond the lower end
     mesh = axis.pcolormesh(left, below, score, cmap=COLOURS, norm=norm, linewidth=0, rasterized=True)
     _ticks(axis, x, "x", roles)
     _ticks(axis, y, "y", roles)
@@ -84,7 +86,8 @@ def colour_range(scores: np.ndarray, ceiling: float | None = None) -> tuple[Norm
     """
     if not len(scores):
         return Normalize(0, 1), "neither"
-    low, high = float(scores.min()), float(np.quantile(scores, 1 - TAIL, method="lower"))
+    above = scores[scores > 0] if scores.min() == 0 and scores.any() else scores
+    low, high = float(above.min()), float(np.quantile(scores, 1 - TAIL, method="lower"))
     if low > 0 and high > SPAN * low:
         low = max(low, float(np.quantile(scores, TAIL)), high / SPAN)
     if ceiling is not None and 0 < ceiling < low <= 100 * ceiling:

@@ -16,11 +16,11 @@ import torch
 
 from arena.capacity import fitting, need
 from arena.errors import ArenaError, BadSetting, RunFailed
+from arena.grouping import Group, populations
 from arena.mapping.plan import PICTURE, PLAN, TABLE, Key, Plan, begin, plan
 from arena.mapping.results import Cell, Run, best, cells, read, write
 from arena.mapping.workers import LOOK, play_in_processes
 from arena.population import Population
-from arena.populations import Group, populations
 
 AT_ONCE = 2**27
 """Bytes that the members of one population take on a CPU: more would not be faster, and less would be saved when it is stopped."""

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from arena.comparison.verdict import NEAR, REACHED
 from arena.errors import ArenaError
+from arena.grouping import Outcome
 from arena.mapping.axis import Value
 from arena.mapping.plan import Key, Plan
-from arena.populations import Outcome
 
 COLUMNS = ["x", "y", "seed", "status", "collapsed", "score", "start", "turns", "reason"]
 

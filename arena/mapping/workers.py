@@ -16,9 +16,9 @@ import torch
 
 from arena.config import Config
 from arena.errors import ArenaError, GameFault, RunFailed
+from arena.grouping import play_alone, play_together
 from arena.mapping.plan import Key, Plan, load
 from arena.mapping.results import Run, run_of
-from arena.populations import play_alone, play_together
 
 LOOK = 100
 """Turns between looks at the signals, by which runs that diverged are stopped."""
