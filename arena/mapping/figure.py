@@ -12,8 +12,8 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normal
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.ticker import LogFormatterSciNotation as Powers
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from arena.mapping.axis import Axis, word_of
 from arena.mapping.play import Map
@@ -62,11 +62,20 @@ def draw(found: Map) -> Figure:
         star = Line2D([], [], marker="*", markersize=11, color="white", markeredgecolor=INK, markeredgewidth=0.9, linestyle="none")
         handles.append((star, f"best: {best.score:.3g}{_against(best.score, found.ceiling)} at {_where(found, best)}"))
     _title(axis, found)
+    lowest = axis.xaxis.get_tightbbox().y0 / picture.dpi - 0.12
     axis.legend(
-        [handle for handle, _ in handles], [text for _, text in handles], loc="upper left", bbox_to_anchor=(-0.02, -0.56 / (SIDE * tall)),
-        ncols=1 if len(handles) < 2 else 2, fontsize=8.5, handlelength=1.8, handleheight=1.2, columnspacing=2.0, labelcolor=INK,
+        [handle for handle, _ in handles],
+        [text for _, text in handles],
+        loc="upper left",
+        bbox_to_anchor=(-0.02, lowest / (SIDE * tall)),
+        ncols=2,
+        fontsize=8.5,
+        handlelength=1.8,
+        handleheight=1.2,
+        columnspacing=2.0,
+        labelcolor=INK,
         borderaxespad=0,
-    )  # fmt: skip
+    )
     if score.count():
         _colour_bar(picture, axis, mesh, found, norm, beyond)
     _fit(picture, axis, tall)
@@ -123,13 +132,17 @@ def _ticks(axis: Any, along: Axis, which: str, roles: Sequence[str]) -> None:
     getattr(axis, f"set_{which}label")(along.name, fontsize=10.5, color=colour)
     if along.scale == "log":
         getattr(axis, f"set_{which}scale")("log")
-        side.set_major_locator(LogLocator(numticks=20))
+        few = float(along.values[-1]) < 100 * float(along.values[0])
+        side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=20))
         side.set_minor_locator(LogLocator(subs=range(2, 10), numticks=200))
-        side.set_major_formatter(Powers())
+        side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}") if few else Powers())
         side.set_minor_formatter(NullFormatter())
     elif along.scale == "list":
-        every = math.ceil(len(along.values) / 12)
-        side.set_ticks(range(0, len(along.values), every), [word_of(v) for v in along.values[::every]])
+        words = [word_of(v) for v in along.values]
+        every = math.ceil(len(words) / (12 if along.numeric else 40))
+        slanted = which == "x" and len("".join(words[::every])) > 60
+        slant: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+        side.set_ticks(range(0, len(words), every), words[::every], **slant)
         side.set_minor_locator(NullLocator())
     axis.tick_params(axis=which, which="major", length=4, width=0.8, color="#8b929a", labelsize=9)
     axis.tick_params(axis=which, which="minor", length=2, width=0.6, color="#b4bac0")
