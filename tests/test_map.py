@@ -78,7 +78,7 @@ def test_values(word: str, values: tuple[Any, ...], scale: str) -> None:
 
 
 def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
-    assert parse_axis("--x", "batch=8:64:4").fitted(256).values == (8, 16, 32, 64)
+    assert parse_axis("--x", "batch=log:8:64:4").fitted(256).values == (8, 16, 32, 64)
     assert parse_seeds("2:4") == (2, 3)
     assert parse_seeds("3,1") == (3, 1)
 
@@ -87,12 +87,12 @@ def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
     ("x", "y", "arguments", "message"),
     [
         ("generator.lrr=1:2:3", "coupling=0:1:3", [], "unknown setting 'generator.lrr': did you mean 'generator.lr'?"),
-        ("generator.lr=1e-5:1e-1:1", "coupling=0:1:3", [], "--x generator.lr=1e-5:1e-1:1 counts '1' values, but an axis takes a whole number of at least 2"),
-        ("generator.lr=a:1:3", "coupling=0:1:3", [], "--x generator.lr=a:1:3: 'a' is no number; write LOW:HIGH:COUNT, as in 1e-5:1e-1:32, or a list such as 1,2,3"),
-        ("generator.lr=2:1:3", "coupling=0:1:3", [], "--x generator.lr=2:1:3 ends at 1, but must end above its beginning, 2; write LOW:HIGH:COUNT"),
+        ("generator.lr=1e-5:1e-1:1", "coupling=0:1:3", [], "counts '1' values, but an axis takes a whole number of at least 2"),
+        ("generator.lr=a:1:3", "coupling=0:1:3", [], "'a' is no number; write LOW:HIGH:COUNT, as in 1e-5:1e-1:32, or a list"),
+        ("generator.lr=2:1:3", "coupling=0:1:3", [], "ends at 1, but must end above its beginning, 2; write LOW:HIGH:COUNT"),
         ("generator.lr", "coupling=0:1:3", [], "--x generator.lr is not SETTING=VALUES; write it as in --x generator.lr=1e-5:1e-1:32"),
-        ("generator.lr=0.1", "coupling=0:1:3", [], "--x generator.lr=0.1 is neither LOW:HIGH:COUNT nor a list; write it as in 1e-5:1e-1:32 or 1,2,3"),
-        ("coupling=log:0:1:3", "noise=0:1:3", [], "--x coupling=log:0:1:3 begins at 0, but values spaced geometrically are above 0; write linear: in its place"),
+        ("generator.lr=0.1", "coupling=0:1:3", [], "is neither LOW:HIGH:COUNT nor a list; write it as in 1e-5:1e-1:32 or 1,2,3"),
+        ("coupling=log:0:1:3", "noise=0:1:3", [], "begins at 0, but values spaced geometrically are above 0; write linear: in its place"),
         ("generator.lr=1,2,1", "coupling=0:1:3", [], "--x generator.lr=1,2,1 names the same value twice; give each value once"),
         ("coupling=0:1:3", "coupling.value=0:1:2", [], "x and y are both coupling, but a map is over two settings; name another one"),
         ("coupling=0:1:3", "noise=0:1:2", ["--noise=1"], "'noise' is given for all cells and is to vary as well; leave one of the two out"),
@@ -107,7 +107,8 @@ def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
 def test_bad_plans_get_one_sentence(x: str, y: str, arguments: list[str], message: str) -> None:
     with pytest.raises(ArenaError) as error:
         plan("swiss-roll", {}, arguments, x, y)
-    assert str(error.value) == message
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 # A cell is a run ------------------------------------------------------------------------------------------------------------------
@@ -141,15 +142,13 @@ def test_the_table_has_a_row_for_each_run_and_reads_back(rates: Map) -> None:
     assert [float(r["score"]) for r in rows] == [rates.runs[key].score for key in again.keys]
 
 
-def test_the_best_cell_is_a_command_that_plays_it(rates: Map, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_cell_is_a_command_that_plays_it(rates: Map) -> None:
     assert rates.best is not None
     config = best_config(rates, rates.best)
     words = shlex.split(play_command(config))
     assert words[:3] == ["arena", "play", "swiss-roll"]
-    typed = configure(words[2], {}, words[3:]).flat()
-    assert {n: str(v) for n, v in typed.items() if n != "until_solved"} == {
-        n: str(v) for n, v in config.flat().items() if n != "until_solved"
-    }
+    typed, wanted = ({n: str(v) for n, v in c.flat().items() if n != "until_solved"} for c in (configure(words[2], {}, words[3:]), config))
+    assert typed == wanted
 
 
 def test_a_map_replays_from_its_config(rates: Map, tmp_path: Path, cli: Cli) -> None:
