@@ -50,9 +50,12 @@ def need(population: Any) -> Need:
     there = {t.untyped_storage().data_ptr() for t in [*game.parameters(), *game.buffers()]}
 
     def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in there:
-            kept[storage.data_ptr()] = storage.nbytes()
+        try:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in there:
+                kept[storage.data_ptr()] = storage.nbytes()
+        except RuntimeError:  # a rule that differentiates under vmap keeps tensors that have no storage of their own
+            kept[-1 - len(kept)] = tensor.numel() * tensor.element_size()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):

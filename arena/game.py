@@ -203,6 +203,14 @@ class Game(nn.Module):
         """The game's own telemetry on a batch, one scalar a name, such as D(x); optional."""
         return {}
 
+    def collapsed(self, signals: Mapping[str, float]) -> bool:
+        """Whether a run's last signals say that a player has collapsed, such as a generator that gives one point; optional.
+
+        Args:
+            signals: the last row of the run by name, as in its trace: `generator.loss`, `game.NAME` for the game's own.
+        """
+        return False
+
     def ceiling(self) -> float | None:
         """The score that real data themselves would get, or None where that means nothing."""
         return None

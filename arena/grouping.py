@@ -34,6 +34,7 @@ class Outcome:
         score: the score at the end; nan where it diverged.
         reason: who went non-finite first, or what the rule lacked.
         signals: the last signals by name.
+        start: the score before the first turn.
     """
 
     config: Config
@@ -42,6 +43,7 @@ class Outcome:
     score: float
     reason: str | None
     signals: dict[str, float] = field(default_factory=dict)
+    start: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str
             by_shape.setdefault(shapes[own], []).append(i)
         with using_threads(1):
             most = fitting(Population([configs[indices[0]]]), members)
-    except CannotShare as error:
+    except (CannotShare, GameFault) as error:
         return [Group((i,), str(error)) for i in indices]
     found = []
     for alike in by_shape.values():
@@ -183,6 +185,7 @@ def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], N
     except CannotShare:
         return play_alone(configs, every, tell)
     population.reset()
+    starts = population.scores.copy()
     count = len(configs)
     statuses: dict[int, str] = {}
     goal = population.game.solved_at
@@ -215,7 +218,7 @@ def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], N
         if reason is None and not math.isfinite(score):
             status, reason = "diverged", "the score is not finite"
         signals = {name: float(v[member]) for name, v in values.items()}
-        found.append(Outcome(configs[member], status, int(population.turns_played[member]), score, reason, signals))
+        found.append(Outcome(configs[member], status, int(population.turns_played[member]), score, reason, signals, float(starts[member])))
     return found
 
 
@@ -225,6 +228,7 @@ def play_alone(configs: Sequence[Config], every: int, tell: Callable[[int], None
     for config in configs:
         arena = config.build()
         arena.reset(seed=config.run.seed)
+        start = arena.measure_score()
         status, reason = "finished", None
         values = arena.read_signals()
         try:
@@ -249,6 +253,6 @@ def play_alone(configs: Sequence[Config], every: int, tell: Callable[[int], None
             status = "solved"
         if reason is None and not math.isfinite(score):
             status, reason = "diverged", "the score is not finite"
-        found.append(Outcome(config, status, arena.turns_played, score, reason, values))
+        found.append(Outcome(config, status, arena.turns_played, score, reason, values, start))
         before += config.run.turns
     return found

@@ -3,6 +3,7 @@
 Shapes: N = batch, Z = latent, * = the shape of one example.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -38,6 +39,8 @@ class GAN(Game):
     """Examples in each sample of a score."""
     repeats: ClassVar[int] = 2
     """Independent pairs of samples that a score averages over."""
+    collapsed_below: ClassVar[float] = 0.1
+    """The `spread` below which a generator counts as collapsed: its examples vary by less than a tenth of what the data do."""
 
     def __init__(
         self,
@@ -84,14 +87,25 @@ class GAN(Game):
         return losses
 
     def signals(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """D(x) and D(G(z)): the mean probability of being real that the discriminator gives to data and to generated examples.
+        """D(x), D(G(z)) and spread.
 
-        Both are ½ at the optimum.
+        D(x) and D(G(z)) are the mean probability of being real that the discriminator gives to data and to generated examples; both are
+        ½ at the optimum. spread = √(Σᵢ Var G(z)ᵢ) / √(Σᵢ Var xᵢ), the total standard deviation of the generated examples over that of
+        the data, each over the batch and summed over the numbers i of an example; it is 1 at the optimum and near 0 where the generator
+        has collapsed to a point. (The smallest normal number is added under both roots, so that a batch of one example gives 1.)
         """
         real, noise_NZ = batch
         discriminator = self.players["discriminator"]
         fake = self.players["generator"](noise_NZ)
-        return {"D(x)": discriminator(real).sigmoid().mean(), "D(G(z))": discriminator(fake).sigmoid().mean()}
+        return {
+            "D(x)": discriminator(real).sigmoid().mean(),
+            "D(G(z))": discriminator(fake).sigmoid().mean(),
+            "spread": _total_deviation(fake) / _total_deviation(real),
+        }
+
+    def collapsed(self, signals: Mapping[str, float]) -> bool:
+        """Whether the generator has lost nearly all spread: `spread` is below `collapsed_below`."""
+        return signals.get("game.spread", 1.0) < self.collapsed_below
 
     def generate(self, n: int, repeat: int = 0) -> Tensor:
         """n generated examples from the fixed noise of that number."""
@@ -106,3 +120,8 @@ class GAN(Game):
     def ceiling(self) -> float:
         """The same of real examples: what sampling noise alone gives."""
         return real_ceiling(self.held_out, self.scored)
+
+
+def _total_deviation(examples: Tensor) -> Tensor:
+    """√(Σᵢ Var xᵢ) over the batch, of examples of any shape."""
+    return (examples.flatten(1).var(0, correction=0).sum() + torch.finfo(examples.dtype).tiny).sqrt()

@@ -52,7 +52,7 @@ def test_custom_charts_show_both_players_together(run: Path) -> None:
     charts = {chart.title: list(chart.multiline.tag) for category in layout.category for chart in category.chart}
     assert charts["loss"] == ["players/loss"]
     assert charts["score"] == ["game/score", "game/ceiling"]
-    assert charts["signals"] == ["game/D_x$", "game/D_G_z$"]
+    assert charts["signals"] == ["game/D_x$", "game/D_G_z$", "game/spread$"]
 
 
 def test_pictures_are_there_every_so_often(run: Path) -> None:

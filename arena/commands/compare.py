@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     if not vary:
         raise ArenaError("nothing varies; write --vary SETTING=A,B, such as --vary rule=simultaneous,extragradient")
     jobs = plan(game, settings, words, parse_vary(vary), budget or "gradients")
-    return play_on(begin(game, jobs, out), _workers(count))
+    return play_on(begin(game, jobs, out), workers(count))
 
 
 def play_on(folder: Path, workers: int | None = None) -> int:
@@ -75,7 +75,7 @@ def play_on(folder: Path, workers: int | None = None) -> int:
     return 0
 
 
-def _workers(count: str | None) -> int | None:
+def workers(count: str | None) -> int | None:
     if count is None:
         return None
     if not count.isdigit() or int(count) < 1:

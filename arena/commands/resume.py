@@ -13,7 +13,7 @@ usage: arena resume FOLDER
 
 Go on with a run from its latest checkpoint; it ends bit for bit as if it had never been stopped.
 
-  FOLDER   a run folder, as `arena play` named it, or a comparison's, as `arena compare` did"""
+  FOLDER   a run folder, as `arena play` named it, or that of a comparison or a map, as `arena compare` or `arena map` did"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,6 +30,12 @@ def main(arguments: Sequence[str]) -> int:
 
     if (Path(arguments[0]) / PLAN).is_file():
         return play_on(Path(arguments[0]))
+    from arena.mapping.plan import TABLE
+
+    if (Path(arguments[0]) / TABLE).is_file():
+        from arena.commands.map import play_on as draw_on
+
+        return draw_on(Path(arguments[0]))
     result = resume(arguments[0])
     if result.arena is None:
         from rich.console import Console

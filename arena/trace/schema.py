@@ -18,7 +18,7 @@ FIELDS = {
     "role.learning_rate": "learning rate after its schedule, before its share",
     "role.share": "share of that rate in the latest turn in which it moved within the row",
     "role.moves": "moves made so far",
-    "game.NAME": "the game's own signals, such as D(x) and D(G(z))",
+    "game.NAME": "the game's own signals, such as D(x), D(G(z)) and spread",
     "rule.NAME": "what the rule reports of its latest turn, such as the iterations and the residual of its solver",
     "score": "the game's score, lower is better",
     "ceiling": "the score that real data would get, where that means something",

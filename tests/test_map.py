@@ -1,0 +1,374 @@
+"""Maps: how values are read, that a cell is the run of its configuration, what is marked, and that nothing is lost or played twice."""
+
+import csv
+import math
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.collections import PolyCollection
+from matplotlib.image import imread
+from torch import Tensor, nn
+
+from arena.config import configure
+from arena.errors import ArenaError, FolderInTheWay
+from arena.game import Rng
+from arena.grouping import Outcome, play_alone
+from arena.mapping import Map, play_map
+from arena.mapping.axis import parse_axis, parse_seeds
+from arena.mapping.figure import draw
+from arena.mapping.plan import load, plan
+from arena.mapping.play import finish, groups, sized
+from arena.mapping.report import best_config, play_command
+from arena.mapping.results import Cell, Run, State, cells, run_of
+from games import SwissRoll
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16}
+
+
+class Point(nn.Module):
+    """A generator that has collapsed: it gives one point whatever the noise."""
+
+    def __init__(self, inputs: tuple[int, ...], outputs: tuple[int, ...]):
+        super().__init__()
+        self.place = nn.Parameter(torch.full(outputs, 0.3))
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.place.expand(len(noise), *self.place.shape)
+
+
+class Wide(Point):
+    """A healthy one: it gives the noise itself, moved."""
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return noise + self.place
+
+
+# Values ---------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "values", "scale"),
+    [
+        ("lr=1e-3:1:4", (0.001, 0.01, 0.1, 1.0), "log"),
+        ("lr=1e-5:1e-4:3", (1e-5, 3.162e-5, 1e-4), "log"),
+        ("lr=1:9:3", (1.0, 5.0, 9.0), "linear"),
+        ("lr=0:1:5", (0.0, 0.25, 0.5, 0.75, 1.0), "linear"),
+        ("lr=-1:1:3", (-1.0, 0.0, 1.0), "linear"),
+        ("lr=log:1:4:3", (1.0, 2.0, 4.0), "log"),
+        ("lr=linear:1:101:3", (1.0, 51.0, 101.0), "linear"),
+        ("lr=1:1.0001:3", (1.0, 1.00005, 1.0001), "linear"),
+        ("lr=3,1,2e-1", (0.2, 1.0, 3.0), "list"),
+        ("rule=lola,unrolled(steps=3)", ("lola", "unrolled(steps=3)"), "list"),
+    ],
+)
+def test_values(word: str, values: tuple[Any, ...], scale: str) -> None:
+    axis = parse_axis("--x", word)
+    assert (axis.values, axis.scale) == (values, scale)
+
+
+def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
+    assert parse_axis("--x", "batch=log:8:64:4").fitted(256).values == (8, 16, 32, 64)
+    assert parse_seeds("2:4") == (2, 3)
+    assert parse_seeds("3,1") == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "arguments", "message"),
+    [
+        ("generator.lrr=1:2:3", "coupling=0:1:3", [], "unknown setting 'generator.lrr': did you mean 'generator.lr'?"),
+        ("generator.lr=1e-5:1e-1:1", "coupling=0:1:3", [], "counts '1' values, but an axis takes a whole number of at least 2"),
+        ("generator.lr=a:1:3", "coupling=0:1:3", [], "'a' is no number; write LOW:HIGH:COUNT, as in 1e-5:1e-1:32, or a list"),
+        ("generator.lr=2:1:3", "coupling=0:1:3", [], "ends at 1, but must end above its beginning, 2; write LOW:HIGH:COUNT"),
+        ("generator.lr", "coupling=0:1:3", [], "--x generator.lr is not SETTING=VALUES; write it as in --x generator.lr=1e-5:1e-1:32"),
+        ("generator.lr=0.1", "coupling=0:1:3", [], "is neither LOW:HIGH:COUNT nor a list; write it as in 1e-5:1e-1:32 or 1,2,3"),
+        ("coupling=log:0:1:3", "noise=0:1:3", [], "begins at 0, but values spaced geometrically are above 0; write linear: in its place"),
+        ("generator.lr=1,2,1", "coupling=0:1:3", [], "--x generator.lr=1,2,1 names the same value twice; give each value once"),
+        ("coupling=0:1:3", "coupling.value=0:1:2", [], "x and y are both coupling, but a map is over two settings; name another one"),
+        ("coupling=0:1:3", "noise=0:1:2", ["--noise=1"], "'noise' is given for all cells and is to vary as well; leave one of the two out"),
+        ("seed=0:3:3", "noise=0:1:2", [], "a map's axis cannot be the seed; write --seeds 0:3, which plays every cell with each of them"),
+        ("generator.lr=-1:1:3", "noise=0:1:2", [], "generator.lr is -1.0, but must be a finite number above 0"),
+        ("batch=1,2.5", "noise=0:1:2", [], "batch is 2.5, but must be a whole number, such as 1"),
+        ("batch=1:3:9", "noise=0:1:2", [], "batch takes whole numbers, and 9 of them do not fit between 1 and 3"),
+        ("rule=extragradiant,lola", "noise=0:1:2", [], "unknown rule 'extragradiant': did you mean 'extragradient'?"),
+        ("loss=a,saturating", "noise=0:1:2", [], "loss is 'a': there are non-saturating and saturating."),
+    ],
+)  # fmt: skip
+def test_bad_plans_get_one_sentence(x: str, y: str, arguments: list[str], message: str) -> None:
+    with pytest.raises(ArenaError) as error:
+        plan("swiss-roll", {}, arguments, x, y)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+# A cell is a run ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rates(tmp_path_factory: pytest.TempPathFactory) -> Map:
+    """4 × 4 cells of a GAN's rates, in two processes."""
+    out = tmp_path_factory.mktemp("map") / "rates"
+    axes = ("generator.lr=1e-4:1e-1:4", "discriminator.lr=1e-4:1e-1:4")
+    return play_map("swiss-roll", *axes, seeds="0:2", members=8, out=out, workers=2, turns=120, dtype="float64", **SMALL)
+
+
+def test_a_cell_is_the_run_of_its_configuration(rates: Map) -> None:
+    assert len(rates.runs) == 32
+    for key in rates.plan.keys[::7]:
+        run, alone = rates.runs[key], play_alone([rates.plan.config(key)], 100)[0]
+        assert run.score == pytest.approx(alone.score, rel=1e-8)
+        assert run.start == pytest.approx(alone.start, rel=1e-12)
+        assert run.turns == alone.turns == 120
+        for name, value in alone.signals.items():
+            assert run.signals[name] == pytest.approx(value, rel=1e-6, abs=1e-9), name
+
+
+def test_the_table_has_a_row_for_each_run_and_reads_back(rates: Map) -> None:
+    with rates.table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(float(r["x"]), float(r["y"]), int(r["seed"])) for r in rows] == rates.plan.keys
+    assert {"status", "score", "turns", "reason", "game.spread", "generator.loss"} <= set(rows[0])
+    again = load(rates.folder)
+    assert [float(r["score"]) for r in rows] == [rates.runs[key].score for key in again.keys]
+
+
+def test_the_best_cell_is_a_command_that_plays_it(rates: Map) -> None:
+    assert rates.best is not None
+    config = best_config(rates, rates.best)
+    words = shlex.split(play_command(config))
+    assert words[:3] == ["arena", "play", "swiss-roll"]
+    typed, wanted = ({n: str(v) for n, v in c.flat().items() if n != "until_solved"} for c in (configure(words[2], {}, words[3:]), config))
+    assert typed == wanted
+
+
+def test_a_map_replays_from_its_config(rates: Map, tmp_path: Path, cli: Cli) -> None:
+    done = cli("map", "--config", str(rates.folder / "config.yaml"), "--workers", "1", "--out", str(tmp_path / "again"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "again" / "map.csv").read_bytes() == rates.table.read_bytes()
+    assert (tmp_path / "again" / "config.yaml").read_bytes() == (rates.folder / "config.yaml").read_bytes()
+
+
+def test_names_and_whole_numbers_are_axes_too(tmp_path: Path) -> None:
+    found = play_map(
+        "bilinear", "x.lr=0.01:0.5:4", "rule=simultaneous,extragradient,unrolled(steps=2)", out=tmp_path / "m", workers=1, turns=60
+    )
+    sorted_, why = groups(found.plan)
+    assert len(sorted_) == 3 and why == []
+    for key in found.plan.keys:
+        assert found.runs[key].score == pytest.approx(play_alone([found.plan.config(key)], 100)[0].score, rel=1e-4)
+    ratios = plan("ring", {"turns": 6, **SMALL}, [], "batch=8:32:3", "scheduler.ratio=1,2")
+    assert [ratios.config(key).flat()["batch"] for key in ratios.keys] == [8, 20, 32] * 2
+    assert len(groups(sized(ratios, 1))[0]) == 3  # a batch's size is structure, the scheduler is not
+
+
+UNMAPPED = '''
+from arena import Game, register
+from players import Vector
+
+@register("asks")
+class Asks(Game):
+    """A game that decides by the numbers it computes."""
+    def __init__(self, slope: float = 1.0):
+        super().__init__(left=Vector(2), right=Vector(2))
+        self.slope = slope
+    def sample(self, rng):
+        return None
+    def losses(self, batch, coupling, movers):
+        x, y = self.players["left"](), self.players["right"]()
+        pull = coupling * self.slope * (x @ y if float(x.detach().sum()) > 0 else 2 * (x @ y))
+        return {"left": pull, "right": -pull}
+    def score(self):
+        return sum(p().norm() for p in self.players.values())
+'''
+
+
+def test_what_is_played_one_by_one_is_said_with_its_reason(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "asks.py").write_text(UNMAPPED)
+    done = cli("map", "asks.py", "--x", "left.lr=0.01:0.1:2", "--y", "slope=1,2", "--turns", "5", "--out", "m")
+    assert done.returncode == 0, done.stderr
+    assert "some are played one by one: Asks's losses cannot be mapped" in done.stdout
+    assert len((tmp_path / "m" / "map.csv").read_text().splitlines()) == 5
+
+
+# What is marked -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("generator", "collapsed"), [(Point, True), (Wide, False)])
+def test_a_generator_that_gives_one_point_has_collapsed(generator: type[nn.Module], collapsed: bool) -> None:
+    game = SwissRoll(generator=generator)
+    signals = {f"game.{name}": float(value.detach()) for name, value in game.signals(game.sample(Rng().seed_both(0, 1))).items()}
+    assert game.collapsed(signals) == collapsed
+    assert (signals["game.spread"] < 1e-6) == collapsed
+    assert not game.collapsed({})
+
+
+def test_spread_is_what_it_says() -> None:
+    game = SwissRoll(generator=Wide, batch=4096)
+    real, noise = game.sample(Rng().seed_both(0, 1))
+    wanted = math.sqrt(float((noise - noise.mean(0)).square().sum() / (real - real.mean(0)).square().sum()))
+    assert float(game.signals((real, noise))["spread"].detach()) == pytest.approx(wanted, rel=1e-5)
+    assert float(game.signals((real[:1], noise[:1]))["spread"].detach()) == 1.0  # one example has no spread to lose
+
+
+def test_players_that_have_not_moved_have_not_collapsed_and_those_that_fled_have_diverged() -> None:
+    outcome = lambda score: Outcome(configure("swiss-roll"), "finished", 9, score, None, {}, 0.7)  # noqa: E731
+    assert [run_of(outcome(score), True).collapsed for score in (0.7, 0.72, 0.9)] == [False, False, True]
+    assert [run_of(outcome(score), False).status for score in (6.9, 7.1)] == ["finished", "diverged"]
+    assert not run_of(outcome(7.1), True).collapsed
+
+
+def test_a_cell_is_what_most_of_its_seeds_are() -> None:
+    found = plan("bilinear", {"turns": 5}, [], "x.lr=0.1,0.2", "y.lr=0.1,0.2", seeds="0:3")
+    good, gone, point = (Run("finished", False, 0.5, 1.0, 5), Run("diverged", False, math.nan, 1.0, 3), Run("finished", True, 0.9, 1.0, 5))
+    table = {
+        (0.1, 0.1): [good, good, gone],
+        (0.2, 0.1): [good, gone, gone],
+        (0.1, 0.2): [good, point, point],
+        (0.2, 0.2): [point, gone, gone],
+    }
+    runs = {(*at, seed): run for at, own in table.items() for seed, run in enumerate(own)}
+    assert [cell.state for cell in cells(found, runs, 0.4)] == [State.CONVERGED, State.DIVERGED, State.COLLAPSED, State.DIVERGED]
+    assert [cell.score for cell in cells(found, runs, 0.4)] == pytest.approx([0.5, math.nan, 0.9, math.nan], nan_ok=True)
+    assert cells(found, runs, 0.2)[0].state == State.PLAYED
+
+
+def test_the_picture_marks_what_the_table_says(tmp_path: Path) -> None:
+    """A real map with cells that diverge, and, planted into it, two that collapsed."""
+    found = play_map("bilinear", "x.lr=0.01:1:4", "y.lr=0.01:1:4", out=tmp_path / "m", workers=1, turns=300)
+    gone = [cell for cell in found.cells if cell.state == State.DIVERGED]
+    assert 0 < len(gone) < 16
+    played = [cell for cell in found.cells if cell.state == State.PLAYED]
+    for cell in played[-2:]:
+        run = found.runs[cell.x, cell.y, 0]
+        found.runs[cell.x, cell.y, 0] = Run(run.status, True, run.score, run.start, run.turns)
+    picture = draw(found)
+    axis = picture.axes[0]
+    assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
+    said = [text.get_text() for text in axis.get_legend().get_texts()]  # type: ignore[union-attr]
+    assert said[:2] == [f"diverged: {len(gone)} of 16", "collapsed: 2 of 16"] and said[2].startswith("best: ")
+    hatched = [c for c in axis.collections if isinstance(c, PolyCollection) and c.get_hatch()]
+    assert [len(c.get_paths()) for c in hatched] == [len(gone)]
+    crosses = next(line for line in axis.lines if line.get_marker() == "x")
+    assert {(x, y) for x, y in zip(*crosses.get_data(), strict=True)} == {(cell.x, cell.y) for cell in played[-2:]}
+    assert imread(found.picture).shape[0] > 800
+
+
+def test_a_map_of_which_nothing_has_a_score_is_drawn_all_the_same(tmp_path: Path) -> None:
+    found = play_map("bilinear", "x.lr=0.1:1:2", "y.lr=0.1:1:2", out=tmp_path / "m", workers=1, turns=5, rule="follow-the-ridge")
+    assert {cell.state for cell in found.cells} == {State.UNDEFINED}
+    assert found.best is None and np.isfinite(imread(found.picture)).all()
+    assert isinstance(found.cells[0], Cell) and all(run.reason for run in found.runs.values())
+
+
+# Real processes, killed -----------------------------------------------------------------------------------------------------------
+
+WORDS = ["map", "swiss-roll", "--x", "generator.lr=1e-4:1e-1:4", "--y", "discriminator.lr=1e-4:1e-1:4", "--seeds", "0:2", "--members", "4",
+         "--turns", "400", "--batch", "16", "--generator.hidden", "8,8", "--discriminator.hidden", "8,8"]  # fmt: skip
+
+
+def start(out: Path, workers: int) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "arena.cli", *WORDS, "--workers", str(workers), "--out", str(out)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=out.parent)
+
+
+def kept(out: Path) -> list[str]:
+    return (out / "map.csv").read_text().splitlines()[1:] if (out / "map.csv").is_file() else []
+
+
+def alive(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    try:
+        return state.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("unbroken") / "m"
+    process = start(out, 2)
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, text
+    assert "best        arena play swiss-roll" in text and "took" in text
+    return out
+
+
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGKILL, 2), (signal.SIGINT, 2), (signal.SIGINT, 1)])
+def test_a_stopped_map_goes_on_without_repeating(number: int, workers: int, unbroken: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    process = start(out, workers)
+    for _ in range(2400):
+        if kept(out):
+            break
+        time.sleep(0.05)
+    children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    process.send_signal(number)
+    text, _ = process.communicate(timeout=120)
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert "of 32 runs kept. Go on with:" in text and f"resume {out}" in text and "Traceback" not in text
+    for _ in range(400):  # the processes that it started end by themselves
+        if not any(map(alive, children)):
+            break
+        time.sleep(0.05)
+    assert not any(map(alive, children)) or [os.kill(child, signal.SIGKILL) for child in children] == []
+    there = len(kept(out))
+    assert 0 < there < 32 and there % 4 == 0
+    (out / "map.csv").write_text((out / "map.csv").read_text().replace(",400,,", ",399,,"))  # a trace of what is not played again
+    again = subprocess.run(
+        [sys.executable, "-m", "arena.cli", "resume", str(out)], capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path
+    )
+    assert again.returncode == 0, again.stderr
+    whole = (out / "map.csv").read_text()
+    assert whole.count(",399,,") == there
+    assert whole.replace(",399,,", ",400,,") == (unbroken / "map.csv").read_text()
+    assert (out / "map.png").is_file()
+
+
+def test_a_finished_map_is_drawn_again_and_not_played(rates: Map) -> None:
+    told: list[int] = []
+    again = finish(load(rates.folder), rates.folder, 1, lambda group, turns, runs: told.append(len(runs)))
+    assert told == [8] * 4 and again.best == rates.best
+
+
+def test_a_map_never_overwrites(rates: Map, tmp_path: Path) -> None:
+    axes = ("x.lr=0.1:1:2", "y.lr=0.1:1:2")
+    with pytest.raises(FolderInTheWay, match="exists already, and a map never overwrites; choose another --out"):
+        play_map("bilinear", *axes, out=tmp_path)
+    with pytest.raises(FolderInTheWay, match="go on with it by `arena resume"):
+        play_map("bilinear", *axes, out=rates.folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["bilinear", "--x", "x.lr=0.1:1:2"], "no axis was named; write --y SETTING=VALUES, such as --y generator.lr=1e-5:1e-1:16"),
+        (["--x", "x.lr=0.1:1:2"], "no game was named; write `arena map swiss-roll --x"),
+        (["bilinear", "--x", "x.lr=0.1:1:2", "--y", "y.lrr=1,2"], "unknown setting 'y.lrr': did you mean 'y.lr'?"),
+        (["bilinear", "--x", "x.lr=0.1:1:2", "--y", "y.lr=1,2", "--members", "0"], "--members is '0', but must be auto, or a whole number"),
+        (["bilinear", "--x", "x.lr=0.1:1:2", "--y", "y.lr=1,2", "--workers", "x"], "--workers is 'x', but must be a whole number"),
+        (["bilinear", "--x", "x.lr=0.1:1:2", "--y", "y.lr=1,2", "--seeds", "2:2"], "--seeds is '2:2', but must be a range such as 0:3"),
+    ],
+)
+def test_bad_input_gets_one_sentence(words: list[str], message: str, cli: Cli, tmp_path: Path) -> None:
+    done = cli("map", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"arena: {message}") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_damaged_table_is_told(rates: Map, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_bytes((rates.folder / "config.yaml").read_bytes())
+    (tmp_path / "map.csv").write_text("x,y,seed\n1,2,3\n")
+    with pytest.raises(ArenaError, match="is not the table of this map"):
+        finish(load(tmp_path), tmp_path, 1)
