@@ -22,7 +22,7 @@ def planar_gan(batch: int, width: int = 128, latent: int = 2) -> Round:
     discriminator = _mlp(2, width, 1)
 
     def data() -> Iterator[torch.Tensor]:
-        rng = torch.Generator().manual_seed(0)
+        rng = torch.Generator(device=torch.empty(0).device).manual_seed(0)  # on the default device, whichever that is
         while True:
             yield swiss_roll(batch, rng)
 

@@ -1,0 +1,172 @@
+"""Measures single games and populations on one GPU against the eager loop written by hand on the same GPU, and prints one table.
+
+    python -m benchmarks.gpu            # about five minutes; torch 2.11 or newer
+    python -m benchmarks.gpu --quick    # fewer rounds, and populations of 64, to see that it works; without a GPU it runs on the CPU
+
+A round is a turn of each player. What the loop by hand would take for all members of a population is its time for one, times their number.
+The share of peak counts the multiplications of matrices in a round against what this GPU does on two matrices of 8192 × 8192 in float32.
+TF32 and bfloat16 are off. Clocks are read after the device has finished.
+"""
+
+import itertools
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from arena.config import configure
+from arena.population import Population
+from benchmarks.loops import planar_gan
+
+
+class Generator(nn.Module):
+    """The generator of a pair for images of 28 × 28: latent → 128 × 7 × 7 → 64 × 14 × 14 → 1 × 28 × 28."""
+
+    def __init__(self, inputs: tuple[int, ...], outputs: tuple[int, ...]):
+        super().__init__()
+        self.start = nn.Linear(inputs[0], 128 * 7 * 7)
+        self.middle, self.last = nn.ConvTranspose2d(128, 64, 4, 2, 1), nn.ConvTranspose2d(64, outputs[0], 4, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.start(x).relu().unflatten(1, (128, 7, 7))
+        return self.last(self.middle(x).relu()).tanh()
+
+
+class Discriminator(nn.Module):
+    """Its discriminator: 64, 128 and 256 channels, without batch norm."""
+
+    def __init__(self, inputs: tuple[int, ...], outputs: tuple[int, ...]):
+        super().__init__()
+        widths = (inputs[0], 64, 128, 256)
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in itertools.pairwise(widths))
+        self.last = nn.Linear(256 * 3 * 3, outputs[0])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = nn.functional.leaky_relu(layer(x), 0.2)
+        return self.last(x.flatten(1))
+
+
+def images_by_hand(device: torch.device, batch: int = 128, latent: int = 128) -> Callable[[], None]:
+    """The loop by hand of the convolutional pair, on images that already lie on the device."""
+    generator, discriminator = Generator((latent,), (1, 28, 28)).to(device), Discriminator((1, 28, 28), (1,)).to(device)
+    optimizers = [torch.optim.Adam(m.parameters(), lr=2e-4, betas=(0.5, 0.999)) for m in (generator, discriminator)]
+    loss, images = nn.BCEWithLogitsLoss(), torch.rand(6000, 1, 28, 28, device=device) * 2 - 1
+    ones, zeros = torch.ones(batch, 1, device=device), torch.zeros(batch, 1, device=device)
+
+    def play() -> None:
+        real = images[torch.randint(len(images), (batch,), device=device)]
+        optimizers[1].zero_grad()
+        fake = generator(torch.randn(batch, latent, device=device))
+        (loss(discriminator(real), ones) + loss(discriminator(fake.detach()), zeros)).backward()
+        optimizers[1].step()
+        optimizers[0].zero_grad()
+        loss(discriminator(generator(torch.randn(batch, latent, device=device))), ones).backward()
+        optimizers[0].step()
+
+    return play
+
+
+def seconds(play: Callable[[], Any], rounds: int, device: torch.device) -> float:
+    """Per round, the device having finished before each reading of the clock."""
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    wait()
+    began = time.perf_counter()
+    for _ in range(rounds):
+        play()
+    wait()
+    return (time.perf_counter() - began) / rounds
+
+
+def both_turns(playing: Any) -> Callable[[], None]:
+    def play() -> None:
+        playing.play_scheduled_turn()
+        playing.play_scheduled_turn()
+
+    return play
+
+
+def peak(device: torch.device) -> float:
+    """Multiplications and additions per second of two large matrices in float32."""
+    n = 8192 if device.type == "cuda" else 1024
+    a, b = torch.randn(n, n, device=device), torch.randn(n, n, device=device)
+    seconds(lambda: a @ b, 3, device)
+    return 2 * n**3 / min(seconds(lambda: a @ b, 5, device) for _ in range(3))
+
+
+def row(what: str, wanted: float, hand: Callable[[], Any], playing: Any, members: int, rounds: int, device: torch.device) -> None:
+    """Measure one line of the table and print it."""
+    ours = both_turns(playing)
+    with FlopCounterMode(display=False) as counter:
+        ours()
+    seconds(ours, max(4, rounds // 10), device)  # compiles and records
+    seconds(hand, rounds, device)
+    times = [(seconds(hand, rounds, device), seconds(ours, rounds, device)) for _ in range(5)]
+    ratio = statistics.median(members * by_hand / own for by_hand, own in times)
+    own = statistics.median(own for _, own in times)
+    by_hand = statistics.median(by_hand for by_hand, _ in times)
+    share = counter.get_total_flops() / own / peak(device)
+    reasons = [fast.why_not for fast in (playing.field.compiled, playing.graphs) if fast is not None and fast.why_not]
+    memory = f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GiB" if device.type == "cuda" else "–"
+    short = "" if ratio >= wanted else "short: "
+    cells = [what, f"≥ {wanted:g}×", f"{short}**{ratio:.1f}×**", f"{1e6 * by_hand:.0f} µs", f"{1e6 * own:.0f} µs", f"{share:.1%}", memory]
+    print(f"| {' | '.join([*cells, '; '.join(reasons) or '–'])} |", flush=True)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def main() -> None:
+    """Print the table."""
+    quick = "--quick" in sys.argv
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "no GPU: this only shows that the command works"
+    print(f"{name}; Python {platform.python_version()}, torch {torch.__version__}\n")
+    print("| what | wanted | ratio | by hand, per round | ours, per round | share of peak | memory | played otherwise because |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    rounds = 10 if quick else 300
+    fast = {"device": str(device), "cuda_graphs": True, "turns": 10**6}
+
+    def single(batch: int, compiled: bool) -> None:
+        arena = configure("swiss-roll", {**fast, "batch": batch, "compile": compiled}).build()
+        arena.reset(seed=0)
+        row(f"swiss roll 2-128-128, batch {batch}{extra(compiled)}", 5.0, planar_gan(batch).__next__, arena, 1, rounds, device)
+
+    def many(members: int, width: int, batch: int, wanted: float, compiled: bool) -> None:
+        nets = {"generator.hidden": (width, width), "discriminator.hidden": (width, width), "batch": batch}
+        base = configure("swiss-roll", {**fast, **nets, "compile": compiled})
+        playing = Population([base.vary({"seed": k % 64, "generator.lr": 1e-3 * (1 + k / members)}) for k in range(members)])
+        playing.reset()
+        what = f"{members} members of 2-{width}-{width}, batch {batch}, 64 seeds{extra(compiled)}"
+        row(what, wanted, planar_gan(batch, width).__next__, playing, members, max(2, rounds // 10), device)
+
+    def images() -> None:
+        pair = {"generator": Generator, "discriminator": Discriminator, "latent": 128, "batch": 128}
+        arena = configure("mnist", {**fast, **pair}).build()
+        arena.reset(seed=0)
+        row("convolutional MNIST GAN, batch 128", 1.5, images_by_hand(device), arena, 1, max(2, rounds // 10), device)
+
+    rows: list[tuple[Callable[..., None], tuple[Any, ...]]] = [(single, (b, c)) for b in (64, 256) for c in (False, True)]
+    rows += [(many, (64 if quick else 1024, 128, 256, 200.0, c)) for c in (False, True)]
+    rows += [(many, (64 if quick else 4096, 16, 32, 2000.0, c)) for c in (False, True)]
+    for measure, arguments in [*rows, (images, ())]:
+        try:
+            with device:
+                measure(*arguments)
+        except Exception as error:  # one line that cannot be measured must not lose the others
+            said = " ".join(str(error).split())[:120]
+            print(f"| {measure.__name__} {arguments} | not measured: {type(error).__name__}: {said} | | | | | | |", flush=True)
+
+
+def extra(compiled: bool) -> str:
+    return ", compiled" if compiled else ""
+
+
+if __name__ == "__main__":
+    main()
