@@ -120,6 +120,11 @@ def at(block: Batch, turn: int | Tensor) -> Batch:
     return tree_map(lambda leaf: leaf[turn] if isinstance(leaf, Tensor) else leaf, block)
 
 
+def channels_last(batch: Batch) -> Batch:
+    """The same batch, its tensors of four axes in the memory format of that name."""
+    return tree_map(lambda t: t.contiguous(memory_format=torch.channels_last) if isinstance(t, Tensor) and t.dim() == 4 else t, batch)
+
+
 def draw(sample: Callable[[Rng], Batch], rng: Rng, turns: int) -> Batch:
     """That many batches at once; each leaf has a leading axis of turns."""
     return torch.vmap(lambda _: _tensors(sample(rng)), randomness="different")(torch.empty(turns))
