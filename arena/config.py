@@ -27,6 +27,7 @@ from arena.env import Arena
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, did_you_mean
 from arena.game import Game
 from arena.options import GROUPS, RunOptions
+from arena.ranks import join
 from arena.registry import Entry, entries, lookup
 from arena.rules.base import UpdateRule
 from arena.schedulers import Scheduler
@@ -75,8 +76,10 @@ class Config:
         return _construct(GROUPS[name], self.settings[name], name)
 
     def build(self, render_mode: str | None = None) -> Arena:
-        """The arena that this configuration describes."""
-        return _at("", Arena, **self.parts(), render_mode=render_mode)
+        """The arena that this configuration describes; under torchrun, shared with the other processes."""
+        ranks = join(self.run.device)
+        shared = {} if ranks is None else {"ranks": ranks, "device": ranks.device}
+        return _at("", Arena, **self.parts() | shared, render_mode=render_mode)
 
     def parts(self) -> dict[str, Any]:
         """What the arena is built from: the arguments of `Arena`."""
@@ -106,6 +109,9 @@ class Config:
             "dtype": getattr(torch, run.dtype),
             "compile": run.compile,
             "cuda_graphs": run.cuda_graphs,
+            "micro_batches": run.micro_batches,
+            "autocast": run.autocast,
+            "channels_last": run.channels_last,
         }
 
     def numbers_of_game(self) -> tuple[tuple[str, float], ...]:

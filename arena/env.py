@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from arena.batches import Stream, block_turns
+from arena.batches import Stream, block_turns, channels_last
 from arena.capacity import out_of_memory
 from arena.compiled import Compiled
 from arena.cuda_graph import Graphs
@@ -28,10 +28,13 @@ from arena.field import Field
 from arena.footprints import no_footprints
 from arena.game import Batch, Game, Rng
 from arena.optimizers import OptimizerFactory, adam
+from arena.precision import Autocast, cast_losses
+from arena.ranks import Ranks
 from arena.rules.base import Turn, UpdateRule
 from arena.rules.simultaneous import Simultaneous as SimultaneousRule
 from arena.schedulers import Moment, Scheduler, Simultaneous
 from arena.schedules import Schedule, constant
+from arena.shards import ShardedField
 from arena.signals import Divergence, Signals
 from players.base import hooks
 
@@ -57,10 +60,15 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         dtype: floating-point precision of the players and the batches.
         compile: play compiled code where that is possible; `field.compiled.why_not` says why it was not.
         cuda_graphs: on a GPU, record each kind of turn once and replay it; `graphs.why_not` says why it was not.
+        micro_batches: equal parts into which a batch is split and whose fields are averaged.
+        autocast: compute the losses in bfloat16 where torch finds it safe, or none.
+        channels_last: keep images and the players' convolutions channel by channel at each pixel.
+        ranks: the other processes that play this game, among which batches are dealt out.
         render_mode: `rgb_array`, or None.
 
     Raises:
         BadSetting: for a number out of its range.
+        GameFault: for a game whose batches cannot be split as asked for.
         UnknownName: for a role that the game does not have.
 
     Example:
@@ -90,11 +98,18 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         dtype: torch.dtype = torch.float32,
         compile: bool = False,
         cuda_graphs: bool = False,
+        micro_batches: int = 1,
+        autocast: Autocast = "none",
+        channels_last: bool = False,
+        ranks: Ranks | None = None,
         render_mode: str | None = None,
     ):
         check_number("turns", turns, least=1, whole=True)
         check_number("seed", seed, least=0, whole=True)
         check_number("score.every", score_every, least=0, whole=True)
+        check_number("micro_batches", micro_batches, least=1, whole=True)
+        if cuda_graphs and (ranks is not None or micro_batches > 1):
+            raise BadSetting("cuda_graphs", cuda_graphs, "false where a batch is split")
         for progress in (0.0, 0.25, 0.5, 0.75, 1.0):
             if not 0 <= float(coupling(progress)) <= 1:
                 raise BadSetting("coupling", coupling(progress), f"in [0, 1] at all times, unlike at progress {progress:g}")
@@ -103,6 +118,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.coupling = coupling
         self.turns, self.seed, self.score_every = int(turns), int(seed), int(score_every)
         self.device, self.dtype, self.render_mode = torch.device(device), dtype, render_mode
+        self.micro_batches, self.autocast, self.channels_last, self.ranks = int(micro_batches), autocast, channels_last, ranks
         self._rule_start = copy.deepcopy(self.rule.state_dict())
         self._scheduler_start = copy.deepcopy(self.scheduler.state_dict())
         self._build = None if isinstance(game, Game) else game
@@ -131,7 +147,13 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         else:
             self.game.load_state_dict(self._start)
         self._masks = torch.Generator().manual_seed(masks)
-        self.field = Field(self.game)
+        if self.channels_last:
+            self.game.to(memory_format=torch.channels_last)
+        cast_losses(self.game, self.device, self.autocast)
+        if self.ranks is not None:
+            self.ranks.share(self.game)
+        split = self.micro_batches > 1 or self.ranks is not None
+        self.field = ShardedField(self.game, self.micro_batches, self.ranks) if split else Field(self.game)
         self.field.compiled = Compiled(self.game) if self.compile else None
         optimizers = {role: self._factories.get(role, adam)(self._groups(role)) for role in self.game.roles}
         self._turn = Turn(self.field, optimizers, self._freeze_afresh)
@@ -150,7 +172,10 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._coupling = 0.0
         self.latest_share = dict.fromkeys(self.game.roles, 0.0)
         with no_footprints(self.game), self.on_device():  # a throw-away batch, only to learn the names of the game's signals
-            self.own_names = list(self.game.signals(self.sample(Rng(self.device).seed_both(data, noise))))
+            batch = self.sample(Rng(self.device).seed_both(data, noise))
+            self.own_names = list(self.game.signals(batch))
+            if isinstance(self.field, ShardedField):
+                self.field.split(batch)  # so that a batch that cannot be is told of before anything starts
             if self._block_turns is None:
                 self._block_turns = block_turns(self.sample, Rng(self.device).seed_both(data, noise))
         self.stream = Stream(Rng(self.device).seed_both(data, noise), self.sample, self._block_turns)
@@ -271,17 +296,24 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         """All signals by name, as numbers; waits for the device once."""
         values = {"coupling": self._coupling, "progress": self.progress, **self.signals.read()}
         if self.batch is not None:
-            with no_footprints(self.game):
-                own = self.game.signals(self.batch)
-            if own:
-                values |= {f"game.{k}": v for k, v in zip(own, torch.stack([*own.values()]).tolist(), strict=True)}
+            values |= self._of_first(self._own_signals)
         return values | {f"rule.{name}": float(value) for name, value in self.rule.report().items()}
+
+    def _own_signals(self) -> dict[str, float]:
+        with no_footprints(self.game):
+            own = self.game.signals(self.batch)
+        return {f"game.{k}": v for k, v in zip(own, torch.stack([*own.values()]).tolist(), strict=True)} if own else {}
+
+    def _of_first(self, make: Callable[[], Any]) -> Any:
+        """What is made here, or where several processes play this game, by the first of them."""
+        return make() if self.ranks is None else self.ranks.first(make)
 
     def measure_score(self) -> float:
         """The game's score at this moment; leaves no footprints."""
         with no_footprints(self.game), self.on_device(), self.put_forward():
-            self.last_score = float(self.game.score())
-        return self.last_score
+            score: float = self._of_first(lambda: float(self.game.score()))
+        self.last_score = score
+        return score
 
     def put_forward(self) -> contextlib.AbstractContextManager[None]:
         """While inside, the players are those that the rule puts forward: an average where it keeps one, else the live ones."""
@@ -302,7 +334,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
         if seed is None:  # a first episode uses the configured seed, later ones continue Gymnasium's own stream
-            seed = self.seed if self._episodes == 0 else int(self.np_random.integers(2**31))
+            seed = self.seed if self._episodes == 0 else self._of_first(lambda: int(self.np_random.integers(2**31)))
         self._episodes += 1
         self._begin(int(seed))
         self.measure_score()
@@ -386,7 +418,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
     # Batches ----------------------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        self.batch = self.stream.next()
+        self.batch = channels_last(self.stream.next()) if self.channels_last else self.stream.next()
         self._batch_spent = False
         for on_batch in self._on_batch:
             on_batch()

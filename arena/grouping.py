@@ -16,6 +16,7 @@ from arena.config import Config
 from arena.errors import BadSetting, GameFault, RuleUndefined
 from arena.members import CannotShare, signature
 from arena.population import Population
+from arena.precision import multiplications
 from arena.registry import lookup
 from arena.threads import using_threads
 
@@ -99,7 +100,7 @@ class Populations:
         for group in self.groups:
             configs = [self.configs[i] for i in group.indices]
             onwards = lambda turns, before=before: tell(before + turns, total)  # noqa: E731
-            with using_threads(configs[0].run.threads):
+            with using_threads(configs[0].run.threads), multiplications(configs[0].run.tf32):
                 outcomes = play_together(configs, self.every, onwards) if group.alone is None else play_alone(configs, self.every, onwards)
             found |= dict(zip(group.indices, outcomes, strict=True))
             before += sum(config.run.turns for config in configs)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arena.calls import split
-from arena.errors import check_number
+from arena.errors import BadSetting, check_number
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,12 @@ class RunOptions:
         compile: play compiled code, which pays for small nets and populations of them; the first turns compile for some seconds.
         cuda_graphs: on a GPU, record each kind of turn once as a CUDA graph and replay it.
         until_solved: end the run where its score reaches the game's goal, if it has one; else all turns are played.
+        micro_batches: equal parts into which a batch is split along the leading axis of its tensors; they are evaluated one after the
+            other, so that only one's activations are in memory, and their fields averaged. Where losses are means over examples this is
+            the same field; batch normalisation and dropout see the parts. Under torchrun each process takes this many parts.
+        autocast: bfloat16 computes the game's losses under torch.autocast; parameters, gradients and optimizers stay float32.
+        tf32: on a GPU, take float32 products and convolutions in TF32; off, they are in full float32, torch's own convolutions as well.
+        channels_last: keep the players' convolutions and four-dimensional batches in torch.channels_last, which tensor cores want.
     """
 
     turns: int = 1000
@@ -30,11 +36,18 @@ class RunOptions:
     compile: bool = False
     cuda_graphs: bool = False
     until_solved: bool = True
+    micro_batches: int = 1
+    autocast: Literal["none", "bfloat16"] = "none"
+    tf32: bool = False
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         check_number("turns", self.turns, least=1, whole=True)
         check_number("seed", self.seed, least=0, whole=True)
         check_number("threads", self.threads, least=0, whole=True)
+        check_number("micro_batches", self.micro_batches, least=1, whole=True)
+        if self.autocast != "none" and self.dtype != "float32":
+            raise BadSetting("autocast", self.autocast, f"none where dtype is {self.dtype}, which is never cast")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from arena.member_rules import one_rule
 from arena.member_signals import MemberSignals
 from arena.members import CannotShare, stack
 from arena.memory import keep_freed_memory
+from arena.ranks import alone
 from arena.rules.base import Turn
 from arena.schedulers import Moment
 
@@ -79,6 +80,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.configs = list(configs)
         self.num_envs = len(self.configs)
         self.render_mode = render_mode
+        _refuse_large(self.configs)
         parts = [config.parts() for config in self.configs]
         self._builders: list[Callable[[], Game]] = [
             _builder(p["game"], own=bool(c.objects)) for p, c in zip(parts, self.configs, strict=True)
@@ -580,6 +582,14 @@ class _Shared:
                 places[settings] = len(things)
                 things.append(thing)
         return cls(things, [places[settings] for _, settings in pairs])
+
+
+def _refuse_large(configs: Sequence[Config]) -> None:
+    alone("a population")
+    for name, usual in (("micro_batches", 1), ("autocast", "none"), ("tf32", False), ("channels_last", False)):
+        for value in (getattr(config.run, name) for config in configs):
+            if value != usual:
+                raise CannotShare(f"{name} is {value}, which populations do not know; such games are played one by one")
 
 
 def _settings(flat: Mapping[str, Any], prefix: str) -> tuple[Any, ...]:

@@ -24,6 +24,7 @@ from arena.measuring.by_hand import ByHand
 from arena.measuring.measurement import Measurement, Spread
 from arena.measuring.script import Script, record
 from arena.measuring.stages import Clock, Stages, clock, floor
+from arena.precision import multiplications
 from arena.progress import Silent
 from arena.run import Run
 from arena.threads import using_threads
@@ -58,7 +59,12 @@ def measure(config: Config, seconds: float = 10.0) -> Measurement:
     arena = config.build()
     devices = [arena.device] if arena.device.type == "cuda" else []
     try:
-        with tempfile.TemporaryDirectory() as folder, using_threads(config.run.threads), torch.random.fork_rng(devices=devices):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            using_threads(config.run.threads),
+            multiplications(config.run.tf32),
+            torch.random.fork_rng(devices=devices),
+        ):
             run = Run(config, arena, Path(folder), Silent())
             run.open()
             try:
