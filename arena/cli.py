@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a run that failed or diverged, 2 input that cannot be used
 """
 
 import importlib
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -27,9 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if words[0] not in commands:
             raise UnknownName("command", words[0], commands)
+        if _process() and words[0] not in ("play", "resume"):
+            raise ArenaError(f"arena {words[0]} is for one process; only play and resume can be started by torchrun")
         return int(commands[words[0]].load()(words[1:]))
     except ArenaError as error:
-        print(f"arena: {error}", file=sys.stderr)
+        print(f"arena{_process()}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("arena: stopped before anything was saved", file=sys.stderr)
@@ -37,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
         sys.stderr.close()
         return 0
+
+
+def _process() -> str:
+    """Which of several processes this is, where torchrun started them."""
+    count = os.environ.get("WORLD_SIZE", "1") if "RANK" in os.environ else "1"
+    return f" (process {os.environ['RANK']} of {count})" if count != "1" else ""
 
 
 def _help(commands: dict[str, EntryPoint]) -> str:

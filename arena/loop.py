@@ -11,6 +11,7 @@ from typing import Any
 
 from arena.config import Config, configure
 from arena.diagnostics.chosen import Diagnostics
+from arena.env import Arena
 from arena.errors import ArenaError, FolderInTheWay
 from arena.game import Game
 from arena.progress import Silent, show
@@ -50,11 +51,13 @@ def play(
 
 
 def start(config: Config, out: str | Path | None = None, *, display: bool = True) -> Result:
-    """Play what a configuration describes in a new run folder."""
+    """Play what a configuration describes in a new run folder; under torchrun, together with the other processes."""
     arena = config.build()
     Diagnostics(config.group("diagnostics").names).check(arena.game)  # before there is a folder
-    folder = _new_folder(config, out)
-    return Run(config, arena, folder, show() if display else Silent()).go()
+    if arena.ranks is None:
+        return _go(config, arena, _new_folder(config, out), display=display)
+    arena.ranks.check_settings(config.dump())
+    return _go(config, arena, arena.ranks.first(lambda: _new_folder(config, out)), display=display)
 
 
 def resume(folder: str | Path, *, display: bool = True) -> Result:
@@ -79,7 +82,15 @@ def resume(folder: str | Path, *, display: bool = True) -> Result:
     if ended is not None:
         return ended
     config = configure(game, settings)
-    return Run(config, config.build(), folder, show() if display else Silent()).go(resumed=True)
+    return _go(config, config.build(), folder, display=display, resumed=True)
+
+
+def _go(config: Config, arena: Arena, folder: Path, *, display: bool, resumed: bool = False) -> Result:
+    leads = arena.ranks is None or arena.ranks.leads
+    result = Run(config, arena, folder, show() if display and leads else Silent()).go(resumed=resumed)
+    if arena.ranks is not None:
+        arena.ranks.leave_at_exit()
+    return result
 
 
 def _new_folder(config: Config, out: str | Path | None) -> Path:

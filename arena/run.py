@@ -8,19 +8,23 @@ import math
 import shutil
 import signal
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import torch
+from torch.utils._pytree import tree_leaves
 
 from arena.checkpoint import Checkpoints
 from arena.config import Config
 from arena.diagnostics.chosen import Diagnostics
 from arena.env import Arena
 from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
+from arena.precision import multiplications
 from arena.progress import Display
 from arena.threads import using_threads
-from arena.trace import JSONLines, read_trace
+from arena.trace import JSONLines, Unwritten, read_trace
 
 Status = Literal["finished", "solved", "diverged", "undefined", "interrupted"]
 
@@ -70,6 +74,8 @@ class Run:
 
     def __init__(self, config: Config, arena: Arena, folder: Path, display: Display):
         self.config, self.arena, self.folder, self.display = config, arena, folder, display
+        self.ranks = arena.ranks
+        self.leads = self.ranks is None or self.ranks.leads  # of several processes the first one writes
         checkpoint = config.group("checkpoint")
         self.checkpoints = Checkpoints(folder / "checkpoints", checkpoint.keep)
         self.every = {
@@ -94,7 +100,7 @@ class Run:
             RunFailed: where the disk fails; what was saved before is whole.
         """
         try:
-            with using_threads(self.config.run.threads), self._signals():
+            with using_threads(self.config.run.threads), multiplications(self.config.run.tf32), self._signals():
                 return self._go(resumed)
         except OSError as error:
             what = error.strerror or str(error)
@@ -121,7 +127,7 @@ class Run:
             self.display.end()
             self.close()
         result = Result(self.folder, status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status), arena)
-        if status != "interrupted":
+        if status != "interrupted" and self.leads:
             self._last_pictures()
         self.display.report(result)
         return result
@@ -129,11 +135,11 @@ class Run:
     def open(self, *, resumed: bool = False) -> None:
         """Start the arena afresh or from the latest checkpoint, and the trace with it."""
         self.arena.reset(seed=self.config.run.seed)
-        resumed = resumed and bool(self.checkpoints.paths())  # killed before its first checkpoint, a run begins again
+        resumed = resumed and self._has_checkpoint()  # killed before its first checkpoint, a run begins again
         keep = self._restore() if resumed else 0
         self.ceiling = self.arena.game.ceiling()
-        self.trace = JSONLines(self.folder / "trace.jsonl", keep)
-        self.board = self._tensorboard(resumed)
+        self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.leads else Unwritten()
+        self.board = self._tensorboard(resumed) if self.leads else None
 
     def close(self) -> None:
         """Close the trace."""
@@ -146,7 +152,7 @@ class Run:
         arena, every = self.arena, self.every["trace"]
         window = min(every, 2 * arena.scheduler.period)  # so that each player has two successive updates in it
         looks = {name: n for name, n in self.every.items() if n > 0}
-        if not resumed or not self.checkpoints.paths():
+        if not resumed or not self._has_checkpoint():
             self._look({*self.every})
         began, before = time.perf_counter(), arena.turns_played
         while arena.turns_played < arena.turns:
@@ -158,7 +164,7 @@ class Run:
                 self.display.rate = (turn - before) / (time.perf_counter() - began)
                 if (ended := self._look(due)) is not None:
                     return self._end(ended)
-            if self._stop is not None and not last:
+            if (self._stop is not None if self.ranks is None else self.ranks.any(self._stop is not None)) and not last:
                 return self._interrupt()
             yield
         return self._end("finished")
@@ -169,6 +175,9 @@ class Run:
         """Record what is due. Signals are read first, so that nothing non-finite is ever scored or saved."""
         arena = self.arena
         values = arena.read_signals()
+        if self.ranks is not None:
+            self.ranks.check_same("players", arena.game.parameters())
+            self.ranks.check_same("batch", (t for t in tree_leaves(arena.batch) if isinstance(t, torch.Tensor)))
         if arena.divergence is not None:
             self._blame()
             self._row(values)
@@ -180,15 +189,15 @@ class Run:
             self.best = score if better else self.best
         solved = "score" in due and self.config.run.until_solved and arena.is_solved()
         due = {*self.every} if solved else due  # a run that is over is looked at where it ended
-        looked = self._diagnose() if self.diagnostics and due & {"diagnostics", "picture"} else {}
+        looked = self._diagnose() if self.diagnostics and self.leads and due & {"diagnostics", "picture"} else {}
         if looked or due & {"score", "trace"}:
             self._row(values | looked, scored="score" in due)
-        if "picture" in due:
+        if "picture" in due and self.leads:
             self._picture()
         if "score" in due and better and self.config.group("checkpoint").best:
-            self.checkpoints.save(self._state(), best=True)
+            self._save(best=True)
         if "checkpoint" in due:
-            self.checkpoints.save(self._state())
+            self._save()
         return "solved" if solved else None
 
     def _say_why_not(self) -> None:
@@ -266,7 +275,7 @@ class Run:
         if self.arena.divergence is not None:
             self._blame()
             return self._end("diverged")
-        self.checkpoints.save(self._state())
+        self._save()
         return "interrupted"
 
     def _reason(self, status: Status) -> str | None:
@@ -274,14 +283,13 @@ class Run:
 
     def _blame(self) -> None:
         """Play again from the last checkpoint up to the fatal turn, now watching each player's output, to name who went first."""
-        paths = self.checkpoints.paths()
         fatal = self.arena.divergence
-        if not paths or fatal is None:
+        if fatal is None or not self._has_checkpoint():
             return
         costs = self.arena.field.gradient_evaluations, self.arena.field.products
         fresh, moves, turns = self.arena.signals.take_fresh(), dict(self.arena.moves), self.arena.turns_played
         values = dict(self.arena.signals.values)
-        self.arena.load_state_dict(self.checkpoints.load(paths[-1])["arena"])
+        self.arena.load_state_dict(self._latest()[1]["arena"])
         with self.arena.watching_outputs():
             while self.arena.turns_played < fatal.turn:
                 self.arena.play_scheduled_turn()
@@ -303,20 +311,33 @@ class Run:
             "diagnostics": self.diagnostics.state_dict(),
         }
 
+    def _save(self, *, best: bool = False) -> None:
+        if self.leads:
+            self.checkpoints.save(self._state(), best=best)
+
+    def _has_checkpoint(self) -> bool:
+        return self._of_first(lambda: bool(self.checkpoints.paths()))
+
+    def _latest(self) -> tuple[Path, dict[str, Any]]:
+        """The latest checkpoint, which the first process reads for all."""
+        return self._of_first(lambda: (path := self.checkpoints.paths()[-1], self.checkpoints.load(path)))
+
+    def _of_first(self, make: Callable[[], Any]) -> Any:
+        return make() if self.ranks is None else self.ranks.first(make)
+
     def _restore(self) -> int:
         """Load the latest checkpoint; returns how many bytes of the trace belong to it."""
-        paths = self.checkpoints.paths()
-        state = self.checkpoints.load(paths[-1])
+        path, state = self._latest()
         if state.get("game") != self.config.game.id:
             raise CheckpointUnusable(
-                f"the checkpoint {paths[-1]} is of the game '{state.get('game')}', but the run plays '{self.config.game.id}'; "
+                f"the checkpoint {path} is of the game '{state.get('game')}', but the run plays '{self.config.game.id}'; "
                 "restore the run's own config.yaml"
             )
         try:
             self.arena.load_state_dict(state["arena"])
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointUnusable(
-                f"the checkpoint {paths[-1]} does not fit the players of this configuration ({' '.join(str(error).split())[:160]}); "
+                f"the checkpoint {path} does not fit the players of this configuration ({' '.join(str(error).split())[:160]}); "
                 "restore the run's own config.yaml"
             ) from error
         self.diagnostics.load_state_dict(state.get("diagnostics", {}))

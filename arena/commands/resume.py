@@ -3,6 +3,7 @@
 arena resume runs/swiss-roll-1
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
         return draw_on(Path(arguments[0]))
     result = resume(arguments[0])
-    if result.arena is None:
+    if result.arena is None and os.environ.get("RANK", "0") == "0":
         from rich.console import Console
 
         console = Console()

@@ -22,6 +22,7 @@ import yaml
 from arena.comparison.plan import Job, Vary, plan
 from arena.comparison.results import Summary, summarise
 from arena.errors import ArenaError, FolderInTheWay, GameFault, RuleUndefined, RunFailed
+from arena.ranks import alone
 from arena.settings import load_file, plain
 
 PLAN = "comparison.yaml"
@@ -73,6 +74,7 @@ def compare(
         >>> [(s.variant, s.verdicts, f"{s.spread('contraction')[0]:.4f}") for s in found.summaries]
         [('rule=simultaneous', 'diverged', '1.0050'), ('rule=extragradient', 'converging', '0.9950')]
     """
+    alone("a comparison")
     words = {key: [value if isinstance(value, str) else str(plain(value)) for value in values] for key, values in vary.items()}
     jobs = plan(game, settings, (), words, budget)
     folder = begin(game, jobs, out)
@@ -134,6 +136,7 @@ def finish(
         RunFailed: where a process died or a disk failed; what was played is kept.
         KeyboardInterrupt: after Ctrl-C, when every run in play has saved itself.
     """
+    alone("a comparison")
     _play_all(jobs, folder, workers or len(os.sched_getaffinity(0)), tell)
     summaries = summarise(jobs, folder)
     write_csv(summaries, folder / "comparison.csv")

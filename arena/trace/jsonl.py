@@ -43,6 +43,16 @@ class JSONLines:
         self._file.close()
 
 
+class Unwritten:
+    """The trace of a process that leaves the writing to another."""
+
+    position = 0
+
+    def write(self, row: Mapping[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
+
+
 def read_trace(path: str | Path) -> list[dict[str, Any]]:
     """The rows of a trace; a last line that is only half written is left out.
 

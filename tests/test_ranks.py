@@ -1,0 +1,266 @@
+"""One game over several processes, started by the real torchrun: the same game as one process plays, or a sentence and an end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import arena
+from arena.config import configure
+from arena.errors import ArenaError, BadSetting
+from arena.ranks import _device, alone, join
+from arena.trace import read_trace
+from tests.test_large import RULES, SMALL, noisy, played
+
+ROOT = Path(__file__).parent.parent
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+RUN: dict[str, Any] = {
+    **SMALL,
+    "turns": 6,
+    "device": "cpu",
+    "trace.every": 2,
+    "trace.tensorboard": False,
+    "picture.every": 0,
+    "score.every": 3,
+    "checkpoint.every": 3,
+}
+
+NOISY = ("simultaneous", "extragradient", "consensus", "unrolled(steps=2)")
+
+
+def words(settings: dict[str, Any]) -> list[str]:
+    written = {name: ",".join(map(str, v)) if isinstance(v, tuple) else str(v).lower() for name, v in settings.items()}
+    return [f"--{name}={value}" for name, value in written.items()]
+
+
+def start(*command: str, folder: Path) -> subprocess.Popen[str]:
+    given = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    environment = {**given, "PYTHONPATH": f"{ROOT}{os.pathsep}{given.get('PYTHONPATH', '')}"}
+    return subprocess.Popen([*TORCHRUN, *command], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str], within: float = 240) -> tuple[int, str, str]:
+    try:
+        output, errors = process.communicate(timeout=within)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, errors = process.communicate()
+        pytest.fail(f"it hung for {within} s: {output[-2000:]} {errors[-2000:]}")
+    return process.returncode, output, errors
+
+
+def script(text: str, folder: Path) -> tuple[int, str, str]:
+    (folder / "script.py").write_text(text)
+    return finish(start("script.py", folder=folder))
+
+
+def last(folder: Path) -> dict[str, torch.Tensor]:
+    state = torch.load(sorted((folder / "checkpoints").glob("turn-*.pt"))[-1], weights_only=True)
+    return {name: t for name, t in state["arena"]["game"].items() if t.is_floating_point()}
+
+
+def apart(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+    assert one.keys() == other.keys()
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+def assert_alike(one: Path, other: Path) -> None:
+    """The same traces but for rounding."""
+    for first, second in zip(read_trace(one), read_trace(other), strict=True):
+        assert first.keys() == second.keys()
+        for name, value in first.items():
+            if not name.startswith("rule."):
+                assert value == second[name] or value == pytest.approx(second[name], rel=1e-8, abs=1e-10), name
+
+
+@pytest.mark.parametrize(("rule", "parts"), [("extragradient", 1), ("consensus", 4)])
+def test_the_command_line_under_torchrun_plays_the_same_game(rule: str, parts: int, tmp_path: Path) -> None:
+    settings = {**RUN, "rule": rule, "micro_batches": parts, "trace.tensorboard": True}
+    code, output, errors = finish(start("-m", "arena.cli", "play", "swiss-roll", "--out", "two", *words(settings), folder=tmp_path))
+    assert code == 0, errors
+    assert output.count("finished after 6 turns") == 1, "one process shows what goes on"
+    arena.play("swiss-roll", out=tmp_path / "one", display=False, **settings)
+    assert apart(last(tmp_path / "one"), last(tmp_path / "two")) < 1e-10
+    assert_alike(tmp_path / "one", tmp_path / "two")
+    names = [sorted(p.name for p in (tmp_path / folder).rglob("*") if "tfevents" not in p.name) for folder in ("one", "two")]
+    assert names[0] == names[1]
+    assert len([*(tmp_path / "two").rglob("*tfevents*")]) == len([*(tmp_path / "one").rglob("*tfevents*")])
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir() and p.name not in ("one", "two")] == []
+    assert (tmp_path / "one" / "config.yaml").read_bytes() == (tmp_path / "two" / "config.yaml").read_bytes()
+
+
+def test_every_rule_plays_the_same_over_two_processes(tmp_path: Path) -> None:
+    """The planted fault, a sum in the place of the mean, is caught by the same comparison."""
+    text = f"""
+import torch
+from arena.ranks import Ranks
+from tests.test_large import RULES, noisy, played
+def save(name, **settings):
+    made = played("ring", 4, scheduler="simultaneous", device="cpu", **settings)
+    if made.ranks.leads:
+        torch.save(made.game.state_dict(), name + ".pt")
+for name, rule in RULES.items():
+    save(name, rule=rule)
+for rule in {NOISY}:
+    save("noisy " + rule, rule=rule, **noisy())
+mean = Ranks.mean
+Ranks.mean = lambda self, tensors: [t * self.count for t in mean(self, tensors)]
+save("faulty", rule="consensus")
+"""
+    code, _, errors = script(text, tmp_path)
+    assert code == 0, errors
+    both = {name: torch.load(tmp_path / f"{name}.pt") for name in (*RULES, *(f"noisy {rule}" for rule in NOISY), "faulty")}
+    for name, rule in RULES.items():
+        one = played("ring", 4, scheduler="simultaneous", rule=rule).game.state_dict()
+        assert apart(one, both[name]) < 1e-10, name
+        if name == "consensus":
+            assert apart(one, both["faulty"]) > 1e-4
+    for rule in NOISY:  # dropout and batch norm see the parts, wherever these are played
+        one = played("ring", 4, scheduler="simultaneous", rule=rule, micro_batches=2, **noisy()).game.state_dict()
+        assert apart(one, both[f"noisy {rule}"]) < 1e-10, rule
+
+
+def test_players_from_python_begin_as_the_first_process_has_them(tmp_path: Path) -> None:
+    """Built before anything is seeded, they differ from process to process, and played as they are they would drift."""
+    text = f"""
+import arena, torch
+net = torch.nn.Linear(2, 1)
+settings = {{name: value for name, value in {RUN!r}.items() if not name.startswith("discriminator.")}}
+arena.play("ring", out="run", display=False, discriminator=net, **settings)
+"""
+    code, _, errors = script(text, tmp_path)
+    assert code == 0, errors
+    assert read_trace(tmp_path / "run")[-1]["status"] == "finished"
+
+
+FAULTY = """
+import os, torch
+from arena import register
+from games import SwissRoll
+{imports}
+
+@register("faulty")
+class Faulty(SwissRoll):
+    \"\"\"A swiss roll with a fault in one process.\"\"\"
+
+    turn = 0
+
+    def sample(self, rng):
+        batch = super().sample(rng)
+        self.turn += 1
+        {sample}
+        return batch
+
+    def losses(self, batch, coupling, movers):
+        {losses}
+        return super().losses(batch, coupling, movers)
+"""
+
+
+@pytest.mark.parametrize("rule", ["simultaneous", "consensus"])
+def test_one_process_that_fails_ends_all_of_them_and_says_why(rule: str, tmp_path: Path) -> None:
+    wrong = 'if os.environ["RANK"] == "1" and torch.is_grad_enabled(): raise ValueError("the second part is bad")'
+    (tmp_path / "faulty.py").write_text(FAULTY.format(imports="", sample="", losses=wrong))
+    began = time.monotonic()
+    process = start("-m", "arena.cli", "play", "faulty.py", "--out", "run", *words({**RUN, "rule": rule}), folder=tmp_path)
+    code, _, errors = finish(process, within=120)
+    assert code == 1
+    told = [line for line in errors.splitlines() if line.startswith("arena (")]
+    assert any(line.startswith("arena (process 1 of 2): ") and "the second part is bad" in line for line in told), errors
+    assert len(told) <= 2
+    assert time.monotonic() - began < 120
+
+
+def test_a_process_that_is_killed_ends_all_of_them(tmp_path: Path) -> None:
+    dies = 'if os.environ["RANK"] == "1" and torch.is_grad_enabled(): os.kill(os.getpid(), 9)'
+    (tmp_path / "faulty.py").write_text(FAULTY.format(imports="", sample="", losses=dies))
+    code, _, errors = finish(start("-m", "arena.cli", "play", "faulty.py", "--out", "run", *words(RUN), folder=tmp_path), within=120)
+    assert code == 1
+    assert "Traceback" not in "\n".join(line for line in errors.splitlines() if line.startswith("arena"))
+
+
+def test_processes_that_drift_apart_are_told_of(tmp_path: Path) -> None:
+    own = 'batch = tuple(t + int(os.environ["RANK"]) for t in batch)'
+    (tmp_path / "faulty.py").write_text(FAULTY.format(imports="", sample=own, losses=""))
+    code, _, errors = finish(start("-m", "arena.cli", "play", "faulty.py", "--out", "run", *words(RUN), folder=tmp_path))
+    assert code == 1
+    assert "arena (process 0 of 2): the 2 processes no longer have the same batch, so that they do not play one game; look for" in errors
+
+
+def test_ctrl_c_stops_all_of_them_after_one_turn_and_they_go_on_later(tmp_path: Path) -> None:
+    settings = {**RUN, "turns": 200, "trace.every": 5, "score.every": 0, "checkpoint.every": 50, "rule": "extragradient"}
+    process = start("-m", "arena.cli", "play", "swiss-roll", "--out", "run", *words(settings), folder=tmp_path)
+    trace, deadline = tmp_path / "run" / "trace.jsonl", time.monotonic() + 120
+    while (not trace.exists() or trace.stat().st_size < 4000) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, output, errors = finish(process)
+    assert "resume run" in output, output + errors
+    stopped = torch.load(sorted((tmp_path / "run" / "checkpoints").glob("turn-*.pt"))[-1], weights_only=True)["turn"]
+    assert 0 < stopped < 200
+    code, output, errors = finish(start("-m", "arena.cli", "resume", "run", folder=tmp_path))
+    assert code == 0, errors
+    assert output.count("finished after 200 turns") == 1
+    arena.play("swiss-roll", out=tmp_path / "one", display=False, **settings)
+    assert [row["turn"] for row in read_trace(tmp_path / "one")] == [row["turn"] for row in read_trace(tmp_path / "run")]
+    assert apart(last(tmp_path / "one"), last(tmp_path / "run")) < 1e-6, "rounding grows within so many turns"
+    code, output, _ = finish(start("-m", "arena.cli", "resume", "run", folder=tmp_path))
+    assert code == 0
+    assert output.count("this run is over; there is nothing to resume") == 1
+
+
+def test_a_batch_that_cannot_be_dealt_out_is_refused(tmp_path: Path) -> None:
+    odd = words({**RUN, "batch": 15})
+    code, _, errors = finish(start("-m", "arena.cli", "play", "swiss-roll", "--out", "run", *odd, folder=tmp_path))
+    assert code == 1
+    assert "micro_batches is 1, but must be such that 2 processes times it divide 15, the examples of a batch" in errors
+    assert not (tmp_path / "run").exists()
+
+
+def test_divergence_is_told_by_the_first_and_ends_all(tmp_path: Path) -> None:
+    wild = words(
+        RUN | {"generator.optimizer": "sgd", "generator.lr": 1e30, "generator.activation": "relu", "dtype": "float32", "turns": 20}
+    )
+    code, output, errors = finish(start("-m", "arena.cli", "play", "swiss-roll", "--out", "run", *wild, folder=tmp_path))
+    assert code == 1
+    assert output.count("was not finite in turn") == 1, output + errors
+    assert read_trace(tmp_path / "run")[-1]["status"] == "diverged"
+
+
+MANY = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+
+
+def test_what_is_for_one_process_refuses_several(monkeypatch: pytest.MonkeyPatch, cli: Any) -> None:
+    done = cli("bench", "swiss-roll", **MANY)
+    assert done.returncode == 2
+    assert done.stderr == "arena (process 1 of 2): arena bench is for one process; only play and resume can be started by torchrun\n"
+    for name, value in MANY.items():
+        monkeypatch.setenv(name, value)
+    from arena.population import Population
+
+    message = "is for one process, but torchrun started 2; only play and resume can share a game"
+    config = configure("bilinear")
+    for what in (lambda: alone("a thing"), lambda: arena.compare("bilinear", {"seed": range(2)}), lambda: Population([config])):
+        with pytest.raises(ArenaError, match=message):
+            what()
+    with pytest.raises(BadSetting) as raised:
+        join("cuda:1")
+    assert (
+        str(raised.value) == "device is 'cuda:1', but must be auto, cpu or cuda: of several processes each takes the GPU of its own number"
+    )
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert join("cpu") is None
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there_is_refused() -> None:
+    assert _device("auto", 1) == torch.device("cpu")
+    with pytest.raises(BadSetting) as raised:
+        _device("cuda", 1)
+    assert str(raised.value) == "device is 'cuda', but must be cpu, or there must be fewer processes: this machine has 0 GPUs"
