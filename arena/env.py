@@ -284,7 +284,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             what = " ".join(str(error).split())[:120]
             name = type(self.game).__name__
             return RunFailed(
-                f"the memory of {self.device} does not hold a turn of {name} ({what}); take a smaller batch or smaller players"
+                f"the memory of {self.device} does not hold a turn of {name} ({what}); take a smaller batch, more micro_batches or "
+                "smaller players"
             )
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return GameFault(

@@ -130,5 +130,8 @@ def test_memory_that_runs_out_is_told_with_the_number_that_would_fit(error: Exce
     alone = base.build()
     alone.reset()
     monkeypatch.setattr(alone.rule, "step", full)
-    with pytest.raises(RunFailed, match=r"the memory of cpu does not hold a turn of SwissRoll .* take a smaller batch or smaller players"):
+    with pytest.raises(
+        RunFailed,
+        match=r"the memory of cpu does not hold a turn of SwissRoll .* take a smaller batch, more micro_batches or smaller players",
+    ):
         alone.play_scheduled_turn()
