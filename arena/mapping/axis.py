@@ -49,7 +49,7 @@ class Axis:
             ArenaError: where whole numbers are wanted and the values are not, or round to the same.
 
         Example:
-            >>> parse_axis("--x", "batch=16:64:3").fitted(256).values
+            >>> parse_axis("--x", "batch=log:16:64:3").fitted(256).values
             (16, 32, 64)
         """
         if not self.numeric or isinstance(example, bool) or not isinstance(example, (int, float)):

@@ -62,8 +62,8 @@ def draw(found: Map) -> Figure:
         star = Line2D([], [], marker="*", markersize=11, color="white", markeredgecolor=INK, markeredgewidth=0.9, linestyle="none")
         handles.append((star, f"best: {best.score:.3g}{_against(best.score, found.ceiling)} at {_where(found, best)}"))
     _title(axis, found)
-    box = axis.xaxis.get_tightbbox()
-    lowest = (box.y0 if box is not None else 0.0) / picture.dpi - 0.12
+    words: Any = axis.xaxis.get_tightbbox()
+    lowest = words.y0 / picture.dpi - 0.12
     axis.legend(
         [handle for handle, _ in handles],
         [text for _, text in handles],

@@ -144,13 +144,13 @@ def play_command(config: Config) -> str:
     flat = config.flat()
     words: list[str] = []
     skip = {"game", "device", *(["until_solved"] if config.game.target.solved_at is None else [])}  # type: ignore[attr-defined]
-    while True:  # a choice such as a rule brings settings of its own, so that the choices come first
+    while True:  # a choice brings settings of its own, and a rule its scheduler, so that they come first, one by one
         usual = configure(config.game.id, {}, words).flat()
         other = {n: v for n, v in flat.items() if n not in skip and n in usual and _word(usual[n]) != _word(v)}
-        choices = {n: v for n, v in other.items() if n.endswith((".name", ".player", ".optimizer"))}
         if not other:
             break
-        words += [f"--{name.removesuffix('.name')}={_word(value)}" for name, value in (choices or other).items()]
+        choices = sorted((n for n in other if n.endswith((".name", ".player", ".optimizer"))), key=lambda n: not n.startswith("rule."))
+        words += [f"--{name.removesuffix('.name')}={_word(flat[name])}" for name in (choices[:1] or other)]
     typed = [word.replace("=", " ", 1) for word in words]
     return " ".join(["arena play", config.game.id, *typed])
 
