@@ -7,9 +7,8 @@ half a minute; what it makes is kept in a folder on disk, from which later runs 
 Whatever cannot be compiled is played as if nothing had been asked, and `why_not` says why.
 """
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ import platformdirs
 import torch
 from torch import Tensor
 from torch.func import functional_call, vjp
-from torch.utils._pytree import tree_map
 
 from arena.directions import Direction
 from arena.game import Batch, Game
@@ -41,7 +39,8 @@ class Compiled:
         self.game, self.members = game, members
         self.why_not: str | None = None
         self._made: dict[tuple[Any, ...], Callable[..., tuple[dict[str, Tensor], Direction]]] = {}
-        self._couplings: set[float] = set()
+        self._coupling: float | None = None
+        self._changes = False
         keep_compiled()
 
     def __call__(
@@ -65,12 +64,13 @@ class Compiled:
             return None
         lam = self._stable(coupling, next(iter(next(iter(keys.values())).values())))
         axes = self.members.axes(batch) if self.members is not None else None
-        kind = (tuple(keys), isinstance(lam, Tensor), str(axes))
-        if kind not in self._made:
-            self._made[kind] = torch.compile(self._function(tuple(keys), axes, lam), dynamic=False)
+        kind = (*keys, isinstance(lam, Tensor), axes if axes is None else str(axes))
+        made = self._made.get(kind)
+        if made is None:
+            made = self._made[kind] = torch.compile(self._function(tuple(keys), axes, lam), dynamic=False)
         try:
-            with torch.no_grad(), _quiet():
-                return self._made[kind]({k: dict(own) for k, own in keys.items()}, dict(rest), dict(buffers), batch, lam)
+            with torch.no_grad():
+                return made(keys, rest, buffers, batch, lam)
         except Exception as error:
             first = " ".join(str(error).split())[:160]
             self.why_not = f"{type(self.game).__name__} could not be compiled ({type(error).__name__}: {first}); it is played uncompiled"
@@ -80,8 +80,10 @@ class Compiled:
         """A λ that has changed goes in as a tensor: as a number, every new value would be compiled anew."""
         if isinstance(coupling, Tensor):
             return coupling
-        self._couplings.add(coupling)
-        return coupling if len(self._couplings) == 1 else torch.tensor(coupling, dtype=like.dtype, device=like.device)
+        if self._coupling is None:
+            self._coupling = coupling
+        self._changes = self._changes or coupling != self._coupling
+        return torch.tensor(coupling, dtype=like.dtype, device=like.device) if self._changes else coupling
 
     def _function(self, keys: tuple[str, ...], axes: Any, lam: float | Tensor) -> Callable[..., tuple[dict[str, Tensor], Direction]]:
         game = self.game
@@ -109,13 +111,3 @@ def keep_compiled() -> Path:
     """The folder in which compiled code is kept; `TORCHINDUCTOR_CACHE_DIR` names another."""
     folder = os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(platformdirs.user_cache_dir("arena")) / "compiled"))
     return Path(folder)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    yield
-
-
-def detached(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Without their history."""
-    return tree_map(lambda t: t.detach(), dict(tensors))
