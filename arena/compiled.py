@@ -16,12 +16,17 @@ import platformdirs
 import torch
 from torch import Tensor
 from torch.func import functional_call, vjp
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.directions import Direction
 from arena.game import Batch, Game
 
 if TYPE_CHECKING:
     from arena.members import Members
+
+
+_PLAIN = (bool, int, float, str, type(None))
 
 
 class Compiled:
@@ -38,9 +43,11 @@ class Compiled:
     def __init__(self, game: Game, members: "Members | None" = None):
         self.game, self.members = game, members
         self.why_not: str | None = None
-        self._made: dict[tuple[Any, ...], Callable[..., tuple[dict[str, Tensor], Direction]]] = {}
+        self._made: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._coupling: float | None = None
         self._changes = False
+        every = [(vars(module), name, value) for module in game.modules() for name, value in vars(module).items()]
+        self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and value == value]  # no nan
         keep_compiled()
 
     def __call__(
@@ -62,19 +69,49 @@ class Compiled:
         """
         if self.why_not is not None:
             return None
+        if any(there[name] != value for there, name, value in self._plain):  # what was compiled holds the old one
+            self._made.clear()
+            self._plain = [(there, name, there[name]) for there, name, _ in self._plain]
         lam = self._stable(coupling, next(iter(next(iter(keys.values())).values())))
-        axes = self.members.axes(batch) if self.members is not None else None
-        kind = (*keys, isinstance(lam, Tensor), axes if axes is None else str(axes))
-        made = self._made.get(kind)
-        if made is None:
-            made = self._made[kind] = torch.compile(self._function(tuple(keys), axes, lam), dynamic=False)
+        leaves, spec = _flat(batch)
+        own = [p for part in keys.values() for p in part.values()]
+        inputs = [*own, *rest.values(), *buffers.values(), *[leaf for leaf in leaves if isinstance(leaf, Tensor)]]
+        if isinstance(lam, Tensor):
+            inputs.append(lam)
+        kind = (*keys, lam if isinstance(lam, float) else None, *[leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves])
         try:
             with torch.no_grad():
-                return made(keys, rest, buffers, batch, lam)
+                made = self._made.get(kind)
+                if made is None:
+                    made = self._made[kind] = self._make(keys, rest, buffers, (leaves, spec), lam, inputs)
+                found = made(*inputs)
         except Exception as error:
             first = " ".join(str(error).split())[:160]
             self.why_not = f"{type(self.game).__name__} could not be compiled ({type(error).__name__}: {first}); it is played uncompiled"
             return None
+        names = [name for part in keys.values() for name in part]
+        return dict(zip(keys, found, strict=False)), dict(zip(names, found[len(keys) :], strict=True))
+
+    def _make(self, keys: Any, rest: Any, buffers: Any, batch: Any, lam: float | Tensor, inputs: list[Tensor]) -> Callable[..., Any]:
+        """A compiled function of a flat list of tensors; it is traced first, so that a call need not look at the game's modules again."""
+        names = {key: list(part) for key, part in keys.items()}
+        others, own_buffers = list(rest), list(buffers)
+        leaves, spec = batch
+
+        def flat(*tensors: Tensor) -> list[Tensor]:
+            left = iter(tensors)
+            own = {key: {name: next(left) for name in part} for key, part in names.items()}
+            around = {name: next(left) for name in others}
+            stacked = {name: next(left) for name in own_buffers}
+            remaining = list(left)
+            coupling = remaining.pop() if isinstance(lam, Tensor) else lam
+            drawn = iter(remaining)
+            batch = tree_unflatten([next(drawn) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
+            axes = self.members.axes(batch) if self.members is not None else None
+            losses, direction = self._function(tuple(names), axes, coupling)(own, around, stacked, batch, coupling)
+            return [*(losses[key] for key in names), *(direction[name] for part in names.values() for name in part)]
+
+        return torch.compile(make_fx(flat)(*inputs), dynamic=False)
 
     def _stable(self, coupling: float | Tensor, like: Tensor) -> float | Tensor:
         """A λ that has changed goes in as a tensor: as a number, every new value would be compiled anew."""
@@ -111,3 +148,15 @@ def keep_compiled() -> Path:
     """The folder in which compiled code is kept; `TORCHINDUCTOR_CACHE_DIR` names another."""
     folder = os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(platformdirs.user_cache_dir("arena")) / "compiled"))
     return Path(folder)
+
+
+def _flat(batch: Batch) -> tuple[list[Any], Any]:
+    """A batch's leaves, and how they belong together."""
+    if type(batch) is tuple and all(isinstance(leaf, Tensor) for leaf in batch):  # most batches
+        if len(batch) not in _TUPLES:
+            _TUPLES[len(batch)] = tree_flatten(batch)[1]
+        return list(batch), _TUPLES[len(batch)]
+    return tree_flatten(batch)
+
+
+_TUPLES: dict[int, Any] = {}

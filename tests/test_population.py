@@ -456,3 +456,19 @@ def test_players_given_as_objects_are_copied_for_each_member() -> None:
     own = dict(playing.game.named_parameters())["players.generator.layers.0.weight"]
     assert own.shape == (2, 4, 2)
     assert player.layers[0].weight.shape == (4, 2)
+
+
+def test_compiled_code_follows_what_changes_during_a_run() -> None:
+    """λ from a schedule, a number of the game changed from outside, and a batch that is no tensor."""
+    ends = []
+    for compiled in (False, True):
+        arena = configure("dirac", {"penalty": "r1", "coupling": "linear", "turns": 12, "dtype": "float64", "compile": compiled}).build()
+        arena.reset(seed=0)
+        for turn in range(8):
+            if turn == 4:
+                arena.game.gamma = 5.0
+            arena.play_scheduled_turn()
+        ends.append(parameters(arena.game))
+        if arena.field.compiled is not None:
+            assert arena.field.compiled.why_not is None
+    assert all(torch.allclose(ends[0][name], ends[1][name], rtol=1e-12, atol=1e-13) for name in ends[0])
