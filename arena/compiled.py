@@ -47,7 +47,7 @@ class Compiled:
         self._coupling: float | None = None
         self._changes = False
         every = [(vars(module), name, value) for module in game.modules() for name, value in vars(module).items()]
-        self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and value == value]  # no nan
+        self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and str(value) != "nan"]
         keep_compiled()
 
     def __call__(
