@@ -39,12 +39,9 @@ from arena.member_rules import one_rule
 from arena.member_signals import MemberSignals
 from arena.members import CannotShare, stack
 from arena.memory import keep_freed_memory
-from arena.ranks import alone
 from arena.rules.base import Turn
 from arena.schedulers import Moment
-
-Shares = float | np.ndarray
-"""One number for all members, or an array of shape (K,)."""
+from arena.sharing import Shared, Shares, builder_of, one_of, refuse_large, settings_of, uniform
 
 _AT_ONCE = 16
 """Members that are scored at once: a score's samples are large."""
@@ -80,22 +77,22 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.configs = list(configs)
         self.num_envs = len(self.configs)
         self.render_mode = render_mode
-        _refuse_large(self.configs)
+        refuse_large(self.configs)
         parts = [config.parts() for config in self.configs]
         self._builders: list[Callable[[], Game]] = [
-            _builder(p["game"], own=bool(c.objects)) for p, c in zip(parts, self.configs, strict=True)
+            builder_of(p["game"], own=bool(c.objects)) for p, c in zip(parts, self.configs, strict=True)
         ]
-        self.device, self.dtype = _one([p["device"] for p in parts], "device"), _one([p["dtype"] for p in parts], "dtype")
-        self.compile = _one([p["compile"] for p in parts], "compile")
-        self.cuda_graphs = _one([p["cuda_graphs"] for p in parts], "cuda_graphs")
+        self.device, self.dtype = one_of([p["device"] for p in parts], "device"), one_of([p["dtype"] for p in parts], "dtype")
+        self.compile = one_of([p["compile"] for p in parts], "compile")
+        self.cuda_graphs = one_of([p["cuda_graphs"] for p in parts], "cuda_graphs")
         self.score_every = int(parts[0]["score_every"])
         self.budgets = np.array([p["turns"] for p in parts])
         self.seeds = np.array([p["seed"] for p in parts])
         flats = [config.flat() for config in self.configs]
-        self._schedulers = _Shared.of([(p["scheduler"], _settings(f, "scheduler")) for p, f in zip(parts, flats, strict=True)])
-        self._couplings = _Shared.of([(p["coupling"], _settings(f, "coupling")) for p, f in zip(parts, flats, strict=True)])
+        self._schedulers = Shared.of([(p["scheduler"], settings_of(f, "scheduler")) for p, f in zip(parts, flats, strict=True)])
+        self._couplings = Shared.of([(p["coupling"], settings_of(f, "coupling")) for p, f in zip(parts, flats, strict=True)])
         self._rates = {
-            role: _Shared.of([(p["rates"][role], _settings(f, f"{role}.schedule")) for p, f in zip(parts, flats, strict=True)])
+            role: Shared.of([(p["rates"][role], settings_of(f, f"{role}.schedule")) for p, f in zip(parts, flats, strict=True)])
             for role in parts[0]["rates"]
         }
         for scheduler in self._schedulers.things:
@@ -223,7 +220,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         if not shaped or not bool(((numbers >= 0) & (numbers <= 1)).all()):
             found = numbers.tolist() if numbers.size < 10 else f"an array of shape {numbers.shape}"
             raise BadSetting("actions", found, f"{self.num_envs} times three numbers in [0, 1]: two shares and λ")
-        first, second, coupling = (_uniform(column) for column in np.moveaxis(numbers, -1, 0))
+        first, second, coupling = (uniform(column) for column in np.moveaxis(numbers, -1, 0))
         self._play(first, second, coupling, measure)
 
     def play_scheduled_turn(self, *, measure: bool = False) -> None:
@@ -243,7 +240,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
                 table[key] = self._action(which, how, member)
             rows.append(table[key])
         columns = np.array(rows).T
-        return _uniform(columns[0]), _uniform(columns[1]), _uniform(columns[2])
+        return uniform(columns[0]), uniform(columns[1]), uniform(columns[2])
 
     def _action(self, which: int, how: int, member: int) -> tuple[float, float, float]:
         turn, turns = int(self.turns_played[member]), int(self.budgets[member])
@@ -257,7 +254,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
     def _play(self, first: Shares, second: Shares, coupling: Shares, measure: bool) -> None:
         self._coupling = coupling
         if self.over.any():
-            first, second = _uniform(np.where(self.over, 0.0, first)), _uniform(np.where(self.over, 0.0, second))
+            first, second = uniform(np.where(self.over, 0.0, first)), uniform(np.where(self.over, 0.0, second))
         shares = {role: share for role, share in zip(self.game.roles, (first, second), strict=True) if np.any(share)}
         if self._batch_spent:
             self._draw()
@@ -322,7 +319,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         for which, p in zip(rates.of_member, progress.tolist(), strict=True):
             if (which, p) not in table:
                 table[which, p] = float(rates.things[which](p))
-        return _uniform(np.array([table[which, p] for which, p in zip(rates.of_member, progress.tolist(), strict=True)]))
+        return uniform(np.array([table[which, p] for which, p in zip(rates.of_member, progress.tolist(), strict=True)]))
 
     # Looking ----------------------------------------------------------------------------------------------------------------
 
@@ -564,57 +561,6 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         first, self.field.first = self.field.first, None
         self._freeze()
         self.field.first = first
-
-
-class _Shared:
-    """Things of which members with equal settings share one."""
-
-    def __init__(self, things: list[Any], of_member: list[int]):
-        self.things, self.of_member = things, of_member
-
-    @classmethod
-    def of(cls, pairs: Sequence[tuple[Any, Any]]) -> "_Shared":
-        """From each member's own thing and the settings that it was made from."""
-        places: dict[Any, int] = {}
-        things: list[Any] = []
-        for thing, settings in pairs:
-            if settings not in places:
-                places[settings] = len(things)
-                things.append(thing)
-        return cls(things, [places[settings] for _, settings in pairs])
-
-
-def _refuse_large(configs: Sequence[Config]) -> None:
-    alone("a population")
-    for name, usual in (("micro_batches", 1), ("autocast", "none"), ("tf32", False), ("channels_last", False)):
-        for value in (getattr(config.run, name) for config in configs):
-            if value != usual:
-                raise CannotShare(f"{name} is {value}, which populations do not know; such games are played one by one")
-
-
-def _settings(flat: Mapping[str, Any], prefix: str) -> tuple[Any, ...]:
-    return tuple((name, str(value)) for name, value in flat.items() if name.startswith(f"{prefix}."))
-
-
-def _uniform(numbers: np.ndarray | float) -> Shares:
-    """One number where all members agree."""
-    if np.ndim(numbers) == 0:
-        return float(numbers)
-    return float(numbers[0]) if (numbers == numbers[0]).all() else numbers  # type: ignore[index]
-
-
-def _one(values: Sequence[Any], name: str) -> Any:
-    if len(set(values)) > 1:
-        raise CannotShare(f"members of a population share one {name}, but these have {', '.join(sorted(set(map(str, values))))}")
-    return values[0]
-
-
-def _builder(game: Game | Callable[[], Game], *, own: bool) -> Callable[[], Game]:
-    """What builds a member's game; where parts were given as objects, from copies of them."""
-    if isinstance(game, Game):
-        start = copy.deepcopy(game)
-        return lambda: copy.deepcopy(start)
-    return (lambda: copy.deepcopy(game())) if own else game
 
 
 def make_vec(
