@@ -7,29 +7,24 @@ about three times the field (Pearlmutter, "Fast exact multiplication by the Hess
 """
 
 import contextlib
-import functools
-import importlib
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.func import functional_call, grad, jvp, vmap
 
+from arena.autograd import Graph, Joint, Plan, backward, only_once, pull, quiet_forward_mode
 from arena.batch_norm import in_plain_arithmetic, layers_of
 from arena.compiled import Compiled
 from arena.directions import Direction, aligned, dot
-from arena.errors import GameFault, RuleUndefined, refuse
+from arena.errors import GameFault, refuse
 from arena.game import Batch, Game
 from arena.masks import LAYERS, Masks
 from arena.members import Members
 
-try:
-    from torch.autograd.graph import _engine_run_backward as _run_backward
-except ImportError:  # it is not documented, so a version of torch may lack it
-    _run_backward = None  # type: ignore[assignment]
+_NOTHING = contextlib.nullcontext()
 
 PRODUCT = 3
 """Gradient evaluations that one product is counted as in a budget: what it takes on nets (`python -m benchmarks.rules`)."""
@@ -79,8 +74,8 @@ class Field:
         self._tracking = [m for m in game.modules() if isinstance(m, nn.modules.batchnorm._NormBase) and m.track_running_stats]
         self._norms = layers_of(game)
         self._seed: int | Sequence[int] | None = None
-        self._plans: dict[tuple[str, ...], _Plan] = {}
-        self._kept: _Graph | None = None
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._kept: Graph | None = None
         self._through: set[str] = set()
         self.compiled: Compiled | None = None
         self._elsewhere = 0  # how often other tensors stand in the place of the live ones
@@ -305,7 +300,7 @@ class Field:
         with self.placed(at), self.statistics_at_rest(), self._second_derivatives():
             graph = self._graph(fresh=at is not None)
             names = [name for key in rows for name in self.parameters[key] if name in cotangent and graph.gradients[name].requires_grad]
-            return self._masked(_pull(graph.gradients, names, [cotangent[name] for name in names], columns))
+            return self._masked(pull(graph.gradients, names, [cotangent[name] for name in names], columns))
 
     def cross(self, tangent: Direction) -> Direction:
         """H·t, H being J without each player's own block: what a player's gradient feels of the other's displacement."""
@@ -332,13 +327,13 @@ class Field:
 
     # How it is computed -----------------------------------------------------------------------------------------------------
 
-    def _plan_of(self, movers: tuple[str, ...]) -> "_Plan":
+    def _plan_of(self, movers: tuple[str, ...]) -> "Plan":
         plan = self._plans.get(movers)
         if plan is None:
-            plan = self._plans[movers] = _Plan(self.parameters, movers)
+            plan = self._plans[movers] = Plan(self.parameters, movers)
         return plan
 
-    def _present(self, plan: "_Plan") -> tuple[dict[str, Tensor], Direction]:
+    def _present(self, plan: "Plan") -> tuple[dict[str, Tensor], Direction]:
         if self.compiled is not None and plan.checked and (found := self._by_compiled(self.compiled, plan)) is not None:
             return found
         for p in plan.still:  # as `_still` does, without its microseconds: this is every turn
@@ -349,14 +344,14 @@ class Field:
                 flat: list[Tensor | None] = []
                 for key, own in plan.own.items():
                     keep = key != plan.last
-                    flat += _backward(losses[key], own, keep)
+                    flat += backward(losses[key], own, keep)
         finally:
             for p in plan.still:
                 p.requires_grad_(True)
         pairs = zip(plan.moving.items(), flat, strict=True)
         return losses, {name: torch.zeros_like(p) if g is None else g for (name, p), g in pairs}  # None: no path from this loss
 
-    def _by_compiled(self, compiled: Compiled, plan: "_Plan") -> tuple[dict[str, Tensor], Direction] | None:
+    def _by_compiled(self, compiled: Compiled, plan: "Plan") -> tuple[dict[str, Tensor], Direction] | None:
         if self.stochastic or self._norms:
             compiled.why_not = (
                 f"{type(self.game).__name__} has layers of dropout or batch norm, which are not compiled; it is played uncompiled"
@@ -366,7 +361,7 @@ class Field:
         own, rest = plan.tensors() if self._elsewhere else (plan.own_tensors, plan.rest_tensors)
         return compiled(own, rest, buffers, self.batch, self.coupling)
 
-    def _losses(self, plan: "_Plan") -> dict[str, Tensor]:
+    def _losses(self, plan: "Plan") -> dict[str, Tensor]:
         live = self.members is None  # a single game reads its own parameters, which saves a functional call
         losses = self.game.losses(self.batch, self.coupling, plan.movers) if live else self._call({}, plan.movers)
         if not plan.checked:
@@ -374,7 +369,7 @@ class Field:
             plan.checked = True
         return losses
 
-    def _graph(self, *, fresh: bool = False) -> "_Graph":
+    def _graph(self, *, fresh: bool = False) -> "Graph":
         """The movers' gradients with their graph, made once for as long as nobody moves."""
         versions = [p._version for p in self.game.parameters()]
         if self._kept is not None and self._kept.versions == versions and not fresh:
@@ -390,7 +385,7 @@ class Field:
         if not plan.twice:
             self._refuse_dead_ends(gradients)
             plan.twice = True
-        graph = _Graph(versions, {key: loss.detach() for key, loss in losses.items()}, gradients)
+        graph = Graph(versions, {key: loss.detach() for key, loss in losses.items()}, gradients)
         if not fresh:
             self._kept = graph
         return graph
@@ -402,14 +397,14 @@ class Field:
         while waiting:
             node = waiting.pop()
             if "Error" in node.name():
-                raise _only_once(self.game, "its backward pass is marked as differentiable only once")
+                raise only_once(self.game, "its backward pass is marked as differentiable only once")
             fresh = {following for following, _ in node.next_functions if following is not None} - seen
             seen |= fresh
             waiting += fresh
 
-    def _forward_over_reverse(self, plan: "_Plan", tangent: Direction) -> Direction:
+    def _forward_over_reverse(self, plan: "Plan", tangent: Direction) -> Direction:
         found: Direction = {}
-        _quiet_forward_mode()
+        quiet_forward_mode()
         with forward_ad.dual_level():
             duals = {name: forward_ad.make_dual(self._named[name], t) for name, t in tangent.items()}
             losses = self._call(duals, plan.movers)
@@ -421,7 +416,7 @@ class Field:
                     found[name] = torch.zeros_like(p) if change is None else change.detach()
         return found
 
-    def _reverse_twice(self, plan: "_Plan", tangent: Direction) -> Direction:
+    def _reverse_twice(self, plan: "Plan", tangent: Direction) -> Direction:
         """J·t = ∂⟨t, Jᵀu⟩/∂u, which is linear in u."""
         gradients = self._graph(fresh=True).gradients
         names = [name for name in plan.moving if gradients[name].requires_grad]
@@ -444,7 +439,7 @@ class Field:
             text = " ".join(str(error).split())
             if "derivative" not in text and "twice" not in text:
                 raise
-            raise _only_once(self.game, text[:120]) from error
+            raise only_once(self.game, text[:120]) from error
 
     def _call(self, values: Mapping[str, Tensor], movers: Sequence[str]) -> dict[str, Tensor]:
         """The game's losses with these tensors in the place of its parameters."""
@@ -497,7 +492,7 @@ class Field:
                 layer.track_running_stats = True
 
     @contextlib.contextmanager
-    def _still(self, plan: "_Plan") -> Iterator[None]:
+    def _still(self, plan: "Plan") -> Iterator[None]:
         for p in plan.still:  # no graph is built for whoever stays: this is most of the gain over loss.backward()
             p.requires_grad_(False)
         try:
@@ -563,7 +558,7 @@ class Field:
 
         def loss(moving: Mapping[str, Tensor]) -> Tensor:
             at = {f"game.{name}": p for name, p in {**rest, **moving}.items()}
-            return functional_call(_Joint(self.game), at, (self.batch, self.coupling))
+            return functional_call(Joint(self.game), at, (self.batch, self.coupling))
 
         return grad(loss)
 
@@ -582,78 +577,3 @@ class Field:
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self._seed if isinstance(self._seed, int) else 0)
             yield
-
-
-def _backward(loss: Tensor, own: list[nn.Parameter], keep: bool) -> Sequence[Tensor | None]:
-    """torch.autograd.grad(loss, own, retain_graph=keep, allow_unused=True), without its checks of arguments that are known here.
-
-    On nets of a hundred units they cost a twentieth of a turn.
-    """
-    if _run_backward is None:
-        return torch.autograd.grad(loss, own, retain_graph=keep, allow_unused=True)
-    return _run_backward((loss,), (torch.ones_like(loss),), keep, False, tuple(own), True, accumulate_grad=False)
-
-
-class _Plan:
-    """What a set of movers needs in every turn, worked out once."""
-
-    def __init__(self, parameters: Mapping[str, Mapping[str, nn.Parameter]], movers: tuple[str, ...]):
-        self.movers = movers
-        self.own = {key: list(parameters[key].values()) for key in movers}
-        self.moving = {name: p for key in movers for name, p in parameters[key].items()}
-        self.still = [p for key, own in parameters.items() if key not in movers for p in own.values()]
-        self.last = movers[-1] if movers else ""
-        self.parameters = parameters
-        self.own_tensors, self.rest_tensors = self.tensors()
-        self.checked = False
-        self.twice = False
-
-    def tensors(self) -> tuple[dict[str, Direction], Direction]:
-        """The movers' parameters by key, and the others', without their history; they share storage with the live ones."""
-        own = {key: {name: p.detach() for name, p in self.parameters[key].items()} for key in self.movers}
-        rest = {name: p.detach() for key, others in self.parameters.items() if key not in self.movers for name, p in others.items()}
-        return own, rest
-
-
-class _Graph(NamedTuple):
-    """The movers' losses and differentiable gradients at one position."""
-
-    versions: list[int]
-    losses: dict[str, Tensor]
-    gradients: Direction
-
-
-_NOTHING = contextlib.nullcontext()
-
-
-def _pull(gradients: Direction, names: list[str], weights: list[Tensor], columns: Mapping[str, Tensor]) -> Direction:
-    if not names:
-        return {name: torch.zeros_like(p) for name, p in columns.items()}
-    outputs = [gradients[name] for name in names]
-    found = torch.autograd.grad(outputs, list(columns.values()), weights, retain_graph=True, allow_unused=True)
-    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(columns.items(), found, strict=True)}
-
-
-@functools.cache
-def _quiet_forward_mode() -> None:
-    """Forward mode loads torch's decompositions when first used, which warns of a deprecation within torch itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        with contextlib.suppress(ImportError):
-            importlib.import_module("torch._decomp.decompositions_for_jvp")
-
-
-def _only_once(game: Game, why: str) -> RuleUndefined:
-    name = type(game).__name__
-    return RuleUndefined(f"this needs second derivatives, which an operation of {name} lacks ({why}); use a rule of gradients alone")
-
-
-class _Joint(nn.Module):
-    """Lets `functional_call` reach `joint_loss`, since a module has one `forward`."""
-
-    def __init__(self, game: Game):
-        super().__init__()
-        self.game = game
-
-    def forward(self, batch: Batch, coupling: float | Tensor) -> Tensor:
-        return self.game.joint_loss(batch, coupling)

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from arena.autograd import Graph, Plan
 from arena.directions import Direction
 from arena.errors import BadSetting, GameFault
-from arena.field import Field, _Graph, _Plan
+from arena.field import Field
 from arena.game import Batch, Game
 from arena.ranks import Ranks, enter, leave
 
@@ -138,16 +139,16 @@ class ShardedField(Field):
 
     # How it is computed -----------------------------------------------------------------------------------------------------
 
-    def _present(self, plan: _Plan) -> tuple[dict[str, Tensor], Direction]:
+    def _present(self, plan: Plan) -> tuple[dict[str, Tensor], Direction]:
         return self._mean(super()._present, plan)
 
-    def _forward_over_reverse(self, plan: _Plan, tangent: Direction) -> Direction:
+    def _forward_over_reverse(self, plan: Plan, tangent: Direction) -> Direction:
         return self._mean(super()._forward_over_reverse, plan, tangent)
 
-    def _reverse_twice(self, plan: _Plan, tangent: Direction) -> Direction:
+    def _reverse_twice(self, plan: Plan, tangent: Direction) -> Direction:
         return self._mean(super()._reverse_twice, plan, tangent)
 
-    def _graph(self, *, fresh: bool = False) -> _Graph:
+    def _graph(self, *, fresh: bool = False) -> Graph:
         return super()._graph(fresh=True)
 
     def _call(self, values: Mapping[str, Tensor], movers: Sequence[str]) -> dict[str, Tensor]:
