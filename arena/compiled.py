@@ -7,6 +7,7 @@ half a minute; what it makes is kept in a folder on disk, from which later runs 
 Whatever cannot be compiled is played as if nothing had been asked, and `why_not` says why.
 """
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -49,6 +50,7 @@ class Compiled:
         every = [(vars(module), name, value) for module in game.modules() for name, value in vars(module).items()]
         self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and str(value) != "nan"]
         keep_compiled()
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
 
     def __call__(
         self,

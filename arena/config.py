@@ -155,7 +155,9 @@ class Config:
         varied = copy.deepcopy(self.settings)
         for name, value in changes.items():
             put(varied, name, value)
-        return Config(self.game, varied, self.objects, self.source)
+        game, given, arguments = self.source
+        typed = [f"--{name}={_typed(value)}" for name, value in changes.items()]
+        return Config(self.game, varied, self.objects, (game, given, (*arguments, *typed)))
 
     def _factory(self, component: Component) -> Callable[..., Any]:
         if component.key in self.objects:

@@ -50,6 +50,9 @@ class Graphs:
         self.field, self.turn, self.rule = field, turn, rule
         self.record = record or cuda
         self.why_not: str | None = "the players draw random numbers (dropout) from the host" if field.stochastic else None
+        if record is None and next(field.game.parameters()).device.type != "cuda":
+            self.why_not = "CUDA graphs were asked for, but there is no GPU in play; every turn is played as ever"
+            return
         for optimizer in turn.optimizers.values():
             if isinstance(optimizer, MemberOptimizer):
                 optimizer.count_on_device()

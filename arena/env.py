@@ -157,7 +157,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.field.compiled = Compiled(self.game) if self.compile else None
         optimizers = {role: self._factories.get(role, adam)(self._groups(role)) for role in self.game.roles}
         self._turn = Turn(self.field, optimizers, self._freeze_afresh)
-        self.graphs = Graphs(self.field, self._turn, self.rule) if self.cuda_graphs and self.device.type == "cuda" else None
+        self.graphs = Graphs(self.field, self._turn, self.rule) if self.cuda_graphs else None
         self.rule.attach(self.field)
         self.rule.load_state_dict(copy.deepcopy(self._rule_start))
         self.scheduler.load_state_dict(copy.deepcopy(self._scheduler_start))

@@ -17,6 +17,7 @@ from arena.errors import BadSetting, GameFault, RuleUndefined
 from arena.members import CannotShare, signature
 from arena.population import Population
 from arena.precision import multiplications
+from arena.proof import prove
 from arena.registry import lookup
 from arena.threads import using_threads
 
@@ -118,7 +119,10 @@ def populations(configs: Iterable[Config], members: int | str = "auto", every: i
     Raises:
         BadSetting: for a number of members that is not at least 1, or that does not fit.
     """
-    configs = list(configs)
+    configs = [configs] if isinstance(configs, Config) else list(configs)
+    for config in configs:
+        if not isinstance(config, Config):
+            raise BadSetting("configs", config, "configurations, as arena.configure gives them")
     if members != "auto" and (not isinstance(members, int) or members < 1):
         raise BadSetting("members", members, "auto, or a whole number of at least 1")
     kinds: dict[Any, list[int]] = {}
@@ -174,6 +178,12 @@ def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str
         return [Group((i,), str(error)) for i in indices]
     found = []
     for alike in by_shape.values():
+        try:
+            with using_threads(1):
+                prove([configs[i] for i in alike])
+        except CannotShare as error:
+            found += [Group((i,), str(error)) for i in alike]
+            continue
         parts = math.ceil(len(alike) / most)
         found += [Group(tuple(alike[k::parts])) for k in range(parts)]
     return found

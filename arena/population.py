@@ -23,6 +23,7 @@ from gymnasium.vector.utils import batch_space
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from arena import proof
 from arena.batches import Stream, Streams, block_turns
 from arena.capacity import out_of_memory, too_many
 from arena.compiled import Compiled
@@ -54,6 +55,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         configs: one configuration for each member; they may differ in seed, turns, and in numbers of the rule, the optimizers, the
             schedules, the scheduler, the game and its players. `populations` sorts configurations that differ in more.
         render_mode: `rgb_array`, or None.
+        prove: hold a few members, for a few turns, against the runs that they would be alone (`arena.proof`).
 
     Raises:
         CannotShare: where they cannot be one population, with the reason.
@@ -71,7 +73,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}
 
-    def __init__(self, configs: Sequence[Config], *, render_mode: str | None = None):
+    def __init__(self, configs: Sequence[Config], *, render_mode: str | None = None, prove: bool = True):
         if not configs:
             raise CannotShare("a population needs at least one member; give it configurations")
         self.configs = list(configs)
@@ -112,6 +114,8 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.single_observation_space = gymnasium.spaces.Box(-BOUND, BOUND, (count,), np.float32)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        if prove:
+            proof.prove(self.configs)
 
     # Episodes ---------------------------------------------------------------------------------------------------------------
 
@@ -130,7 +134,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             for optimizer in optimizers.values():
                 optimizer.compile()
         self._turn = Turn(self.field, optimizers, self._freeze_afresh)
-        self.graphs = Graphs(self.field, self._turn, self.rule) if self.cuda_graphs and self.device.type == "cuda" else None
+        self.graphs = Graphs(self.field, self._turn, self.rule) if self.cuda_graphs else None
         self.rule.attach(self.field)
         self.rule.load_state_dict(copy.deepcopy(self._rule_start))
         for scheduler, state in zip(self._schedulers.things, self._scheduler_start, strict=True):
@@ -218,6 +222,9 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         numbers = np.asarray(actions, dtype=np.float64)
         shaped = numbers.shape in ((3,), (self.num_envs, 3))
         if not shaped or not bool(((numbers >= 0) & (numbers <= 1)).all()):
+            if shaped:
+                low, high = numbers.min(), numbers.max()
+                raise BadSetting("actions", f"from {low:g} to {high:g}", "within [0, 1]: two shares and λ for each member")
             found = numbers.tolist() if numbers.size < 10 else f"an array of shape {numbers.shape}"
             raise BadSetting("actions", found, f"{self.num_envs} times three numbers in [0, 1]: two shares and λ")
         first, second, coupling = (uniform(column) for column in np.moveaxis(numbers, -1, 0))
@@ -377,6 +384,8 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             seeds = self.seeds if self._episodes == 0 else self.np_random.integers(2**31, size=self.num_envs)
         self._episodes += 1
         mask = (options or {}).get("reset_mask")
+        if mask is not None and np.shape(mask) != (self.num_envs,):
+            raise BadSetting("reset_mask", np.shape(mask), f"{self.num_envs} bools, one for each member")
         if mask is None:
             self._begin(seeds)
         else:
@@ -412,6 +421,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         info = self._info(values)
         info["solved"] = solved
         reasons = {**{m: str(d) for m, d in self.signals.divergence.items()}, **self.undefined}
+        info["_solved"] = info["_diverged"] = np.ones(self.num_envs, dtype=bool)
         info["diverged"] = np.array([reasons.get(m) for m in range(self.num_envs)], dtype=object)
         return self._observe(values), rewards, terminated, truncated, info
 
@@ -570,7 +580,7 @@ def make_vec(
 
     Args:
         game: the game's id.
-        num_envs: how many members.
+        num_envs: how many members; as many as there are in `members` where they are given.
         members: for each member, settings of its own by dotted name; where they name no seed, member i has the seed plus i.
         render_mode: `rgb_array`, or None.
         settings: settings of all members, as in `gymnasium.make`.
@@ -582,8 +592,12 @@ def make_vec(
         2
     """
     check_number("num_envs", num_envs, least=1, whole=True)
+    if members is not None and (isinstance(members, (str, Mapping)) or not isinstance(members, Sequence)):
+        raise BadSetting("members", members, "a list of dictionaries, one for each member")
+    if members is not None and num_envs == 1:
+        num_envs = len(members)
     base = configure(game, settings)
     own = list(members) if members is not None else [{} for _ in range(num_envs)]
     if len(own) != num_envs:
-        raise BadSetting("members", len(own), f"{num_envs} dictionaries, as many as num_envs")
+        raise BadSetting("members", f"a list of {len(own)}", f"{num_envs} dictionaries, as many as num_envs")
     return Population([base.vary({"seed": base.run.seed + i, **given}) for i, given in enumerate(own)], render_mode=render_mode)

@@ -23,7 +23,6 @@ REPLAYS: list[int] = []
 
 def recorded(arena: Any) -> Graphs:
     """The arena's turns, recorded by a stand-in that undoes what recording did."""
-    made = Graphs(arena.field, arena._turn, arena.rule)
 
     def record(play: Callable[[], None]) -> Any:
         batch, coupling, movers = arena.field.batch, arena.field.coupling, arena.field.movers
@@ -51,8 +50,7 @@ def recorded(arena: Any) -> Graphs:
                 t.copy_(old)
         return Graph()
 
-    made.record = record
-    return made
+    return Graphs(arena.field, arena._turn, arena.rule, record)
 
 
 @pytest.mark.parametrize("rule", ["simultaneous", "alternating", "extragradient", "consensus", "runge-kutta"])

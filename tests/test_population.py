@@ -407,11 +407,13 @@ def test_what_cannot_be_one_population_is_refused_in_a_sentence(configs: Any, me
     ("call", "message"),
     [
         (lambda: make_vec("bilinear", 0), "num_envs is 0"),
-        (lambda: make_vec("bilinear", 3, [{}]), "members is 1, but must be 3 dictionaries"),
+        (lambda: make_vec("bilinear", 3, [{}]), "members is 'a list of 1', but must be 3 dictionaries"),
         (lambda: make_vec("bilinear", 1, [{"x.lrr": 1.0}]), "did you mean 'x.lr'?"),
         (lambda: make_vec("bilinear", 1, [{"x.lr": -1.0}]), "x.lr is -1.0"),
         (lambda: make_vec("bilinear", 2).play_turn(np.ones((3, 3))), "actions is [[1.0, 1.0, 1.0]"),
-        (lambda: make_vec("bilinear", 2).play_turn((1, 2, 1)), "must be 2 times three numbers in [0, 1]"),
+        (lambda: make_vec("bilinear", 2).play_turn((1, 2, 1)), "actions is 'from 1 to 2', but must be within [0, 1]"),
+        (lambda: make_vec("bilinear", 2, 4), "members is 4, but must be a list of dictionaries"),
+        (lambda: make_vec("bilinear", 2).reset(options={"reset_mask": [True]}), "reset_mask is (1,), but must be 2 bools"),
         (lambda: make_vec("bilinear", 2).reset(seed=[1, 2, 3]), "seed is [1, 2, 3], but must be one number, or 2 of them"),
     ],
 )

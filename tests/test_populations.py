@@ -3,14 +3,19 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from arena import configure, populations
 from arena.capacity import fitting, need
+from arena.directions import Direction, times
 from arena.errors import BadSetting, RunFailed
+from arena.field import Field
 from arena.grouping import play_alone, play_together
+from arena.members import CannotShare
 from arena.population import Population
+from arena.rules import UpdateRule
 from tests.test_population import Asks, spectral
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 30}
@@ -135,3 +140,62 @@ def test_memory_that_runs_out_is_told_with_the_number_that_would_fit(error: Exce
         match=r"the memory of cpu does not hold a turn of SwissRoll .* take a smaller batch, more micro_batches or smaller players",
     ):
         alone.play_scheduled_turn()
+
+
+class NormScale(UpdateRule):
+    """Divides by the norm of a whole tensor, which in a population is that of all members together."""
+
+    def __init__(self, factor: float = 0.5):
+        self.factor = factor
+
+    def direction(self, field: Field) -> Direction:
+        return {name: self.factor * g / (1 + g.norm()) for name, g in field.gradients().items()}
+
+
+class OwnNorm(NormScale):
+    """The same for each member by itself."""
+
+    def direction(self, field: Field) -> Direction:
+        found: Direction = {}
+        for name, g in field.gradients().items():
+            found |= times(self.factor / (1 + field.dot({name: g}, {name: g}).sqrt()), {name: g})
+        return found
+
+
+@pytest.mark.parametrize("members", [2, 3, 4, 5])
+@pytest.mark.parametrize("differs", [{}, {"rule.factor": 0.1}])
+def test_a_rule_that_mixes_members_is_played_one_by_one_and_said(members: int, differs: dict[str, Any]) -> None:
+    base = configure("bilinear", {"dim": 4, "turns": 8, "rule": NormScale})
+    configs = [base.vary({"seed": seed, **({} if seed else differs)}) for seed in range(members)]
+    found = populations(configs)
+    assert [group.indices for group in found.groups] == [(i,) for i in range(members)]
+    assert len(found.why) == 1
+    assert found.why[0].endswith("they are played one by one")
+    assert [o.score for o in found.play()] == [o.score for o in play_alone(configs, 100)]
+    with pytest.raises(CannotShare):
+        Population(configs)
+    proper = configure("bilinear", {"dim": 4, "turns": 8, "rule": OwnNorm})
+    assert len(populations([proper.vary({"seed": seed, **({} if seed else differs)}) for seed in range(members)]).groups) == 1
+
+
+class GlobalNoise(Asks):
+    """Draws from numpy's global generator."""
+
+    def sample(self, rng: Any) -> torch.Tensor:
+        return torch.from_numpy(np.random.standard_normal(1)).float()
+
+    def losses(self, batch: torch.Tensor, coupling: Any, movers: Any) -> dict[str, torch.Tensor]:
+        pull = (self.players["left"]() * self.players["right"]() * batch).sum()
+        return {"left": pull, "right": -pull}
+
+
+def test_a_game_that_draws_from_elsewhere_is_played_one_by_one_and_said() -> None:
+    base = configure(GlobalNoise, {"turns": 5, "left.optimizer": "sgd", "right.optimizer": "sgd"})
+    found = populations([base, base.vary({"seed": 1})])
+    assert len(found.groups) == 2
+    assert "a game draws from rng alone" in found.why[0]
+
+
+def test_settings_changed_one_after_the_other_are_all_kept() -> None:
+    changed = configure("swiss-roll").vary({"generator.lr": 0.5}).vary({"rule": "extragradient"}).vary({"seed": 3})
+    assert [changed.flat()[name] for name in ("generator.lr", "rule.name", "seed")] == [0.5, "extragradient", 3]

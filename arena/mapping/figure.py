@@ -194,7 +194,11 @@ def _title(axis: Any, found: Map) -> None:
     flat = plan.config(plan.keys[0]).flat()
     turns = {"turns"} & {plan.x.name, plan.y.name}
     told = ["" if turns else f"after {flat['turns']:,} turns", f"{len(plan.x.values)} × {len(plan.y.values)} cells"]
-    told.append(f"median of {len(plan.seeds)} seeds" if len(plan.seeds) > 1 else f"seed {plan.seeds[0]}")
+    told.append(
+        f"{'lower ' if len(plan.seeds) % 2 == 0 else ''}median of {len(plan.seeds)} seeds"
+        if len(plan.seeds) > 1
+        else f"seed {plan.seeds[0]}"
+    )
     name = plan.config(plan.keys[0]).game.name
     axis.set_title(f"{name}: score over two settings", loc="left", fontsize=12.5, fontweight="bold", pad=22)
     words = ", ".join(word for word in told if word)

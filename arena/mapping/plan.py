@@ -19,6 +19,9 @@ PLAN, TABLE, PICTURE = "config.yaml", "map.csv", "map.png"
 Key = tuple[Value, Value, int]
 """Which run: its values of x and y, and its seed."""
 
+MOST = 20_000
+"""Runs of one map; beyond that a picture shows nothing more, and drawing it takes days."""
+
 
 @dataclass
 class Plan:
@@ -122,6 +125,9 @@ def plan(
         raise ArenaError(f"x and y are both {across.name}, but a map is over two settings; name another one")
     made.x, made.y = (axis.fitted(flat.get(_key(axis.name, flat))) for axis in (across, up))
     made.seeds = parse_seeds(seeds) or (base.run.seed,)
+    runs = len(made.x.values) * len(made.y.values) * len(made.seeds)
+    if runs > MOST:
+        raise ArenaError(f"that map has {runs:,} runs, but at most {MOST:,} are drawn at once; take fewer values or seeds")
     if made.x.numeric and made.y.numeric:  # then all cells have the same settings, and later defaults cannot change what is replayed
         made.settings, made.arguments = plain(base.settings), []
     for key in _sides(made):
