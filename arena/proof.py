@@ -82,7 +82,7 @@ def _ways(game: torch.nn.Module) -> dict[str, torch.Tensor]:
 def _plain(config: "Config") -> "Config":
     settings: dict[str, Any] = copy.deepcopy(config.settings)
     settings |= {"dtype": "float64", "compile": False, "cuda_graphs": False}
-    return dataclasses.replace(config, settings=settings)
+    return dataclasses.replace(config, settings=settings, objects=copy.deepcopy(config.objects))  # playing changes players that were given
 
 
 def _kind(configs: Sequence["Config"]) -> Any:
