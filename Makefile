@@ -27,7 +27,7 @@ demo: $(VENV)/installed
 	$(BIN)/arena play swiss-roll
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
