@@ -174,7 +174,7 @@ def losses_are_finite_scalars(subject: Subject) -> None:
 
 
 def no_parameter_is_dead(subject: Subject) -> None:
-    """Each parameter gets a gradient from its own player's loss on some batch."""
+    """Each parameter gets a gradient from its own player's loss on some batch, at some coupling."""
     game = subject.game()
     alive: set[str] = set()
     for seed in range(3):
@@ -182,7 +182,8 @@ def no_parameter_is_dead(subject: Subject) -> None:
             rng = torch.Generator().manual_seed(seed)
             for p in game.parameters():
                 p.add_(0.1 * torch.randn(p.shape, generator=rng, dtype=p.dtype))
-        alive |= {name for name, g in subject.field(game, seed=seed).gradients().items() if bool((g != 0).any())}
+        coupling = 0.5 if seed == 1 else 1.0  # a loss that compares two outputs gives their common bias none at 1
+        alive |= {name for name, g in subject.field(game, coupling, seed).gradients().items() if bool((g != 0).any())}
     dead = [name for name, _ in game.named_parameters() if name not in alive]
     if dead:
         raise Fault(f"the parameter '{dead[0]}' gets no gradient from its player's loss; use it in the loss, or remove it")

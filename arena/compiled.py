@@ -65,7 +65,7 @@ class Compiled:
         Args:
             keys: the movers' parameters by name, by key.
             rest: every other parameter.
-            buffers: the buffers that have a member axis, in a population.
+            buffers: the buffers, which players and the arena write into; in a population those that have a member axis.
             batch: the batch.
             coupling: λ, or one for each member.
         """
@@ -80,7 +80,8 @@ class Compiled:
         inputs = [*own, *rest.values(), *buffers.values(), *[leaf for leaf in leaves if isinstance(leaf, Tensor)]]
         if isinstance(lam, Tensor):
             inputs.append(lam)
-        kind = (*keys, lam if isinstance(lam, float) else None, *[leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves])
+        shapes = [leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves]
+        kind = (*keys, self.game.idle, lam if isinstance(lam, float) else None, *shapes)
         try:
             with torch.no_grad():
                 made = self._made.get(kind)

@@ -22,6 +22,7 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 from torch import nn
 
+from arena.arguments import parameters_of
 from arena.calls import split
 from arena.env import Arena
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, did_you_mean
@@ -89,7 +90,7 @@ class Config:
         own = set(_arguments(self.game.target)) - set(_roles(self.game.target))
         players = {role: made[f"{role}.player"] for role in _roles(self.game.target) if f"{role}.player" in made}
         given = self.objects.get("game")
-        build = functools.partial(self.game.target, **{name: self.settings[name] for name in own}, **players)
+        build = functools.partial(self.game.target, **{name: self.settings[name] for name in own if name in self.settings}, **players)
         roles = _roles(self.game.target)
         rule: UpdateRule = made["rule.name"]()
         scheduler: Scheduler = made["scheduler.name"]()
@@ -284,14 +285,15 @@ def _roles(game: Callable[..., Game]) -> tuple[str, str]:
 
 def _swappable(game: Callable[..., Game]) -> tuple[str, ...]:
     """Roles that the game lets one fill: those that its constructor has an argument for."""
-    return tuple(role for role in _roles(game) if role in inspect.signature(game).parameters)
+    return tuple(role for role in _roles(game) if role in parameters_of(game))
 
 
 def _default_players(game: Callable[..., Game], roles: Iterable[str]) -> Settings:
     """The players that the game's constructor takes by default, as settings."""
     found: Settings = {}
+    arguments = parameters_of(game)
     for role in roles:
-        default = getattr(inspect.signature(game).parameters.get(role), "default", None)
+        default = getattr(arguments.get(role), "default", None)
         cls = getattr(default, "func", default)  # a functools.partial of a class, or a class
         if inspect.isclass(cls):
             found[role] = next((e.id for e in entries("player").values() if e.target is cls), f"{cls.__module__}.{cls.__qualname__}")
@@ -463,11 +465,11 @@ def _arguments(target: Callable[..., Any]) -> list[str]:
     """The arguments of a class or function that are settings."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     skip = {*_SKIP, *_wrapped(target)}
-    return [n for n, p in inspect.signature(target).parameters.items() if n not in skip and p.kind in kinds]
+    return [n for n, p in parameters_of(target).items() if n not in skip and p.kind in kinds]
 
 
 def _others(target: Callable[..., Any], names: Iterable[str]) -> set[str | int]:
-    return {name for name in inspect.signature(target).parameters if name not in set(names)}
+    return {name for name in parameters_of(target) if name not in set(names)}
 
 
 def _as_it_was(module: nn.Module, start: Mapping[str, Any]) -> nn.Module:

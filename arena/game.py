@@ -8,7 +8,7 @@ Shapes: N = batch, D = features of one example.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,22 @@ class Rng(torch.Generator):
         self.manual_seed(data)
         self.noise.manual_seed(noise)
         return self
+
+
+class Clock(NamedTuple):
+    """Where a run stands before a turn.
+
+    Args:
+        turn: turns played.
+        progress: turns played over turns declared, in [0, 1].
+        moves: by role, how often it has moved.
+        movers: the roles that move in this turn.
+    """
+
+    turn: int
+    progress: float
+    moves: Mapping[str, int]
+    movers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -134,6 +150,10 @@ class Game(nn.Module):
         solved_at: score at which an episode counts as solved; None where there is no such thing.
         recipe: settings by dotted name that this game is best played with; every one can be changed from outside.
 
+    Attributes:
+        idle: names of the numbers of `at_turn` that are 0 in this turn, for every member of a population. `losses` may leave out what
+            they multiply, and may not branch on the numbers themselves, which are tensors.
+
     Raises:
         GameFault: where there are not exactly two players.
         SlotMismatch: where a player does not fit its slot.
@@ -165,6 +185,7 @@ class Game(nn.Module):
     parts: ClassVar[Mapping[str, Sequence[str]]] = {}
     solved_at: ClassVar[float | None] = None
     recipe: ClassVar[Mapping[str, Any]] = {}
+    idle: frozenset[str] = frozenset()
 
     def __init__(self, **players: nn.Module | Slot):
         super().__init__()
@@ -198,6 +219,26 @@ class Game(nn.Module):
     def joint_loss(self, batch: Batch, coupling: float | Tensor) -> Tensor:
         """One scalar whose single backward pass is the whole field (gradient reversal); optional."""
         raise GameFault(f"{type(self).__name__} has no joint_loss")
+
+    def at_turn(self, clock: Clock) -> dict[str, float]:
+        """Numbers that follow from where the run stands, such as a weight that is scheduled; optional.
+
+        A game that overrides it is asked before each turn, and finds each number in its buffer of that name, which it registers as one
+        number (`self.register_buffer("level", torch.tensor(1.0), persistent=False)`) and reads in `losses`, never in `sample`: batches
+        are drawn ahead. In a population each member has its own, and is asked about where it stands. Nothing is kept from turn to turn:
+        the numbers follow from the clock and the game's settings alone, so that a resumed run finds the same. Always give the same names;
+        the empty answer, given at the start, means that the game need not be asked again.
+
+        Args:
+            clock: where the run, or one member of it, stands.
+
+        Example:
+            >>> from games import SwissRoll
+            >>> game = SwissRoll(instance_noise=0.5, instance_noise_schedule="linear")
+            >>> game.at_turn(Clock(turn=25, progress=0.25, moves={"generator": 12, "discriminator": 13}, movers=("generator",)))
+            {'noise_level': 0.75}
+        """
+        return {}
 
     def signals(self, batch: Batch) -> dict[str, Tensor]:
         """The game's own telemetry on a batch, one scalar a name, such as D(x); optional."""

@@ -7,7 +7,7 @@ Shapes: N = batch, C, H, W = channels, height, width of an image.
 """
 
 import functools
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class ImageGAN(GAN):
         discriminator: from an image to one logit.
         latent: size of the noise, standard normal.
         batch: images drawn per turn.
-        loss: the generator's loss; see `games.losses`.
+        settings: of every GAN; see `games.gan`.
 
     Raises:
         BadSetting: for a number out of its range.
@@ -43,9 +43,9 @@ class ImageGAN(GAN):
         discriminator: PlayerSource = functools.partial(MLP, hidden=(300, 100)),
         latent: int = 100,
         batch: int = 100,
-        loss: Literal["non-saturating", "saturating"] = "non-saturating",
+        **settings: Any,
     ):
-        super().__init__(self.shape, generator, discriminator, latent, batch, loss)
+        super().__init__(shape=self.shape, generator=generator, discriminator=discriminator, latent=latent, batch=batch, **settings)
 
     def real(self, n: int, rng: torch.Generator) -> Tensor:
         return self._draw(n, rng, "x_train")
