@@ -256,7 +256,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         if moving.roles:
             self._movers = moving.keys
             if self._told:
-                self._told.tell(Clock(self.turns_played, self.progress, self.moves, moving.roles))
+                self._told.tell(Clock(self.turns_played, self.progress, dict(self.moves), moving.roles))
             shares = {role: first if role == moving.first else second for role in moving.roles}
             self.latest_share |= shares
             factors = {role: share * self._rate(role) for role, share in shares.items()} if self._rates else shares

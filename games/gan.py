@@ -163,12 +163,14 @@ class GAN(Game):
         if penalty is None or "penalty_now" in self.idle:
             return loss
         weight = self.gamma * self.penalty_now if self._lazy else self.gamma
-        at = self.packs(drawn[-1]) if penalty.draws else None
+        at = None
+        if penalty.draws:
+            at = drawn[-1][:: self.pack] if penalty.at == "between" else self.packs(drawn[-1])  # one weight for each pack
         size = penalty.value(self.players["discriminator"], penalty.points(real, fake, at))
         return loss + weight * (coupling * size if penalty.feels_generator else size)
 
     def packs(self, examples: Tensor) -> Tensor:
-        """Each M examples as one, along the first axis of an example: from (N, C, …) to (N/M, MC, …); one weight for each pack.
+        """Each M examples as one, along the first axis of an example: from (N, C, …) to (N/M, MC, …).
 
         Raises:
             BadSetting: where the examples cannot be packed.
