@@ -28,7 +28,7 @@ class SpectralNorm(nn.Module):
     Example:
         >>> layer = nn.Linear(8, 8)
         >>> norm = SpectralNorm(layer.weight)
-        >>> round(float(torch.linalg.matrix_norm(norm(layer.weight), 2)), 1)
+        >>> round(float(torch.linalg.matrix_norm(norm(layer.weight).detach(), 2)), 1)
         1.0
     """
 

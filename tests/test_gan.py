@@ -137,11 +137,11 @@ def test_a_lazy_penalty_comes_every_kth_move_of_the_discriminator_k_times_as_hea
         ({"penalty_every": 0}, BadSetting, "penalty_every is 0, but must be a whole number of at least 1"),
         ({"instance_noise": float("nan")}, BadSetting, "instance_noise is nan, but must be a finite number of at least 0"),
         ({"instance_noise_schedule": "liner"}, UnknownName, "unknown schedule 'liner': did you mean 'linear'?"),
-        ({"instance_noise_schedule": "linear(stop=0)"}, UnknownName, "unknown argument of linear 'stop': did you mean 'start'?"),
+        ({"instance_noise_schedule": "linear(stop=0)"}, UnknownName, "unknown argument of linear 'stop': there are end and start."),
         (
             {"instance_noise_schedule": "linear(end=-1)"},
             BadSetting,
-            "instance_noise_schedule is linear(end=-1), but must be a schedule that is never below 0, unlike at progress 0.75",
+            "instance_noise_schedule is 'linear(end=-1)', but must be a schedule that is never below 0, unlike at progress 0.75",
         ),
         ({"label_smoothing": 1.0}, BadSetting, "label_smoothing is 1.0, but must be a finite number of at least 0 and below 1"),
         (
