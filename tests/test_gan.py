@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from arena import Rng, check_game
+from arena import Field, Population, Rng, check_game, configure, populations
+from arena.capacity import need
 from arena.errors import BadSetting, UnknownName
 from arena.game import Clock
+from arena.shards import ShardedField
 from games import Digits, Ring
 from games.losses import LOSS_PAIRS
 from games.penalties import PENALTIES
@@ -157,3 +159,35 @@ def test_what_cannot_be_is_refused(settings: dict[str, Any], error: type[Excepti
     with pytest.raises(error) as refused:
         ring(**settings)
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("penalty", ["wgan-gp", "dragan"])
+def test_a_split_batch_is_the_whole_one(penalty: str) -> None:
+    """Whatever is drawn has a row for each example, and packs do not reach over the parts."""
+    game = ring(penalty=penalty, pack=2, instance_noise=0.3, loss="relativistic")
+    whole, split = Field(game), ShardedField(game, micro_batches=2)
+    for field in (whole, split):
+        field.freeze(batch_of(game), 1.0)
+    one, other = whole.gradients(), split.gradients()
+    assert all(torch.allclose(one[name], other[name], rtol=1e-10, atol=1e-14) for name in one)
+
+
+def test_what_may_differ_within_a_population() -> None:
+    """Weights and labels may; where some have noise and others none, they are sorted apart."""
+    base = configure("ring", {"batch": 4, "turns": 2, "penalty": "r1", "generator.hidden": [4], "discriminator.hidden": [4]})
+    changes = [{}, {"gamma": 0.0}, {"label_smoothing": 0.2}, {"instance_noise": 0.1}, {"instance_noise": 0.2}, {"penalty": "r2"}]
+    groups = populations([base.vary(change) for change in changes]).groups
+    assert sorted(group.indices for group in groups) == [(0, 1, 2), (3, 4), (5,)]
+
+
+def test_the_memory_of_a_penalised_game_is_counted() -> None:
+    """torch.func does not bear the hooks by which that of other games is: it must be neither refused nor taken for nothing."""
+    base = configure("ring", {"batch": 64, "turns": 2})
+    plain, penalised = (need(Population([base.vary({"penalty": penalty})])).activations for penalty in ("none", "r1"))
+    assert plain / 2 < penalised < 4 * plain
+
+
+def test_the_picture_of_packs() -> None:
+    """A place in the plane is judged as a pack of that place alone."""
+    with torch.no_grad():
+        assert ring(pack=2).float().picture() is not None
