@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.directions import Direction
 from arena.game import Batch, Game
+from arena.short_products import WRITTEN_OUT
 
 if TYPE_CHECKING:
     from arena.members import Members
@@ -113,7 +114,10 @@ class Compiled:
             losses, direction = self._function(tuple(names), axes, coupling)(own, around, stacked, batch, coupling)
             return [*(losses[key] for key in names), *(direction[name] for part in names.values() for name in part)]
 
-        return torch.compile(make_fx(flat)(*inputs), dynamic=False)
+        from torch._inductor import compile as compile_graph  # imported late, since it takes a second
+
+        traced = make_fx(flat, decomposition_table=WRITTEN_OUT)(*inputs)
+        return compile_graph(traced, [*inputs])
 
     def _stable(self, coupling: float | Tensor, like: Tensor) -> float | Tensor:
         """A λ that has changed goes in as a tensor: as a number, every new value would be compiled anew."""
