@@ -95,7 +95,7 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
     """The judge of a data set: from the cache folder, or trained now, which takes seconds to half a minute.
 
     Args:
-        name: of a labelled data set, such as `mnist` or `digits`.
+        name: of a labelled data set, as `games.data.images.load` takes it.
         device: where it works.
         dtype: of the images that it is shown; it is trained in float32.
 
@@ -182,7 +182,7 @@ def _file(name: str, data: dict[str, Tensor]) -> Path | None:
     folder = images.folders()[-1] / "judges"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.pt"
+        return folder / f"{Path(name).stem}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.pt"
     return None
 
 
