@@ -26,6 +26,7 @@ from arena.arguments import parameters_of
 from arena.calls import split
 from arena.env import Arena
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, did_you_mean
+from arena.evaluation import Evaluation
 from arena.game import Game
 from arena.options import GROUPS, RunOptions
 from arena.ranks import join
@@ -73,8 +74,14 @@ class Config:
         return RunOptions(**{name: self.settings[name] for name in inspect.signature(RunOptions).parameters})
 
     def group(self, name: str) -> Any:
-        """The options under one prefix (`trace`, `score`, `picture`, `checkpoint`)."""
+        """The options under one prefix (`trace`, `score`, `metrics`, `picture`, `checkpoint`)."""
         return _construct(GROUPS[name], self.settings[name], name)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """How the game is measured."""
+        metrics = self.group("metrics")
+        return Evaluation(self.run.metric, metrics.radius, metrics.region, metrics.covered)
 
     def build(self, render_mode: str | None = None) -> Arena:
         """The arena that this configuration describes; under torchrun, shared with the other processes."""
@@ -97,7 +104,7 @@ class Config:
         for role in roles:  # so that a bad value is told before anything starts
             made[f"{role}.optimizer"]([nn.Parameter(torch.zeros(1))])
         return {
-            "game": given if given is not None else build,
+            "game": given.evaluated(self.evaluation) if given is not None else functools.partial(_evaluated, build, self.evaluation),
             "rule": rule,
             "optimizers": {role: made[f"{role}.optimizer"] for role in roles},
             "rates": {role: made[f"{role}.schedule.name"] for role in roles},
@@ -232,6 +239,8 @@ def configure(
     complete["device"] = str(pick_device(config.run.device))  # so that the config says where the run was played
     for name in GROUPS:
         config.group(name)
+    if config.run.metric:
+        copy.copy(_probe(entry.target)).evaluated(config.evaluation)  # so that an unknown metric is told of before anything starts
     return config
 
 
@@ -267,6 +276,10 @@ def _game_entry(game: str | type[Game] | Game) -> tuple[Entry, dict[str, Any]]:
     known = next((e for e in entries("game").values() if e.target is cls), None)
     entry = known or Entry("game", f"{cls.__module__}.{cls.__qualname__}", cls)
     return entry, ({"game": game} if isinstance(game, Game) else {})
+
+
+def _evaluated(build: Callable[[], Game], evaluation: Evaluation) -> Game:
+    return build().evaluated(evaluation)
 
 
 @functools.cache

@@ -320,6 +320,18 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.last_score = score
         return score
 
+    def measure_metrics(self) -> dict[str, float]:
+        """The game's metrics at this moment, by name; leaves no footprints."""
+        with no_footprints(self.game), self.on_device(), self.put_forward():
+            metrics: dict[str, float] = self._of_first(lambda: {name: float(value) for name, value in self.game.metrics().items()})
+        return metrics
+
+    def metric_ceilings(self) -> dict[str, float]:
+        """What real data would get, by the metric's name."""
+        with no_footprints(self.game), self.on_device():
+            ceilings: dict[str, float] = self._of_first(self.game.metric_ceilings)
+        return ceilings
+
     def put_forward(self) -> contextlib.AbstractContextManager[None]:
         """While inside, the players are those that the rule puts forward: an average where it keeps one, else the live ones."""
         return self.field.placed(self.rule.output())

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from arena.errors import ArenaError, GameFault, SlotMismatch
+from arena.errors import ArenaError, GameFault, SlotMismatch, UnknownName
+from arena.evaluation import Evaluation
 from players.base import Shape, build_player
 
 Batch = Any
@@ -153,6 +154,7 @@ class Game(nn.Module):
     Attributes:
         idle: names of the numbers of `at_turn` that are 0 in this turn, for every member of a population. `losses` may leave out what
             they multiply, and may not branch on the numbers themselves, which are tensors.
+        evaluation: which metric is the score, and what counts as good.
 
     Raises:
         GameFault: where there are not exactly two players.
@@ -186,6 +188,7 @@ class Game(nn.Module):
     solved_at: ClassVar[float | None] = None
     recipe: ClassVar[Mapping[str, Any]] = {}
     idle: frozenset[str] = frozenset()
+    evaluation: Evaluation = Evaluation()
 
     def __init__(self, **players: nn.Module | Slot):
         super().__init__()
@@ -256,6 +259,14 @@ class Game(nn.Module):
         """The score that real data themselves would get, or None where that means nothing."""
         return None
 
+    def metrics(self) -> dict[str, float | Tensor]:
+        """Named numbers beside the score; optional. They must leave no footprints."""
+        return {}
+
+    def metric_ceilings(self) -> dict[str, float]:
+        """What real data themselves would get, by the name of the metric; a metric of which that means nothing is left out."""
+        return {}
+
     def solution(self) -> dict[str, Tensor] | None:
         """Parameters by name (as in `named_parameters`) at which the field vanishes, or None where unknown."""
         return None
@@ -265,6 +276,22 @@ class Game(nn.Module):
         return None
 
     # What every game has ----------------------------------------------------------------------------------------------------
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Names of the metrics that the score can be; a game that has several gives in `score` what `evaluation.metric` names."""
+        return ()
+
+    def evaluated(self, evaluation: Evaluation) -> "Game":
+        """This game, measured from now on as asked for.
+
+        Raises:
+            UnknownName: for a metric that cannot be its score.
+        """
+        if evaluation.metric and evaluation.metric not in self.scores:
+            raise UnknownName("metric", evaluation.metric, self.scores)
+        self.evaluation = evaluation
+        return self
 
     def forward(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
         return self.losses(batch, coupling, movers)

@@ -89,6 +89,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.compile = one_of([p["compile"] for p in parts], "compile")
         self.cuda_graphs = one_of([p["cuda_graphs"] for p in parts], "cuda_graphs")
         self.score_every = int(parts[0]["score_every"])
+        one_of([config.evaluation for config in self.configs], "metric and way of measuring")
         self.budgets = np.array([p["turns"] for p in parts])
         self.seeds = np.array([p["seed"] for p in parts])
         flats = [config.flat() for config in self.configs]
@@ -365,6 +366,23 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             found = self._each(lambda: torch.as_tensor(self.game.score()))
         self.scores = found.double().cpu().numpy().copy()
         return self.scores
+
+    def measure_metrics(self) -> dict[str, np.ndarray]:
+        """The members' metrics at this moment by name, each (K,); leaves no footprints."""
+        with self.field.placed(self.rule.output()), self.on_device():
+            found = self._each(lambda: {name: torch.as_tensor(value) for name, value in self.game.metrics().items()})
+        return {name: values.double().cpu().numpy().copy() for name, values in found.items()}
+
+    def metric_ceilings(self) -> list[dict[str, float]]:
+        """What real data would get, by the metric's name, for each member; measured once where nothing differs between their games."""
+        with self.on_device():
+            if not self.members.coefficients:
+                return [self.game.metric_ceilings()] * self.num_envs
+            found = []
+            for member in range(self.num_envs):
+                with self.members.numbers(self.game, member):
+                    found.append(self.game.metric_ceilings())
+            return found
 
     def _each(self, function: Callable[..., Any], batch: Batch = None) -> Any:
         """A function of the game for every member: mapped if it can be, else one after the other."""

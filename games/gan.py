@@ -5,7 +5,7 @@ The settings that are common to all are written here, once; a subclass hands its
 Shapes: N = batch, Z = latent, M = examples in a pack, * = the shape of one example.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -15,11 +15,16 @@ from arena import Game, PlayerSource, Rng, Slot
 from arena.errors import BadSetting, check_choice, check_number
 from arena.game import Clock
 from arena.schedules import named
+from games.data.judge import Judge
 from games.losses import LOSS_PAIRS, label_smoothing
+from games.metrics import Metric, Modes, Samples, metrics
 from games.penalties import PENALTIES
-from games.scores import against_real, real_ceiling
+from games.scores import against_real, real_ceiling, stream
 from players import MLP
 from players.base import Shape, mixes_examples
+
+DISTANCE = "sliced-wasserstein"
+"""The metric that is the score of every GAN where none is chosen."""
 
 
 class GAN(Game):
@@ -209,12 +214,68 @@ class GAN(Game):
         return self.players["generator"](torch.randn(n, self.latent, generator=rng).to(like))
 
     def score(self) -> Tensor:
-        """Sliced Wasserstein distance of generated to real examples, averaged over fixed pairs of samples."""
-        return against_real(lambda repeat: self.generate(self.scored, repeat), self.held_out, self.scored, self.repeats)
+        """Sliced Wasserstein distance of generated to real examples, averaged over fixed pairs of samples; or the metric chosen instead."""
+        if self.evaluation.metric in ("", DISTANCE):
+            return against_real(lambda repeat: self.generate(self.scored, repeat), self.held_out, self.scored, self.repeats)
+        return self._mean_score(self.generate)
 
-    def ceiling(self) -> float:
+    def ceiling(self) -> float | None:
         """The same of real examples: what sampling noise alone gives."""
-        return real_ceiling(self.held_out, self.scored)
+        if self.evaluation.metric in ("", DISTANCE):
+            return real_ceiling(self.held_out, self.scored)
+        return float(self._mean_score(self._posing)) or None  # where real data are at the best value, there is nothing to compare with
+
+    # Metrics ----------------------------------------------------------------------------------------------------------------
+
+    def modes(self) -> Modes | None:
+        """The Gaussians that the data are a mixture of, or None where they are no such thing."""
+        return None
+
+    def judge(self) -> Judge | None:
+        """A classifier of the data, or None where they have no labels."""
+        return None
+
+    def compared(self, n: int, rng: torch.Generator) -> Tensor:
+        """n held-out examples that metrics compare with, or all that there are."""
+        return self.held_out(n, rng)
+
+    def posing(self, n: int, rng: torch.Generator) -> Tensor:
+        """n examples of the data that pose as generated ones where a ceiling is measured, or all that there are."""
+        return self.real(n, rng)
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        return tuple(name for name, metric in self._metrics().items() if metric.best is not None)
+
+    def metrics(self) -> dict[str, float | Tensor]:
+        """What `games.metrics` has for these data, of fixed generated and real examples, beside the score."""
+        samples = self.samples(self.generate(self.scored), 0)
+        return {name: metric.value(samples) for name, metric in self._metrics(beside=True).items()}
+
+    def metric_ceilings(self) -> dict[str, float]:
+        """The same of real examples that pose as generated ones, averaged over fixed pairs of samples."""
+        metrics = {name: metric for name, metric in self._metrics(beside=True).items() if metric.compares}
+        pairs = [self.samples(self._posing(self.scored, repeat), repeat) for repeat in range(2)]
+        return {name: sum(float(metric.value(pair)) for pair in pairs) / len(pairs) for name, metric in metrics.items()}
+
+    def _metrics(self, *, beside: bool = False) -> dict[str, Metric]:
+        """The metrics that these data have; `beside` leaves out the distance where it is the score already."""
+        known = {"nothing": True, "modes": self.modes() is not None, "judge": type(self).judge is not GAN.judge}
+        skip = beside and not self.evaluation.metric
+        return {name: metric for name, metric in metrics().items() if known[metric.needs] and not (skip and name == DISTANCE)}
+
+    def samples(self, fake: Tensor, repeat: int) -> Samples:
+        """Generated examples beside real ones, of the fixed sample of that number, for metrics to compare."""
+        real = self.compared(self.scored, stream(2 * repeat + 1)).to(fake)
+        return Samples(fake, real, self.evaluation, self.modes(), self.judge())
+
+    def _posing(self, n: int, repeat: int) -> Tensor:
+        return self.posing(n, stream(2 * repeat))
+
+    def _mean_score(self, make: Callable[[int, int], Tensor]) -> Tensor:
+        metric = metrics()[self.evaluation.metric]
+        pairs = (self.samples(make(self.scored, repeat), repeat) for repeat in range(self.repeats))
+        return torch.stack([metric.score(pair) for pair in pairs]).mean()
 
 
 def _total_deviation(examples: Tensor) -> Tensor:

@@ -14,8 +14,13 @@ from torch import Tensor
 
 from arena import PlayerSource, register
 from games.data import images
+from games.data.judge import Judge, judge
 from games.gan import GAN
+from games.metrics import Samples
 from players import MLP
+
+_seen: dict[Any, tuple[Tensor, Tensor]] = {}
+"""What the judge sees in real samples: they are fixed, and looking at them would be half of what metrics cost."""
 
 
 class ImageGAN(GAN):
@@ -53,6 +58,24 @@ class ImageGAN(GAN):
     def held_out(self, n: int, rng: torch.Generator) -> Tensor:
         return self._draw(n, rng, "x_test")
 
+    def samples(self, fake: Tensor, repeat: int) -> Samples:
+        found = super().samples(fake, repeat)
+        key = (type(self), repeat, len(found.real), fake.device, fake.dtype)
+        if key not in _seen:
+            _seen[key] = self.judge().look(found.real)
+        found.seen = _seen[key]
+        return found
+
+    def judge(self) -> Judge:
+        like = next(self.players["generator"].parameters(), torch.empty(()))
+        return judge(self.data_set, torch.empty(0).device, like.dtype)
+
+    def compared(self, n: int, rng: torch.Generator) -> Tensor:
+        return self._distinct(n, rng, "x_test")
+
+    def posing(self, n: int, rng: torch.Generator) -> Tensor:
+        return self._distinct(n, rng, "x_train")
+
     def picture(self) -> Any:
         """The images of 64 fixed noise vectors."""
         from arena.plots import image_grid
@@ -62,6 +85,14 @@ class ImageGAN(GAN):
     def _draw(self, n: int, rng: torch.Generator, part: str) -> Tensor:
         pixels = images.load(self.data_set, rng.device)[part]
         index = torch.randint(len(pixels), (n,), generator=rng, device=rng.device)
+        return self._scaled(pixels, index)
+
+    def _distinct(self, n: int, rng: torch.Generator, part: str) -> Tensor:
+        """n images without repetition, or all that there are: of an image that is there twice, the nearest neighbour is itself."""
+        pixels = images.load(self.data_set, rng.device)[part]
+        return self._scaled(pixels, torch.randperm(len(pixels), generator=rng, device=rng.device)[:n])
+
+    def _scaled(self, pixels: Tensor, index: Tensor) -> Tensor:
         return pixels.index_select(0, index).unsqueeze(1).to(torch.get_default_dtype()).div_(127.5).sub_(1)
 
 
