@@ -77,15 +77,20 @@ class Judge:
         classifier: it, in evaluation mode and without gradients.
         accuracy: its share of right answers on the test set.
         shares: the share of each class in the training set, (L,).
+        ends: the darkest and the brightest pixel of the images that it is shown.
     """
 
     name: str
     classifier: Classifier
     accuracy: float
     shares: Tensor
+    ends: tuple[int, int] = (-1, 1)
 
     def look(self, x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (N, F) and logits (N, L) of images with pixels in [−1, 1]."""
+        """Features (N, F) and logits (N, L) of images."""
+        low, high = self.ends
+        if self.ends != (-1, 1):
+            x_NCHW = (x_NCHW - low) * (2 / (high - low)) - 1
         features = self.classifier.features(x_NCHW)
         return features, self.classifier.last(features)
 
