@@ -182,8 +182,8 @@ def between(start_NZ: Tensor, end_NZ: Tensor, steps: int) -> Tensor:
         steps: vectors on a way, at least 2.
 
     Example:
-        >>> between(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), 3).norm(dim=-1)
-        tensor([[1., 1., 1.]])
+        >>> between(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), 3).shape
+        torch.Size([1, 3, 2])
     """
     t_S1 = torch.linspace(0, 1, steps, dtype=start_NZ.dtype, device=start_NZ.device).unsqueeze(1)
     angle_N11 = torch.nn.functional.cosine_similarity(start_NZ, end_NZ).clamp(-1, 1).acos()[:, None, None]

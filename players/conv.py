@@ -90,7 +90,7 @@ class ConvDiscriminator(nn.Module):
         >>> ConvDiscriminator((1, 28, 28), (1,))(torch.zeros(5, 1, 28, 28)).shape
         torch.Size([5, 1])
         >>> sum(p.numel() for p in ConvDiscriminator((1, 28, 28), (1,)).parameters())
-        659009
+        659137
     """
 
     def __init__(self, inputs: Shape, outputs: Shape, widths: tuple[int, ...] = (64, 128, 256)):
