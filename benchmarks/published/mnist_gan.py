@@ -177,8 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     outcomes = []
     with tempfile.TemporaryDirectory() as temporary:
         out = chosen.out or Path(temporary)
-        for beta in chosen.betas:
-            for seed in chosen.seeds:
+        for seed in chosen.seeds:
+            for beta in chosen.betas:
                 outcomes.append(play(plan, chosen.pixels, beta, seed, out))
                 print(f"β1 {beta:g}, seed {seed}: {outcomes[-1].status}", flush=True)
     judging = judge(plan.game, torch.device("cpu"))
