@@ -159,7 +159,8 @@ def picture(outcomes: Sequence[Outcome], path: Path) -> None:
         right.axhline(0.5, color=DATA, linestyle="--", label="½: the optimum")
         seeds = f"{len(own)} seeds" if len(own) > 1 else "one seed"
         right.set(ylim=(-0.02, 1.02), xlabel="epoch", title=f"β1 = {beta:g}: what the discriminator says, {seeds}")
-        right.legend(loc="center right")
+        right.xaxis.get_major_locator().set_params(integer=True)
+        right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
     save(made, path)
 
 
