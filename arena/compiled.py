@@ -8,20 +8,17 @@ Whatever cannot be compiled is played as if nothing had been asked, and `why_not
 """
 
 import logging
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import torch
 from torch import Tensor
 from torch.func import functional_call, vjp
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.directions import Direction
 from arena.game import Batch, Game
+from arena.tracing import compile_traced
 
 if TYPE_CHECKING:
     from arena.members import Members
@@ -49,7 +46,6 @@ class Compiled:
         self._changes = False
         every = [(vars(module), name, value) for module in game.modules() for name, value in vars(module).items()]
         self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and str(value) != "nan"]
-        keep_compiled()
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
 
     def __call__(
@@ -113,7 +109,7 @@ class Compiled:
             losses, direction = self._function(tuple(names), axes, coupling)(own, around, stacked, batch, coupling)
             return [*(losses[key] for key in names), *(direction[name] for part in names.values() for name in part)]
 
-        return torch.compile(make_fx(flat)(*inputs), dynamic=False)
+        return compile_traced(flat, inputs)
 
     def _stable(self, coupling: float | Tensor, like: Tensor) -> float | Tensor:
         """A λ that has changed goes in as a tensor: as a number, every new value would be compiled anew."""
@@ -144,12 +140,6 @@ class Compiled:
             return one
         lam_axis = 0 if isinstance(lam, Tensor) and lam.dim() else None
         return torch.vmap(one, in_dims=(0, 0, 0, axes, lam_axis))
-
-
-def keep_compiled() -> Path:
-    """The folder in which compiled code is kept; `TORCHINDUCTOR_CACHE_DIR` names another."""
-    folder = os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(platformdirs.user_cache_dir("arena")) / "compiled"))
-    return Path(folder)
 
 
 def _flat(batch: Batch) -> tuple[list[Any], Any]:
