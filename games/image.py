@@ -207,7 +207,7 @@ def range_of(generator: nn.Module, latent: int) -> tuple[int, int] | None:
         ((0, 1), (-1, 1), None)
     """
     like = next(generator.parameters(), torch.empty(()))
-    noise = torch.randn(16, latent, generator=torch.Generator().manual_seed(0)).to(like)
+    noise = torch.randn(16, latent, generator=torch.Generator().manual_seed(0), device="cpu").to(like)
     training = {module: module.training for module in generator.modules()}
     generator.eval()
     made = torch.cat([generator(scale * noise).flatten() for scale in (1, 1e6)])

@@ -18,6 +18,7 @@ import argparse
 import os
 import platform
 import statistics
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -182,6 +183,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for beta in chosen.betas:
                 outcomes.append(play(plan, chosen.pixels, beta, seed, out))
                 print(f"β1 {beta:g}, seed {seed}: {outcomes[-1].status}", flush=True)
+                if outcomes[-1].status == "interrupted":
+                    sys.exit(f"stopped; the same command goes on where --out names the folder of its runs (now {out})")
     judging = judge(plan.game, torch.device("cpu"))
     low, high = RANGES[chosen.pixels]
     rounds = f"{plan.epochs} epochs of {plan.rounds} rounds of batch 100"
