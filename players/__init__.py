@@ -8,10 +8,11 @@ import importlib
 import pkgutil
 
 from players.base import Shape, build_player
+from players.conv import ConvDiscriminator, ConvGenerator
 from players.mlp import MLP
 from players.vector import Vector
 
 for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
     importlib.import_module(_module.name)
 
-__all__ = ["MLP", "Shape", "Vector", "build_player"]
+__all__ = ["MLP", "ConvDiscriminator", "ConvGenerator", "Shape", "Vector", "build_player"]
