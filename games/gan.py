@@ -116,7 +116,7 @@ class GAN(Game):
 
     def sample(self, rng: Rng) -> tuple[Tensor, ...]:
         """Real examples and the generator's noise; then noise on real and on generated ones, and what the penalty draws, if need be."""
-        batch = self.real(self.batch, rng), torch.randn(self.batch, self.latent, generator=rng.noise)
+        batch: tuple[Tensor, ...] = (self.real(self.batch, rng), torch.randn(self.batch, self.latent, generator=rng.noise))
         if self._noisy:
             batch += tuple(torch.randn(batch[0].shape, generator=rng.noise) for _ in range(2))
         if self._penalty is not None and self._penalty.draws:
@@ -142,6 +142,7 @@ class GAN(Game):
             real, fake = real + sigma * drawn[0], fake + sigma * drawn[1]
         if self.pack > 1:
             real, fake = self.packs(real), self.packs(fake)
+        on_real_N1: Any
         if "generator" not in movers and not self._apart:
             # One pass over both gives the same logits in half the kernels. With the generator moving it would cost more: its
             # gradient would run back through the real half as well.

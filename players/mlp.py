@@ -62,7 +62,8 @@ class MLP(nn.Module):
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden is {hidden}, but every width must be at least 1")
         widths = [size(inputs), *hidden, size(outputs)]
-        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in itertools.pairwise(widths))
+        layers = [nn.Linear(wide, narrow) for wide, narrow in itertools.pairwise(widths)]
+        self.layers = nn.ModuleList(layers)
         self.outputs = outputs
         self._activation, self._final = ACTIVATIONS[activation], ACTIVATIONS[final]
         self.bound, self.bounded = bound, bound > 0
@@ -70,7 +71,7 @@ class MLP(nn.Module):
         if self.bounded:
             self._project()
         if spectral_norm:
-            self.norms = nn.ModuleList(SpectralNorm(layer.weight) for layer in self.layers)
+            self.norms = nn.ModuleList(SpectralNorm(layer.weight) for layer in layers)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() != 2:
@@ -84,9 +85,9 @@ class MLP(nn.Module):
         return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
 
     def _normed(self, x: Tensor) -> Tensor:
-        for i, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):  # type: ignore[arg-type]
+        for place, (layer, norm) in enumerate(self._pairs()):
             x = functional.linear(x, norm(layer.weight), layer.bias)
-            x = self._activation(x) if i + 1 < len(self.layers) else self._final(x)
+            x = self._activation(x) if place + 1 < len(self.layers) else self._final(x)
         return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
 
     @property
@@ -102,8 +103,12 @@ class MLP(nn.Module):
         for layer in self.layers if self.bounded else ():
             for p in layer.parameters():
                 p.copy_(p.clamp(-self.bound, self.bound))
-        for layer, norm in zip(self.layers, self.norms or (), strict=False):
-            norm.follow_(layer.weight)  # type: ignore[operator]
+        for layer, norm in self._pairs():
+            norm.follow_(layer.weight)
+
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        """Each layer with its spectral norm; none without norms."""
+        return [] if self.norms is None else list(zip(self.layers, self.norms, strict=True))
 
 
 def _linear(x: Tensor, layer: Any) -> Tensor:
