@@ -33,7 +33,7 @@ class MLP(nn.Module):
         outputs: shape of one result.
         hidden: widths of the hidden layers; empty for a linear map.
         activation: between layers; leaky-relu has the slope 0.2 that GANs use.
-        final: after the last layer: none, sigmoid for pixels in [0, 1], tanh for [−1, 1].
+        final: after the last layer: none, sigmoid for pixels in [0, 1], tanh for [−1, 1], or another activation for features.
 
     Raises:
         ValueError: for a width below 1.
@@ -49,7 +49,7 @@ class MLP(nn.Module):
         outputs: Shape,
         hidden: tuple[int, ...] = (128, 128),
         activation: Literal["relu", "leaky-relu", "tanh", "sigmoid", "silu", "softplus"] = "leaky-relu",
-        final: Literal["none", "sigmoid", "tanh"] = "none",
+        final: Literal["none", "relu", "leaky-relu", "tanh", "sigmoid", "silu", "softplus"] = "none",
     ):
         super().__init__()
         if any(width < 1 for width in hidden):
