@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.directions import Direction
 from arena.game import JOINT, Batch, Game
+from arena.short_products import WRITTEN_OUT
 
 if TYPE_CHECKING:
     from arena.members import Members
@@ -83,7 +84,12 @@ class Compiled:
         inputs = [*own, *rest.values(), *buffers.values(), *[leaf for leaf in leaves if isinstance(leaf, Tensor)]]
         if isinstance(lam, Tensor):
             inputs.append(lam)
-        kind = (*keys, jointly, lam if isinstance(lam, float) else None, *[leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves])
+        kind = (
+            *keys,
+            jointly,
+            lam if isinstance(lam, float) else None,
+            *[leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves],
+        )
         try:
             with torch.no_grad():
                 made = self._made.get(kind)
@@ -118,7 +124,10 @@ class Compiled:
             losses, direction = self._function(tuple(names), axes, coupling, jointly)(own, around, stacked, batch, coupling)
             return [*(losses[key] for key in names), *(direction[name] for part in names.values() for name in part)]
 
-        return torch.compile(make_fx(flat)(*inputs), dynamic=False)
+        from torch._inductor import compile as compile_graph  # imported late, since it takes a second
+
+        traced = make_fx(flat, decomposition_table=WRITTEN_OUT)(*inputs)
+        return compile_graph(traced, [*inputs])
 
     def _stable(self, coupling: float | Tensor, like: Tensor) -> float | Tensor:
         """A λ that has changed goes in as a tensor: as a number, every new value would be compiled anew."""

@@ -307,14 +307,20 @@ FAULTS: list[tuple[Callable[[Path], dict[str, Any]], str]] = [
     (lambda p: {"source": "digits", "target": npz(p, 3)}, "a domain with the labels of the source digits, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
     (lambda p: {"source": npz(p, None), "target": "digits"}, "but must be a domain with labels (what is learnt from)"),
     (lambda p: {"source": "digits", "target": npz(p, None), "regime": "target-only"}, "must be a domain with labels (regime target-only)"),
-    (lambda p: {"source": "digits", "target": npz(p, high=1, dtype=np.float32)}, "to 0.999557, but pixels must be uint8 from 0 to 255; scale and round"),
+    (
+        lambda p: {"source": "digits", "target": npz(p, high=1, dtype=np.float32)},
+        "to 0.999557, but pixels must be uint8 from 0 to 255; scale and round",
+    ),
     (lambda p: {"source": "digits", "target": npz(p, high=16)}, "but pixels must reach from 0 to 255; multiply them"),
     (lambda p: {"source": "digits", "target": npz(p, x_test=np.zeros((3, 4, 5), np.uint8))}, "but images must be square, N×H×H or N×H×H×3"),
     (lambda p: {"source": "digits", "target": npz(p, y_test=np.zeros(7, np.uint8))}, "has 40 images in x_test but y_test of shape (7,)"),
     (lambda p: {"source": "digits", "target": "nowhere.npz"}, "nowhere.npz cannot be read as an npz"),
     (lambda p: {"angle": math.nan}, "angle is nan, but must be a finite number"),
     (lambda p: {"regime": "adapted"}, "unknown regime 'adapted': did you mean 'adapt'?"),
-    (lambda p: {"extractor": nn.Linear(2, 2)}, "extractor: the role needs the children 'features' and 'label', but Linear has no 'features'"),
+    (
+        lambda p: {"extractor": nn.Linear(2, 2)},
+        "extractor: the role needs the children 'features' and 'label', but Linear has no 'features'",
+    ),
 ]
 
 

@@ -244,7 +244,9 @@ def of_file(file: Path) -> images.Arrays:
         _check_pixels(file, f"x_{part}", arrays[f"x_{part}"])
         y: Any = arrays.get(f"y_{part}")
         if y is not None and (y.ndim != 1 or len(y) != len(arrays[f"x_{part}"])):
-            raise DataDamaged(f"{file} has {len(arrays[f'x_{part}'])} images in x_{part} but y_{part} of shape {y.shape}; give one label each")
+            raise DataDamaged(
+                f"{file} has {len(arrays[f'x_{part}'])} images in x_{part} but y_{part} of shape {y.shape}; give one label each"
+            )
     return arrays
 
 
@@ -254,7 +256,9 @@ def _check_pixels(file: Path, key: str, x: np.ndarray) -> None:
         raise DataDamaged(f"{file} has {key} of shape {x.shape}, but images must be square, N×H×H or N×H×H×3")
     if x.dtype != np.uint8:
         low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
-        raise DataDamaged(f"{file} has {key} of {x.dtype} from {low:g} to {high:g}, but pixels must be uint8 from 0 to 255; scale and round")
+        raise DataDamaged(
+            f"{file} has {key} of {x.dtype} from {low:g} to {high:g}, but pixels must be uint8 from 0 to 255; scale and round"
+        )
     if x.size == 0 or int(x.max()) <= 16:
         most = int(x.max()) if x.size else "nothing"
         raise DataDamaged(f"{file} has {key} with no pixel above {most}, but pixels must reach from 0 to 255; multiply them")
