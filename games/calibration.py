@@ -2,8 +2,8 @@
 
     ECE = Σ_b (n_b/N) |accuracy_b − confidence_b|
 
-over B equal bins of confidence max p, the largest of the probabilities (M. Naeini et al., AAAI 2015; C. Guo et al., "On Calibration of Modern
-Neural Networks", arXiv:1706.04599, section 2). On few examples it is too large: of N perfectly calibrated ones it is about √(B/N)/2.
+over B equal bins of confidence max p, the largest of the probabilities (C. Guo et al., "On Calibration of Modern Neural Networks",
+arXiv:1706.04599, section 2). On few examples it is too large: of N perfectly calibrated ones it is about √(B/N)/2.
 
 Shapes: N = examples, K = classes, B = bins.
 """

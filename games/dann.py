@@ -5,13 +5,13 @@ With features f of an extractor, its label head y, a domain classifier d (logit,
     L_y = E CE(y(f(x)), c)                              L_d = ½ E softplus(d(f(x))) + ½ E softplus(−d(f(x')))
     extractor    L_y − λ L_d                            domain    [λ > 0] L_d
 
-L_d is ln 2 where the domains cannot be told apart. As published, λ weighs only what the extractor feels, and the domain classifier learns at
-full rate however small λ is; at λ = 0 it rests, and the extractor is trained on the source alone. With the gradient reversal R in front of d,
-the one backward pass of
+L_d is ln 2 where the domains cannot be told apart. As published, λ weighs only what the extractor feels, and the domain classifier learns
+at full rate however small λ is; at λ = 0 it rests, and the extractor is trained on the source alone. With the gradient reversal R in front
+of d, the one backward pass of
 
     L_y + [λ > 0] L_d(d ∘ R)
 
-is the field of both (`joint_losses`). Y. Ganin et al., "Domain-Adversarial Training of Neural Networks", arXiv:1505.07818, sections 4 and 5.
+is the field of both (`joint_losses`). Y. Ganin et al., "Domain-Adversarial Training of Neural Networks", arXiv:1505.07818, sections 4, 5.
 
 Target labels are used to measure, and never to train (but where `regime` says so).
 
@@ -140,7 +140,7 @@ class DANN(Game):
         return label + felt, {"extractor": label - coupling * told_apart, "domain": felt}
 
     def _plain(self, coupling: float | Tensor) -> bool:
-        """Whether there is nothing to adapt to: by the regime, or at λ = 0 where the target does not even shift normalisation's statistics."""
+        """Whether there is nothing to adapt to: by the regime, or at λ = 0 where the target cannot shift statistics of a batch."""
         return self.regime != "adapt" or (isinstance(coupling, float) and coupling == 0 and not self._mixes)
 
     def _supervised(self, batch: BatchOfBoth) -> Tensor:

@@ -6,7 +6,6 @@ names can take its place. A domain classifier takes the features and gives one l
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from players.base import Shape
@@ -21,6 +20,7 @@ class TwoParts(nn.Module):
         label: from features to the logits of the classes.
 
     Example:
+        >>> import torch
         >>> net = TwoParts(nn.Linear(2, 4), nn.Linear(4, 3))
         >>> net(torch.zeros(5, 2)).shape
         torch.Size([5, 3])

@@ -2,8 +2,8 @@
 
     R(x) = x        (∂R)ᵀg = −λg
 
-Behind it a player who lowers a loss makes the player in front of it raise that loss, so that one backward pass of one scalar is the field of
-a game of two (Y. Ganin and V. Lempitsky, "Unsupervised Domain Adaptation by Backpropagation", arXiv:1409.7495, section 3.1).
+Behind it a player who lowers a loss makes the player in front of it raise that loss, so that one backward pass of one scalar is the field
+of a game of two (Y. Ganin and V. Lempitsky, "Unsupervised Domain Adaptation by Backpropagation", arXiv:1409.7495, section 3.1).
 
 No function has this derivative, so its second derivative depends on how one asks. The field v = (∇L_y − λ∇L_d, ∇L_d) is computed from the
 VALUES of x, which R leaves alone, and from gradients, which it turns. Its derivative along t is therefore had by forward mode over reverse

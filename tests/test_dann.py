@@ -49,8 +49,8 @@ def fields(game: DANN, coupling: float | Tensor = 0.7) -> tuple[Field, Field]:
 
 def same(a: dict[str, Tensor], b: dict[str, Tensor], tolerance: float = 1e-12) -> None:
     assert a.keys() == b.keys()
-    for name in a:
-        torch.testing.assert_close(a[name], b[name], rtol=tolerance, atol=tolerance)
+    for name, tensor in a.items():
+        torch.testing.assert_close(tensor, b[name], rtol=tolerance, atol=tolerance)
 
 
 # One backward pass --------------------------------------------------------------------------------------------------------------

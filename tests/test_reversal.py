@@ -75,7 +75,7 @@ def test_lambda_may_differ_from_member_to_member() -> None:
 
 def test_it_is_traced_for_compiled_code() -> None:
     coupling = torch.tensor(0.3, **DOUBLE)
-    traced = make_fx(lambda x, c: grad(turned)(x, c))(X, coupling)
+    traced = make_fx(grad(turned))(X, coupling)
     torch.testing.assert_close(traced(X, 2 * coupling), 2 * grad(turned)(X, coupling))
 
 
