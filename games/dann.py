@@ -74,13 +74,17 @@ class DANN(Game):
         "turns": 2000,
         "coupling": "dann-ramp",
         "extractor.lr": 1e-3,
+        "extractor.betas": (0.5, 0.999),
         "domain.lr": 1e-3,
+        "domain.betas": (0.5, 0.999),
+        "score.every": 200,
+        "picture.every": 500,
     }
 
     def __init__(
         self,
-        extractor: PlayerSource = LabelledMLP,
-        domain: PlayerSource = functools.partial(MLP, hidden=(64,), activation="relu"),
+        extractor: PlayerSource = functools.partial(LabelledMLP, activation="tanh"),
+        domain: PlayerSource = functools.partial(MLP, hidden=(64,), activation="tanh"),
         source: str = "moons",
         target: str = "rotated-moons",
         regime: Literal["source-only", "adapt", "target-only"] = "adapt",

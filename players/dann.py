@@ -80,11 +80,11 @@ class Lenet(TwoParts):
         channels, side, _ = inputs
         flat = 50 * (((side - 4) // 2 - 4) // 2) ** 2
         features = nn.Sequential(
-            nn.Conv2d(channels, 20, 5),
+            nn.Conv2d(channels, 20, 5, bias=not normed),
             *_norm(20, normed),
             nn.MaxPool2d(2),
             nn.ReLU(),
-            nn.Conv2d(20, 50, 5),
+            nn.Conv2d(20, 50, 5, bias=not normed),
             *_norm(50, normed),
             nn.Dropout2d(dropout),
             nn.MaxPool2d(2),
@@ -122,18 +122,18 @@ class MnistNet(TwoParts):
         flat = narrow * (((side - lost) // 2 - lost) // 2) ** 2
         order = (lambda norm: [*norm, nn.MaxPool2d(2), nn.ReLU()]) if normed else (lambda norm: [nn.ReLU(), nn.MaxPool2d(2)])
         features = nn.Sequential(
-            nn.Conv2d(channels, wide, 5, padding=2 if same else 0),
+            nn.Conv2d(channels, wide, 5, padding=2 if same else 0, bias=not normed),
             *order(_norm(wide, normed)),
-            nn.Conv2d(wide, narrow, 5, padding=2 if same else 0),
+            nn.Conv2d(wide, narrow, 5, padding=2 if same else 0, bias=not normed),
             *order([*_norm(narrow, normed), nn.Dropout2d()] if normed else []),
             nn.Flatten(),
         )
         label = nn.Sequential(
-            nn.Linear(flat, 100),
+            nn.Linear(flat, 100, bias=not normed),
             *_norm(100, normed, flat=True),
             nn.ReLU(),
             *([nn.Dropout()] if normed else []),
-            nn.Linear(100, 100),
+            nn.Linear(100, 100, bias=not normed),
             *_norm(100, normed, flat=True),
             nn.ReLU(),
             nn.Linear(100, *outputs),
@@ -161,14 +161,15 @@ class SvhnNet(TwoParts):
 
     def __init__(self, inputs: Shape, outputs: Shape, normed: bool = False, width: int = 3072):
         channels, side, _ = inputs
-        pooled = ((side + 1) // 2 + 1) // 2 - 1  # of 3×3 with stride 2, without padding behind the second
+        pooled = ((side - 1) // 2 - 1) // 2  # twice 3×3 with stride 2
         layers: list[nn.Module] = []
         for before, after in ((channels, 64), (64, 64)):
-            layers += [nn.Conv2d(before, after, 5, padding=2), *_norm(after, normed), nn.ReLU(), nn.MaxPool2d(3, 2)]
-        features = nn.Sequential(*layers, nn.Conv2d(64, 128, 5, padding=2), *_norm(128, normed), nn.ReLU(), nn.Flatten())
+            layers += [nn.Conv2d(before, after, 5, padding=2, bias=not normed), *_norm(after, normed), nn.ReLU(), nn.MaxPool2d(3, 2)]
+        features = nn.Sequential(*layers, nn.Conv2d(64, 128, 5, padding=2, bias=not normed), *_norm(128, normed), nn.ReLU(), nn.Flatten())
         second = 2 * width // 3
-        drop: list[nn.Module] = [nn.Dropout()] if normed else []
-        dense = (nn.Linear(128 * pooled**2, width), nn.ReLU(), *drop, nn.Linear(width, second), nn.ReLU(), *drop)
+        dense: list[nn.Module] = []
+        for before, after in ((128 * pooled**2, width), (width, second)):
+            dense += [nn.Linear(before, after), nn.ReLU(), *([nn.Dropout()] if normed else [])]
         super().__init__(features, nn.Sequential(*dense, nn.Linear(second, *outputs)))
 
 
@@ -192,7 +193,7 @@ class SixConvs(TwoParts):
         layers: list[nn.Module] = []
         for width in (32, 64, 128):
             for before in (channels, width):
-                layers += [nn.Conv2d(before, width, 3, padding=1), *_norm(width, normed), nn.ReLU()]
+                layers += [nn.Conv2d(before, width, 3, padding=1, bias=not normed), *_norm(width, normed), nn.ReLU()]
             layers.append(nn.MaxPool2d(2))
             channels = width
         features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * (side // 8) ** 2, 128), nn.ReLU())
@@ -231,7 +232,11 @@ class DomainNet(nn.Module):
         layers: list[nn.Module] = []
         width = size(inputs)
         for wider in hidden:
-            layers += [nn.Linear(width, wider), *_norm(wider, normed, flat=True), nn.LeakyReLU(leak) if leak else nn.ReLU()]
+            layers += [
+                nn.Linear(width, wider, bias=not normed),
+                *_norm(wider, normed, flat=True),
+                nn.LeakyReLU(leak) if leak else nn.ReLU(),
+            ]
             layers += [nn.Dropout(dropout)] if dropout else []
             width = wider
         self.layers = nn.Sequential(nn.Flatten(), *layers, nn.Linear(width, 1))
@@ -252,4 +257,5 @@ def _spread(module: nn.Module, deviation: float) -> None:
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             nn.init.normal_(layer.weight, 0.0, deviation)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -33,7 +33,10 @@ from torch.nn.functional import interpolate, pad
 
 from arena.errors import BadSetting, DataDamaged, UnknownName
 from games.data import images
+from games.data.digits import svhn, svhn_10k, usps
+from games.data.mnist_m import mnist_m, shaded_digits
 from games.data.planar import labelled_moons
+from games.data.syn_numbers import syn_numbers
 from players.base import Shape
 
 POINTS = ("moons", "rotated-moons")
@@ -43,7 +46,16 @@ HELD_OUT = 1000
 FORMS: dict[str, Shape] = {"8x8x1": (1, 8, 8), "28x28x1": (1, 28, 28), "32x32x3": (3, 32, 32)}
 """What images may be brought to."""
 
-SOURCES: dict[str, Callable[[], images.Arrays]] = {"mnist": images.mnist, "digits": images.digits}
+SOURCES: dict[str, Callable[[], images.Arrays]] = {
+    "mnist": images.mnist,
+    "usps": usps,
+    "svhn": svhn,
+    "svhn-10k": svhn_10k,
+    "mnist-m": mnist_m,
+    "syn-numbers": syn_numbers,
+    "digits": images.digits,
+    "shaded-digits": shaded_digits,
+}
 """Where the images of a domain come from, by its name."""
 
 

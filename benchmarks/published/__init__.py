@@ -1,0 +1,1 @@
+"""Published tables, reproduced by one command each; `RESULTS.md` holds what they print."""
