@@ -157,7 +157,7 @@ class Compiled:
                 return found.pop(JOINT), found
 
             if jointly:
-                value, pull_all, found = vjp(joint, own, has_aux=True)
+                value, pull_all, found = vjp(joint, own, has_aux=True)  # type: ignore[misc]
                 (gradients,) = pull_all(torch.ones_like(value))
                 return {key: found[key] for key in keys}, {name: g for part in gradients.values() for name, g in part.items()}
             values, pull = vjp(losses, own)  # type: ignore[misc]  # it gives three things only where it is asked for aux

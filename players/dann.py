@@ -94,7 +94,7 @@ class Lenet(TwoParts):
             nn.ReLU(),
             nn.Dropout(dropout),
         )
-        super().__init__(features, nn.Linear(500, *outputs))
+        super().__init__(features, nn.Linear(500, outputs[0]))
 
 
 class MnistNet(TwoParts):
@@ -136,7 +136,7 @@ class MnistNet(TwoParts):
             nn.Linear(100, 100, bias=not normed),
             *_norm(100, normed, flat=True),
             nn.ReLU(),
-            nn.Linear(100, *outputs),
+            nn.Linear(100, outputs[0]),
         )
         super().__init__(features, label)
 
@@ -170,7 +170,7 @@ class SvhnNet(TwoParts):
         dense: list[nn.Module] = []
         for before, after in ((128 * pooled**2, width), (width, second)):
             dense += [nn.Linear(before, after), nn.ReLU(), *([nn.Dropout()] if normed else [])]
-        super().__init__(features, nn.Sequential(*dense, nn.Linear(second, *outputs)))
+        super().__init__(features, nn.Sequential(*dense, nn.Linear(second, outputs[0])))
 
 
 class SixConvs(TwoParts):
@@ -197,7 +197,7 @@ class SixConvs(TwoParts):
             layers.append(nn.MaxPool2d(2))
             channels = width
         features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * (side // 8) ** 2, 128), nn.ReLU())
-        super().__init__(features, nn.Linear(128, *outputs))
+        super().__init__(features, nn.Linear(128, outputs[0]))
         if spread > 0:
             _spread(self, spread)
 

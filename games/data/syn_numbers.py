@@ -6,6 +6,7 @@ that numbers got on them cannot be compared with published ones. The label is th
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -89,10 +90,10 @@ def _fonts() -> list[Path]:
     return sorted(file for pattern in _FONTS for file in folder.glob(pattern) if "Display" not in file.name)
 
 
-_kept: dict[tuple[str, int], object] = {}
+_kept: dict[tuple[str, int], Any] = {}
 
 
-def _font(path: str, points: int) -> object:
+def _font(path: str, points: int) -> Any:
     from PIL import ImageFont
 
     if (path, points) not in _kept:
