@@ -66,16 +66,20 @@ def main() -> None:
     print("| what | wanted | measured: median (quartiles) | our turn |\n|---|---|---|---|", flush=True)
     for compiled in (False, True):
         how = "compiled" if compiled else "uncompiled"
-        joint, explicit = turns({"compile": compiled}), turns({"compile": compiled, "jointly": False})
+        settings = {"compile": compiled, "batch": 64}
+        joint, explicit = turns(settings), turns({**settings, "jointly": False})
         row(f"moons, batch 64 + 64, {how}, against explicit losses", 1.25, explicit, joint, chunks, 100)
         row(f"moons, batch 64 + 64, {how}, against the loop by hand", 1.1, moons_dann().__next__, joint, chunks, 100)
     root = os.environ.get("ARENA_DATA")
     if not (root and all((Path(root) / f"{name}.npz").is_file() for name in ("mnist", "usps"))):
         print("| MNIST → USPS | ≥ 1.3× | not measured: ARENA_DATA names no folder with mnist.npz and usps.npz | |")
         return
-    joint, explicit = turns(LENET), turns({**LENET, "jointly": False})
-    row("MNIST → USPS, LeNet, 64 + 64, against explicit losses", 1.25, explicit, joint, chunks, 8)
-    row("MNIST → USPS, LeNet, 64 + 64, against the DataLoader loop", 1.3, dann(root).__next__, joint, chunks, 8)
+    for last in (False, True):
+        how = "channels last" if last else "as torch lays it out"
+        settings = {**LENET, "channels_last": last}
+        joint, explicit = turns(settings), turns({**settings, "jointly": False})
+        row(f"MNIST → USPS, LeNet, 64 + 64, {how}, against explicit losses", 1.25, explicit, joint, chunks, 3)
+        row(f"MNIST → USPS, LeNet, 64 + 64, {how}, against the DataLoader loop", 1.3, dann(root).__next__, joint, chunks, 3)
 
 
 if __name__ == "__main__":

@@ -73,10 +73,12 @@ class DANN(Game):
     recipe: ClassVar[dict[str, Any]] = {
         "turns": 2000,
         "coupling": "dann-ramp",
-        "extractor.lr": 1e-3,
+        "extractor.lr": 3e-3,
         "extractor.betas": (0.5, 0.999),
-        "domain.lr": 1e-3,
+        "extractor.schedule": "linear",
+        "domain.lr": 3e-3,
         "domain.betas": (0.5, 0.999),
+        "domain.schedule": "linear",
         "score.every": 200,
         "picture.every": 500,
     }
@@ -89,7 +91,7 @@ class DANN(Game):
         target: str = "rotated-moons",
         regime: Literal["source-only", "adapt", "target-only"] = "adapt",
         bn_mode: Literal["concat", "separate", "per_domain"] = "concat",
-        batch: int = 64,
+        batch: int = 128,
         form: Literal["auto", "8x8x1", "28x28x1", "32x32x3"] = "auto",
         angle: float = 35.0,
         noise: float = 0.1,

@@ -31,6 +31,7 @@ RECIPE: dict[str, Any] = {
     "domain": "domain-net",
     "batch": 64,
     "turns": 5000,
+    "channels_last": True,
     "coupling": "dann-ramp",
     "scheduler": "warm-up",  # the extractor alone, on the source
     "scheduler.fraction": 0.05,
