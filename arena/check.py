@@ -21,7 +21,7 @@ from arena.directions import Direction, dot
 from arena.env import Arena
 from arena.errors import ArenaError, DataUnavailable, GameFault
 from arena.field import Field
-from arena.game import Batch, Game, Rng
+from arena.game import JOINT, Batch, Game, Rng
 
 
 class Fault(Exception):
@@ -66,6 +66,7 @@ class Subject:
 
     def field(self, game: Game, coupling: float = 1.0, seed: int = 0) -> Field:
         made = Field(game)
+        made.jointly = False  # `joint_loss_is_the_field` holds the other way against it
         made.freeze(self.batch(game, seed), coupling * game.max_coupling, seed=seed)
         return made
 
@@ -296,6 +297,11 @@ def joint_loss_is_the_field(subject: Subject) -> None:
                 f"joint_loss gives '{name}' a gradient of norm {float(joint[name].norm()):.6g} where losses give one of "
                 f"{float(explicit[name].norm()):.6g}; look for a missing sign or coupling in the reversal"
             )
+    if game.has_joint_losses:
+        own, beside = _losses(game, field.batch, game.keys, field.coupling), _losses(game, field.batch, (*game.keys, JOINT), field.coupling)
+        for key in game.keys:
+            if not Field(game).stochastic and not torch.allclose(own[key], beside[key], rtol=1e-7, atol=1e-10):
+                raise Fault(f"joint_losses gives '{key}' a loss of {float(beside[key]):.6g} where losses give {float(own[key]):.6g}")
     tangent = _random(field.moving, seed=4)
     product = field.jvp(tangent, joint=True)
     h = 1e-6
@@ -404,9 +410,10 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
 )
 
 
-def _losses(game: Game, batch: Batch, movers: tuple[str, ...]) -> dict[str, Tensor]:
+def _losses(game: Game, batch: Batch, movers: tuple[str, ...], coupling: float | Tensor | None = None) -> dict[str, Tensor]:
+    coupling = game.max_coupling if coupling is None else coupling
     with torch.random.fork_rng(devices=[], enabled=Field(game).stochastic):
-        return {key: loss.detach() for key, loss in game(batch, game.max_coupling, movers).items()}
+        return {key: loss.detach() for key, loss in game(batch, coupling, movers).items()}
 
 
 def _loss(field: Field, key: str) -> float:

@@ -17,7 +17,7 @@ from torch.func import functional_call, vjp
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.directions import Direction
-from arena.game import Batch, Game
+from arena.game import JOINT, Batch, Game
 from arena.tracing import compile_traced
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Compiled:
         buffers: Mapping[str, Tensor],
         batch: Batch,
         coupling: float | Tensor,
+        *,
+        jointly: bool = False,
     ) -> tuple[dict[str, Tensor], Direction] | None:
         """Losses and gradients of the movers; None where they cannot be compiled.
 
@@ -64,6 +66,7 @@ class Compiled:
             buffers: the buffers, which players and the arena write into; in a population those that have a member axis.
             batch: the batch.
             coupling: λ, or one for each member.
+            jointly: take the gradients of all movers from the one backward pass of the game's `joint_losses`.
         """
         if self.why_not is not None:
             return None
@@ -77,12 +80,12 @@ class Compiled:
         if isinstance(lam, Tensor):
             inputs.append(lam)
         shapes = [leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves]
-        kind = (*keys, self.game.idle, lam if isinstance(lam, float) else None, *shapes)
+        kind = (*keys, jointly, self.game.idle, lam if isinstance(lam, float) else None, *shapes)
         try:
             with torch.no_grad():
                 made = self._made.get(kind)
                 if made is None:
-                    made = self._made[kind] = self._make(keys, rest, buffers, (leaves, spec), lam, inputs)
+                    made = self._made[kind] = self._make(keys, rest, buffers, (leaves, spec), lam, inputs, jointly)
                 found = made(*inputs)
         except Exception as error:
             first = " ".join(str(error).split())[:160]
@@ -91,7 +94,9 @@ class Compiled:
         names = [name for part in keys.values() for name in part]
         return dict(zip(keys, found, strict=False)), dict(zip(names, found[len(keys) :], strict=True))
 
-    def _make(self, keys: Any, rest: Any, buffers: Any, batch: Any, lam: float | Tensor, inputs: list[Tensor]) -> Callable[..., Any]:
+    def _make(
+        self, keys: Any, rest: Any, buffers: Any, batch: Any, lam: float | Tensor, inputs: list[Tensor], jointly: bool
+    ) -> Callable[..., Any]:
         """A compiled function of a flat list of tensors; it is traced first, so that a call need not look at the game's modules again."""
         names = {key: list(part) for key, part in keys.items()}
         others, own_buffers = list(rest), list(buffers)
@@ -107,7 +112,7 @@ class Compiled:
             drawn = iter(remaining)
             batch = tree_unflatten([next(drawn) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
             axes = self.members.axes(batch) if self.members is not None else None
-            losses, direction = self._function(tuple(names), axes, coupling)(own, around, stacked, batch, coupling)
+            losses, direction = self._function(tuple(names), axes, coupling, jointly)(own, around, stacked, batch, coupling)
             return [*(losses[key] for key in names), *(direction[name] for part in names.values() for name in part)]
 
         return compile_traced(flat, inputs)
@@ -121,15 +126,28 @@ class Compiled:
         self._changes = self._changes or coupling != self._coupling
         return torch.tensor(coupling, dtype=like.dtype, device=like.device) if self._changes else coupling
 
-    def _function(self, keys: tuple[str, ...], axes: Any, lam: float | Tensor) -> Callable[..., tuple[dict[str, Tensor], Direction]]:
+    def _function(
+        self, keys: tuple[str, ...], axes: Any, lam: float | Tensor, jointly: bool
+    ) -> Callable[..., tuple[dict[str, Tensor], Direction]]:
         game = self.game
 
         def one(own: Any, rest: Any, buffers: Any, batch: Any, coupling: Any) -> Any:
-            def losses(own: Any) -> tuple[Tensor, ...]:
+            def call(own: Any, *joint: str) -> dict[str, Tensor]:
                 flat = {name: p for part in own.values() for name, p in part.items()}
-                found = functional_call(game, {**rest, **flat, **buffers}, (batch, coupling, keys))
+                return functional_call(game, {**rest, **flat, **buffers}, (batch, coupling, (*keys, *joint)))
+
+            def losses(own: Any) -> tuple[Tensor, ...]:
+                found = call(own)
                 return tuple(found[key] for key in keys)
 
+            def joint(own: Any) -> tuple[Tensor, dict[str, Tensor]]:
+                found = call(own, JOINT)
+                return found.pop(JOINT), found
+
+            if jointly:
+                value, pull_all, found = vjp(joint, own, has_aux=True)  # type: ignore[misc]
+                (gradients,) = pull_all(torch.ones_like(value))
+                return {key: found[key] for key in keys}, {name: g for part in gradients.values() for name, g in part.items()}
             values, pull = vjp(losses, own)  # type: ignore[misc]  # it gives three things only where it is asked for aux
             direction = {}
             for i, key in enumerate(keys):

@@ -404,7 +404,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             "rule": self.rule.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "streams": [self.stream.state_dict(), self._masks.get_state()],
-            "batch": None if self._batch_spent else self.batch,
+            "batch": None if self._batch_spent and not self.scheduler.observes else self.batch,  # what it will look at
+            "batch_spent": self._batch_spent,
             "signals": self.signals.state_dict(),
             "turns_played": self.turns_played,
             "moves": dict(self.moves),
@@ -423,7 +424,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._masks.set_state(state["streams"][1].cpu())
         parts = [state["batch"], state["signals"], state["rule"]]
         here = tree_map(lambda leaf: leaf.to(self.device) if isinstance(leaf, Tensor) else leaf, parts)
-        self.batch, self._batch_spent = here[0], here[0] is None
+        self.batch, self._batch_spent = here[0], state.get("batch_spent", here[0] is None)
         self.signals.load_state_dict(here[1])
         self.rule.load_state_dict(here[2])
         self.turns_played, self.moves = state["turns_played"], dict(state["moves"])

@@ -24,6 +24,10 @@ PlayerSource = nn.Module | Callable[..., nn.Module]
 """A module that fills a slot, or what builds one from the slot's two shapes (a class, or a `functools.partial` of one)."""
 
 
+JOINT = "*"
+"""Among the movers of `forward`: play them all by the one backward pass of `joint_losses`, whose scalar is returned under this key."""
+
+
 class Rng(torch.Generator):
     """The random stream that a game samples from: itself for data, its `noise` for the players' noise.
 
@@ -150,6 +154,7 @@ class Game(nn.Module):
         parts: the separately trained parts of a role (children of its module), where they have losses of their own.
         solved_at: score at which an episode counts as solved; None where there is no such thing.
         recipe: settings by dotted name that this game is best played with; every one can be changed from outside.
+        jointly: False plays by the explicit losses even where there are `joint_losses`; a game may set its own.
 
     Attributes:
         idle: names of the numbers of `at_turn` that are 0 in this turn, for every member of a population. `losses` may leave out what
@@ -189,6 +194,7 @@ class Game(nn.Module):
     recipe: ClassVar[Mapping[str, Any]] = {}
     idle: frozenset[str] = frozenset()
     evaluation: Evaluation = Evaluation()
+    jointly: bool = True
 
     def __init__(self, **players: nn.Module | Slot):
         super().__init__()
@@ -221,6 +227,10 @@ class Game(nn.Module):
 
     def joint_loss(self, batch: Batch, coupling: float | Tensor) -> Tensor:
         """One scalar whose single backward pass is the whole field (gradient reversal); optional."""
+        return self.joint_losses(batch, coupling)[0]
+
+    def joint_losses(self, batch: Batch, coupling: float | Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """That scalar, and from the same forward the loss of every key; optional. Turns in which all keys move are then played by it."""
         raise GameFault(f"{type(self).__name__} has no joint_loss")
 
     def at_turn(self, clock: Clock) -> dict[str, float]:
@@ -294,7 +304,10 @@ class Game(nn.Module):
         return self
 
     def forward(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
-        return self.losses(batch, coupling, movers)
+        if JOINT not in movers:
+            return self.losses(batch, coupling, movers)
+        joint, losses = self.joint_losses(batch, coupling)
+        return {**losses, JOINT: joint}
 
     @property
     def roles(self) -> tuple[str, str]:
@@ -316,7 +329,11 @@ class Game(nn.Module):
 
     @property
     def has_joint_loss(self) -> bool:
-        return type(self).joint_loss is not Game.joint_loss
+        return type(self).joint_loss is not Game.joint_loss or self.has_joint_losses
+
+    @property
+    def has_joint_losses(self) -> bool:
+        return type(self).joint_losses is not Game.joint_losses
 
 
 def _shape(shape: Shape, *, batched: bool) -> str:

@@ -34,7 +34,7 @@ class MLP(nn.Module):
         outputs: shape of one result.
         hidden: widths of the hidden layers; empty for a linear map.
         activation: between layers; leaky-relu has the slope 0.2 that GANs use.
-        final: after the last layer: none, sigmoid for pixels in [0, 1], tanh for [−1, 1].
+        final: after the last layer: none, sigmoid for pixels in [0, 1], tanh for [−1, 1], or another activation for features.
         spectral_norm: divide each layer's weight by its largest singular value; see `players.spectral_norm`.
         bound: largest size of a weight or bias, kept at the start and after each move (weight clipping); 0 leaves them free.
 
@@ -52,7 +52,7 @@ class MLP(nn.Module):
         outputs: Shape,
         hidden: tuple[int, ...] = (128, 128),
         activation: Literal["relu", "leaky-relu", "tanh", "sigmoid", "silu", "softplus"] = "leaky-relu",
-        final: Literal["none", "sigmoid", "tanh"] = "none",
+        final: Literal["none", "relu", "leaky-relu", "tanh", "sigmoid", "silu", "softplus"] = "none",
         spectral_norm: bool = False,
         bound: float = 0.0,
     ):
