@@ -482,7 +482,10 @@ def _arguments(target: Callable[..., Any]) -> list[str]:
 
 
 def _others(target: Callable[..., Any], names: Iterable[str]) -> set[str | int]:
-    return {name for name in parameters_of(target) if name not in set(names)}
+    given = {
+        name for cls in getattr(target, "__mro__", ()) for name in inspect.signature(cls.__init__).parameters
+    }  # what subclasses fill in
+    return (given | set(parameters_of(target))) - set(names)
 
 
 def _as_it_was(module: nn.Module, start: Mapping[str, Any]) -> nn.Module:
