@@ -38,7 +38,7 @@ def reverse(x: Tensor, coupling: float | Tensor) -> Tensor:
         >>> y.tolist(), x.grad.tolist()
         ([1.0, 2.0], [-1.0, -2.0])
     """
-    return cast(Tensor, _Reversal.apply(x, coupling))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Reversal.apply(x, coupling))
 
 
 class _Reversal(torch.autograd.Function):
