@@ -484,7 +484,8 @@ def _arguments(target: Callable[..., Any]) -> list[str]:
 def _others(target: Callable[..., Any], names: Iterable[str]) -> set[str | int]:
     """Every other argument, also those of base classes that the class fills in itself."""
     bases = {name for cls in getattr(target, "__mro__", ()) for name in inspect.signature(cls.__init__).parameters}
-    return (bases | set(parameters_of(target))) - set(names)
+    own = set(names)
+    return {name for name in (*bases, *parameters_of(target)) if name not in own}
 
 
 def _as_it_was(module: nn.Module, start: Mapping[str, Any]) -> nn.Module:
