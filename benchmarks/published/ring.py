@@ -145,7 +145,10 @@ def report(found: dict[str, Any]) -> str:
         if one["diverged"]:
             lines.append(f"Not finite: seeds {', '.join(one['diverged'])}.")
     lines += ["", "![total variation over the seeds](../../docs/published-ring.png)", ""]
-    lines += [f"{v.capitalize()}: {o['seeds']} seeds, {o['minutes']:.1f} minutes on {o['machine']}." for v, o in found.items()]
+    lines += [
+        f"{v.capitalize()}: {o['seeds']} seeds, {o['minutes']:.0f} minutes by the clock, beside other work, on {o['machine']}."
+        for v, o in found.items()
+    ]
     return "\n".join(lines) + "\n"
 
 
