@@ -112,7 +112,7 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
     state = None if file is None else _read(file)
     if state is None:
         print(f"training the judge of {name}, once: {STEPS:,} steps", file=sys.stderr)
-        state = train(data)
+        state = train(data, STEPS)
         if file is not None:
             _write(file, state)
     classifier = _untrained(data)
@@ -122,7 +122,7 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
     return Judge(name, classifier, float(state["accuracy"]), shares.to(device, dtype))
 
 
-def train(data: dict[str, Tensor], steps: int = STEPS) -> dict[str, Any]:
+def train(data: dict[str, Tensor], steps: int) -> dict[str, Any]:
     """Train a classifier from the fixed seed; torch's global generator is left as it was.
 
     Args:
