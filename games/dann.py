@@ -242,6 +242,21 @@ class DANN(Game):
             parts = [(self._label(self._features_of(x.to(like), which)), y) for x, y in domain.held_out(self.angle, self.noise)]
         return torch.cat([logits for logits, _ in parts]), torch.cat([y for _, y in parts])
 
+    def picture(self) -> Any:
+        """Of points, both domains on the classifier's surface; of images, features of 400 examples of each along their two main axes."""
+        from games import domain_pictures
+
+        like = next(self.parameters())
+        (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
+        known = bool(self.target.labels)
+        with torch.no_grad(), self._evaluating():
+            if not self.source.form:
+                extractor = self.players["extractor"]
+                surface = lambda points: extractor(points.to(like)).softmax(1)[:, 1]  # noqa: E731
+                return domain_pictures.boundary(source[:400].cpu(), target[:400].cpu(), others_N[:400].cpu(), surface)
+            features = (self._features_of(source.to(like), 0), self._features_of(target.to(like), 1))
+            return domain_pictures.clouds(*features, labels_N, others_N if known else None)
+
     @contextlib.contextmanager
     def _evaluating(self) -> Iterator[None]:
         training = [m for m in self.players.modules() if m.training]
