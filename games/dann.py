@@ -20,6 +20,7 @@ Shapes: N = batch, F = features, K = classes.
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -106,6 +107,10 @@ class DANN(Game):
         learnt_from = second if regime == "target-only" else first
         if not learnt_from.labels:
             raise domains.without_labels("target", target, "regime target-only")
+        if not second.labels:
+            warnings.warn(
+                f"the target {target} has no labels: its accuracy, cross-entropy, calibration and the score are absent", stacklevel=2
+            )
         built = Slot(first.shape, (len(learnt_from.labels),), extractor).fill("extractor")
         if bn_mode == "per_domain":
             per_domain(_part(built, "features"))

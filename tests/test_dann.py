@@ -167,8 +167,10 @@ def test_lambda_zero_is_source_only_to_the_bit() -> None:
     by_hand = configure("dann", SMALL).build()
     by_hand.reset(seed=3)
     net = by_hand.game.players["extractor"]
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
-    for _ in range(20):
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3, betas=(0.5, 0.999), fused=True)
+    for turn in range(20):
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * (1 - turn / 20)
         x, y, _, _ = by_hand.stream.next()
         optimizer.zero_grad()
         cross_entropy(net(x), y).backward()
@@ -181,6 +183,13 @@ def test_lambda_zero_is_source_only_to_the_bit() -> None:
     for arena in (zero, source_only):
         for mine, start in zip(arena.game.players["domain"].parameters(), fresh.game.players["domain"].parameters(), strict=True):
             assert torch.equal(mine, start)
+
+
+def test_a_warm_up_on_the_source_alone_is_source_only() -> None:
+    warm = {"scheduler": "warm-up", "scheduler.fraction": 1.0, "scheduler.first": 1.0, "scheduler.second": 0.0, "scheduler.coupled": False}
+    warmed, source_only = play(**warm), play(regime="source-only")
+    for p, q in zip(warmed.game.parameters(), source_only.game.parameters(), strict=True):
+        assert torch.equal(p, q)
 
 
 def test_target_only_learns_from_target_labels() -> None:
@@ -333,8 +342,10 @@ def test_bad_input_gets_one_clear_sentence(settings: Callable[[Path], dict[str, 
 
 
 def test_a_target_without_labels_works_and_lacks_what_needs_them(tmp_path: Path) -> None:
-    arena = configure("dann", {**SMALL, "source": "digits", "target": npz(tmp_path / "own.npz", None)}).build()
-    arena.reset(seed=0)
+    own = npz(tmp_path / "own.npz", None)
+    with pytest.warns(UserWarning, match="own.npz has no labels: its accuracy, cross-entropy, calibration and the score are absent"):
+        arena = configure("dann", {**SMALL, "source": "digits", "target": own}).build()
+        arena.reset(seed=0)
     arena.play_turn((1, 1, 0.5))
     names = {name for name in arena.read_signals() if name.startswith("game.")}
     assert names == {f"game.{n}" for n in ("label_loss", "label_accuracy", "domain_loss", "domain_accuracy", "reversed_gradient")}
