@@ -6,6 +6,7 @@ in float64.
 
 import copy
 import functools
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -175,7 +176,7 @@ def losses_are_finite_scalars(subject: Subject) -> None:
 
 
 def no_parameter_is_dead(subject: Subject) -> None:
-    """Each parameter gets a gradient from its own player's loss on some batch."""
+    """Each parameter gets a gradient from its own player's loss on some batch, at some coupling."""
     game = subject.game()
     alive: set[str] = set()
     for seed in range(3):
@@ -183,7 +184,8 @@ def no_parameter_is_dead(subject: Subject) -> None:
             rng = torch.Generator().manual_seed(seed)
             for p in game.parameters():
                 p.add_(0.1 * torch.randn(p.shape, generator=rng, dtype=p.dtype))
-        alive |= {name for name, g in subject.field(game, seed=seed).gradients().items() if bool((g != 0).any())}
+        coupling = 0.5 if seed == 1 else 1.0  # a loss that compares two outputs gives their common bias none at 1
+        alive |= {name for name, g in subject.field(game, coupling, seed).gradients().items() if bool((g != 0).any())}
     dead = [name for name, _ in game.named_parameters() if name not in alive]
     if dead:
         raise Fault(f"the parameter '{dead[0]}' gets no gradient from its player's loss; use it in the loss, or remove it")
@@ -207,6 +209,8 @@ def the_global_stream_is_untouched(subject: Subject) -> None:
         ("signals", lambda: game.signals(batch)),
         ("score", game.score),
         ("ceiling", game.ceiling),
+        ("metrics", game.metrics),
+        ("metric_ceilings", game.metric_ceilings),
     ]
     stochastic = Field(game).stochastic
     for name, look in looks:
@@ -328,18 +332,26 @@ def the_field_vanishes_at_the_solution(subject: Subject) -> None:
 
 
 def the_score_leaves_no_footprints(subject: Subject) -> None:
-    """`score` gives a number, the same one twice, and changes neither parameters nor buffers."""
+    """`score` and `metrics` give numbers, the same ones twice, and change neither parameters nor buffers."""
     game = subject.game(dtype=torch.float32)
     before = {name: t.detach().clone() for name, t in game.state_dict(keep_vars=True).items()}
-    with torch.no_grad():
-        scores = [float(game.score()) for _ in range(2)]
-    if scores[0] != scores[1] and not (scores[0] != scores[0]):
-        raise Fault(f"score gave {scores[0]:.6g} and then {scores[1]:.6g}; draw its samples from a generator with a fixed seed")
-    for name, tensor in game.state_dict().items():
-        if not torch.equal(before[name], tensor):
-            raise Fault(f"score changed '{name}'; work on a copy, or in evaluation mode")
-    if any(p.grad is not None for p in game.parameters()):
-        raise Fault("score left gradients behind; compute it without backward()")
+    looks: list[tuple[str, Callable[[], dict[str, float]]]] = [
+        ("score", lambda: {"score": float(game.score())}),
+        ("metrics", lambda: {f"metric {name}": float(value) for name, value in game.metrics().items()}),
+    ]
+    for what, look in looks:
+        with torch.no_grad():
+            first, second = look(), look()
+        for name, value in first.items():
+            if value != second[name] and not math.isnan(value):
+                raise Fault(f"{name} gave {value:.6g} and then {second[name]:.6g}; draw its samples from a generator with a fixed seed")
+        for name, tensor in game.state_dict().items():
+            if not torch.equal(before[name], tensor):
+                raise Fault(f"{what} changed '{name}'; work on a copy, or in evaluation mode")
+        if any(p.grad is not None for p in game.parameters()):
+            raise Fault(f"{what} left gradients behind; compute it without backward()")
+    if unknown := set(game.metric_ceilings()) - set(game.metrics()):
+        raise Fault(f"metric_ceilings names '{min(unknown)}', which is no metric; there are {', '.join(game.metrics()) or 'none'}")
 
 
 def a_population_equals_its_members(subject: Subject) -> None:

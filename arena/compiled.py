@@ -8,21 +8,17 @@ Whatever cannot be compiled is played as if nothing had been asked, and `why_not
 """
 
 import logging
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import torch
 from torch import Tensor
 from torch.func import functional_call, vjp
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.directions import Direction
 from arena.game import JOINT, Batch, Game
-from arena.short_products import WRITTEN_OUT
+from arena.tracing import compile_traced
 
 if TYPE_CHECKING:
     from arena.members import Members
@@ -50,7 +46,6 @@ class Compiled:
         self._changes = False
         every = [(vars(module), name, value) for module in game.modules() for name, value in vars(module).items()]
         self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and str(value) != "nan"]
-        keep_compiled()
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
 
     def __call__(
@@ -68,7 +63,7 @@ class Compiled:
         Args:
             keys: the movers' parameters by name, by key.
             rest: every other parameter.
-            buffers: the buffers that have a member axis, in a population.
+            buffers: the buffers, which players and the arena write into; in a population those that have a member axis.
             batch: the batch.
             coupling: λ, or one for each member.
             jointly: take the gradients of all movers from the one backward pass of the game's `joint_losses`.
@@ -84,12 +79,8 @@ class Compiled:
         inputs = [*own, *rest.values(), *buffers.values(), *[leaf for leaf in leaves if isinstance(leaf, Tensor)]]
         if isinstance(lam, Tensor):
             inputs.append(lam)
-        kind = (
-            *keys,
-            jointly,
-            lam if isinstance(lam, float) else None,
-            *[leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves],
-        )
+        shapes = [leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves]
+        kind = (*keys, jointly, self.game.idle, lam if isinstance(lam, float) else None, *shapes)
         try:
             with torch.no_grad():
                 made = self._made.get(kind)
@@ -124,10 +115,7 @@ class Compiled:
             losses, direction = self._function(tuple(names), axes, coupling, jointly)(own, around, stacked, batch, coupling)
             return [*(losses[key] for key in names), *(direction[name] for part in names.values() for name in part)]
 
-        from torch._inductor import compile as compile_graph  # imported late, since it takes a second
-
-        traced = make_fx(flat, decomposition_table=WRITTEN_OUT)(*inputs)
-        return compile_graph(traced, [*inputs])
+        return compile_traced(flat, inputs)
 
     def _stable(self, coupling: float | Tensor, like: Tensor) -> float | Tensor:
         """A λ that has changed goes in as a tensor: as a number, every new value would be compiled anew."""
@@ -171,12 +159,6 @@ class Compiled:
             return one
         lam_axis = 0 if isinstance(lam, Tensor) and lam.dim() else None
         return torch.vmap(one, in_dims=(0, 0, 0, axes, lam_axis))
-
-
-def keep_compiled() -> Path:
-    """The folder in which compiled code is kept; `TORCHINDUCTOR_CACHE_DIR` names another."""
-    folder = os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(platformdirs.user_cache_dir("arena")) / "compiled"))
-    return Path(folder)
 
 
 def _flat(batch: Batch) -> tuple[list[Any], Any]:

@@ -67,6 +67,7 @@ class Field:
         self.game, self.members = game, members
         self.parameters = {key: game.parameters_of(key) for key in game.keys}
         self._named = dict(game.named_parameters())
+        self._buffers = dict(game.named_buffers())
         self.gradient_evaluations = 0
         self.products = 0
         self.jointly = game.has_joint_losses and game.jointly
@@ -363,7 +364,7 @@ class Field:
                 f"{type(self.game).__name__} has layers of dropout or batch norm, which are not compiled; it is played uncompiled"
             )
             return None
-        buffers = {} if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
+        buffers = self._buffers if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
         own, rest = plan.tensors() if self._elsewhere else (plan.own_tensors, plan.rest_tensors)
         return compiled(own, rest, buffers, self.batch, self.coupling, jointly=self.jointly and plan.all)
 

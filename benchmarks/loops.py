@@ -33,19 +33,46 @@ def planar_gan(batch: int, width: int = 128, latent: int = 2) -> Round:
 
 def image_gan(root: str, batch: int = 100, latent: int = 100) -> Round:
     """The fully connected MNIST GAN over torchvision's data set and the usual DataLoader."""
-    from torchvision import transforms
-    from torchvision.datasets import MNIST
-
     generator = nn.Sequential(
         nn.Linear(latent, 100), nn.LeakyReLU(0.2), nn.Linear(100, 300), nn.LeakyReLU(0.2), nn.Linear(300, 784), nn.Tanh()
     )
     discriminator = nn.Sequential(
         nn.Flatten(), nn.Linear(784, 300), nn.LeakyReLU(0.2), nn.Linear(300, 100), nn.LeakyReLU(0.2), nn.Linear(100, 1)
     )
+    return _alternate(generator, discriminator, _mnist(root, batch), batch, latent, lr=2e-4, betas=(0.5, 0.999))
+
+
+def convolutional_gan(root: str, batch: int = 128, latent: int = 128) -> Round:
+    """The convolutional MNIST GAN over the same."""
+    generator = nn.Sequential(
+        nn.Linear(latent, 128 * 7 * 7),
+        nn.ReLU(),
+        nn.Unflatten(1, (128, 7, 7)),
+        nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(64, 1, 4, stride=2, padding=1),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 64, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(128, 256, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(256 * 3 * 3, 1),
+    )
+    return _alternate(generator, discriminator, _mnist(root, batch), batch, latent, lr=2e-4, betas=(0.5, 0.999))
+
+
+def _mnist(root: str, batch: int) -> Iterator[torch.Tensor]:
+    from torchvision import transforms
+    from torchvision.datasets import MNIST
+
     pixels = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
     loader = DataLoader(MNIST(root, transform=pixels), batch_size=batch, shuffle=True, drop_last=True)
-    data = (images for _ in cycle([0]) for images, _ in loader)
-    return _alternate(generator, discriminator, data, batch, latent, lr=2e-4, betas=(0.5, 0.999))
+    return (images for _ in cycle([0]) for images, _ in loader)
 
 
 def dann(folder: str, batch: int = 64) -> Round:
