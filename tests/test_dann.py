@@ -232,6 +232,30 @@ def test_separate_statistics_are_those_of_each_domain() -> None:
         torch.testing.assert_close(norm["per_domain"].of_domain[which].running_mean, 0.1 * (v @ own.T).mean(0).detach())
 
 
+PUBLISHED_NETS: list[tuple[str, dict[str, Any], int, int]] = [
+    ("lenet", {"form": "28x28x1"}, 500, 431_080),
+    ("mnist-net", {"form": "32x32x3"}, 3072, 2432 + 38_448 + 307_300 + 10_100 + 1010),  # conv5 3→32, conv5 32→48, fc 100, 100, 10
+    ("mnist-net", {"form": "32x32x3", "extractor.normed": True}, 3200, 0),
+    ("svhn-net", {"form": "32x32x3", "extractor.width": 96}, 6272, 0),
+    ("svhn-net", {"form": "32x32x3", "extractor.width": 96, "extractor.normed": True, "bn_mode": "per_domain"}, 6272, 0),
+    ("six-convs", {"form": "32x32x3", "extractor.normed": True, "bn_mode": "separate", "extractor.spread": 0.02}, 128, 0),
+]
+
+
+@pytest.mark.parametrize(("net", "settings", "features", "parameters"), PUBLISHED_NETS)
+def test_published_nets_play(net: str, settings: dict[str, Any], features: int, parameters: int) -> None:
+    own = {"extractor": net, "domain": "domain-net", "domain.hidden": (8,), "batch": 4, "source": "digits", "target": "shaded-digits"}
+    arena = configure("dann", {**own, **settings}).build()
+    arena._begin(0)  # without scoring the whole test set
+    before = [p.clone() for p in arena.game.parameters()]
+    arena.play_turn((1, 1, 0.5))
+    assert all(not torch.equal(a, b) for a, b in zip(before, arena.game.parameters(), strict=True))
+    assert all(math.isfinite(value) for value in arena.read_signals().values())
+    assert arena.game.slots["domain"].inputs == (features,)
+    if parameters:
+        assert sum(p.numel() for p in arena.game.players["extractor"].parameters()) == parameters
+
+
 # What is measured ---------------------------------------------------------------------------------------------------------------
 
 
