@@ -106,7 +106,8 @@ class ConvDiscriminator(nn.Module):
         self.layers = nn.ModuleList(nn.Conv2d(a, b, KERNEL, STRIDE, PADDING) for a, b in itertools.pairwise((channels, *widths)))
         self.last = nn.Linear(size((widths[-1], *left)), size(outputs))
         self.outputs = outputs
-        self.norms = nn.ModuleList(SpectralNorm(layer.weight) for layer in self._weighted()) if spectral_norm else None
+        weighted: list[Any] = [*self.layers, self.last]
+        self.norms = nn.ModuleList(SpectralNorm(layer.weight) for layer in weighted) if spectral_norm else None
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         if self.norms is None:
@@ -114,10 +115,10 @@ class ConvDiscriminator(nn.Module):
                 x_NCHW = leaky_relu(layer(x_NCHW), 0.2)
             x = self.last(x_NCHW.flatten(1))
         else:
-            *weights, last = [norm(layer.weight) for layer, norm in zip(self._weighted(), self.norms, strict=True)]
-            for layer, weight in zip(self.layers, weights, strict=True):
-                x_NCHW = leaky_relu(conv2d(x_NCHW, weight, layer.bias, STRIDE, PADDING), 0.2)
-            x = linear(x_NCHW.flatten(1), last, self.last.bias)
+            *convolutions, (last, norm) = self._pairs()
+            for layer, own in convolutions:
+                x_NCHW = leaky_relu(conv2d(x_NCHW, own(layer.weight), layer.bias, STRIDE, PADDING), 0.2)
+            x = linear(x_NCHW.flatten(1), norm(last.weight), last.bias)
         return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
 
     @property
@@ -126,11 +127,12 @@ class ConvDiscriminator(nn.Module):
         return None if self.norms is None else self._follow
 
     def _follow(self) -> None:
-        for layer, norm in zip(self._weighted(), self.norms or (), strict=True):
+        for layer, norm in self._pairs():
             norm.follow_(layer.weight)
 
-    def _weighted(self) -> list[Any]:
-        return [*self.layers, self.last]
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        """Each layer with its spectral norm; none without norms."""
+        return [] if self.norms is None else list(zip([*self.layers, self.last], self.norms, strict=True))
 
 
 def _image(name: str, shape: Shape) -> Shape:
