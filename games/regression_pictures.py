@@ -48,7 +48,7 @@ def draw(games: Sequence["CriticRegression"], titles: Sequence[str] = ()) -> "Fi
     bar.set_label("critic: probability of being data", fontsize=8)
     bar.outline.set_visible(False)
     handles, labels = panels[0][1].get_legend_handles_labels()
-    made.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=2)
+    made.legend(handles, labels, loc="outside lower center", ncols=3)
     return made
 
 
@@ -67,7 +67,7 @@ def _line(game: "CriticRegression", axis: Any) -> Any:
     else:
         answers = game.predict(along, _noise(game, len(along)))
         axis.plot(along.cpu(), answers.cpu(), color=plots.FIRST, linewidth=2.2, label="regressor", zorder=3)
-    axis.set(xlim=(-1, 1), ylim=(-MOST, MOST), xlabel="x", yticks=[-1, 0, 1])
+    axis.set(xlim=(-1, 1), ylim=(-MOST, MOST), xlabel="x", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     if axis.get_subplotspec().is_first_col():
         axis.set_ylabel("y")
     return mesh
@@ -87,7 +87,8 @@ def _plane(game: "CriticRegression", axis: Any, x: float) -> Any:
     answer = game.predict(torch.full((copies, 1), x).to(like), _noise(game, copies)).cpu().numpy()
     axis.scatter(*answer.T, s=60 if copies == 1 else 8, color=plots.FIRST, edgecolor="white", linewidths=0.8, label="regressor", zorder=3)
     axis.set(xlim=(-MOST, MOST), ylim=(-MOST, MOST), aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
-    axis.annotate(f"x = {x:g}", (0.04, 0.94), xycoords="axes fraction", va="top", fontsize=8)
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2}
+    axis.annotate(f"x = {x:g}", (0.05, 0.95), xycoords="axes fraction", va="top", fontsize=8, bbox=box)
     if axis.get_subplotspec().is_last_row():
         axis.set_xlabel("y₁")
     if axis.get_subplotspec().is_first_col():
@@ -103,9 +104,11 @@ def _background(game: "CriticRegression", axis: Any, grid: tuple[Tensor, ...], x
     surface = game.judge(x_G1, y_GD).sigmoid().cpu().float().reshape(grid[0].shape).numpy()
     mesh = axis.contourf(across, up, surface, levels=np.linspace(0, 1, 21), cmap=plots.SURFACE, vmin=0, vmax=1)
     far = (game.distance(x_G1, y_GD) / game.noise).cpu().float().reshape(grid[0].shape).numpy()
-    axis.contourf(across, up, far, levels=[game.reach, np.inf], colors="none", hatches=["////"])
-    axis.contour(across, up, far, levels=[game.reach], colors=["#9aa0a6"], linewidths=0.7)
-    axis.fill_between([], [], [], facecolor="none", edgecolor="#9aa0a6", hatch="////", linewidth=0, label="empty region")
+    empty = axis.contourf(across, up, far, levels=[game.reach, np.inf], colors="none", hatches=["////"])
+    empty.set(hatch_linewidth=0.4, linewidth=0.6)
+    empty.set_edgecolor(plots.DATA)
+    label = axis.fill_between([], [], [], facecolor="none", edgecolor=plots.DATA, hatch="////", linewidth=0, label="empty region")
+    label.set_hatch_linewidth(0.4)
     axis.grid(False)
     return mesh
 

@@ -1,0 +1,1 @@
+"""Published results, reproduced by commands: each prints the published numbers beside those of this machine."""
