@@ -18,6 +18,7 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
 from arena.batch_norm import in_plain_arithmetic, layers_of
+from arena.directions import aligned
 from arena.errors import ArenaError
 from arena.footprints import no_footprints
 from arena.game import Batch, Game
@@ -121,9 +122,16 @@ class Members:
 
         return torch.vmap(one, in_dims=(0, self.axes(batch)), randomness="same", chunk_size=at_once)({**at, **buffers}, batch)
 
-    def project(self, game: Game, role: str) -> None:
-        """Call `project_` of every member's player in that role; it changes the player's tensors in place."""
+    def project(self, game: Game, role: str, moved: Tensor | None = None) -> None:
+        """Call `project_` of every member's player in that role; it changes the player's tensors in place.
+
+        Args:
+            game: the stacked game.
+            role: whose.
+            moved: which members have moved, (K,), where not all have; the others' tensors stay as they are.
+        """
         tensors = {name: p.detach() for name, p in game.named_parameters()} | self._own_buffers(game)
+        before = {} if moved is None else {name: t.clone() for name, t in tensors.items() if name.startswith(f"players.{role}.")}
         module = _Calling(game, lambda: [project_() for project_ in hooks(game.players[role], "project_")])
 
         def one(tensors: Mapping[str, Tensor]) -> Tensor:
@@ -131,6 +139,8 @@ class Members:
             return next(iter(tensors.values())).sum()  # vmap wants a tensor back
 
         torch.vmap(one)(tensors)
+        for name, old in before.items():
+            tensors[name].copy_(torch.where(aligned(moved, old), tensors[name], old))  # type: ignore[arg-type]
 
     @contextlib.contextmanager
     def alone(self, game: Game, member: int) -> Iterator[None]:

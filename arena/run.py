@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from arena.progress import Display
 from arena.threads import using_threads
 from arena.trace import JSONLines, Unwritten, read_trace
 
+_MEASURED = ("game.", "rule.", "diagnostics.", "metrics.", "ceilings.")
 Status = Literal["finished", "solved", "diverged", "undefined", "interrupted"]
 
 
@@ -40,6 +41,8 @@ class Result:
         score: last score; None where none was measured.
         best: lowest score.
         ceiling: what real data would score; None where that means nothing.
+        metrics: the game's metrics by name, as they were last measured.
+        ceilings: what real data would get, by the metric's name.
         reason: who went non-finite first, for a diverged run; what the rule lacked, for an undefined one.
         arena: the arena as the run left it; None where the run was over already when it was resumed.
     """
@@ -52,6 +55,8 @@ class Result:
     ceiling: float | None
     reason: str | None
     arena: Arena | None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def picture(self) -> Path:
@@ -81,6 +86,7 @@ class Run:
         self.every = {
             "trace": config.group("trace").every,
             "score": config.group("score").every,
+            "metrics": config.group("metrics").every,
             "picture": config.group("picture").every,
             "checkpoint": checkpoint.every,
         }
@@ -90,6 +96,8 @@ class Run:
             self.every["diagnostics"] = options.every or self.every["score"]
         self.best: float | None = None
         self.ceiling: float | None = None
+        self.metrics: dict[str, float] = {}
+        self.ceilings: dict[str, float] = {}
         self._stop: int | None = None
         self._said: set[str] = set()
 
@@ -126,7 +134,8 @@ class Run:
         finally:
             self.display.end()
             self.close()
-        result = Result(self.folder, status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status), arena)
+        ends = status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status)
+        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings)
         if status != "interrupted" and self.leads:
             self._last_pictures()
         self.display.report(result)
@@ -138,6 +147,7 @@ class Run:
         resumed = resumed and self._has_checkpoint()  # killed before its first checkpoint, a run begins again
         keep = self._restore() if resumed else 0
         self.ceiling = self.arena.game.ceiling()
+        self.ceilings = self.arena.metric_ceilings()
         self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.leads else Unwritten()
         self.board = self._tensorboard(resumed) if self.leads else None
 
@@ -190,6 +200,10 @@ class Run:
         solved = "score" in due and self.config.run.until_solved and arena.is_solved()
         due = {*self.every} if solved else due  # a run that is over is looked at where it ended
         looked = self._diagnose() if self.diagnostics and self.leads and due & {"diagnostics", "picture"} else {}
+        if "metrics" in due and (measured := arena.measure_metrics()):
+            self.metrics = measured
+            looked |= {f"metrics.{name}": value for name, value in measured.items()}
+            looked |= {f"ceilings.{name}": value for name, value in self.ceilings.items()}
         if looked or due & {"score", "trace"}:
             self._row(values | looked, scored="score" in due)
         if "picture" in due and self.leads:
@@ -212,7 +226,7 @@ class Run:
         fresh = arena.signals.take_fresh()
         row: dict[str, Any] = {"kind": "turn", "turn": arena.turns_played, "progress": arena.progress, "coupling": values["coupling"]}
         row |= {"gradient_evaluations": arena.field.gradient_evaluations, "products": arena.field.products}
-        row |= {name: value for name, value in values.items() if name in fresh or name.startswith(("game.", "rule.", "diagnostics."))}
+        row |= {name: value for name, value in values.items() if name in fresh or name.startswith(_MEASURED)}
         for role in arena.game.roles:
             row[f"{role}.learning_rate"] = arena.learning_rate(role)
             row[f"{role}.share"] = arena.latest_share[role]
@@ -267,6 +281,9 @@ class Run:
         if reason := reason or self._reason(status):
             row["reason"] = reason
         row |= {"score": self.arena.last_score, "best": self.best, "ceiling": self.ceiling}
+        self.metrics = self.metrics if status in ("finished", "solved") else {}  # then they are those of the end
+        row |= {f"metrics.{name}": value for name, value in self.metrics.items()}
+        row |= {f"ceilings.{name}": value for name, value in self.ceilings.items() if self.metrics}
         self.trace.write(row)
         return status
 
@@ -351,7 +368,7 @@ class Run:
 
         roles = self.arena.game.roles
         again = self.arena.turns_played + 1 if resumed else 0  # whatever an earlier process wrote from there on is void
-        board = TensorBoard(self.folder, roles, self.arena.own_names, purge=again)
+        board = TensorBoard(self.folder, roles, self.arena.own_names, purge=again, metrics=[*self.ceilings])
         if not resumed:
             board.text("config", "```yaml\n" + self.config.dump() + "```")
         return board

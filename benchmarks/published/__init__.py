@@ -1,1 +1,1 @@
-"""Published results, reproduced by commands: each prints the published numbers beside those of this machine."""
+"""Published tables, reproduced by one command each; `RESULTS.md` holds what they print."""
