@@ -159,6 +159,17 @@ class CriticRegression(Game):
         x_N1, y_ND, _ = self.held_out(16 * self.scored)
         return float(self.distance(x_N1, y_ND).mean())
 
+    def metrics(self) -> dict[str, float | Tensor]:
+        """empty and error of the predictions for held-out x, as in `signals`."""
+        x_N1, y_ND, noise_NZ = self.held_out(self.scored)
+        answer_ND = self.predict(x_N1, noise_NZ)
+        return {"empty": self.empty(x_N1, answer_ND), "error": squared_error(answer_ND, y_ND)}
+
+    def metric_ceilings(self) -> dict[str, float]:
+        """The share of held-out y in the empty region: P(|N(0, 1)| > 3) = 0.27 % in one dimension, less where branches meet."""
+        x_N1, y_ND, _ = self.held_out(16 * self.scored)
+        return {"empty": float(self.empty(x_N1, y_ND))}
+
     def picture(self) -> Any:
         """Data, predictions, the empty region, and the critic's surface."""
         from games.regression_pictures import draw

@@ -65,6 +65,22 @@ def test_real_data_are_hardly_ever_in_the_empty_region(kind: type[CriticRegressi
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_the_metrics_are_those_of_held_out_predictions(kind: type[CriticRegression]) -> None:
+    """A regressor that answers 0 is in the middle: its error is E‖y‖²; the ceiling is what real data do."""
+    game = kind().double()
+    for p in game.players["regressor"].parameters():
+        p.data.zero_()
+    x, y, _ = game.held_out(game.scored)
+    with torch.no_grad():
+        metrics = {name: float(value) for name, value in game.metrics().items()}
+    assert metrics["error"] == pytest.approx(float((y**2).sum(1).mean()), rel=1e-12)
+    assert metrics["empty"] == pytest.approx(float((game.distance(x, 0 * y) > 0.3).double().mean()), abs=0)
+    assert metrics["empty"] > 0.9
+    assert 0.0015 < game.metric_ceilings()["empty"] < 0.005
+    assert 0.075 < game.ceiling() < 0.085  # 0.8σ
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_conditional_mean_is_in_the_empty_region(kind: type[CriticRegression]) -> None:
     """E[y | x] of 4,000 draws; for the gap, in the stretch in which both branches are likely."""
     game = kind()
