@@ -220,20 +220,20 @@ class Regression2D(CriticRegression):
     """
 
     dim = 2
-    half: ClassVar[float] = math.pi / 3
+    opening: ClassVar[float] = math.pi / 3
     """Half the angle of an arc."""
 
     def branch(self, x_N1: Tensor, rng: torch.Generator) -> Tensor:
         side_N1 = torch.randint(2, x_N1.shape, generator=rng)
-        angle_N1 = math.pi * (x_N1 / 2 + side_N1) + self.half * (2 * torch.rand(x_N1.shape, generator=rng) - 1)
+        angle_N1 = math.pi * (x_N1 / 2 + side_N1) + self.opening * (2 * torch.rand(x_N1.shape, generator=rng) - 1)
         return torch.cat([angle_N1.cos(), angle_N1.sin()], 1)
 
     def distance(self, x_N1: Tensor, y_ND: Tensor) -> Tensor:
         turn_N = math.pi / 2 * x_N1[:, 0]
         cos, sin = turn_N.cos(), turn_N.sin()
-        # Turned back by πx/2 and folded into the first quadrant, both arcs are one, from the angle 0 to `half`.
+        # Turned back by πx/2 and folded into the first quadrant, both arcs are one, from the angle 0 to `opening`.
         along_N, across_N = (cos * y_ND[:, 0] + sin * y_ND[:, 1]).abs(), (cos * y_ND[:, 1] - sin * y_ND[:, 0]).abs()
-        nearest_N = torch.atan2(across_N, along_N).clamp(max=self.half)
+        nearest_N = torch.atan2(across_N, along_N).clamp(max=self.opening)
         return torch.hypot(along_N - nearest_N.cos(), across_N - nearest_N.sin())
 
 

@@ -32,6 +32,7 @@ def draw(games: Sequence["CriticRegression"], titles: Sequence[str] = ()) -> "Fi
         games: of one kind.
         titles: one for each game.
     """
+    panels: list[tuple[CriticRegression, Any, float | None]]
     if games[0].dim == 1:
         made, axes = plots.figure(3.1 * len(games) + 0.9, 3.5, 1, len(games), sharey=True)
         panels = [(game, axis, None) for game, axis in zip(games, axes[0], strict=True)]
@@ -48,7 +49,7 @@ def draw(games: Sequence["CriticRegression"], titles: Sequence[str] = ()) -> "Fi
     bar.set_label("critic: probability of being data", fontsize=8)
     bar.outline.set_visible(False)
     handles, labels = panels[0][1].get_legend_handles_labels()
-    made.legend(handles, labels, loc="outside lower center", ncols=3)
+    made.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=2.5 if games[0].dim == 1 else 1)
     return made
 
 

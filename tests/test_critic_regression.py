@@ -145,8 +145,15 @@ def test_with_coupling_it_is_not() -> None:
 
 
 def test_the_critic_empties_the_empty_region() -> None:
-    """A short run of small nets as one population of λ = 0 and the recipe's λ, three seeds each; the full numbers are in benchmarks."""
-    settings = {"turns": 1200, "regressor.hidden": (32, 32), "critic.hidden": (32, 32), "regressor.lr": 2e-3, "critic.lr": 2e-3, "dtype": "float64"}
+    """A short run of small nets as one population of λ = 0 and the recipe's λ, three seeds each."""
+    settings = {
+        "turns": 1200,
+        "regressor.hidden": (32, 32),
+        "critic.hidden": (32, 32),
+        "regressor.lr": 2e-3,
+        "critic.lr": 2e-3,
+        "dtype": "float64",
+    }
     base = configure("regression", settings)
     population = published.play([published.couple(base, coupling, seed) for coupling in (0.0, 0.2) for seed in range(3)])
     shares = []

@@ -89,7 +89,11 @@ def table(name: str, seeds: int, settings: dict[str, Any]) -> str:
         share = statistics.mean(f.empty for f in own)
         words = f"**{coupling:g}**, the recipe's" if coupling == recipe(name) else _words(coupling)
         less = f"{plain / share:.1f}×" if share else "none is left"
-        columns = [_spread([100 * f.empty for f in own], 1), less, *(_spread([getattr(f, n) for f in own], 3) for n in ("error", "distance"))]
+        columns = [
+            _spread([100 * f.empty for f in own], 1),
+            less,
+            *(_spread([getattr(f, n) for f in own], 3) for n in ("error", "distance")),
+        ]
         lines.append(f"| {words} | {' | '.join(columns)} |")
     lines.append(f"| real data | {100 * data.empty:.2f} | | | {data.distance:.3f} |")
     return "\n".join(lines)
