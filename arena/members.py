@@ -22,7 +22,6 @@ from arena.errors import ArenaError
 from arena.footprints import no_footprints
 from arena.game import Batch, Game
 from arena.masks import Masks
-from players.base import hooks
 
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -121,16 +120,16 @@ class Members:
 
         return torch.vmap(one, in_dims=(0, self.axes(batch)), randomness="same", chunk_size=at_once)({**at, **buffers}, batch)
 
-    def project(self, game: Game, role: str) -> None:
-        """Call `project_` of every member's player in that role; it changes the player's tensors in place."""
+    def call(self, game: Game, methods: Sequence[Callable[[Batch], None]], batch: Batch) -> None:
+        """Call methods of the players (`project_`, `on_batch`) with every member's own tensors and batch; they change the tensors in place."""
         tensors = {name: p.detach() for name, p in game.named_parameters()} | self._own_buffers(game)
-        module = _Calling(game, lambda: [project_() for project_ in hooks(game.players[role], "project_")])
+        module = _Calling(game, lambda batch=None: [method(batch) for method in methods])
 
-        def one(tensors: Mapping[str, Tensor]) -> Tensor:
-            functional_call(module, {f"game.{name}": t for name, t in tensors.items()}, (None,))
+        def one(tensors: Mapping[str, Tensor], batch: Any) -> Tensor:
+            functional_call(module, {f"game.{name}": t for name, t in tensors.items()}, (batch,))
             return next(iter(tensors.values())).sum()  # vmap wants a tensor back
 
-        torch.vmap(one)(tensors)
+        torch.vmap(one, in_dims=(0, self.axes(batch)))(tensors, batch)
 
     @contextlib.contextmanager
     def alone(self, game: Game, member: int) -> Iterator[None]:

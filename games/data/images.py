@@ -52,6 +52,17 @@ def load(name: str, device: torch.device) -> dict[str, Tensor]:
     return {key: torch.from_numpy(np.ascontiguousarray(arrays[key])).to(device) for key in KEYS}
 
 
+def first_there(*names: str) -> str:
+    """The first of some data sets that is on this machine, so that it need not be downloaded; the last where none is.
+
+    Example:
+        >>> first_there("digits")
+        'digits'
+    """
+    here = lambda name: any((folder / f"{name}.npz").is_file() for folder in folders())  # noqa: E731
+    return next((name for name in names[:-1] if here(name)), names[-1])
+
+
 def digits() -> Arrays:
     """The 1,797 handwritten digits of 8×8 pixels that scikit-learn ships; the last 297 are the test set.
 
