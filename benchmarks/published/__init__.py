@@ -1,0 +1,1 @@
+"""Published tables, reproduced: one command each, with the published numbers beside ours."""
