@@ -129,7 +129,7 @@ class Config:
         for component in _components(roles, _swappable(self.game.target)):
             if component.kind == "player" and component.key not in self.objects:
                 target = lookup("player", self.flat()[component.key]).target
-                names += [f"{component.prefix}.{name}" for name in _arguments(target)]
+                names += [f"{component.prefix}.{name}" for name in _arguments(target, _told(self.game.target, component))]
         flat = self.flat()
         return tuple((name, flat[name]) for name in names if isinstance(flat.get(name), float))
 
@@ -175,7 +175,7 @@ class Config:
             return (lambda: given) if isinstance(given, (UpdateRule, Scheduler)) else given
         flat = self.flat()
         entry = lookup(component.kind, flat[component.key])
-        names = _arguments(entry.target)
+        names = _arguments(entry.target, _told(self.game.target, component))
         arguments = {name: flat[f"{component.prefix}.{name}"] for name in names}
         for inner in _inner_rules(component, entry):
             arguments[inner.prefix.rpartition(".")[2]] = self._factory(inner)()
@@ -389,7 +389,7 @@ def _parser(prog: str, game: Entry, chosen: Mapping[Component, Entry], recipe: S
         title = f"{component.short}: {entry.id}" + ("" if component.kind == "game" else f"  (--{component.short} NAME; there are {others})")
         group = parser.add_argument_group(title, entry.summary)
         group.add_argument(f"--{component.key}", type=str, default=entry.id, help=f"which {component.kind}")
-        names = _arguments(entry.target)
+        names = _arguments(entry.target, _told(game.target, component))
         if names:
             add = group.add_class_arguments if inspect.isclass(entry.target) else group.add_function_arguments
             add(entry.target, component.prefix, skip=_others(entry.target, names), as_group=False)
@@ -474,10 +474,16 @@ def _split_objects(data: Settings, components: list[Component]) -> tuple[Setting
     return data, objects
 
 
-def _arguments(target: Callable[..., Any]) -> list[str]:
+def _told(game: Callable[..., Game], component: Component) -> Iterable[str]:
+    """Arguments of a player that the game tells it, so that they are no settings of the player's own."""
+    slot = _probe(game).slots.get(component.prefix) if component.kind == "player" else None
+    return () if slot is None else slot.told
+
+
+def _arguments(target: Callable[..., Any], told: Iterable[str] = ()) -> list[str]:
     """The arguments of a class or function that are settings."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    skip = {*_SKIP, *_wrapped(target)}
+    skip = {*_SKIP, *_wrapped(target), *told}
     return [n for n, p in parameters_of(target).items() if n not in skip and p.kind in kinds]
 
 

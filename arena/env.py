@@ -439,7 +439,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.batch = channels_last(self.stream.next()) if self.channels_last else self.stream.next()
         self._batch_spent = False
         for on_batch in self._on_batch:
-            on_batch()
+            on_batch(self.batch)
 
     def _freeze(self) -> None:
         seed = int(torch.randint(2**31, (), generator=self._masks)) if self.field.stochastic else None

@@ -7,7 +7,7 @@ Shapes: N = batch, D = features of one example.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -79,6 +79,7 @@ class Slot:
         inputs: shape of one input example without the batch axis; None where the player takes no input.
         outputs: shape of one output example without the batch axis (the whole output where there is no input).
         player: a module, or what builds one from `inputs` and `outputs`.
+        told: what else the game tells a player that it builds, by the name of the player's argument; such arguments are no settings.
 
     Example:
         >>> Slot((2,), (1,), nn.Linear(2, 1)).fill("discriminator")
@@ -93,6 +94,7 @@ change the module's last layer
     inputs: Shape | None
     outputs: Shape
     player: PlayerSource
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def fill(self, role: str) -> nn.Module:
         """Build the player if need be and try it on an example.
@@ -101,7 +103,7 @@ change the module's last layer
             SlotMismatch: with the shapes that the role needs and those that the module gave.
         """
         try:
-            module = build_player(self.player, self.inputs, self.outputs)
+            module = build_player(self.player, self.inputs, self.outputs, self.told)
         except ArenaError:
             raise
         except (TypeError, ValueError, RuntimeError) as error:

@@ -5,6 +5,7 @@ a hyperparameter is a number, or a tensor of shape (K,) where members differ. Up
 
     SGD        b ← βb + g                                               θ ← θ − ηb
     RMSprop    s ← αs + (1 − α)g²      b ← βb + g/(√s + ε)              θ ← θ − ηb
+    Sign       θ ← θ − η·sign(g)                   Normalized          θₙ ← θₙ − η·gₙ/‖gₙ‖ for each row n
     Adam       m ← β₁m + (1 − β₁)g     v ← β₂v + (1 − β₂)g²             θ ← θ − η/(1 − β₁ᵗ) · m/(√v/√(1 − β₂ᵗ) + ε)
 
 with weight decay w added as wθ to g, or for AdamW taken off first, θ ← (1 − ηw)θ.
@@ -19,6 +20,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.directions import Number, aligned
 from arena.members import CannotShare
+from arena.steepest import Normalized, Sign, rows_normalized
 from arena.tracing import compile_traced
 
 
@@ -109,7 +111,7 @@ class MemberOptimizer(torch.optim.Optimizer):
         for state in self.state.values():
             for name in self.moments:
                 state[name].masked_fill_(aligned(members, state[name]), 0.0)
-            kept = (~members).to(state[self.moments[0]].dtype)
+            kept = (~members).to(next(iter(self.param_groups[0]["params"])).dtype)
             state["step"] = state["step"].mul_(kept) if self._counts_on_device else state["step"] * kept
 
 
@@ -170,8 +172,24 @@ class MemberAdamW(MemberAdam):
     decoupled = True
 
 
+class MemberSign(MemberOptimizer):
+    """Sign steps of every member."""
+
+    def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
+        p.sub_(settings["lr"] * g.sign())
+
+
+class MemberNormalized(MemberOptimizer):
+    """Normalised steps of every row of every member."""
+
+    def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
+        p.sub_(settings["lr"] * rows_normalized(g, 2))
+
+
 _OF: dict[type[torch.optim.Optimizer], type[MemberOptimizer]] = {
     torch.optim.SGD: MemberSGD,
+    Sign: MemberSign,
+    Normalized: MemberNormalized,
     torch.optim.RMSprop: MemberRMSprop,
     torch.optim.AdamW: MemberAdamW,  # before Adam, which newer versions derive it from
     torch.optim.Adam: MemberAdam,
@@ -216,7 +234,8 @@ def member_optimizer(singles: Sequence[torch.optim.Optimizer], parameters: Any) 
     if made is None or any(group.get(name) for group in groups for name in _UNUSED):
         named = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise CannotShare(
-            f"a population's optimizers are all SGD, RMSprop, Adam or AdamW in their plain forms, not {named}; they are played one by one"
+            "a population's optimizers are all SGD, RMSprop, Adam or AdamW in their plain forms, or Sign or Normalized, "
+            f"not {named}; they are played one by one"
         )
     parameters = list(parameters)
     like = next(iter(parameters[0]["params"])) if isinstance(parameters[0], dict) else parameters[0]

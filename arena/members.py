@@ -23,7 +23,6 @@ from arena.errors import ArenaError
 from arena.footprints import no_footprints
 from arena.game import Batch, Game
 from arena.masks import Masks
-from players.base import hooks
 
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -122,23 +121,27 @@ class Members:
 
         return torch.vmap(one, in_dims=(0, self.axes(batch)), randomness="same", chunk_size=at_once)({**at, **buffers}, batch)
 
-    def project(self, game: Game, role: str, moved: Tensor | None = None) -> None:
-        """Call `project_` of every member's player in that role; it changes the player's tensors in place.
+    def call(
+        self, game: Game, methods: Sequence[Callable[[Batch], None]], batch: Batch, role: str = "", moved: Tensor | None = None
+    ) -> None:
+        """Call methods of the players (`project_`, `on_batch`) with every member's own tensors and batch; they change the tensors in place.
 
         Args:
             game: the stacked game.
-            role: whose.
-            moved: which members have moved, (K,), where not all have; the others' tensors stay as they are.
+            methods: the players' own.
+            batch: the members' batches, or the one that all share.
+            role: whose methods they are, where not all members have moved.
+            moved: which members have, (K,); the others' tensors stay as they are.
         """
         tensors = {name: p.detach() for name, p in game.named_parameters()} | self._own_buffers(game)
         before = {} if moved is None else {name: t.clone() for name, t in tensors.items() if name.startswith(f"players.{role}.")}
-        module = _Calling(game, lambda: [project_() for project_ in hooks(game.players[role], "project_")])
+        module = _Calling(game, lambda batch=None: [method(batch) for method in methods])
 
-        def one(tensors: Mapping[str, Tensor]) -> Tensor:
-            functional_call(module, {f"game.{name}": t for name, t in tensors.items()}, (None,))
+        def one(tensors: Mapping[str, Tensor], batch: Any) -> Tensor:
+            functional_call(module, {f"game.{name}": t for name, t in tensors.items()}, (batch,))
             return next(iter(tensors.values())).sum()  # vmap wants a tensor back
 
-        torch.vmap(one)(tensors)
+        torch.vmap(one, in_dims=(0, self.axes(batch)))(tensors, batch)
         for name, old in before.items():
             tensors[name].copy_(torch.where(aligned(moved, old), tensors[name], old))  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from arena.errors import BadSetting, check_number
+from arena.steepest import Normalized, Sign
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
@@ -176,6 +177,26 @@ def rmsprop(
     # There is no fused RMSprop; foreach saves most of the same launches.
     arguments: dict[str, Any] = {"alpha": alpha, "eps": eps, "momentum": momentum, "weight_decay": weight_decay}
     return torch.optim.RMSprop(parameters, lr=lr, foreach=True, **arguments)
+
+
+def sign(parameters: Iterable[nn.Parameter], lr: float = 1e-2) -> torch.optim.Optimizer:
+    """The sign of the gradient, θ ← θ − η·sign(g): the steps of FGSM and PGD in the L∞ ball (Goodfellow et al., arXiv:1412.6572).
+
+    Args:
+        lr: length η of a step in every coordinate, above 0; an attacker's α.
+    """
+    _check(lr, 0.0)
+    return Sign(parameters, lr=lr)
+
+
+def normalized(parameters: Iterable[nn.Parameter], lr: float = 1e-2) -> torch.optim.Optimizer:
+    """Each row of a parameter steps along its own gradient, θₙ ← θₙ − η·gₙ/‖gₙ‖₂: the steps of PGD in the L2 ball.
+
+    Args:
+        lr: length η of each row's step, above 0; an attacker's α.
+    """
+    _check(lr, 0.0)
+    return Normalized(parameters, lr=lr)
 
 
 def _check(lr: float, weight_decay: float, betas: tuple[float, float] | None = None, eps: float | None = None) -> None:

@@ -44,6 +44,7 @@ from arena.rules.base import Turn
 from arena.schedulers import Moment
 from arena.sharing import Shared, Shares, builder_of, one_of, refuse_large, settings_of, uniform
 from arena.told import Told
+from players.base import hooks
 
 _AT_ONCE = 16
 """Members that are scored at once: a score's samples are large."""
@@ -142,6 +143,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         for scheduler, state in zip(self._schedulers.things, self._scheduler_start, strict=True):
             scheduler.load_state_dict(copy.deepcopy(state))
         self._streams(seeds)
+        self._on_batch = hooks(self.game.players, "on_batch")
         self.signals = MemberSignals(self.game, self.num_envs)
         self._told = Told(self.game, self.members)
         self.moves = {role: np.zeros(self.num_envs, dtype=int) for role in self.game.roles}
@@ -596,6 +598,9 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             batch = tree_map(lambda leaf: leaf[self.members.stream_of] if isinstance(leaf, Tensor) else leaf, batch)
         self.batch = batch
         self._batch_spent = False
+        if self._on_batch:
+            with torch.no_grad():
+                self.members.call(self.game, self._on_batch, batch)
 
     def _freeze(self) -> None:
         seeds = [int(torch.randint(2**31, (), generator=g)) for g in self._mask_streams] if self.field.stochastic else None

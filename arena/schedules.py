@@ -97,20 +97,27 @@ def step(progress: float, factor: float = 0.5, steps: int = 5) -> float:
     return factor ** min(int(progress * (steps + 1)), steps) * 1.0
 
 
-def cyclic(progress: float, low: float = 0.0, high: float = 1.0, cycles: int = 1) -> float:
+def cyclic(progress: float, low: float = 0.0, high: float = 1.0, cycles: int = 1, peak: float = 0.5) -> float:
     """A triangle wave from `low` up to `high` and back, `cycles` times (Smith, arXiv:1506.01186).
 
     Args:
         low: value at the ends of each cycle.
         high: value in the middle of each cycle.
         cycles: number of cycles, at least 1.
+        peak: part of each cycle that goes up, above 0 and below 1.
+
+    Raises:
+        BadSetting: for a peak at an end of the cycle or outside it.
 
     Example:
-        >>> cyclic(0.0), cyclic(0.5), cyclic(0.25, cycles=2)
-        (0.0, 1.0, 1.0)
+        >>> cyclic(0.0), cyclic(0.5), cyclic(0.25, cycles=2), cyclic(0.4, peak=0.4), round(cyclic(0.7, peak=0.4), 4)
+        (0.0, 1.0, 1.0, 1.0, 0.5)
     """
+    if not 0 < peak < 1:
+        raise BadSetting("peak", peak, "above 0 and below 1")
     phase = (progress * cycles) % 1.0
-    return low + (high - low) * (1 - abs(2 * phase - 1))
+    up, down = phase / peak, (1 - phase) / (1 - peak)
+    return low + (high - low) * (up + down - abs(up - down)) / 2  # the smaller of the two
 
 
 def named(setting: str, text: str) -> Schedule:

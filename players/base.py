@@ -1,12 +1,13 @@
 """What the arena asks of a player: to be an `nn.Module`. Everything here is a convenience on top of that.
 
-A player class may name its first arguments `inputs` and `outputs`: the shapes of one example in its slot. It may have `project_()`,
-called after each of its moves, and `on_batch()`, called when a batch is drawn. Nothing else is asked.
-"""
+A player class may name its first arguments `inputs` and `outputs`: the shapes of one example in its slot; and arguments that its slot
+tells besides. It may have `project_()`, called after each of its moves, and `on_batch()`, called when a batch is drawn; either may
+take that batch as its one argument, with the random numbers that the game drew into it. Nothing else is asked."""
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -15,13 +16,16 @@ from torch import nn
 Shape = tuple[int, ...]
 
 
-def build_player(source: nn.Module | Callable[..., nn.Module], inputs: Shape | None, outputs: Shape) -> nn.Module:
+def build_player(
+    source: nn.Module | Callable[..., nn.Module], inputs: Shape | None, outputs: Shape, told: Mapping[str, Any] = MappingProxyType({})
+) -> nn.Module:
     """A module from a slot's shapes: a module is taken as it is, a class or function is called.
 
     Args:
         source: a module, or a callable that returns one; it is given those of `inputs` and `outputs` that it has arguments for.
         inputs: shape of one input example, None where the role takes no input.
         outputs: shape of one output example.
+        told: what else the slot tells, by the name of the argument.
 
     Example:
         >>> from players import MLP
@@ -33,19 +37,29 @@ def build_player(source: nn.Module | Callable[..., nn.Module], inputs: Shape | N
     if isinstance(source, nn.Module):
         return source
     names = inspect.signature(source).parameters
-    shapes: dict[str, Any] = {"inputs": inputs, "outputs": outputs}
-    return source(**{name: shape for name, shape in shapes.items() if name in names})
+    given: dict[str, Any] = {"inputs": inputs, "outputs": outputs, **told}
+    return source(**{name: value for name, value in given.items() if name in names})
 
 
-def hooks(player: nn.Module, name: str) -> list[Callable[[], None]]:
-    """The methods of that name (`project_` or `on_batch`) of a player and of the modules in it.
+def hooks(player: nn.Module, name: str) -> list[Callable[[Any], None]]:
+    """The methods of that name (`project_` or `on_batch`) of a player and of the modules in it, each called with the batch.
 
     Example:
         >>> hooks(nn.Linear(1, 1), "project_")
         []
     """
     found = [getattr(module, name, None) for module in player.modules()]
-    return [method for method in found if callable(method)]
+    return [_of_batch(method) for method in found if callable(method)]
+
+
+def _of_batch(method: Callable[..., None]) -> Callable[[Any], None]:
+    """A method that takes the batch, or ignores it where it asks for nothing."""
+    try:
+        parameters = list(inspect.signature(method).parameters.values())
+    except (TypeError, ValueError):  # compiled code may not say what it takes
+        parameters = []
+    asks = any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    return method if asks else lambda batch: method()
 
 
 def size(shape: Shape) -> int:

@@ -14,6 +14,7 @@ from arena.errors import ArenaError, GameFault
 from arena.field import Field
 from arena.footprints import no_footprints
 from arena.game import Batch, Game, Rng
+from players.base import hooks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,6 +109,8 @@ class Diagnostic:
                 self._batch = arena.sample(Rng(arena.device).seed_both(0, 1))
             # Before the first turn nothing is in force yet, but what the schedule begins with.
             coupling = arena._coupling if arena.turns_played else arena.coupling(arena.progress)
+            for on_batch in hooks(arena.game.players, "on_batch"):  # what a player keeps of its own batch means nothing on this one
+                on_batch(self._batch)
             field.freeze(self._batch, coupling * arena.game.max_coupling, seed=0)
             before = field.gradient_evaluations, field.products
             try:

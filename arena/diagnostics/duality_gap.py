@@ -80,7 +80,7 @@ class DualityGap(Diagnostic):
             with torch.no_grad():
                 _copy(own, field.moving)
                 for project_ in project:
-                    project_()
+                    project_(field.batch)
                 if project:
                     _copy(field.moving, own)
         with torch.no_grad(), field._same_masks():

@@ -70,14 +70,14 @@ class ByHand:
                         group["lr"] = line.rates[role]
                     self.optimizers[role].step()
                     for project_ in self._projections[role]:
-                        project_()
+                        project_(self.batch)
 
     def draw(self) -> None:
         """Take a fresh batch."""
         with contextlib.nullcontext() if self.device.type == "cpu" else self.device:
             self.batch = place(self.game.sample(self.rng), self.device, self.dtype)
         for on_batch in self._on_batch:
-            on_batch()
+            on_batch(self.batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of everything that later turns depend on."""
@@ -108,7 +108,8 @@ def _copied(game: Game) -> Game:
 
 def _default(optimizer: torch.optim.Optimizer, groups: list[dict[str, list[nn.Parameter]]]) -> torch.optim.Optimizer:
     """An optimizer of torch's own class and the same hyperparameters, in the form that torch picks by itself."""
-    cls: Any = next(c for c in type(optimizer).__mro__ if not c.__module__.startswith("arena."))
+    bases = [c for c in type(optimizer).__mro__ if not c.__module__.startswith("arena.") and c is not torch.optim.Optimizer]
+    cls: Any = bases[0] if bases[0] is not object else type(optimizer)  # those that are the arena's own, torch has no other form of
     given = {name: value for name, value in optimizer.param_groups[0].items() if name not in ("params", *_FAST)}
     given["lr"] = given.pop("initial_lr", given["lr"])
     names = inspect.signature(cls).parameters

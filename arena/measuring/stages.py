@@ -79,9 +79,9 @@ class Stages:
         arena, began = self.arena, self.now()
         for line in self.script.lines:
             if line.draws:
-                arena.stream.next()
+                batch = arena.stream.next()
                 for on_batch in self._on_batch:
-                    on_batch()
+                    on_batch(batch)
         return self.now() - began
 
     def field(self) -> float:

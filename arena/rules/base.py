@@ -315,10 +315,10 @@ class Turn:
         projections = self._projections[role]
         with torch.no_grad() if projections else _NOTHING:
             if projections and self.field.members is not None:
-                self.field.members.project(self.field.game, role, self._mask(role, where))
+                self.field.members.call(self.field.game, projections, self.field.batch, role, self._mask(role, where))
                 return
             for project_ in projections:
-                project_()
+                project_(self.field.batch)
 
     def position(self, *, moments: bool = False) -> Position:
         """Where the movers stand now, to be given to `restore`."""

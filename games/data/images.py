@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from torch import Tensor
 from arena.errors import DataDamaged, DataUnavailable, check_choice
 
 Arrays = dict[str, np.ndarray]
+Name = TypeVar("Name", bound=str)
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 CONTENT = {
@@ -72,6 +73,17 @@ def load(name: str, device: torch.device) -> dict[str, Tensor]:
         check_choice("data set", name, SOURCES)
         arrays = check(SOURCES[name](), name, CLASSES)
     return {key: torch.from_numpy(np.ascontiguousarray(arrays[key], np.uint8)).to(device) for key in KEYS}
+
+
+def first_there(*names: Name) -> Name:
+    """The first of some data sets that is on this machine, so that it need not be downloaded; the last where none is.
+
+    Example:
+        >>> first_there("digits")
+        'digits'
+    """
+    here = lambda name: any((folder / f"{name}.npz").is_file() for folder in folders())  # noqa: E731
+    return next((name for name in names[:-1] if here(name)), names[-1])
 
 
 def digits() -> Arrays:

@@ -1,0 +1,85 @@
+"""The picture of an attack: what the classifier is shown, and how its accuracy falls as the attack grows stronger.
+
+Shapes: N = images, C, H, W = channels, height, width.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arena.plots import DATA, FIRST, INK, SECOND, SURFACE, figure, styled
+from games.robustness import Threat, attack, curve, evaluating
+from players.ball import uniform
+
+if TYPE_CHECKING:
+    from games.attack import Attack
+
+SHOWN = 10
+"""Images in the grid."""
+
+ATTACKED = 128
+"""Test images of the curve."""
+
+
+@styled
+def draw(game: "Attack") -> Any:
+    """Clean, perturbed, difference; and the accuracy of the game's classifier over ε, FGSM beside PGD."""
+    classifier, threat = game.players["classifier"], Threat(game.epsilon, game.norm, game.steps)
+    image, label = game.test_images(max(SHOWN, min(ATTACKED, game.scored)))
+    shown, own = image[:SHOWN], label[:SHOWN]
+    begin = game.epsilon * uniform(tuple(shown.shape), game.norm, torch.Generator(device=image.device).manual_seed(0)).to(image)
+    with torch.no_grad(), evaluating(classifier):
+        delta, _ = attack(classifier, shown, own, threat, begin)
+        believed = [classifier(x).argmax(1).tolist() for x in (shown, shown + delta)]
+    rows = {"clean": (shown, believed[0]), "perturbed": (shown + delta, believed[1]), "difference": (delta, None)}
+    epsilons = [game.epsilon * part for part in (0, 0.25, 0.5, 0.75, 1, 1.25)] if game.epsilon else [0.0]
+    lines = {
+        f"PGD-{game.steps}": curve(classifier, image, label, epsilons, threat),
+        "FGSM": curve(classifier, image, label, epsilons, Threat.fgsm(game.epsilon, game.norm)),
+    }
+    made, axes = figure(10.4, 3.1, 1, 2, width_ratios=[2.55, 1])
+    _grid(axes[0, 0], rows, own.tolist())
+    accuracy_over_epsilon(axes[0, 1], epsilons, lines, game.epsilon, game.norm)
+    axes[0, 1].set_title(f"on {len(image)} test images")
+    return made
+
+
+def _grid(axis: Any, rows: Mapping[str, tuple[Tensor, list[int] | None]], label: Sequence[int]) -> None:
+    """Rows of images with what the classifier takes each for, in orange where that is wrong."""
+    height, width = next(iter(rows.values()))[0].shape[2:]
+    tall, wide = height * 1.42, width * 1.12
+    axis.set(xlim=(-0.1 * width, len(label) * wide), ylim=(len(rows) * tall, -0.42 * height), aspect="equal")
+    axis.set_axis_off()
+    for r, (name, (images, believed)) in enumerate(rows.items()):
+        pixels = images.detach().cpu().float()
+        reach = 1.0 if believed is not None else max(float(pixels.abs().max()), 1e-6)
+        for n, image in enumerate(pixels):
+            place = (n * wide, n * wide + width, r * tall + height, r * tall)
+            if believed is None:
+                axis.imshow(image.mean(0), extent=place, cmap=SURFACE, vmin=-reach, vmax=reach, interpolation="nearest")
+            else:
+                axis.imshow(image.mean(0), extent=place, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+                colour = INK if believed[n] == label[n] else FIRST
+                weight = "normal" if believed[n] == label[n] else "bold"
+                where = (n * wide + width / 2, r * tall - 0.06 * height)
+                axis.text(*where, str(believed[n]), color=colour, weight=weight, ha="center", va="bottom", fontsize=8)
+        axis.text(-0.16 * width, r * tall + height / 2, name, ha="right", va="center", fontsize=8, color="#5f6670")
+    axis.set(xlim=(-0.1 * width, len(label) * wide), ylim=(len(rows) * tall, -0.42 * height))
+
+
+@styled
+def accuracy_over_epsilon(
+    axis: Any, epsilons: Sequence[float], lines: Mapping[str, Sequence[float]], epsilon: float | None = None, norm: str = "linf"
+) -> None:
+    """Robustness curves on an axis, and the ε that was trained for."""
+    styles = [(SECOND, "-", "o"), (FIRST, "--", "s"), (INK, "-.", "^"), ("#1b8a78", ":", "D")]
+    for (name, accuracy), (colour, line, marker) in zip(lines.items(), styles, strict=False):
+        axis.plot(epsilons, np.array(accuracy), color=colour, linestyle=line, marker=marker, markersize=3.5, label=name)
+    if epsilon:
+        axis.axvline(epsilon, color=DATA, linewidth=0.8, linestyle="--")
+    ball = "L∞" if norm == "linf" else "L2"
+    axis.set(xlabel=f"ε ({ball})", ylabel="accuracy", ylim=(-0.03, 1.03))
+    axis.legend(loc="lower left")

@@ -1,0 +1,82 @@
+"""How far an image may be changed: balls of radius ε around it, within the pixels' range [0, 1].
+
+    L∞    B = {δ : |δᵢ| ≤ ε}         L2    B = {δ : ‖δ‖₂ ≤ ε}         and 0 ≤ x + δ ≤ 1 pixel by pixel
+
+A perturbation is first brought into the ball (L∞: clamped; L2: scaled down), then into the range. Since δ = 0 is within the range, the
+second step only shortens coordinates, so that the result is in both. For L∞ it is the nearest such point.
+
+Shapes: N = batch, * = the shape of one image.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Norm = Literal["linf", "l2"]
+
+
+def into_ball(delta_N: Tensor, norm: Norm, epsilon: float | Tensor) -> Tensor:
+    """The nearest perturbations within the ball.
+
+    Args:
+        delta_N: N perturbations, (N, *).
+        norm: linf or l2.
+        epsilon: ε, at least 0.
+
+    Example:
+        >>> into_ball(torch.tensor([[3.0, -4.0]]), "linf", 1.0).tolist(), into_ball(torch.tensor([[3.0, -4.0]]), "l2", 1.0).tolist()
+        ([[1.0, -1.0]], [[0.6000000238418579, -0.800000011920929]])
+    """
+    if norm == "linf":
+        return torch.clamp(delta_N, -epsilon, epsilon)  # type: ignore[arg-type]
+    return delta_N * (epsilon / _lengths(delta_N)).clamp(max=1.0)
+
+
+def into_range(delta_N: Tensor, image_N: Tensor) -> Tensor:
+    """The nearest perturbations that leave all pixels in [0, 1].
+
+    Example:
+        >>> into_range(torch.tensor([[-0.5, 0.5, 0.1]]), torch.tensor([[0.25, 0.75, 0.5]])).tolist()
+        [[-0.25, 0.25, 0.10000000149011612]]
+    """
+    return delta_N.clamp(-image_N, 1 - image_N)
+
+
+def steepest(gradient_N: Tensor, norm: Norm) -> Tensor:
+    """The direction of unit length in which a loss grows fastest: sign(g), or g/‖g‖₂ of each image.
+
+    Example:
+        >>> steepest(torch.tensor([[3.0, -4.0]]), "linf").tolist(), steepest(torch.tensor([[3.0, -4.0]]), "l2").tolist()
+        ([[1.0, -1.0]], [[0.6000000238418579, -0.800000011920929]])
+    """
+    return gradient_N.sign() if norm == "linf" else gradient_N / _lengths(gradient_N)
+
+
+def uniform(shape: tuple[int, ...], norm: Norm, rng: torch.Generator) -> Tensor:
+    """Perturbations drawn uniformly from the ball of radius 1.
+
+    In d dimensions a uniform direction times U^(1/d), U uniform in [0, 1], is uniform in the L2 ball.
+
+    Args:
+        shape: (N, *).
+        norm: linf or l2.
+        rng: what they are drawn from.
+
+    Example:
+        >>> drawn = uniform((100, 3), "l2", torch.Generator().manual_seed(0))
+        >>> drawn.shape, bool((drawn.norm(dim=1) <= 1).all())
+        (torch.Size([100, 3]), True)
+    """
+    if norm == "linf":
+        return torch.rand(shape, generator=rng, device=rng.device).mul_(2).sub_(1)
+    direction = torch.randn(shape, generator=rng, device=rng.device)
+    radius = torch.rand(shape[0], *[1] * (len(shape) - 1), generator=rng, device=rng.device) ** (1 / math.prod(shape[1:]))
+    return radius * direction / _lengths(direction)
+
+
+def _lengths(delta_N: Tensor) -> Tensor:
+    """Euclidean lengths, (N, 1, …), never 0."""
+    axes = tuple(range(1, delta_N.dim()))
+    return torch.linalg.vector_norm(delta_N, dim=axes, keepdim=True).clamp_min(torch.finfo(delta_N.dtype).tiny)

@@ -1,0 +1,56 @@
+"""A small convolutional net for images: convolutions of kernel 4 and stride 2 that halve the image, then fully connected layers.
+
+With the defaults it is the MNIST classifier of E. Wong, L. Rice and J. Z. Kolter, "Fast is better than free", arXiv:2001.03994: conv
+4/2 to 16, conv 4/2 to 32, fully connected 100 and 10, with ReLU between them.
+
+Shapes: N = batch, C, H, W = channels, height, width.
+"""
+
+import itertools
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from players.base import Shape, size
+
+
+class SmallConv(nn.Module):
+    """Convolutions that halve the image, then fully connected layers.
+
+    Args:
+        inputs: shape of one image, (C, H, W).
+        outputs: shape of one result.
+        channels: of the convolutions; each halves height and width.
+        hidden: widths of the fully connected layers before the last.
+
+    Raises:
+        ValueError: for inputs that are no image, or too small for so many convolutions.
+
+    Example:
+        >>> import torch
+        >>> net = SmallConv((1, 28, 28), (10,))
+        >>> net(torch.zeros(5, 1, 28, 28)).shape, sum(p.numel() for p in net.parameters())
+        (torch.Size([5, 10]), 166406)
+    """
+
+    def __init__(self, inputs: Shape, outputs: Shape, channels: tuple[int, ...] = (16, 32), hidden: tuple[int, ...] = (100,)):
+        super().__init__()
+        if len(inputs) != 3 or min(inputs[1:]) >> len(channels) < 1:
+            raise ValueError(f"inputs is {inputs}, but must be an image (C, H, W) that can be halved {len(channels)} times")
+        planes = [inputs[0], *channels]
+        self.convolutions = nn.ModuleList(nn.Conv2d(wide, narrow, 4, stride=2, padding=1) for wide, narrow in itertools.pairwise(planes))
+        rest = planes[-1] * (inputs[1] >> len(channels)) * (inputs[2] >> len(channels))
+        widths = [rest, *hidden, size(outputs)]
+        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in itertools.pairwise(widths))
+        self.outputs = outputs
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        x = x_NCHW
+        for convolution in self.convolutions:
+            x = functional.relu(convolution(x))
+        x = x.flatten(1)
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = functional.relu(layer(x))
+        x = last(x)
+        return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
