@@ -73,10 +73,11 @@ class Perturbation(nn.Module):
             )
         return self.delta[torch.arange(len(image_N), device=self.delta.device) % len(self.delta)]  # any will do: somebody looks at shapes
 
+    @torch.no_grad()
     def on_batch(self, batch: Mapping[str, Tensor]) -> None:
         """Begin anew on a batch."""
         delta = self.epsilon * self.start * batch["start"]
-        self.delta.data.copy_(into_range(delta, batch["image"]) if self.clamp_start else delta)
+        self.delta.copy_(into_range(delta, batch["image"]) if self.clamp_start else delta)
 
     @torch.no_grad()
     def project_(self, batch: Mapping[str, Tensor]) -> None:
