@@ -144,7 +144,8 @@ class ImageGAN(GAN):
 
     def _distinct(self, n: int, rng: torch.Generator, part: str) -> Tensor:
         """n images without repetition, or all that there are: of an image that is there twice, the nearest neighbour is itself."""
-        return self._take(part, torch.randperm(len(self._data(rng.device)[part]), generator=rng, device=rng.device)[:n])
+        index = torch.randperm(len(self._data(rng.device)[part]), generator=rng, device=rng.device)[:n]
+        return self._take(part, index).to(next(self.players["generator"].parameters(), torch.empty(())))  # the judge's precision
 
     # Data -------------------------------------------------------------------------------------------------------------------
 
