@@ -22,7 +22,7 @@ from arena.registry import lookup
 from arena.threads import using_threads
 
 _FREE = ("turns", "seed", "threads", "until_solved")
-_RECORDS = ("trace.", "picture.", "checkpoint.", "diagnostics.", "score.", "metrics.every")
+_RECORDS = ("trace.", "picture.", "checkpoint.", "diagnostics.", "score.", "metrics.every", "alarms.")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arena.calls import split
-from arena.errors import BadSetting, check_number
+from arena.errors import BadSetting, UnknownName, check_number
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,28 @@ class DiagnosticsOptions:
             Diagnostics(self.names)
 
 
+@dataclass(frozen=True)
+class AlarmsOptions:
+    """What is watched in the trace; `arena list alarms` names them all.
+
+    Args:
+        names: alarms by name, with or without arguments, such as stall(share=0.5),collapse; all are all of them, none is none.
+        stop: alarms, by name, that end the run when they ring.
+    """
+
+    names: tuple[str, ...] = ("all",)
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        from arena.alarms.chosen import chosen
+
+        object.__setattr__(self, "names", tuple(split(",".join(self.names))) if self.names else ("none",))
+        watched = chosen(self.names)
+        for name in self.stop:
+            if name not in watched:
+                raise UnknownName("alarm in alarms.stop", name, watched)
+
+
 GROUPS = {
     "trace": TraceOptions,
     "score": ScoreOptions,
@@ -166,4 +188,5 @@ GROUPS = {
     "picture": PictureOptions,
     "checkpoint": CheckpointOptions,
     "diagnostics": DiagnosticsOptions,
+    "alarms": AlarmsOptions,
 }

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch.utils._pytree import tree_leaves
 
+from arena.alarms.chosen import Alarms
 from arena.checkpoint import Checkpoints
 from arena.config import Config
 from arena.diagnostics.chosen import Diagnostics
@@ -27,7 +28,7 @@ from arena.threads import using_threads
 from arena.trace import JSONLines, Unwritten, read_trace
 
 _MEASURED = ("game.", "rule.", "diagnostics.", "metrics.", "ceilings.")
-Status = Literal["finished", "solved", "diverged", "undefined", "interrupted"]
+Status = Literal["finished", "solved", "diverged", "undefined", "alarmed", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,16 @@ class Result:
 
     Args:
         folder: the run folder.
-        status: finished (the turns are spent), solved, diverged, undefined (the rule had no answer) or interrupted.
+        status: finished (the turns are spent), solved, diverged, undefined (the rule had no answer), alarmed (one that was to end it
+            rang) or interrupted.
         turns: turns played.
         score: last score; None where none was measured.
         best: lowest score.
         ceiling: what real data would score; None where that means nothing.
         metrics: the game's metrics by name, as they were last measured.
         ceilings: what real data would get, by the metric's name.
-        reason: who went non-finite first, for a diverged run; what the rule lacked, for an undefined one.
+        alarms: by the name of each alarm that rang, the turn in which it first did, and why.
+        reason: who went non-finite first, for a diverged run; what the rule lacked, for an undefined one; why the alarm rang.
         arena: the arena as the run left it; None where the run was over already when it was resumed.
     """
 
@@ -57,6 +60,7 @@ class Result:
     arena: Arena | None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
+    alarms: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def picture(self) -> Path:
@@ -94,6 +98,7 @@ class Run:
         self.diagnostics = Diagnostics(options.names)
         if self.diagnostics:
             self.every["diagnostics"] = options.every or self.every["score"]
+        self.alarms = Alarms(config.group("alarms").names, arena.game)
         self.best: float | None = None
         self.ceiling: float | None = None
         self.metrics: dict[str, float] = {}
@@ -135,7 +140,7 @@ class Run:
             self.display.end()
             self.close()
         ends = status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status)
-        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings)
+        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.rung)
         if status != "interrupted" and self.leads:
             self._last_pictures()
         self.display.report(result)
@@ -212,7 +217,14 @@ class Run:
             self._save(best=True)
         if "checkpoint" in due:
             self._save()
+        if self._fatal_alarm() and not solved:
+            return "alarmed"
         return "solved" if solved else None
+
+    def _fatal_alarm(self) -> str | None:
+        """The alarm that rings and is to end the run, in a sentence."""
+        names = [name for name in self.config.group("alarms").stop if name in self.alarms.ringing]
+        return f"{names[0]}: {self.alarms.ringing[names[0]]}" if names else None
 
     def _say_why_not(self) -> None:
         """Tell once where compiled code or CUDA graphs were asked for and could not be had."""
@@ -238,6 +250,18 @@ class Run:
         if self.board is not None:
             self.board.write(row)
         self.display.row(row)
+        self._watch(row)
+
+    def _watch(self, row: Mapping[str, Any]) -> None:
+        """Say which alarms begin to ring in this row, and which are over."""
+        for change in self.alarms.look(row):
+            self.trace.write(
+                {"kind": "alarm", "turn": row["turn"], "alarm": change.name, "raised": change.raised}
+                | ({"reason": change.reason} if change.raised else {})
+            )
+            if self.board is not None:
+                self.board.alarm(change.name, change.raised, change.sentence, row["turn"])
+            self.display.note(f"turn {row['turn']:,}: {change.sentence}")
 
     def _diagnose(self) -> dict[str, Any]:
         row = self.diagnostics.measure(self.arena)
@@ -296,7 +320,7 @@ class Run:
         return "interrupted"
 
     def _reason(self, status: Status) -> str | None:
-        return str(self.arena.divergence) if status == "diverged" else None
+        return str(self.arena.divergence) if status == "diverged" else self._fatal_alarm() if status == "alarmed" else None
 
     def _blame(self) -> None:
         """Play again from the last checkpoint up to the fatal turn, now watching each player's output, to name who went first."""
@@ -326,6 +350,7 @@ class Run:
             "best": self.best,
             "trace": self.trace.position,
             "diagnostics": self.diagnostics.state_dict(),
+            "alarms": self.alarms.state_dict(),
         }
 
     def _save(self, *, best: bool = False) -> None:
@@ -358,6 +383,8 @@ class Run:
                 "restore the run's own config.yaml"
             ) from error
         self.diagnostics.load_state_dict(state.get("diagnostics", {}))
+        if "alarms" in state:
+            self.alarms.load_state_dict(state["alarms"])
         self.best = state["best"]
         return int(state["trace"])
 

@@ -20,6 +20,7 @@ Shapes: N = batch, F = features, K = classes.
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -106,6 +107,10 @@ class DANN(Game):
         learnt_from = second if regime == "target-only" else first
         if not learnt_from.labels:
             raise domains.without_labels("target", target, "regime target-only")
+        if not second.labels:
+            warnings.warn(
+                f"the target {target} has no labels: its accuracy, cross-entropy, calibration and the score are absent", stacklevel=2
+            )
         built = Slot(first.shape, (len(learnt_from.labels),), extractor).fill("extractor")
         if bn_mode == "per_domain":
             per_domain(_part(built, "features"))
@@ -127,8 +132,8 @@ class DANN(Game):
         if self._plain(coupling):
             return {"extractor": self._supervised(batch), "domain": self._at_rest()}
         source, target, labels_N = batch[0], batch[2], batch[1]
-        features_NF, others_NF = self._features(source, target)
-        told_apart = self._told_apart(features_NF, others_NF)
+        features_NF, heard = self._features(source, target)
+        told_apart = self._told_apart(heard)
         losses = {"domain": _where_felt(coupling, told_apart)}
         if "extractor" in movers:
             losses["extractor"] = self._label_loss(features_NF, labels_N) - coupling * told_apart
@@ -139,9 +144,9 @@ class DANN(Game):
             label, rest = self._supervised(batch), self._at_rest()
             return label + rest, {"extractor": label, "domain": rest}
         source, target, labels_N = batch[0], batch[2], batch[1]
-        features_NF, others_NF = self._features(source, target)
+        features_NF, heard = self._features(source, target)
         label = self._label_loss(features_NF, labels_N)
-        told_apart = self._told_apart(features_NF, others_NF, coupling)
+        told_apart = self._told_apart([reverse(features, coupling) for features in heard])
         felt = _where_felt(coupling, told_apart)
         return label + felt, {"extractor": label - coupling * told_apart, "domain": felt}
 
@@ -161,24 +166,21 @@ class DANN(Game):
     def _label_loss(self, features_NF: Tensor, labels_N: Tensor) -> Tensor:
         return cross_entropy(self._label(features_NF), labels_N)
 
-    def _told_apart(self, features_NF: Tensor, others_NF: Tensor, reversal: float | Tensor | None = None) -> Tensor:
-        """L_d, with the reversal in front of the domain classifier where a λ is given."""
-        domain = self.players["domain"]
-        if reversal is not None:
-            features_NF, others_NF = reverse(features_NF, reversal), reverse(others_NF, reversal)
-        if self._apart:
-            on_source, on_target = domain(features_NF), domain(others_NF)
-        else:
-            on_source, on_target = domain(torch.cat([features_NF, others_NF])).chunk(2)
+    def _told_apart(self, heard: Sequence[Tensor]) -> Tensor:
+        """L_d of what `_features` gives for the domain classifier."""
+        logits = [self.players["domain"](features) for features in heard]
+        on_source, on_target = logits if len(logits) == 2 else logits[0].chunk(2)
         return softplus(torch.cat([on_source, -on_target])).mean()
 
     # The extractor's two parts ----------------------------------------------------------------------------------------------
 
-    def _features(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def _features(self, source: Tensor, target: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """Features of the source, and what the domain classifier hears: both domains in one batch, or each in its own."""
         if self._apart:
-            return self._features_of(source, 0), self._features_of(target, 1)
-        features_NF, others_NF = self._features_of(torch.cat([source, target]), 0).chunk(2)
-        return features_NF, others_NF
+            each = self._features_of(source, 0), self._features_of(target, 1)
+            return each[0], each
+        both = self._features_of(torch.cat([source, target]), 0)
+        return both[: len(source)], (both,)
 
     def _features_of(self, x: Tensor, which: int) -> Tensor:
         """Features of examples of one domain: 0 the source, 1 the target."""
@@ -207,7 +209,7 @@ class DANN(Game):
             domain = self.players["domain"]
             on_source, on_target = domain(features_NF), domain(others_NF)
             both = torch.cat([features_NF, others_NF])
-            reversed_gradient = torch.func.grad(lambda f: self._told_apart(*f.chunk(2)))(both)
+            reversed_gradient = torch.func.grad(lambda f: self._told_apart(f.chunk(2)))(both)
             found = {
                 "label_loss": cross_entropy(logits_NK, labels_N),
                 "label_accuracy": _accuracy(logits_NK, labels_N),
@@ -241,6 +243,21 @@ class DANN(Game):
         with self._evaluating():
             parts = [(self._label(self._features_of(x.to(like), which)), y) for x, y in domain.held_out(self.angle, self.noise)]
         return torch.cat([logits for logits, _ in parts]), torch.cat([y for _, y in parts])
+
+    def picture(self) -> Any:
+        """Of points, both domains on the classifier's surface; of images, features of 400 examples of each along their two main axes."""
+        from games import domain_pictures
+
+        like = next(self.parameters())
+        (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
+        known = bool(self.target.labels)
+        with torch.no_grad(), self._evaluating():
+            if not self.source.form:
+                extractor = self.players["extractor"]
+                surface = lambda points: extractor(points.to(like)).softmax(1)[:, 1]  # noqa: E731
+                return domain_pictures.boundary(source[:400].cpu(), target[:400].cpu(), others_N[:400].cpu(), surface)
+            features = (self._features_of(source.to(like), 0), self._features_of(target.to(like), 1))
+            return domain_pictures.clouds(*features, labels_N, others_N if known else None)
 
     @contextlib.contextmanager
     def _evaluating(self) -> Iterator[None]:

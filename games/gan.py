@@ -267,8 +267,9 @@ class GAN(Game):
 
     def samples(self, fake: Tensor, repeat: int) -> Samples:
         """Generated examples beside real ones, of the fixed sample of that number, for metrics to compare."""
-        real = self.compared(self.scored, stream(2 * repeat + 1)).to(fake)
-        return Samples(fake, real, self.evaluation, self.modes(), self.judge())
+        like = next(self.players["generator"].parameters(), fake)  # posing examples come in the default precision, the judge in this one
+        real = self.compared(self.scored, stream(2 * repeat + 1)).to(like)
+        return Samples(fake.to(like), real, self.evaluation, self.modes(), self.judge())
 
     def _posing(self, n: int, repeat: int) -> Tensor:
         return self.posing(n, stream(2 * repeat))

@@ -114,7 +114,7 @@ class ImageGAN(GAN):
 
     def samples(self, fake: Tensor, repeat: int) -> Samples:
         found = super().samples(fake, repeat)
-        key = (type(self), self.pixels, repeat, len(found.real), fake.device, fake.dtype)
+        key = (type(self), self.pixels, repeat, len(found.real), found.real.device, found.real.dtype)
         if key not in _seen:
             _seen[key] = self.judge().look(found.real)
         found.seen = _seen[key]
@@ -144,7 +144,8 @@ class ImageGAN(GAN):
 
     def _distinct(self, n: int, rng: torch.Generator, part: str) -> Tensor:
         """n images without repetition, or all that there are: of an image that is there twice, the nearest neighbour is itself."""
-        return self._take(part, torch.randperm(len(self._data(rng.device)[part]), generator=rng, device=rng.device)[:n])
+        index = torch.randperm(len(self._data(rng.device)[part]), generator=rng, device=rng.device)[:n]
+        return self._take(part, index).to(next(self.players["generator"].parameters(), torch.empty(())))  # the judge's precision
 
     # Data -------------------------------------------------------------------------------------------------------------------
 

@@ -14,13 +14,15 @@ Shapes: N = batch, Z = code, C, H, W = channels, height, width.
 """
 
 import itertools
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import conv2d, leaky_relu, linear
 
 from players.base import Shape, size
 from players.mlp import ACTIVATIONS
+from players.spectral_norm import SpectralNorm
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
 
@@ -81,6 +83,7 @@ class ConvDiscriminator(nn.Module):
         inputs: shape of one image, (C, H, W).
         outputs: shape of one result.
         widths: channels after each convolution.
+        spectral_norm: divide each layer's weight by its largest singular value; see `players.spectral_norm`.
 
     Raises:
         ValueError: for no width, a width below 1, or an image that has no pixel left.
@@ -93,7 +96,7 @@ class ConvDiscriminator(nn.Module):
         659137
     """
 
-    def __init__(self, inputs: Shape, outputs: Shape, widths: tuple[int, ...] = (64, 128, 256)):
+    def __init__(self, inputs: Shape, outputs: Shape, widths: tuple[int, ...] = (64, 128, 256), spectral_norm: bool = False):
         super().__init__()
         channels, height, width = _image("inputs", inputs)
         _check_widths(widths)
@@ -103,12 +106,33 @@ class ConvDiscriminator(nn.Module):
         self.layers = nn.ModuleList(nn.Conv2d(a, b, KERNEL, STRIDE, PADDING) for a, b in itertools.pairwise((channels, *widths)))
         self.last = nn.Linear(size((widths[-1], *left)), size(outputs))
         self.outputs = outputs
+        weighted: list[Any] = [*self.layers, self.last]
+        self.norms = nn.ModuleList(SpectralNorm(layer.weight) for layer in weighted) if spectral_norm else None
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        for layer in self.layers:
-            x_NCHW = leaky_relu(layer(x_NCHW), 0.2)
-        x = self.last(x_NCHW.flatten(1))
+        if self.norms is None:
+            for layer in self.layers:
+                x_NCHW = leaky_relu(layer(x_NCHW), 0.2)
+            x = self.last(x_NCHW.flatten(1))
+        else:
+            *convolutions, (last, norm) = self._pairs()
+            for layer, own in convolutions:
+                x_NCHW = leaky_relu(conv2d(x_NCHW, own(layer.weight), layer.bias, STRIDE, PADDING), 0.2)
+            x = linear(x_NCHW.flatten(1), norm(last.weight), last.bias)
         return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
+
+    @property
+    def project_(self) -> Callable[[], None] | None:
+        """Let the spectral norms follow the weights after a move; None where there are none."""
+        return None if self.norms is None else self._follow
+
+    def _follow(self) -> None:
+        for layer, norm in self._pairs():
+            norm.follow_(layer.weight)
+
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        """Each layer with its spectral norm; none without norms."""
+        return [] if self.norms is None else list(zip([*self.layers, self.last], self.norms, strict=True))
 
 
 def _image(name: str, shape: Shape) -> Shape:

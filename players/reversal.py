@@ -38,10 +38,36 @@ def reverse(x: Tensor, coupling: float | Tensor) -> Tensor:
         >>> y.tolist(), x.grad.tolist()
         ([1.0, 2.0], [-1.0, -2.0])
     """
-    return cast(Tensor, _Reversal.apply(x, coupling))
+    if torch.compiler.is_compiling():
+        kind: Any = _Compilable
+    else:
+        kind = _Transformable if _transforms_active() else _Reversal
+    return cast(Tensor, kind.apply(x, coupling))
 
 
-class _Reversal(torch.autograd.Function):
+class _Compilable(torch.autograd.Function):
+    """What `torch.compile` can follow: it knows no forward mode."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, coupling: float | Tensor) -> Tensor:
+        _keep(ctx, coupling)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        coupling = ctx.saved_tensors[0] if ctx.varies else ctx.coupling
+        return gradients[0] * -coupling, None
+
+
+class _Reversal(_Compilable):
+    """In the form without `setup_context`, a call of which takes a tenth of a millisecond less; `torch.func` wants the other one."""
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        return tangents[0].view_as(tangents[0])
+
+
+class _Transformable(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
@@ -50,18 +76,19 @@ class _Reversal(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        coupling = inputs[1]
-        ctx.varies = isinstance(coupling, Tensor)
-        if ctx.varies:
-            ctx.save_for_backward(coupling)
-        else:
-            ctx.coupling = coupling
+        _keep(ctx, inputs[1])
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        coupling = ctx.saved_tensors[0] if ctx.varies else ctx.coupling
-        return gradients[0] * -coupling, None
+    backward = _Reversal.backward
+    jvp = _Reversal.jvp
 
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Any:
-        return tangents[0].view_as(tangents[0])
+
+def _keep(ctx: Any, coupling: float | Tensor) -> None:
+    ctx.varies = isinstance(coupling, Tensor)
+    if ctx.varies:
+        ctx.save_for_backward(coupling)
+    else:
+        ctx.coupling = coupling
+
+
+# Not documented, so a version of torch may lack it: every call is then made in the form that is always right.
+_transforms_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)

@@ -167,8 +167,10 @@ def test_lambda_zero_is_source_only_to_the_bit() -> None:
     by_hand = configure("dann", SMALL).build()
     by_hand.reset(seed=3)
     net = by_hand.game.players["extractor"]
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
-    for _ in range(20):
+    optimizer = torch.optim.Adam(net.parameters(), lr=3e-3, betas=(0.5, 0.999), fused=True)
+    for turn in range(20):
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * (1 - turn / 20)
         x, y, _, _ = by_hand.stream.next()
         optimizer.zero_grad()
         cross_entropy(net(x), y).backward()
@@ -181,6 +183,13 @@ def test_lambda_zero_is_source_only_to_the_bit() -> None:
     for arena in (zero, source_only):
         for mine, start in zip(arena.game.players["domain"].parameters(), fresh.game.players["domain"].parameters(), strict=True):
             assert torch.equal(mine, start)
+
+
+def test_a_warm_up_on_the_source_alone_is_source_only() -> None:
+    warm = {"scheduler": "warm-up", "scheduler.fraction": 1.0, "scheduler.first": 1.0, "scheduler.second": 0.0, "scheduler.coupled": False}
+    warmed, source_only = play(**warm), play(regime="source-only")
+    for p, q in zip(warmed.game.parameters(), source_only.game.parameters(), strict=True):
+        assert torch.equal(p, q)
 
 
 def test_target_only_learns_from_target_labels() -> None:
@@ -221,6 +230,30 @@ def test_separate_statistics_are_those_of_each_domain() -> None:
     own = games["per_domain"].players["extractor"].features[0].weight  # type: ignore[union-attr,index]
     for which, v in enumerate((x, t + 3)):
         torch.testing.assert_close(norm["per_domain"].of_domain[which].running_mean, 0.1 * (v @ own.T).mean(0).detach())
+
+
+PUBLISHED_NETS: list[tuple[str, dict[str, Any], int, int]] = [
+    ("lenet", {"form": "28x28x1"}, 500, 431_080),
+    ("mnist-net", {"form": "32x32x3"}, 3072, 2432 + 38_448 + 307_300 + 10_100 + 1010),  # conv5 3→32, conv5 32→48, fc 100, 100, 10
+    ("mnist-net", {"form": "32x32x3", "extractor.normed": True}, 3200, 0),
+    ("svhn-net", {"form": "32x32x3", "extractor.width": 96}, 6272, 0),
+    ("svhn-net", {"form": "32x32x3", "extractor.width": 96, "extractor.normed": True, "bn_mode": "per_domain"}, 6272, 0),
+    ("six-convs", {"form": "32x32x3", "extractor.normed": True, "bn_mode": "separate", "extractor.spread": 0.02}, 128, 0),
+]
+
+
+@pytest.mark.parametrize(("net", "settings", "features", "parameters"), PUBLISHED_NETS)
+def test_published_nets_play(net: str, settings: dict[str, Any], features: int, parameters: int) -> None:
+    own = {"extractor": net, "domain": "domain-net", "domain.hidden": (8,), "batch": 4, "source": "digits", "target": "shaded-digits"}
+    arena = configure("dann", {**own, **settings}).build()
+    arena._begin(0)  # without scoring the whole test set
+    before = [p.clone() for p in arena.game.parameters()]
+    arena.play_turn((1, 1, 0.5))
+    assert all(not torch.equal(a, b) for a, b in zip(before, arena.game.parameters(), strict=True))
+    assert all(math.isfinite(value) for value in arena.read_signals().values())
+    assert arena.game.slots["domain"].inputs == (features,)
+    if parameters:
+        assert sum(p.numel() for p in arena.game.players["extractor"].parameters()) == parameters
 
 
 # What is measured ---------------------------------------------------------------------------------------------------------------
@@ -333,8 +366,10 @@ def test_bad_input_gets_one_clear_sentence(settings: Callable[[Path], dict[str, 
 
 
 def test_a_target_without_labels_works_and_lacks_what_needs_them(tmp_path: Path) -> None:
-    arena = configure("dann", {**SMALL, "source": "digits", "target": npz(tmp_path / "own.npz", None)}).build()
-    arena.reset(seed=0)
+    own = npz(tmp_path / "own.npz", None)
+    with pytest.warns(UserWarning, match="own.npz has no labels: its accuracy, cross-entropy, calibration and the score are absent"):
+        arena = configure("dann", {**SMALL, "source": "digits", "target": own}).build()
+        arena.reset(seed=0)
     arena.play_turn((1, 1, 0.5))
     names = {name for name in arena.read_signals() if name.startswith("game.")}
     assert names == {f"game.{n}" for n in ("label_loss", "label_accuracy", "domain_loss", "domain_accuracy", "reversed_gradient")}

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,21 @@ from arena import Population, Rng, check_game, configure
 from arena.errors import BadSetting, SlotMismatch
 from arena.plots import game_figure, image_grids
 from games.data import images
+from games.data.judge import judge, train
 from games.image import CIFAR10Subset, Digits, FashionMNIST, ImageGAN, MNISTConv, between, codes_of, range_of
 from players import MLP, ConvDiscriminator, ConvGenerator
 from players.base import mixes_examples
+
+
+@pytest.fixture(autouse=True)
+def hasty_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Judges that learn for a moment and are forgotten: nothing here asks what they say."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("games.data.judge.train", functools.partial(train, steps=3))
+    judge.cache_clear()
+    yield
+    judge.cache_clear()
+
 
 # Players ------------------------------------------------------------------------------------------------------------------------
 
@@ -90,6 +103,21 @@ def test_sizes_that_do_not_work_are_refused(build: Any, message: str) -> None:
         build()
 
 
+def test_spectral_norms_follow_the_weights_of_convolutions() -> None:
+    torch.manual_seed(0)
+    plain = ConvDiscriminator((1, 8, 8), (1,), widths=(4, 6)).double()
+    normed = ConvDiscriminator((1, 8, 8), (1,), widths=(4, 6), spectral_norm=True).double()
+    normed.load_state_dict(plain.state_dict(), strict=False)
+    assert plain.project_ is None and normed.project_ is not None
+    for _ in range(200):
+        normed.project_()
+    with torch.no_grad():  # by hand: every weight as a matrix of its outputs against the rest, over its largest singular value
+        for layer in (*plain.layers, plain.last):
+            layer.weight /= torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
+    x = torch.randn(3, 1, 8, 8, dtype=torch.float64)
+    torch.testing.assert_close(normed(x), plain(x), rtol=1e-6, atol=1e-9)
+
+
 def test_widths_are_settings() -> None:
     config = configure("digits", {"generator": "conv-generator", "discriminator": "conv-discriminator", "generator.widths": (6, 4)})
     game = config.example()
@@ -133,6 +161,18 @@ SMALL = {
 def test_convolutional_games_pass_every_check(tmp_path: Path, base: type[ImageGAN], shape: tuple[int, ...], l1: float) -> None:
     game = own_game(saved(tmp_path, shape), base.shape, base)
     assert check_game(functools.partial(game, **SMALL, l1=l1)).fault is None
+
+
+def test_a_normed_game_on_packs_of_images_passes_every_check(tmp_path: Path) -> None:
+    normed = {**SMALL, "discriminator": functools.partial(ConvDiscriminator, widths=(3, 4), spectral_norm=True)}
+    game = own_game(saved(tmp_path, (8, 8)), (1, 8, 8))
+    assert check_game(functools.partial(game, **normed, pack=2, penalty="r1", instance_noise=0.1, l1=0.3)).fault is None
+
+
+def test_the_judge_sees_the_same_images_in_either_range() -> None:
+    signed, unit = Digits(), Digits(functools.partial(MLP, final="sigmoid"), pixels="unit")
+    seen = [game.judge().look(game.compared(64, Rng().seed_both(0, 1)))[1] for game in (signed, unit)]
+    torch.testing.assert_close(*seen, rtol=1e-4, atol=1e-4)
 
 
 def test_the_digits_pass_with_supervision() -> None:

@@ -1,5 +1,6 @@
 """Metrics against closed forms, hand-drawn sets and independent implementations; and how a run and a population carry them."""
 
+import io
 import math
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor
 
 import arena
@@ -15,6 +17,7 @@ from arena.config import configure
 from arena.errors import BadSetting, GameFault, UnknownName
 from arena.evaluation import Evaluation
 from arena.population import Population
+from arena.progress import report
 from arena.trace import read_trace
 from games import Checkerboard, Grid, Ring, SwissRoll, TwoModes
 from games.data import planar
@@ -27,7 +30,7 @@ from games.metrics.judge_frechet_distance import frechet_distance
 from games.metrics.mode_variation import total_variation
 from games.metrics.reverse_kl import reverse_kl
 from games.scores import against_real, real_ceiling
-from tests.conftest import QUIET, Cli
+from tests.conftest import QUIET
 
 RING = Modes(planar.ring_centres(), 0.1)
 
@@ -305,13 +308,14 @@ def test_a_new_file_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.Monke
         "from games.metrics import Metric\n\nclass MeanNorm(Metric):\n    def value(self, samples):\n"
         "        return samples.fake.norm(dim=1).mean()\n"
     )
-    monkeypatch.setattr(games.metrics, "__path__", [*games.metrics.__path__, str(tmp_path)])
     metrics.cache_clear()
     try:
-        torch.manual_seed(0)
-        with torch.no_grad():
-            assert float(Checkerboard().metrics()["mean-norm"]) > 0
-        assert configure("checkerboard", {"metric": "mean-norm"}).build().game.scores[3] == "mean-norm"
+        with monkeypatch.context() as patched:
+            patched.setattr(games.metrics, "__path__", [*games.metrics.__path__, str(tmp_path)])
+            torch.manual_seed(0)
+            with torch.no_grad():
+                assert float(Checkerboard().metrics()["mean-norm"]) > 0
+            assert configure("checkerboard", {"metric": "mean-norm"}).build().game.scores[3] == "mean-norm"
     finally:
         from games.metrics.base import Metric
 
@@ -354,13 +358,17 @@ def test_looking_at_metrics_leaves_no_footprints(tmp_path: Path) -> None:
     assert often.metrics == never.metrics
 
 
-def test_the_terminal_shows_each_beside_its_ceiling(cli: Cli) -> None:
-    words = [f"--{name}={value}" for name, value in {**SHORT, "trace.tensorboard": "false"}.items()]
-    done = cli("play", "ring", *words, "--metric", "modes-covered", "--metrics.covered", "0", "--out", "run")
-    assert done.returncode == 0, done.stderr
-    assert "modes-covered" in done.stdout
-    assert "real data 8" in done.stdout
-    assert "sliced-wasserstein" in done.stdout
+def test_the_summary_shows_each_beside_its_ceiling(tmp_path: Path) -> None:
+    settings = {**SHORT, **QUIET, "turns": 4, "metric": "modes-covered", "metrics.covered": 0.0}
+    result = arena.play("ring", out=tmp_path / "run", display=False, **settings)
+    assert result.score == 8 - result.metrics["modes-covered"]
+    printed = io.StringIO()
+    report(Console(file=printed, width=200), result)
+    lines = [line.split() for line in printed.getvalue().splitlines()]
+    assert ["metrics", "coverage"] in [line[:2] for line in lines]
+    covered = next(line for line in lines if line[:1] == ["modes-covered"])
+    assert covered[-3:] == ["real", "data", "8"]
+    assert any(line[:1] == ["sliced-wasserstein"] for line in lines)
 
 
 @pytest.mark.parametrize("vary", [{}, {"noise": (0.1, 0.2, 0.05)}], ids=["seeds", "noises"])

@@ -79,6 +79,25 @@ def test_it_is_traced_for_compiled_code() -> None:
     torch.testing.assert_close(traced(X, 2 * coupling), 2 * grad(turned)(X, coupling))
 
 
+def test_torch_compile_takes_it_whole() -> None:
+    for coupling in COUPLINGS:
+        x = X.clone().requires_grad_()
+        torch.compile(turned, backend="aot_eager", fullgraph=True)(x, coupling).backward()
+        torch.testing.assert_close(x.grad, -0.3 * grad(plain)(X))
+
+
+def test_forward_mode_without_transforms_is_the_same() -> None:
+    """Dual numbers through plain autograd, as `Field.jvp` takes them."""
+    from torch.autograd import forward_ad
+
+    for coupling in COUPLINGS:
+        with forward_ad.dual_level():
+            x = forward_ad.make_dual(X.clone(), T).requires_grad_()
+            (gradient,) = torch.autograd.grad(turned(x, coupling), x)
+            change = forward_ad.unpack_dual(gradient).tangent
+        torch.testing.assert_close(change, finite_difference(lambda x: -0.3 * grad(plain)(x)), rtol=1e-6, atol=1e-8)
+
+
 def test_it_stands_between_modules() -> None:
     first, second = torch.nn.Linear(4, 2).double(), torch.nn.Linear(2, 1).double()
     second(reverse(first(X), 0.25)).sum().backward()

@@ -5,7 +5,7 @@ traces of equal runs are equal bytes.
 """
 
 FIELDS = {
-    "kind": "'turn' for a row of measurements, 'end' for the last row of a run that is over",
+    "kind": "'turn' for a row of measurements, 'alarm' for an alarm that rings or is over, 'end' for the last row of a run that is over",
     "turn": "turns played when the row was written",
     "progress": "turns played over the turn budget, in [0, 1]",
     "coupling": "λ of the latest turn, in [0, 1]",
@@ -29,6 +29,8 @@ FIELDS = {
     "diagnostics.ID.failure": "in the place of its numbers, why there are none this time",
     "diagnostics.gradient_evaluations": "gradients that diagnostics have computed so far, which are not counted above",
     "diagnostics.products": "products with the field's Jacobian that diagnostics have computed so far",
-    "status": "in the end row: finished, solved, diverged or undefined (the rule had no answer)",
-    "reason": "in the end row: which player went non-finite first, in what, and in which turn; or what the rule lacked",
+    "alarm": "in an alarm's row, which one; `arena list alarms` names them",
+    "raised": "there, whether it begins to ring or is over",
+    "status": "in the end row: finished, solved, diverged, undefined (the rule had no answer) or alarmed (one that may end it rang)",
+    "reason": "in the end row: which player went non-finite first, in what, and in which turn; what the rule lacked; or why an alarm rang",
 }

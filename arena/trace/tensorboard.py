@@ -71,6 +71,11 @@ class TensorBoard:
     def text(self, tag: str, body: str) -> None:
         self._common.add_text(tag, body, 0)
 
+    def alarm(self, name: str, raised: bool, sentence: str, turn: int) -> None:
+        """An alarm that begins to ring or is over: 1 or 0, and what there is to say."""
+        _add(self._common, {f"alarms/{name}": float(raised)}, turn)
+        self._common.add_text(f"alarms/{name}", sentence, turn)
+
     def close(self) -> None:
         for writer in (self._common, *self._players.values()):
             writer.close()

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 import games  # noqa: F401 (makes the ids known)
+from arena import plots
 from arena.config import configure
 from arena.population import Population
 from arena.threads import using_threads
@@ -144,7 +145,9 @@ def report(found: dict[str, Any]) -> str:
         if one["diverged"]:
             lines.append(f"Not finite: seeds {', '.join(one['diverged'])}.")
     lines += ["", "![total variation over the seeds](../../docs/published-ring.png)", ""]
-    lines += [f"{v.capitalize()}: {o['seeds']} seeds, {o['minutes']:.1f} minutes on {o['machine']}." for v, o in found.items()]
+    for variant, one in found.items():
+        clock = f"{one['minutes']:.0f} minutes by the clock, whatever else the machine did,"
+        lines.append(f"{variant.capitalize()}: {one['seeds']} seeds, {clock} on {one['machine']}.")
     return "\n".join(lines) + "\n"
 
 
@@ -185,10 +188,9 @@ def histogram(values: np.ndarray, width: float = 0.05) -> list[str]:
     return [f"{(first + i) * width:.2f}–{(first + i + 1) * width:.2f} {'#' * n}".rstrip() for i, n in enumerate(counts)]
 
 
+@plots.styled
 def draw(found: dict[str, Any], file: Path) -> None:
     """The total variation of every seed, above the means of five of them, each with the published mean."""
-    from arena import plots
-
     made, axes = plots.figure(4.8 * len(found), 4.6, 2, len(found), sharex=True)
     bins = np.arange(0, 1.0001, 0.04)
     top = max(max(np.histogram(one["numbers"]["mode-variation"], bins)[0]) for one in found.values())
@@ -197,15 +199,16 @@ def draw(found: dict[str, Any], file: Path) -> None:
         published = PUBLISHED[variant]["mode-variation"][0]
         above, below = axes[0, column], axes[1, column]
         above.hist(values, bins, color=plots.FIRST, alpha=0.75, rwidth=0.9)
-        above.set(title=f"{variant}: {len(values)} seeds", ylabel="seeds" if column == 0 else "", ylim=(0, 1.15 * top))
+        above.set(title=f"{variant}: {len(values)} seeds", ylabel="seeds" if column == 0 else "", ylim=(0, 1.35 * top))
         means = five_seed_means(values, np.random.default_rng(0))
         below.hist(means, np.arange(0, 1.0001, 0.02), color=plots.SECOND, alpha=0.6, weights=np.full(len(means), 1 / len(means)))
         below.set(
             xlabel="mode total variation", ylabel="share of five-seed means" if column == 0 else "", xlim=(0, min(1, values.max() + 0.1))
         )
         for axis in (above, below):
+            axis.set_axisbelow(True)
             axis.axvline(published, color=plots.INK, linestyle="--", linewidth=1.2, label=f"published mean of five, {published:.3f}")
-        below.legend(loc="upper right", frameon=False)
+        above.legend(loc="upper right", frameon=False)
     plots.save(made, file)
 
 

@@ -5,7 +5,7 @@ background, which is a random 32×32 crop of a photograph. Both parts take crops
 the folders of `games.data.images`. Where there are none, backgrounds are made of smooth coloured noise, with a warning: numbers got on
 them cannot be compared with published ones.
 
-    shaded-digits    the same with scikit-learn's 8×8 digits: |background − digit|, on smooth grey noise
+    shaded-digits    scikit-learn's 8×8 digits likewise: |background − digit|, on smooth grey backgrounds of up to half the ink
 """
 
 import warnings
@@ -43,7 +43,7 @@ def shaded_digits() -> Arrays:
     shaded = {}
     for part in ("train", "test"):
         x = plain[f"x_{part}"].astype(int)
-        background = np.stack([smooth(rng, 8, 1, octaves=1)[:, :, 0] for _ in range(len(x))]).astype(int)
+        background = np.stack([smooth(rng, 8, 1, octaves=1)[:, :, 0] for _ in range(len(x))]).astype(int) // 2
         shaded[f"x_{part}"] = np.abs(background - x).astype(np.uint8)
     return shaded | {key: plain[key] for key in ("y_train", "y_test")}
 

@@ -16,6 +16,7 @@ def energy_distance(fake_fake: Tensor, real_real: Tensor, fake_real: Tensor) -> 
     """The distance from those of all pairs.
 
     Example:
+        >>> import torch
         >>> from games.metrics.base import between
         >>> a, b = torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])
         >>> float(energy_distance(between(a, a), between(b, b), between(a, b)) ** 2)
