@@ -220,6 +220,7 @@ class Regression2D(CriticRegression):
     """
 
     dim = 2
+    recipe = {**CriticRegression.recipe, "coupling": 0.05}
     opening: ClassVar[float] = math.pi / 3
     """Half the angle of an arc."""
 

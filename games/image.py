@@ -114,7 +114,7 @@ class ImageGAN(GAN):
 
     def samples(self, fake: Tensor, repeat: int) -> Samples:
         found = super().samples(fake, repeat)
-        key = (type(self), self.pixels, repeat, len(found.real), fake.device, fake.dtype)
+        key = (type(self), self.pixels, repeat, len(found.real), found.real.device, found.real.dtype)
         if key not in _seen:
             _seen[key] = self.judge().look(found.real)
         found.seen = _seen[key]

@@ -31,7 +31,7 @@ PLANTED: dict[str, tuple[str, dict[str, Any]]] = {
     "stall": ("dirac", {"turns": 600, "scheduler": "alternating", "loss": "wasserstein"}),
 }
 HEALTHY: dict[str, tuple[str, dict[str, Any]]] = {
-    "a GAN with its recipe": ("swiss-roll", {"turns": 4000, "metrics.every": 0, "trace.every": 50, "score.every": 250}),
+    "a GAN": ("two-moons", {"turns": 3000, "metrics.every": 0, "trace.every": 50, "score.every": 250}),
     "an adaptation": ("dann", {"turns": 400}),
     "a spiral inwards": (
         "bilinear",

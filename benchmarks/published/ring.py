@@ -145,10 +145,9 @@ def report(found: dict[str, Any]) -> str:
         if one["diverged"]:
             lines.append(f"Not finite: seeds {', '.join(one['diverged'])}.")
     lines += ["", "![total variation over the seeds](../../docs/published-ring.png)", ""]
-    lines += [
-        f"{v.capitalize()}: {o['seeds']} seeds, {o['minutes']:.0f} minutes by the clock, beside other work, on {o['machine']}."
-        for v, o in found.items()
-    ]
+    for variant, one in found.items():
+        clock = f"{one['minutes']:.0f} minutes by the clock, whatever else the machine did,"
+        lines.append(f"{variant.capitalize()}: {one['seeds']} seeds, {clock} on {one['machine']}.")
     return "\n".join(lines) + "\n"
 
 

@@ -112,7 +112,7 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
     state = None if file is None else _read(file)
     if state is None:
         print(f"training the judge of {name}, once: {STEPS:,} steps", file=sys.stderr)
-        state = train(data, STEPS)
+        state = train(data)
         if file is not None:
             _write(file, state)
     classifier = _untrained(data)
@@ -122,16 +122,17 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
     return Judge(name, classifier, float(state["accuracy"]), shares.to(device, dtype))
 
 
-def train(data: dict[str, Tensor], steps: int) -> dict[str, Any]:
+def train(data: dict[str, Tensor], steps: int | None = None) -> dict[str, Any]:
     """Train a classifier from the fixed seed; torch's global generator is left as it was.
 
     Args:
         data: uint8 images and labels, as `images.load` gives them.
-        steps: batches.
+        steps: batches; `STEPS` where none is given.
 
     Returns:
         The classifier's tensors and its accuracy on the test set.
     """
+    steps = STEPS if steps is None else steps
     x_train, y_train, x_test, y_test = (data[key] for key in images.KEYS)
     classifier = _untrained(data)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=RATE)
