@@ -22,6 +22,8 @@ from arena.env import Arena
 from arena.errors import ArenaError, DataUnavailable, GameFault
 from arena.field import Field
 from arena.game import JOINT, Batch, Game, Rng
+from arena.members import stack
+from players.base import hooks
 
 
 class Fault(Exception):
@@ -374,6 +376,30 @@ def a_population_equals_its_members(subject: Subject) -> None:
         for name, gradient in gradients.items():
             if not torch.allclose(together[name][i], gradient, rtol=1e-8, atol=1e-10):
                 raise Fault(f"member {i} of a population has another gradient in '{name}' than the game alone; keep losses free of state")
+    _hooks_of_a_population(subject)
+
+
+def _hooks_of_a_population(subject: Subject) -> None:
+    """What the players do when a batch is drawn and after a move, they do to each member of a population."""
+    games = [subject.game(seed) for seed in range(3)]
+    if not (hooks(games[0].players, "on_batch") or hooks(games[0].players, "project_")):
+        return
+    batch = subject.batch(games[0])
+    together, members = stack([subject.game(seed) for seed in range(3)])
+    members.batch_axis = None
+    for name in ("on_batch", "project_"):
+        with torch.no_grad():
+            for game in games:
+                for method in hooks(game.players, name):
+                    method(batch)
+            try:
+                members.call(together, hooks(together.players, name), batch)
+            except Exception as error:
+                raise Fault(f"{name}() cannot be vmapped ({_first_line(error)}); change tensors by copy_(), not by .data") from error
+        for i, game in enumerate(games):
+            for parameter, own in game.named_parameters():
+                if not torch.allclose(together.get_parameter(parameter)[i], own, rtol=1e-8, atol=1e-10):
+                    raise Fault(f"after {name}() member {i} of a population has another '{parameter}' than the game alone")
 
 
 def gymnasium_accepts_it(subject: Subject) -> None:

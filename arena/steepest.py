@@ -5,7 +5,8 @@
 
 With an attacker's perturbation as θ, one row for each image, they are the steps of FGSM and of PGD with step size α = η: I. Goodfellow
 et al., "Explaining and Harnessing Adversarial Examples", arXiv:1412.6572, section 4, and A. Madry et al., "Towards Deep Learning
-Models Resistant to Adversarial Attacks", arXiv:1706.06083, section 2.1. A coordinate, or a row, whose gradient is 0 stays."""
+Models Resistant to Adversarial Attacks", arXiv:1706.06083, section 2.1. A coordinate, or a row, whose gradient is 0 stays.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +15,24 @@ import torch
 from torch import Tensor
 
 
-class Sign(torch.optim.Optimizer):
+class _Steepest(torch.optim.Optimizer):
+    """θ ← θ − η·direction(g)."""
+
+    def __init__(self, parameters: Iterable[Any], lr: float = 1e-2):
+        super().__init__(parameters, {"lr": lr})
+
+    def direction(self, g: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.add_(self.direction(p.grad), alpha=-group["lr"])
+
+
+class Sign(_Steepest):
     """θ ← θ − η·sign(g).
 
     Args:
@@ -29,18 +47,11 @@ class Sign(torch.optim.Optimizer):
         [-0.5, 0.5, 0.0]
     """
 
-    def __init__(self, parameters: Iterable[Any], lr: float = 1e-2):
-        super().__init__(parameters, {"lr": lr})
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    p.add_(p.grad.sign(), alpha=-group["lr"])
+    def direction(self, g: Tensor) -> Tensor:
+        return g.sign()
 
 
-class Normalized(torch.optim.Optimizer):
+class Normalized(_Steepest):
     """θₙ ← θₙ − η·gₙ/‖gₙ‖₂, a row n being all numbers with one index in the leading axis.
 
     Args:
@@ -55,15 +66,8 @@ class Normalized(torch.optim.Optimizer):
         [[-0.30000001192092896, -0.4000000059604645], [0.0, 0.5], [0.0, 0.0]]
     """
 
-    def __init__(self, parameters: Iterable[Any], lr: float = 1e-2):
-        super().__init__(parameters, {"lr": lr})
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    p.add_(rows_normalized(p.grad, 1), alpha=-group["lr"])
+    def direction(self, g: Tensor) -> Tensor:
+        return rows_normalized(g, 1)
 
 
 def rows_normalized(g: Tensor, leading: int) -> Tensor:

@@ -2,7 +2,8 @@
 
 A player class may name its first arguments `inputs` and `outputs`: the shapes of one example in its slot; and arguments that its slot
 tells besides. It may have `project_()`, called after each of its moves, and `on_batch()`, called when a batch is drawn; either may
-take that batch as its one argument, with the random numbers that the game drew into it. Nothing else is asked."""
+take that batch as its one argument, with the random numbers that the game drew into it. Nothing else is asked.
+"""
 
 import inspect
 import math

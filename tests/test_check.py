@@ -171,6 +171,18 @@ class Branches(Sound):
         return losses if self.players["left"]()[0] > -1e9 else {}
 
 
+class ProjectsData(Vector):
+    """Keeps within a bound by replacing its tensor, which a population cannot do to one member."""
+
+    def project_(self) -> None:
+        self.value.data = self.value.data.clamp(-0.5, 0.5)
+
+
+class Projected(Sound):
+    def __init__(self) -> None:
+        Game.__init__(self, left=ProjectsData(3), right=Vector(3))
+
+
 class BadSignals(Sound):
     def signals(self, batch):  # type: ignore[no-untyped-def]
         return {"reward": torch.ones(2)}
@@ -200,6 +212,7 @@ BROKEN: list[tuple[type[Game], str]] = [
     (MetricFootprints, "metrics changed 'players.left.value'; work on a copy, or in evaluation mode"),
     (CeilingOfNothing, "metric_ceilings names 'precision', which is no metric; there are recall"),
     (Branches, "avoid .item(), data-dependent ifs and in-place changes in losses"),
+    (Projected, "change tensors by copy_(), not by .data"),
     (BadSignals, "'gymnasium accepts it' could not be checked, since the game raised"),
 ]
 

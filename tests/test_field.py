@@ -8,6 +8,7 @@ from arena.config import configure
 from arena.directions import dot
 from arena.errors import RuleUndefined
 from games import Quadratic, SwissRoll
+from tests.operations import Once
 from tests.test_rules import random_jacobian
 
 
@@ -122,27 +123,12 @@ def test_unusable_losses_are_named(found: object, message: str) -> None:
     assert str(error.value) == message
 
 
-class _Once(torch.autograd.Function):
-    """A square whose backward pass cannot be differentiated, as fused kernels often are."""
-
-    @staticmethod
-    def forward(ctx, x):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(x)
-        return x * x
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
-        (x,) = ctx.saved_tensors
-        return 2 * x * gradient
-
-
 class Flat(Quadratic):
     """A game that has gradients and no second derivatives."""
 
     def losses(self, batch, coupling, movers):  # type: ignore[no-untyped-def]
         x, y = self.players["x"](), self.players["y"]()
-        return {"x": (_Once.apply(x) * y).sum(), "y": -(_Once.apply(x) * y).sum()}
+        return {"x": (Once.apply(x) * y).sum(), "y": -(Once.apply(x) * y).sum()}
 
 
 @pytest.mark.parametrize("rule", ["consensus", "sga", "cgd", "look-ahead", "lola", "unrolled", "ridge"])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from arena import Rng
 from arena.errors import RuleUndefined
 from games.penalties import PENALTIES, squared_slopes
+from tests.operations import Once
 
 N = 7
 
@@ -107,20 +108,6 @@ def test_batch_norm_keeps_its_running_statistics() -> None:
     player = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1)).double()
     assert math.isfinite(float(value("r1", player, examples(2), examples(2))[0].detach()))
     assert player[1].num_batches_tracked == 0 and player[1].track_running_stats
-
-
-class Once(torch.autograd.Function):
-    """Squares, and can be differentiated only once."""
-
-    @staticmethod
-    def forward(ctx, x):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(x)
-        return x * x
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
-        return 2 * gradient * ctx.saved_tensors[0]
 
 
 def test_a_discriminator_without_second_derivatives_is_told_of() -> None:

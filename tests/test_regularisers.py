@@ -16,6 +16,7 @@ from arena.registry import entries, lookup
 from games import Ring
 from games.penalties import PENALTIES
 from players import MLP
+from tests.operations import Once
 
 PLAYERS: dict[str, Any] = {
     "generator": functools.partial(MLP, hidden=(4,), activation="softplus"),
@@ -88,20 +89,6 @@ def test_members_equal_their_runs_alone_under_rules_of_second_order(rule: str) -
             arena.play_scheduled_turn()
     for member, arena in enumerate(alone):
         assert float((flat(p[member] for p in together.game.parameters()) - flat(arena.game.parameters())).abs().max()) < 1e-10
-
-
-class Once(torch.autograd.Function):
-    """Squares, and can be differentiated only once."""
-
-    @staticmethod
-    def forward(ctx, x):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(x)
-        return x * x
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, gradient):  # type: ignore[no-untyped-def]
-        return 2 * gradient * ctx.saved_tensors[0]
 
 
 class Squares(nn.Module):
