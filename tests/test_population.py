@@ -385,7 +385,7 @@ def spectral(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> nn.Module:
             "share one rule, but these have Consensus, Sim",
         ),
         (lambda: [configure("bilinear"), configure("bilinear", {"x.optimizer": "adam"})], "optimizers are all SGD, RMSprop, Adam or AdamW"),
-        (lambda: [configure("bilinear", {"x.optimizer": "torch.optim.NAdam"})] * 2, "in their plain forms, not NAdam"),
+        (lambda: [configure("bilinear", {"x.optimizer": "torch.optim.NAdam"})] * 2, "or Sign or Normalized, not NAdam"),
         (lambda: [configure("bilinear"), configure("bilinear", {"dtype": "float64"})], "share one dtype"),
         (lambda: [configure("swiss-roll"), configure("swiss-roll", {"batch": 7})], "whose 'batch' differs (256 and others)"),
         (lambda: [configure("swiss-roll"), configure("swiss-roll", {"generator.hidden": (3,)})], "differ in shape"),
