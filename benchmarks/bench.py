@@ -24,7 +24,7 @@ import torch
 from arena.config import configure
 from arena.progress import Silent
 from arena.run import Run
-from benchmarks.loops import image_gan, planar_gan
+from benchmarks.loops import fast_adversarial, image_gan, planar_gan
 
 ROUNDS = 50
 """Rounds per chunk."""
@@ -103,11 +103,16 @@ def main() -> None:
             print(ratio_row(what, least, ratios(planar_gan(batch), ours, chunks)), flush=True)
         root = os.environ.get("ARENA_DATA")
         if root and (Path(root) / "MNIST" / "raw").is_dir():
-            ours = arena_rounds("mnist", folder / "mnist")
+            ours, files = arena_rounds("mnist", folder / "mnist"), _extracted(Path(root), folder)
             what = "fully connected MNIST GAN, batch 100, trace on, against the DataLoader loop"
-            print(ratio_row(what, 2.0, ratios(image_gan(_extracted(Path(root), folder)), ours, few)), flush=True)
+            print(ratio_row(what, 2.0, ratios(image_gan(files), ours, few)), flush=True)
+            for on_device, words in ((False, "the published DataLoader loop"), (True, "the same on a tensor of all images")):
+                ours = arena_rounds("attack", folder / f"attack-{on_device}", data="mnist")
+                what = f"adversarial training on MNIST, batch 100, trace on, against {words}"
+                print(ratio_row(what, 1.0, ratios(fast_adversarial(files, on_device=on_device), ours, few // 2)), flush=True)
         else:
-            print("| fully connected MNIST GAN | ≥ 2.0× | not measured: ARENA_DATA names no folder with MNIST/raw |", flush=True)
+            for what, least in (("fully connected MNIST GAN", 2.0), ("adversarial training on MNIST", 1.0)):
+                print(f"| {what} | ≥ {least:.1f}× | not measured: ARENA_DATA names no folder with MNIST/raw |", flush=True)
         traced = arena_rounds("swiss-roll", folder / "traced", batch=64)
         bare = arena_rounds("swiss-roll", folder / "bare", traced=False, batch=64)
         cost = [r - 1 for r in ratios(traced, bare, 4 * chunks)]
