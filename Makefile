@@ -27,7 +27,8 @@ demo: $(VENV)/installed
 	$(BIN)/arena play swiss-roll
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/test_bench.py
+	$(BIN)/python -m pytest tests/test_bench.py  # timings are taken with nothing beside them
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

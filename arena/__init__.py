@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from arena.errors import ArenaError as ArenaError
     from arena.errors import GameFault as GameFault
     from arena.field import Field as Field
+    from arena.game import Clock as Clock
     from arena.game import Game as Game
     from arena.game import PlayerSource as PlayerSource
     from arena.game import Rng as Rng
@@ -37,6 +38,7 @@ _WHERE = {
     "Arena": "arena.env",
     "ArenaError": "arena.errors",
     "GameFault": "arena.errors",
+    "Clock": "arena.game",
     "Config": "arena.config",
     "Field": "arena.field",
     "Game": "arena.game",

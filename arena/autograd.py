@@ -39,6 +39,7 @@ class Plan:
         self.moving = {name: p for key in movers for name, p in parameters[key].items()}
         self.still = [p for key, own in parameters.items() if key not in movers for p in own.values()]
         self.last = movers[-1] if movers else ""
+        self.all = len(movers) == len(parameters)
         self.parameters = parameters
         self.own_tensors, self.rest_tensors = self.tensors()
         self.checked = False

@@ -35,6 +35,7 @@ class Stream:
         self.rng, self.sample, self.turns = rng, sample, turns
         self.cursor = turns
         self.block: Batch = None
+        self._batches: list[Batch] = []
         self._began = [rng.get_state(), rng.noise.get_state()]
 
     def next(self) -> Batch:
@@ -43,13 +44,15 @@ class Stream:
             return self.sample(self.rng)
         if self.cursor >= self.turns:
             self.refill()
+        if not self._batches:
+            self._batches = apart(self.block)
         self.cursor += 1
-        return at(self.block, self.cursor - 1)
+        return self._batches[self.cursor - 1]
 
     def refill(self) -> None:
         """Draw the next block."""
         self._began = [self.rng.get_state(), self.rng.noise.get_state()]
-        self.block = draw(self.sample, self.rng, self.turns)
+        self.block, self._batches = draw(self.sample, self.rng, self.turns), []
         self.cursor = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -79,7 +82,7 @@ class Streams:
 
     def __init__(self, streams: Sequence[Stream]):
         self.streams = list(streams)
-        self._joined: Batch = None
+        self._joined: list[Batch] = []
         self._cursor: int | None = None  # of the joined block; None while the streams are not in step
 
     def next(self) -> Batch:
@@ -90,13 +93,13 @@ class Streams:
         if turns > 1 and all(s.cursor >= s.turns == turns for s in self.streams):
             for stream in self.streams:
                 stream.refill()
-            self._joined, self._cursor = _join([s.block for s in self.streams], 1), 0
+            self._joined, self._cursor = apart(_join([s.block for s in self.streams], 1)), 0
         if self._cursor is None:
             return _join([stream.next() for stream in self.streams], 0)
         for stream in self.streams:
             stream.cursor += 1
         self._cursor += 1
-        batch = at(self._joined, self._cursor - 1)
+        batch = self._joined[self._cursor - 1]
         if self._cursor == turns:
             self._cursor = None
         return batch
@@ -115,13 +118,16 @@ class Streams:
         self._cursor = None
 
 
-def at(block: Batch, turn: int | Tensor) -> Batch:
-    """One turn's batch of a block."""
-    if isinstance(block, Tensor):
-        return block[turn]
-    if type(block) is tuple and all(isinstance(leaf, Tensor) for leaf in block):  # most batches: a tenth of what tree_map takes
-        return tuple([leaf[turn] for leaf in block])
-    return tree_map(lambda leaf: leaf[turn] if isinstance(leaf, Tensor) else leaf, block)
+def apart(block: Batch) -> list[Batch]:
+    """The batches of a block, one for each turn: all views at once take a tenth of what one after the other would.
+
+    Example:
+        >>> [(x.item(), y.item()) for x, y in apart((torch.arange(2), torch.arange(2) + 5))]
+        [(0, 5), (1, 6)]
+    """
+    leaves, spec = tree_flatten(block)
+    rows = zip(*(leaf.unbind(0) for leaf in leaves), strict=True)
+    return list(rows) if type(block) is tuple and len(leaves) == len(block) else [tree_unflatten(row, spec) for row in rows]
 
 
 def channels_last(batch: Batch) -> Batch:

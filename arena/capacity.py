@@ -1,7 +1,8 @@
 """How many members of a population fit into memory, by measuring one.
 
 A member needs its parameters, one gradient and the optimizer's moments of each, and what a forward keeps for the backward pass; the last
-is counted while one member is played. Shapes: K = members.
+is counted while one member is played. `torch.func` knows no hooks on what is kept, so that of games which differentiate within their losses
+the tensors are counted that live at once. Shapes: K = members.
 """
 
 import os
@@ -11,8 +12,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from arena.errors import BadSetting
+from arena.errors import BadSetting, GameFault
 
 SHARE = 0.6
 """Of the free memory that a population may take."""
@@ -58,8 +62,16 @@ def need(population: Any) -> Need:
             kept[-1 - len(kept)] = tensor.numel() * tensor.element_size()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        population.play_turn((1.0, 1.0, 0.5))
+    peak = 0
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            population.play_turn((1.0, 1.0, 0.5))
+    except GameFault as error:
+        if "saved tensor hooks" not in str(error):
+            raise
+        with _Living(there) as living:
+            population.play_turn((1.0, 1.0, 0.5))
+        peak = living.peak
     moments = sum(
         v.numel() * v.element_size()
         for o in population.optimizers.values()
@@ -68,7 +80,25 @@ def need(population: Any) -> Need:
         if isinstance(v, Tensor)
     )
     trained = sum(p.numel() * p.element_size() for p in game.parameters())
-    return Need(parameters // count, (moments + 2 * trained) // count, 2 * sum(kept.values()) // count)
+    return Need(parameters // count, (moments + 2 * trained) // count, (peak or 2 * sum(kept.values())) // count)
+
+
+class _Living(TorchDispatchMode):
+    """Counts the bytes of the tensors that are made while it is on, and the most that live at once."""
+
+    def __init__(self, there: set[int]):
+        super().__init__()
+        self.there, self.peak = there, 0
+        self._living: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor) and (place := tensor.untyped_storage().data_ptr()) not in self.there:
+                self._living[place] = StorageWeakRef(tensor.untyped_storage()), tensor.untyped_storage().nbytes()
+        self._living = {place: (storage, size) for place, (storage, size) in self._living.items() if not storage.expired()}
+        self.peak = max(self.peak, sum(size for _, size in self._living.values()))
+        return made
 
 
 def free_bytes(device: torch.device) -> int:

@@ -6,6 +6,7 @@ in float64.
 
 import copy
 import functools
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from arena.directions import Direction, dot
 from arena.env import Arena
 from arena.errors import ArenaError, DataUnavailable, GameFault
 from arena.field import Field
-from arena.game import Batch, Game, Rng
+from arena.game import JOINT, Batch, Game, Rng
 
 
 class Fault(Exception):
@@ -65,6 +66,7 @@ class Subject:
 
     def field(self, game: Game, coupling: float = 1.0, seed: int = 0) -> Field:
         made = Field(game)
+        made.jointly = False  # `joint_loss_is_the_field` holds the other way against it
         made.freeze(self.batch(game, seed), coupling * game.max_coupling, seed=seed)
         return made
 
@@ -174,7 +176,7 @@ def losses_are_finite_scalars(subject: Subject) -> None:
 
 
 def no_parameter_is_dead(subject: Subject) -> None:
-    """Each parameter gets a gradient from its own player's loss on some batch."""
+    """Each parameter gets a gradient from its own player's loss on some batch, at some coupling."""
     game = subject.game()
     alive: set[str] = set()
     for seed in range(3):
@@ -182,7 +184,8 @@ def no_parameter_is_dead(subject: Subject) -> None:
             rng = torch.Generator().manual_seed(seed)
             for p in game.parameters():
                 p.add_(0.1 * torch.randn(p.shape, generator=rng, dtype=p.dtype))
-        alive |= {name for name, g in subject.field(game, seed=seed).gradients().items() if bool((g != 0).any())}
+        coupling = 0.5 if seed == 1 else 1.0  # a loss that compares two outputs gives their common bias none at 1
+        alive |= {name for name, g in subject.field(game, coupling, seed).gradients().items() if bool((g != 0).any())}
     dead = [name for name, _ in game.named_parameters() if name not in alive]
     if dead:
         raise Fault(f"the parameter '{dead[0]}' gets no gradient from its player's loss; use it in the loss, or remove it")
@@ -206,6 +209,8 @@ def the_global_stream_is_untouched(subject: Subject) -> None:
         ("signals", lambda: game.signals(batch)),
         ("score", game.score),
         ("ceiling", game.ceiling),
+        ("metrics", game.metrics),
+        ("metric_ceilings", game.metric_ceilings),
     ]
     stochastic = Field(game).stochastic
     for name, look in looks:
@@ -292,6 +297,11 @@ def joint_loss_is_the_field(subject: Subject) -> None:
                 f"joint_loss gives '{name}' a gradient of norm {float(joint[name].norm()):.6g} where losses give one of "
                 f"{float(explicit[name].norm()):.6g}; look for a missing sign or coupling in the reversal"
             )
+    if game.has_joint_losses:
+        own, beside = _losses(game, field.batch, game.keys, field.coupling), _losses(game, field.batch, (*game.keys, JOINT), field.coupling)
+        for key in game.keys:
+            if not Field(game).stochastic and not torch.allclose(own[key], beside[key], rtol=1e-7, atol=1e-10):
+                raise Fault(f"joint_losses gives '{key}' a loss of {float(beside[key]):.6g} where losses give {float(own[key]):.6g}")
     tangent = _random(field.moving, seed=4)
     product = field.jvp(tangent, joint=True)
     h = 1e-6
@@ -322,18 +332,26 @@ def the_field_vanishes_at_the_solution(subject: Subject) -> None:
 
 
 def the_score_leaves_no_footprints(subject: Subject) -> None:
-    """`score` gives a number, the same one twice, and changes neither parameters nor buffers."""
+    """`score` and `metrics` give numbers, the same ones twice, and change neither parameters nor buffers."""
     game = subject.game(dtype=torch.float32)
     before = {name: t.detach().clone() for name, t in game.state_dict(keep_vars=True).items()}
-    with torch.no_grad():
-        scores = [float(game.score()) for _ in range(2)]
-    if scores[0] != scores[1] and not (scores[0] != scores[0]):
-        raise Fault(f"score gave {scores[0]:.6g} and then {scores[1]:.6g}; draw its samples from a generator with a fixed seed")
-    for name, tensor in game.state_dict().items():
-        if not torch.equal(before[name], tensor):
-            raise Fault(f"score changed '{name}'; work on a copy, or in evaluation mode")
-    if any(p.grad is not None for p in game.parameters()):
-        raise Fault("score left gradients behind; compute it without backward()")
+    looks: list[tuple[str, Callable[[], dict[str, float]]]] = [
+        ("score", lambda: {"score": float(game.score())}),
+        ("metrics", lambda: {f"metric {name}": float(value) for name, value in game.metrics().items()}),
+    ]
+    for what, look in looks:
+        with torch.no_grad():
+            first, second = look(), look()
+        for name, value in first.items():
+            if value != second[name] and not math.isnan(value):
+                raise Fault(f"{name} gave {value:.6g} and then {second[name]:.6g}; draw its samples from a generator with a fixed seed")
+        for name, tensor in game.state_dict().items():
+            if not torch.equal(before[name], tensor):
+                raise Fault(f"{what} changed '{name}'; work on a copy, or in evaluation mode")
+        if any(p.grad is not None for p in game.parameters()):
+            raise Fault(f"{what} left gradients behind; compute it without backward()")
+    if unknown := set(game.metric_ceilings()) - set(game.metrics()):
+        raise Fault(f"metric_ceilings names '{min(unknown)}', which is no metric; there are {', '.join(game.metrics()) or 'none'}")
 
 
 def a_population_equals_its_members(subject: Subject) -> None:
@@ -392,9 +410,10 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
 )
 
 
-def _losses(game: Game, batch: Batch, movers: tuple[str, ...]) -> dict[str, Tensor]:
+def _losses(game: Game, batch: Batch, movers: tuple[str, ...], coupling: float | Tensor | None = None) -> dict[str, Tensor]:
+    coupling = game.max_coupling if coupling is None else coupling
     with torch.random.fork_rng(devices=[], enabled=Field(game).stochastic):
-        return {key: loss.detach() for key, loss in game(batch, game.max_coupling, movers).items()}
+        return {key: loss.detach() for key, loss in game(batch, coupling, movers).items()}
 
 
 def _loss(field: Field, key: str) -> float:

@@ -8,20 +8,17 @@ Whatever cannot be compiled is played as if nothing had been asked, and `why_not
 """
 
 import logging
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import torch
 from torch import Tensor
 from torch.func import functional_call, vjp
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.directions import Direction
-from arena.game import Batch, Game
+from arena.game import JOINT, Batch, Game
+from arena.tracing import compile_traced
 
 if TYPE_CHECKING:
     from arena.members import Members
@@ -49,7 +46,6 @@ class Compiled:
         self._changes = False
         every = [(vars(module), name, value) for module in game.modules() for name, value in vars(module).items()]
         self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and str(value) != "nan"]
-        keep_compiled()
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
 
     def __call__(
@@ -59,15 +55,18 @@ class Compiled:
         buffers: Mapping[str, Tensor],
         batch: Batch,
         coupling: float | Tensor,
+        *,
+        jointly: bool = False,
     ) -> tuple[dict[str, Tensor], Direction] | None:
         """Losses and gradients of the movers; None where they cannot be compiled.
 
         Args:
             keys: the movers' parameters by name, by key.
             rest: every other parameter.
-            buffers: the buffers that have a member axis, in a population.
+            buffers: the buffers, which players and the arena write into; in a population those that have a member axis.
             batch: the batch.
             coupling: λ, or one for each member.
+            jointly: take the gradients of all movers from the one backward pass of the game's `joint_losses`.
         """
         if self.why_not is not None:
             return None
@@ -80,12 +79,13 @@ class Compiled:
         inputs = [*own, *rest.values(), *buffers.values(), *[leaf for leaf in leaves if isinstance(leaf, Tensor)]]
         if isinstance(lam, Tensor):
             inputs.append(lam)
-        kind = (*keys, lam if isinstance(lam, float) else None, *[leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves])
+        shapes = [leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves]
+        kind = (*keys, jointly, self.game.idle, lam if isinstance(lam, float) else None, *shapes)
         try:
             with torch.no_grad():
                 made = self._made.get(kind)
                 if made is None:
-                    made = self._made[kind] = self._make(keys, rest, buffers, (leaves, spec), lam, inputs)
+                    made = self._made[kind] = self._make(keys, rest, buffers, (leaves, spec), lam, inputs, jointly)
                 found = made(*inputs)
         except Exception as error:
             first = " ".join(str(error).split())[:160]
@@ -94,7 +94,9 @@ class Compiled:
         names = [name for part in keys.values() for name in part]
         return dict(zip(keys, found, strict=False)), dict(zip(names, found[len(keys) :], strict=True))
 
-    def _make(self, keys: Any, rest: Any, buffers: Any, batch: Any, lam: float | Tensor, inputs: list[Tensor]) -> Callable[..., Any]:
+    def _make(
+        self, keys: Any, rest: Any, buffers: Any, batch: Any, lam: float | Tensor, inputs: list[Tensor], jointly: bool
+    ) -> Callable[..., Any]:
         """A compiled function of a flat list of tensors; it is traced first, so that a call need not look at the game's modules again."""
         names = {key: list(part) for key, part in keys.items()}
         others, own_buffers = list(rest), list(buffers)
@@ -110,10 +112,10 @@ class Compiled:
             drawn = iter(remaining)
             batch = tree_unflatten([next(drawn) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
             axes = self.members.axes(batch) if self.members is not None else None
-            losses, direction = self._function(tuple(names), axes, coupling)(own, around, stacked, batch, coupling)
+            losses, direction = self._function(tuple(names), axes, coupling, jointly)(own, around, stacked, batch, coupling)
             return [*(losses[key] for key in names), *(direction[name] for part in names.values() for name in part)]
 
-        return torch.compile(make_fx(flat)(*inputs), dynamic=False)
+        return compile_traced(flat, inputs)
 
     def _stable(self, coupling: float | Tensor, like: Tensor) -> float | Tensor:
         """A λ that has changed goes in as a tensor: as a number, every new value would be compiled anew."""
@@ -124,15 +126,28 @@ class Compiled:
         self._changes = self._changes or coupling != self._coupling
         return torch.tensor(coupling, dtype=like.dtype, device=like.device) if self._changes else coupling
 
-    def _function(self, keys: tuple[str, ...], axes: Any, lam: float | Tensor) -> Callable[..., tuple[dict[str, Tensor], Direction]]:
+    def _function(
+        self, keys: tuple[str, ...], axes: Any, lam: float | Tensor, jointly: bool
+    ) -> Callable[..., tuple[dict[str, Tensor], Direction]]:
         game = self.game
 
         def one(own: Any, rest: Any, buffers: Any, batch: Any, coupling: Any) -> Any:
-            def losses(own: Any) -> tuple[Tensor, ...]:
+            def call(own: Any, *joint: str) -> dict[str, Tensor]:
                 flat = {name: p for part in own.values() for name, p in part.items()}
-                found = functional_call(game, {**rest, **flat, **buffers}, (batch, coupling, keys))
+                return functional_call(game, {**rest, **flat, **buffers}, (batch, coupling, (*keys, *joint)))
+
+            def losses(own: Any) -> tuple[Tensor, ...]:
+                found = call(own)
                 return tuple(found[key] for key in keys)
 
+            def joint(own: Any) -> tuple[Tensor, dict[str, Tensor]]:
+                found = call(own, JOINT)
+                return found.pop(JOINT), found
+
+            if jointly:
+                value, pull_all, found = vjp(joint, own, has_aux=True)  # type: ignore[misc]
+                (gradients,) = pull_all(torch.ones_like(value))
+                return {key: found[key] for key in keys}, {name: g for part in gradients.values() for name, g in part.items()}
             values, pull = vjp(losses, own)  # type: ignore[misc]  # it gives three things only where it is asked for aux
             direction = {}
             for i, key in enumerate(keys):
@@ -144,12 +159,6 @@ class Compiled:
             return one
         lam_axis = 0 if isinstance(lam, Tensor) and lam.dim() else None
         return torch.vmap(one, in_dims=(0, 0, 0, axes, lam_axis))
-
-
-def keep_compiled() -> Path:
-    """The folder in which compiled code is kept; `TORCHINDUCTOR_CACHE_DIR` names another."""
-    folder = os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(platformdirs.user_cache_dir("arena")) / "compiled"))
-    return Path(folder)
 
 
 def _flat(batch: Batch) -> tuple[list[Any], Any]:

@@ -22,9 +22,11 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 from torch import nn
 
+from arena.arguments import parameters_of
 from arena.calls import split
 from arena.env import Arena
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, did_you_mean
+from arena.evaluation import Evaluation
 from arena.game import Game
 from arena.options import GROUPS, RunOptions
 from arena.ranks import join
@@ -72,8 +74,14 @@ class Config:
         return RunOptions(**{name: self.settings[name] for name in inspect.signature(RunOptions).parameters})
 
     def group(self, name: str) -> Any:
-        """The options under one prefix (`trace`, `score`, `picture`, `checkpoint`)."""
+        """The options under one prefix (`trace`, `score`, `metrics`, `picture`, `checkpoint`)."""
         return _construct(GROUPS[name], self.settings[name], name)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """How the game is measured."""
+        metrics = self.group("metrics")
+        return Evaluation(self.run.metric, metrics.radius, metrics.region, metrics.covered)
 
     def build(self, render_mode: str | None = None) -> Arena:
         """The arena that this configuration describes; under torchrun, shared with the other processes."""
@@ -89,14 +97,14 @@ class Config:
         own = set(_arguments(self.game.target)) - set(_roles(self.game.target))
         players = {role: made[f"{role}.player"] for role in _roles(self.game.target) if f"{role}.player" in made}
         given = self.objects.get("game")
-        build = functools.partial(self.game.target, **{name: self.settings[name] for name in own}, **players)
+        build = functools.partial(self.game.target, **{name: self.settings[name] for name in own if name in self.settings}, **players)
         roles = _roles(self.game.target)
         rule: UpdateRule = made["rule.name"]()
         scheduler: Scheduler = made["scheduler.name"]()
         for role in roles:  # so that a bad value is told before anything starts
             made[f"{role}.optimizer"]([nn.Parameter(torch.zeros(1))])
         return {
-            "game": given if given is not None else build,
+            "game": given.evaluated(self.evaluation) if given is not None else functools.partial(_evaluated, build, self.evaluation),
             "rule": rule,
             "optimizers": {role: made[f"{role}.optimizer"] for role in roles},
             "rates": {role: made[f"{role}.schedule.name"] for role in roles},
@@ -231,6 +239,8 @@ def configure(
     complete["device"] = str(pick_device(config.run.device))  # so that the config says where the run was played
     for name in GROUPS:
         config.group(name)
+    if config.run.metric:
+        copy.copy(_probe(entry.target)).evaluated(config.evaluation)  # so that an unknown metric is told of before anything starts
     return config
 
 
@@ -268,6 +278,10 @@ def _game_entry(game: str | type[Game] | Game) -> tuple[Entry, dict[str, Any]]:
     return entry, ({"game": game} if isinstance(game, Game) else {})
 
 
+def _evaluated(build: Callable[[], Game], evaluation: Evaluation) -> Game:
+    return build().evaluated(evaluation)
+
+
 @functools.cache
 def _probe(game: Callable[..., Game]) -> Game:
     try:
@@ -284,14 +298,15 @@ def _roles(game: Callable[..., Game]) -> tuple[str, str]:
 
 def _swappable(game: Callable[..., Game]) -> tuple[str, ...]:
     """Roles that the game lets one fill: those that its constructor has an argument for."""
-    return tuple(role for role in _roles(game) if role in inspect.signature(game).parameters)
+    return tuple(role for role in _roles(game) if role in parameters_of(game))
 
 
 def _default_players(game: Callable[..., Game], roles: Iterable[str]) -> Settings:
     """The players that the game's constructor takes by default, as settings."""
     found: Settings = {}
+    arguments = parameters_of(game)
     for role in roles:
-        default = getattr(inspect.signature(game).parameters.get(role), "default", None)
+        default = getattr(arguments.get(role), "default", None)
         cls = getattr(default, "func", default)  # a functools.partial of a class, or a class
         if inspect.isclass(cls):
             found[role] = next((e.id for e in entries("player").values() if e.target is cls), f"{cls.__module__}.{cls.__qualname__}")
@@ -469,11 +484,14 @@ def _arguments(target: Callable[..., Any], told: Iterable[str] = ()) -> list[str
     """The arguments of a class or function that are settings."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     skip = {*_SKIP, *_wrapped(target), *told}
-    return [n for n, p in inspect.signature(target).parameters.items() if n not in skip and p.kind in kinds]
+    return [n for n, p in parameters_of(target).items() if n not in skip and p.kind in kinds]
 
 
 def _others(target: Callable[..., Any], names: Iterable[str]) -> set[str | int]:
-    return {name for name in inspect.signature(target).parameters if name not in set(names)}
+    """Every other argument, also those of base classes that the class fills in itself."""
+    bases = {name for cls in getattr(target, "__mro__", ()) for name in inspect.signature(cls.__init__).parameters}
+    own = set(names)
+    return {name for name in (*bases, *parameters_of(target)) if name not in own}
 
 
 def _as_it_was(module: nn.Module, start: Mapping[str, Any]) -> nn.Module:

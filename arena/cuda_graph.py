@@ -71,7 +71,8 @@ class Graphs:
         if self.why_not is not None or self.field.masks:
             return False
         leaves, spec = tree_flatten(batch)
-        kind = (movers, tuple(factors), str(spec), tuple((leaf.shape, leaf.dtype) if isinstance(leaf, Tensor) else leaf for leaf in leaves))
+        shapes = tuple((leaf.shape, leaf.dtype) if isinstance(leaf, Tensor) else leaf for leaf in leaves)
+        kind = (movers, self.field.game.idle, tuple(factors), str(spec), shapes)
         recorded = self._recorded.get(kind)
         if recorded is None:
             self._seen[kind] = self._seen.get(kind, 0) + 1

@@ -26,7 +26,7 @@ from arena.cuda_graph import Graphs
 from arena.errors import ArenaError, BadSetting, GameFault, RuleUndefined, RunFailed, UnknownName, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
-from arena.game import Batch, Game, Rng
+from arena.game import Batch, Clock, Game, Rng
 from arena.optimizers import OptimizerFactory, adam
 from arena.precision import Autocast, cast_losses
 from arena.ranks import Ranks
@@ -36,6 +36,7 @@ from arena.schedulers import Moment, Scheduler, Simultaneous
 from arena.schedules import Schedule, constant
 from arena.shards import ShardedField
 from arena.signals import Divergence, Signals
+from arena.told import Told
 from players.base import hooks
 
 BOUND = 89.0
@@ -164,6 +165,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.signals = Signals(self.game)
         self._moving = {moves: _Moving(self.game, moves) for moves in itertools.product((False, True), repeat=2)}
         self._on_batch = hooks(self.game.players, "on_batch")
+        self._told = Told(self.game)
         self.turns_played = 0
         self.moves = dict.fromkeys(self.game.roles, 0)
         self.last_score: float | None = None
@@ -253,6 +255,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             self._draw()
         if moving.roles:
             self._movers = moving.keys
+            if self._told:
+                self._told.tell(Clock(self.turns_played, self.progress, dict(self.moves), moving.roles))
             shares = {role: first if role == moving.first else second for role in moving.roles}
             self.latest_share |= shares
             factors = {role: share * self._rate(role) for role, share in shares.items()} if self._rates else shares
@@ -315,6 +319,18 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             score: float = self._of_first(lambda: float(self.game.score()))
         self.last_score = score
         return score
+
+    def measure_metrics(self) -> dict[str, float]:
+        """The game's metrics at this moment, by name; leaves no footprints."""
+        with no_footprints(self.game), self.on_device(), self.put_forward():
+            metrics: dict[str, float] = self._of_first(lambda: {name: float(value) for name, value in self.game.metrics().items()})
+        return metrics
+
+    def metric_ceilings(self) -> dict[str, float]:
+        """What real data would get, by the metric's name."""
+        with no_footprints(self.game), self.on_device():
+            ceilings: dict[str, float] = self._of_first(self.game.metric_ceilings)
+        return ceilings
 
     def put_forward(self) -> contextlib.AbstractContextManager[None]:
         """While inside, the players are those that the rule puts forward: an average where it keeps one, else the live ones."""
@@ -388,7 +404,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             "rule": self.rule.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "streams": [self.stream.state_dict(), self._masks.get_state()],
-            "batch": None if self._batch_spent else self.batch,
+            "batch": None if self._batch_spent and not self.scheduler.observes else self.batch,  # what it will look at
+            "batch_spent": self._batch_spent,
             "signals": self.signals.state_dict(),
             "turns_played": self.turns_played,
             "moves": dict(self.moves),
@@ -407,7 +424,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._masks.set_state(state["streams"][1].cpu())
         parts = [state["batch"], state["signals"], state["rule"]]
         here = tree_map(lambda leaf: leaf.to(self.device) if isinstance(leaf, Tensor) else leaf, parts)
-        self.batch, self._batch_spent = here[0], here[0] is None
+        self.batch, self._batch_spent = here[0], state.get("batch_spent", here[0] is None)
         self.signals.load_state_dict(here[1])
         self.rule.load_state_dict(here[2])
         self.turns_played, self.moves = state["turns_played"], dict(state["moves"])

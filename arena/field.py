@@ -20,7 +20,7 @@ from arena.batch_norm import in_plain_arithmetic, layers_of
 from arena.compiled import Compiled
 from arena.directions import Direction, aligned, dot
 from arena.errors import GameFault, refuse
-from arena.game import Batch, Game
+from arena.game import JOINT, Batch, Game
 from arena.masks import LAYERS, Masks
 from arena.members import Members
 
@@ -42,6 +42,8 @@ class Field:
     Attributes:
         gradient_evaluations: gradients of one player's loss computed so far.
         movers: the keys that move.
+        jointly: whether one backward pass of the game's `joint_losses`, where it has them, gives the gradients of all keys at once.
+            Whatever asks for derivatives of the field is answered from the explicit losses.
         masks: by role, which members move; empty where all do.
         moving: the live parameters of the movers, by name.
         products: products of one mover's rows of the Jacobian, or of its transpose, computed so far.
@@ -65,8 +67,10 @@ class Field:
         self.game, self.members = game, members
         self.parameters = {key: game.parameters_of(key) for key in game.keys}
         self._named = dict(game.named_parameters())
+        self._buffers = dict(game.named_buffers())
         self.gradient_evaluations = 0
         self.products = 0
+        self.jointly = game.has_joint_losses and game.jointly
         self.first: tuple[dict[str, Tensor], Direction] | None = None
         self.stochastic = any(isinstance(m, _RANDOM) for m in game.modules())
         self._dropout = Masks(game, None if members is None else members.count)
@@ -340,11 +344,14 @@ class Field:
             p.requires_grad_(False)
         try:
             with self._same_masks() if self.stochastic else _NOTHING:
-                losses = self._losses(plan)
+                losses = self._losses(plan, jointly=self.jointly and plan.all)
                 flat: list[Tensor | None] = []
-                for key, own in plan.own.items():
-                    keep = key != plan.last
-                    flat += backward(losses[key], own, keep)
+                if JOINT in losses:
+                    flat += backward(losses[JOINT], list(plan.moving.values()), False)
+                else:
+                    for key, own in plan.own.items():
+                        keep = key != plan.last
+                        flat += backward(losses[key], own, keep)
         finally:
             for p in plan.still:
                 p.requires_grad_(True)
@@ -357,13 +364,14 @@ class Field:
                 f"{type(self.game).__name__} has layers of dropout or batch norm, which are not compiled; it is played uncompiled"
             )
             return None
-        buffers = {} if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
+        buffers = self._buffers if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
         own, rest = plan.tensors() if self._elsewhere else (plan.own_tensors, plan.rest_tensors)
-        return compiled(own, rest, buffers, self.batch, self.coupling)
+        return compiled(own, rest, buffers, self.batch, self.coupling, jointly=self.jointly and plan.all)
 
-    def _losses(self, plan: "Plan") -> dict[str, Tensor]:
+    def _losses(self, plan: "Plan", *, jointly: bool = False) -> dict[str, Tensor]:
         live = self.members is None  # a single game reads its own parameters, which saves a functional call
-        losses = self.game.losses(self.batch, self.coupling, plan.movers) if live else self._call({}, plan.movers)
+        movers = (*plan.movers, JOINT) if jointly else plan.movers
+        losses = self.game.forward(self.batch, self.coupling, movers) if live else self._call({}, movers)
         if not plan.checked:
             self._check(losses, plan.movers)
             plan.checked = True
@@ -452,7 +460,7 @@ class Field:
     @contextlib.contextmanager
     def _statistics_of_movers(self, movers: Sequence[str]) -> Iterator[None]:
         """Running statistics stay as they are of members that do not move: alone, they would not have been evaluated."""
-        masks = [self.masks.get(key.partition(".")[0]) for key in movers]
+        masks = [self.masks.get(key.partition(".")[0]) for key in movers if key != JOINT]
         if any(mask is None for mask in masks):
             yield
             return

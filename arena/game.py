@@ -8,12 +8,13 @@ Shapes: N = batch, D = features of one example.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from arena.errors import ArenaError, GameFault, SlotMismatch
+from arena.errors import ArenaError, GameFault, SlotMismatch, UnknownName
+from arena.evaluation import Evaluation
 from players.base import Shape, build_player
 
 Batch = Any
@@ -21,6 +22,10 @@ Batch = Any
 
 PlayerSource = nn.Module | Callable[..., nn.Module]
 """A module that fills a slot, or what builds one from the slot's two shapes (a class, or a `functools.partial` of one)."""
+
+
+JOINT = "*"
+"""Among the movers of `forward`: play them all by the one backward pass of `joint_losses`, whose scalar is returned under this key."""
 
 
 class Rng(torch.Generator):
@@ -48,6 +53,22 @@ class Rng(torch.Generator):
         self.manual_seed(data)
         self.noise.manual_seed(noise)
         return self
+
+
+class Clock(NamedTuple):
+    """Where a run stands before a turn.
+
+    Args:
+        turn: turns played.
+        progress: turns played over turns declared, in [0, 1].
+        moves: by role, how often it has moved.
+        movers: the roles that move in this turn.
+    """
+
+    turn: int
+    progress: float
+    moves: Mapping[str, int]
+    movers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -135,6 +156,12 @@ class Game(nn.Module):
         parts: the separately trained parts of a role (children of its module), where they have losses of their own.
         solved_at: score at which an episode counts as solved; None where there is no such thing.
         recipe: settings by dotted name that this game is best played with; every one can be changed from outside.
+        jointly: False plays by the explicit losses even where there are `joint_losses`; a game may set its own.
+
+    Attributes:
+        idle: names of the numbers of `at_turn` that are 0 in this turn, for every member of a population. `losses` may leave out what
+            they multiply, and may not branch on the numbers themselves, which are tensors.
+        evaluation: which metric is the score, and what counts as good.
 
     Raises:
         GameFault: where there are not exactly two players.
@@ -167,6 +194,9 @@ class Game(nn.Module):
     parts: ClassVar[Mapping[str, Sequence[str]]] = {}
     solved_at: ClassVar[float | None] = None
     recipe: ClassVar[Mapping[str, Any]] = {}
+    idle: frozenset[str] = frozenset()
+    evaluation: Evaluation = Evaluation()
+    jointly: bool = True
 
     def __init__(self, **players: nn.Module | Slot):
         super().__init__()
@@ -199,7 +229,31 @@ class Game(nn.Module):
 
     def joint_loss(self, batch: Batch, coupling: float | Tensor) -> Tensor:
         """One scalar whose single backward pass is the whole field (gradient reversal); optional."""
+        return self.joint_losses(batch, coupling)[0]
+
+    def joint_losses(self, batch: Batch, coupling: float | Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """That scalar, and from the same forward the loss of every key; optional. Turns in which all keys move are then played by it."""
         raise GameFault(f"{type(self).__name__} has no joint_loss")
+
+    def at_turn(self, clock: Clock) -> dict[str, float]:
+        """Numbers that follow from where the run stands, such as a weight that is scheduled; optional.
+
+        A game that overrides it is asked before each turn, and finds each number in its buffer of that name, which it registers as one
+        number (`self.register_buffer("level", torch.tensor(1.0), persistent=False)`) and reads in `losses`, never in `sample`: batches
+        are drawn ahead. In a population each member has its own, and is asked about where it stands. Nothing is kept from turn to turn:
+        the numbers follow from the clock and the game's settings alone, so that a resumed run finds the same. Always give the same names;
+        the empty answer, given at the start, means that the game need not be asked again.
+
+        Args:
+            clock: where the run, or one member of it, stands.
+
+        Example:
+            >>> from games import SwissRoll
+            >>> game = SwissRoll(instance_noise=0.5, instance_noise_schedule="linear")
+            >>> game.at_turn(Clock(turn=25, progress=0.25, moves={"generator": 12, "discriminator": 13}, movers=("generator",)))
+            {'noise_level': 0.75}
+        """
+        return {}
 
     def signals(self, batch: Batch) -> dict[str, Tensor]:
         """The game's own telemetry on a batch, one scalar a name, such as D(x); optional."""
@@ -217,6 +271,14 @@ class Game(nn.Module):
         """The score that real data themselves would get, or None where that means nothing."""
         return None
 
+    def metrics(self) -> dict[str, float | Tensor]:
+        """Named numbers beside the score; optional. They must leave no footprints."""
+        return {}
+
+    def metric_ceilings(self) -> dict[str, float]:
+        """What real data themselves would get, by the name of the metric; a metric of which that means nothing is left out."""
+        return {}
+
     def solution(self) -> dict[str, Tensor] | None:
         """Parameters by name (as in `named_parameters`) at which the field vanishes, or None where unknown."""
         return None
@@ -227,8 +289,27 @@ class Game(nn.Module):
 
     # What every game has ----------------------------------------------------------------------------------------------------
 
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Names of the metrics that the score can be; a game that has several gives in `score` what `evaluation.metric` names."""
+        return ()
+
+    def evaluated(self, evaluation: Evaluation) -> "Game":
+        """This game, measured from now on as asked for.
+
+        Raises:
+            UnknownName: for a metric that cannot be its score.
+        """
+        if evaluation.metric and evaluation.metric not in self.scores:
+            raise UnknownName("metric", evaluation.metric, self.scores)
+        self.evaluation = evaluation
+        return self
+
     def forward(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
-        return self.losses(batch, coupling, movers)
+        if JOINT not in movers:
+            return self.losses(batch, coupling, movers)
+        joint, losses = self.joint_losses(batch, coupling)
+        return {**losses, JOINT: joint}
 
     @property
     def roles(self) -> tuple[str, str]:
@@ -250,7 +331,11 @@ class Game(nn.Module):
 
     @property
     def has_joint_loss(self) -> bool:
-        return type(self).joint_loss is not Game.joint_loss
+        return type(self).joint_loss is not Game.joint_loss or self.has_joint_losses
+
+    @property
+    def has_joint_losses(self) -> bool:
+        return type(self).joint_losses is not Game.joint_losses
 
 
 def _shape(shape: Shape, *, batched: bool) -> str:

@@ -22,7 +22,7 @@ from arena.registry import lookup
 from arena.threads import using_threads
 
 _FREE = ("turns", "seed", "threads", "until_solved")
-_RECORDS = ("trace.", "picture.", "checkpoint.", "diagnostics.", "score.")
+_RECORDS = ("trace.", "picture.", "checkpoint.", "diagnostics.", "score.", "metrics.every", "alarms.")
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ def structure(config: Config) -> tuple[Any, ...]:
         numbers = isinstance(value, (tuple, list)) and last == "betas"
         if name in _FREE or name.startswith(_RECORDS) or scheduled or numbers or last in free.get(prefix, ()):
             continue
-        kept.append((name, "a number" if isinstance(value, float) else str(value)))
+        may_differ = isinstance(value, float) and not name.startswith("metrics.")
+        kept.append((name, "a number" if may_differ else str(value)))
     return (tuple(kept), *(id(given) for given in config.objects.values()))
 
 

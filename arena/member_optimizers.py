@@ -16,10 +16,12 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.directions import Number, aligned
 from arena.members import CannotShare
 from arena.steepest import Normalized, Sign, rows_normalized
+from arena.tracing import compile_traced
 
 
 class MemberOptimizer(torch.optim.Optimizer):
@@ -37,7 +39,7 @@ class MemberOptimizer(torch.optim.Optimizer):
 
     def __init__(self, parameters: Any, **settings: Any):
         self.moves: Tensor | None = None
-        self._compiled: Callable[..., None] | None = None
+        self._compiled: dict[Any, Callable[..., Any]] | None = None
         self._counts_on_device = False
         super().__init__(parameters, settings)
 
@@ -46,8 +48,8 @@ class MemberOptimizer(torch.optim.Optimizer):
         raise NotImplementedError
 
     def compile(self) -> None:
-        """Make the step one compiled function."""
-        self._compiled = torch.compile(self._update_all, dynamic=False)
+        """Make the step one compiled function for each kind of tensors and plain numbers."""
+        self._compiled = {}
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -64,9 +66,25 @@ class MemberOptimizer(torch.optim.Optimizer):
             else:  # numbers that change go in as tensors, or every value would be compiled anew
                 number = lambda n, p=parameters[0]: n if isinstance(n, Tensor) else torch.tensor(n, dtype=p.dtype, device=p.device)  # noqa: E731
                 settings["lr"] = number(settings["lr"])
-                self._compiled([p.detach() for p in parameters], gradients, [number(c) for c in counts], moments, settings)
+                self._compiled_update(
+                    self._compiled, [p.detach() for p in parameters], gradients, [number(c) for c in counts], moments, settings
+                )
             for t, old in zip(touched, before, strict=False):
                 t.copy_(torch.where(aligned(self.moves, t), t, old))  # type: ignore[arg-type]
+
+    def _compiled_update(self, compiled: dict[Any, Callable[..., Any]], *arguments: Any) -> None:
+        leaves, spec = tree_flatten(arguments)
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        kind = tuple(leaf.shape if isinstance(leaf, Tensor) else leaf for leaf in leaves)
+        if kind not in compiled:
+
+            def update(*tensors: Tensor) -> list[Tensor]:
+                left = iter(tensors)
+                self._update_all(*tree_unflatten([next(left) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec))
+                return []
+
+            compiled[kind] = compile_traced(update, tensors)
+        compiled[kind](*tensors)
 
     def _state(self, p: Tensor) -> dict[str, Any]:
         state = self.state[p]
@@ -216,8 +234,8 @@ def member_optimizer(singles: Sequence[torch.optim.Optimizer], parameters: Any) 
     if made is None or any(group.get(name) for group in groups for name in _UNUSED):
         named = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise CannotShare(
-            f"a population's optimizers are all SGD, RMSprop, Adam or AdamW in their plain forms, or Sign or Normalized, not {named}; they are "
-            "played one by one"
+            "a population's optimizers are all SGD, RMSprop, Adam or AdamW in their plain forms, or Sign or Normalized, "
+            f"not {named}; they are played one by one"
         )
     parameters = list(parameters)
     like = next(iter(parameters[0]["params"])) if isinstance(parameters[0], dict) else parameters[0]

@@ -18,6 +18,7 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
 from arena.batch_norm import in_plain_arithmetic, layers_of
+from arena.directions import aligned
 from arena.errors import ArenaError
 from arena.footprints import no_footprints
 from arena.game import Batch, Game
@@ -120,9 +121,20 @@ class Members:
 
         return torch.vmap(one, in_dims=(0, self.axes(batch)), randomness="same", chunk_size=at_once)({**at, **buffers}, batch)
 
-    def call(self, game: Game, methods: Sequence[Callable[[Batch], None]], batch: Batch) -> None:
-        """Call methods of the players (`project_`, `on_batch`) with every member's own tensors and batch; they change the tensors in place."""
+    def call(
+        self, game: Game, methods: Sequence[Callable[[Batch], None]], batch: Batch, role: str = "", moved: Tensor | None = None
+    ) -> None:
+        """Call methods of the players (`project_`, `on_batch`) with every member's own tensors and batch; they change the tensors in place.
+
+        Args:
+            game: the stacked game.
+            methods: the players' own.
+            batch: the members' batches, or the one that all share.
+            role: whose methods they are, where not all members have moved.
+            moved: which members have, (K,); the others' tensors stay as they are.
+        """
         tensors = {name: p.detach() for name, p in game.named_parameters()} | self._own_buffers(game)
+        before = {} if moved is None else {name: t.clone() for name, t in tensors.items() if name.startswith(f"players.{role}.")}
         module = _Calling(game, lambda batch=None: [method(batch) for method in methods])
 
         def one(tensors: Mapping[str, Tensor], batch: Any) -> Tensor:
@@ -130,6 +142,8 @@ class Members:
             return next(iter(tensors.values())).sum()  # vmap wants a tensor back
 
         torch.vmap(one, in_dims=(0, self.axes(batch)))(tensors, batch)
+        for name, old in before.items():
+            tensors[name].copy_(torch.where(aligned(moved, old), tensors[name], old))  # type: ignore[arg-type]
 
     @contextlib.contextmanager
     def alone(self, game: Game, member: int) -> Iterator[None]:

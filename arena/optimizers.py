@@ -24,6 +24,7 @@ class _Lists:
         states = [optimizer.state[p] for p in self.parameters]
         self.means, self.squares = [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states]
         self.counts = torch.stack([s["step"] for s in states]) if states else torch.zeros(0)
+        self.one = torch.ones_like(self.counts)  # a Python 1 would be made a tensor, and cast, in each step
         self.steps = list(self.counts.unbind())  # views, so that one addition counts for all
         for state, step in zip(states, self.steps, strict=True):
             state["step"] = step
@@ -38,7 +39,7 @@ class _Lists:
 
     def step(self) -> None:
         group = self.group
-        self.counts += 1
+        self.counts += self.one
         (beta1, beta2), gradients = group["betas"], [p.grad for p in self.parameters]
         self.kernel(  # type: ignore[misc]
             self.parameters,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arena.calls import split
-from arena.errors import BadSetting, check_number
+from arena.errors import BadSetting, UnknownName, check_number
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class RunOptions:
         threads: CPU threads of torch; small nets are fastest with 1, and 0 leaves torch's own choice.
         compile: play compiled code, which pays for small nets and populations of them; the first turns compile for some seconds.
         cuda_graphs: on a GPU, record each kind of turn once as a CUDA graph and replay it.
+        metric: name of the metric that is the game's score, always so that lower is better; the game's own score where none is given.
         until_solved: end the run where its score reaches the game's goal, if it has one; else all turns are played.
         micro_batches: equal parts into which a batch is split along the leading axis of its tensors; they are evaluated one after the
             other, so that only one's activations are in memory, and their fields averaged. Where losses are means over examples this is
@@ -35,6 +36,7 @@ class RunOptions:
     threads: int = 1
     compile: bool = False
     cuda_graphs: bool = False
+    metric: str = ""
     until_solved: bool = True
     micro_batches: int = 1
     autocast: Literal["none", "bfloat16"] = "none"
@@ -78,6 +80,28 @@ class ScoreOptions:
 
     def __post_init__(self) -> None:
         check_number("every", self.every, least=0, whole=True)
+
+
+@dataclass(frozen=True)
+class MetricsOptions:
+    """The numbers beside the score, of games that have any.
+
+    Args:
+        every: turns between measurements; 0 measures only at the beginning and the end.
+        radius: distance from a mode, in standard deviations of the data around it, within which an example belongs to the mode.
+        region: ball: that distance is Euclidean; box: it is that along each axis.
+        covered: share of the examples that a mode or a class needs to count as covered; with 0 a single one is enough.
+    """
+
+    every: int = 2000
+    radius: float = 3.0
+    region: Literal["ball", "box"] = "ball"
+    covered: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_number("every", self.every, least=0, whole=True)
+        check_number("radius", self.radius, above=0)
+        check_number("covered", self.covered, least=0, most=1)
 
 
 @dataclass(frozen=True)
@@ -135,10 +159,34 @@ class DiagnosticsOptions:
             Diagnostics(self.names)
 
 
+@dataclass(frozen=True)
+class AlarmsOptions:
+    """What is watched in the trace; `arena list alarms` names them all.
+
+    Args:
+        names: alarms by name, with or without arguments, such as stall(share=0.5),collapse; all are all of them, none is none.
+        stop: alarms, by name, that end the run when they ring.
+    """
+
+    names: tuple[str, ...] = ("all",)
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        from arena.alarms.chosen import chosen
+
+        object.__setattr__(self, "names", tuple(split(",".join(self.names))) if self.names else ("none",))
+        watched = chosen(self.names)
+        for name in self.stop:
+            if name not in watched:
+                raise UnknownName("alarm in alarms.stop", name, watched)
+
+
 GROUPS = {
     "trace": TraceOptions,
     "score": ScoreOptions,
+    "metrics": MetricsOptions,
     "picture": PictureOptions,
     "checkpoint": CheckpointOptions,
     "diagnostics": DiagnosticsOptions,
+    "alarms": AlarmsOptions,
 }

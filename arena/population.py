@@ -34,7 +34,7 @@ from arena.env import BOUND, place, squash, streams_of
 from arena.errors import BadSetting, GameFault, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
-from arena.game import Batch, Game, Rng
+from arena.game import Batch, Clock, Game, Rng
 from arena.member_optimizers import MemberOptimizer, member_optimizer
 from arena.member_rules import one_rule
 from arena.member_signals import MemberSignals
@@ -43,6 +43,7 @@ from arena.memory import keep_freed_memory
 from arena.rules.base import Turn
 from arena.schedulers import Moment
 from arena.sharing import Shared, Shares, builder_of, one_of, refuse_large, settings_of, uniform
+from arena.told import Told
 from players.base import hooks
 
 _AT_ONCE = 16
@@ -89,6 +90,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.compile = one_of([p["compile"] for p in parts], "compile")
         self.cuda_graphs = one_of([p["cuda_graphs"] for p in parts], "cuda_graphs")
         self.score_every = int(parts[0]["score_every"])
+        one_of([config.evaluation for config in self.configs], "metric and way of measuring")
         self.budgets = np.array([p["turns"] for p in parts])
         self.seeds = np.array([p["seed"] for p in parts])
         flats = [config.flat() for config in self.configs]
@@ -143,6 +145,8 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self._streams(seeds)
         self._on_batch = hooks(self.game.players, "on_batch")
         self.signals = MemberSignals(self.game, self.num_envs)
+        self._told = Told(self.game, self.members)
+        self.moves = {role: np.zeros(self.num_envs, dtype=int) for role in self.game.roles}
         self.turns_played = np.zeros(self.num_envs, dtype=int)
         self.over = np.zeros(self.num_envs, dtype=bool)
         self.undefined: dict[int, str] = {}
@@ -278,6 +282,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             partly = {role: share > 0 for role, share in shares.items() if isinstance(share, np.ndarray) and not np.all(share)}
             self._masks = {role: torch.from_numpy(moves).to(self.device) for role, moves in partly.items()}
             factors = {role: self._number(share * self._rate(role)) for role, share in shares.items()}
+            self._tell(shares)
             if measure:
                 self.signals.before_move(tuple(shares))
             else:
@@ -297,6 +302,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
                     f"{self.turns_played.max() + 1} ({what}); mend the rule or the game, or play them one by one"
                 ) from error
         self.turns_played += ~self.over
+        self.moves |= {role: self.moves[role] + (np.asarray(share) > 0) for role, share in shares.items()}
         if shares:
             self.signals.note(self.turns_played, self.field, gradients=measure)
             if measure:
@@ -307,6 +313,18 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             self.undefined |= self.members.refused
             self.over[list(self.members.refused)] = True
             self.members.refused.clear()
+
+    def _tell(self, shares: Mapping[str, Shares]) -> None:
+        """Tell the game where each member stands, if it asks."""
+        if not self._told:
+            return
+        moving = {role: np.broadcast_to(np.asarray(share) > 0, (self.num_envs,)) for role, share in shares.items()}
+        alike = all((numbers == numbers[0]).all() for numbers in (self.turns_played, self.budgets, *self.moves.values(), *moving.values()))
+        if alike and not self.members.coefficients:
+            moves = {role: int(count[0]) for role, count in self.moves.items()}
+            self._told.tell(Clock(int(self.turns_played[0]), float(self.progress[0]), moves, tuple(shares)))
+        else:
+            self._told.tell_members(self.turns_played, self.progress, self.moves, moving)
 
     def freeze_diverged(self) -> None:
         """Stop members whose losses or gradients are not finite, as far as signals have been read."""
@@ -350,6 +368,23 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             found = self._each(lambda: torch.as_tensor(self.game.score()))
         self.scores = found.double().cpu().numpy().copy()
         return self.scores
+
+    def measure_metrics(self) -> dict[str, np.ndarray]:
+        """The members' metrics at this moment by name, each (K,); leaves no footprints."""
+        with self.field.placed(self.rule.output()), self.on_device():
+            found = self._each(lambda: {name: torch.as_tensor(value) for name, value in self.game.metrics().items()})
+        return {name: values.double().cpu().numpy().copy() for name, values in found.items()}
+
+    def metric_ceilings(self) -> list[dict[str, float]]:
+        """What real data would get, by the metric's name, for each member; measured once where nothing differs between their games."""
+        with self.on_device():
+            if not self.members.coefficients:
+                return [self.game.metric_ceilings()] * self.num_envs
+            found = []
+            for member in range(self.num_envs):
+                with self.members.numbers(self.game, member):
+                    found.append(self.game.metric_ceilings())
+            return found
 
     def _each(self, function: Callable[..., Any], batch: Batch = None) -> Any:
         """A function of the game for every member: mapped if it can be, else one after the other."""
@@ -451,6 +486,8 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         for member in np.flatnonzero(mask):
             self.undefined.pop(int(member), None)
         self.turns_played[mask], self.over[mask], self._ended[mask] = 0, False, False
+        for count in self.moves.values():
+            count[mask] = 0
         self._batch_spent = True
 
     def _streams_apart(self) -> None:
@@ -518,6 +555,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             "batch": None if self._batch_spent else self.batch,
             "signals": self.signals.state_dict(),
             "turns_played": torch.from_numpy(self.turns_played.copy()),
+            "moves": {role: torch.from_numpy(count.copy()) for role, count in self.moves.items()},
             "over": torch.from_numpy(self.over.copy()),
             "undefined": dict(self.undefined),
             "scores": torch.from_numpy(self.scores.copy()),
@@ -540,6 +578,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.batch, self._batch_spent = state["batch"], state["batch"] is None
         self.signals.load_state_dict(state["signals"])
         self.turns_played, self.over = state["turns_played"].numpy().copy(), state["over"].numpy().copy()
+        self.moves = {role: count.numpy().copy() for role, count in state["moves"].items()}
         self.undefined = dict(state["undefined"])
         self.scores = state["scores"].numpy().copy()
 

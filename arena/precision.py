@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from arena.game import Batch, Game
 
@@ -27,7 +28,7 @@ def cast_losses(game: Game, device: torch.device, autocast: Autocast) -> None:
         device: where it is played.
         autocast: none, or bfloat16.
     """
-    for name in ("losses", "joint_loss"):
+    for name in ("losses", "joint_loss", "joint_losses"):
         if getattr(game.__dict__.get(name), "__qualname__", None) == _OURS:
             del game.__dict__[name]
         if autocast != "none":  # bound to the game, so that a copy of the game computes its own losses
@@ -40,9 +41,7 @@ def _cast(name: str, device: str, dtype: torch.dtype) -> Callable[..., Any]:
     def cast(game: Game, batch: Batch, coupling: float | Tensor, *movers: Sequence[str]) -> Any:
         with torch.autocast(device, dtype):
             found = getattr(type(game), name)(game, batch, coupling, *movers)
-        if not isinstance(found, dict):
-            return found.float() if isinstance(found, Tensor) else found
-        return {key: loss.float() if isinstance(loss, Tensor) else loss for key, loss in found.items()}
+        return tree_map(lambda loss: loss.float() if isinstance(loss, Tensor) else loss, found)
 
     cast.__qualname__ = _OURS
     return cast

@@ -153,8 +153,8 @@ def report(console: Console, result: "Result") -> None:
     def line(name: str, text: str) -> None:
         console.print(f"  {name:<12}{text}", highlight=False, soft_wrap=True)
 
-    if result.status == "diverged":
-        console.print(f"[bold]diverged[/]: {result.reason}", highlight=False, soft_wrap=True)
+    if result.status in ("diverged", "alarmed"):
+        console.print(f"[bold]{result.status}[/]: {result.reason}", highlight=False, soft_wrap=True)
     elif result.status == "interrupted":
         console.print(
             f"stopped after turn {result.turns:,}; go on with:  {command('arena')} resume {result.folder}", highlight=False, soft_wrap=True
@@ -164,6 +164,12 @@ def report(console: Console, result: "Result") -> None:
     if result.score is not None:
         real = f", real data {result.ceiling:.4g} ({result.score / result.ceiling:.2f}×)" if result.ceiling else ""
         line("score", f"{result.score:.4g}{real}" + (f", best {result.best:.4g}" if result.best is not None else ""))
+    for place, (name, value) in enumerate(result.metrics.items()):
+        number = "–" if value is None else f"{value:.4g}"
+        real = f"real data {result.ceilings[name]:.4g}" if name in result.ceilings else ""
+        line("metrics" if place == 0 else "", f"{name:<24}{number:<12}{real}".rstrip())
+    for place, (name, (turn, reason)) in enumerate(result.alarms.items()):
+        line("alarms" if place == 0 else "", f"[dark_orange]{name}[/] in turn {turn:,}: {reason}")
     if result.picture.is_file():
         line("picture", str(result.picture))
         line("", str(result.folder / "traces.png"))

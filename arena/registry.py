@@ -1,4 +1,4 @@
-"""Finds what can be named: games, players, rules, schedulers, schedules, optimizers and diagnostics.
+"""Finds what can be named: games, players, rules, schedulers, schedules, optimizers, diagnostics and alarms.
 
 Everything is looked up in the modules that installed packages announce through entry points (`arena.games`, `arena.players`, …), so
 `arena` finds games without importing upwards and anyone's package can add its own. A game is registered by its decorator; of
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from arena.errors import ArenaError, GameFault, UnknownName
 
 T = TypeVar("T")
-KINDS = ("game", "player", "rule", "scheduler", "schedule", "optimizer", "diagnostic")
+KINDS = ("game", "player", "rule", "scheduler", "schedule", "optimizer", "diagnostic", "alarm")
 
 
 @dataclass(frozen=True)
@@ -158,12 +158,13 @@ def _is(kind: str, member: object) -> bool:
         return first == {"schedule": "progress", "optimizer": "parameters"}[kind]
     from torch import nn
 
+    from arena.alarms.base import Alarm
     from arena.diagnostics.base import Diagnostic
     from arena.game import Game
     from arena.rules.base import UpdateRule
     from arena.schedulers import Scheduler
 
-    bases = {"game": Game, "player": nn.Module, "rule": UpdateRule, "scheduler": Scheduler, "diagnostic": Diagnostic}
+    bases = {"game": Game, "player": nn.Module, "rule": UpdateRule, "scheduler": Scheduler, "diagnostic": Diagnostic, "alarm": Alarm}
     base: type = bases[kind]
     return inspect.isclass(member) and issubclass(member, base) and member is not base and not inspect.isabstract(member)
 

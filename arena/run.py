@@ -9,13 +9,14 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch.utils._pytree import tree_leaves
 
+from arena.alarms.chosen import Alarms
 from arena.checkpoint import Checkpoints
 from arena.config import Config
 from arena.diagnostics.chosen import Diagnostics
@@ -26,7 +27,8 @@ from arena.progress import Display
 from arena.threads import using_threads
 from arena.trace import JSONLines, Unwritten, read_trace
 
-Status = Literal["finished", "solved", "diverged", "undefined", "interrupted"]
+_MEASURED = ("game.", "rule.", "diagnostics.", "metrics.", "ceilings.")
+Status = Literal["finished", "solved", "diverged", "undefined", "alarmed", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,16 @@ class Result:
 
     Args:
         folder: the run folder.
-        status: finished (the turns are spent), solved, diverged, undefined (the rule had no answer) or interrupted.
+        status: finished (the turns are spent), solved, diverged, undefined (the rule had no answer), alarmed (one that was to end it
+            rang) or interrupted.
         turns: turns played.
         score: last score; None where none was measured.
         best: lowest score.
         ceiling: what real data would score; None where that means nothing.
-        reason: who went non-finite first, for a diverged run; what the rule lacked, for an undefined one.
+        metrics: the game's metrics by name, as they were last measured.
+        ceilings: what real data would get, by the metric's name.
+        alarms: by the name of each alarm that rang, the turn in which it first did, and why.
+        reason: who went non-finite first, for a diverged run; what the rule lacked, for an undefined one; why the alarm rang.
         arena: the arena as the run left it; None where the run was over already when it was resumed.
     """
 
@@ -52,6 +58,9 @@ class Result:
     ceiling: float | None
     reason: str | None
     arena: Arena | None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    alarms: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def picture(self) -> Path:
@@ -81,6 +90,7 @@ class Run:
         self.every = {
             "trace": config.group("trace").every,
             "score": config.group("score").every,
+            "metrics": config.group("metrics").every,
             "picture": config.group("picture").every,
             "checkpoint": checkpoint.every,
         }
@@ -88,8 +98,11 @@ class Run:
         self.diagnostics = Diagnostics(options.names)
         if self.diagnostics:
             self.every["diagnostics"] = options.every or self.every["score"]
+        self.alarms = Alarms(config.group("alarms").names, arena.game)
         self.best: float | None = None
         self.ceiling: float | None = None
+        self.metrics: dict[str, float] = {}
+        self.ceilings: dict[str, float] = {}
         self._stop: int | None = None
         self._said: set[str] = set()
 
@@ -126,7 +139,8 @@ class Run:
         finally:
             self.display.end()
             self.close()
-        result = Result(self.folder, status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status), arena)
+        ends = status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status)
+        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.rung)
         if status != "interrupted" and self.leads:
             self._last_pictures()
         self.display.report(result)
@@ -138,6 +152,7 @@ class Run:
         resumed = resumed and self._has_checkpoint()  # killed before its first checkpoint, a run begins again
         keep = self._restore() if resumed else 0
         self.ceiling = self.arena.game.ceiling()
+        self.ceilings = self.arena.metric_ceilings()
         self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.leads else Unwritten()
         self.board = self._tensorboard(resumed) if self.leads else None
 
@@ -190,6 +205,10 @@ class Run:
         solved = "score" in due and self.config.run.until_solved and arena.is_solved()
         due = {*self.every} if solved else due  # a run that is over is looked at where it ended
         looked = self._diagnose() if self.diagnostics and self.leads and due & {"diagnostics", "picture"} else {}
+        if "metrics" in due and (measured := arena.measure_metrics()):
+            self.metrics = measured
+            looked |= {f"metrics.{name}": value for name, value in measured.items()}
+            looked |= {f"ceilings.{name}": value for name, value in self.ceilings.items()}
         if looked or due & {"score", "trace"}:
             self._row(values | looked, scored="score" in due)
         if "picture" in due and self.leads:
@@ -198,7 +217,14 @@ class Run:
             self._save(best=True)
         if "checkpoint" in due:
             self._save()
+        if self._fatal_alarm() and not solved:
+            return "alarmed"
         return "solved" if solved else None
+
+    def _fatal_alarm(self) -> str | None:
+        """The alarm that rings and is to end the run, in a sentence."""
+        names = [name for name in self.config.group("alarms").stop if name in self.alarms.ringing]
+        return f"{names[0]}: {self.alarms.ringing[names[0]]}" if names else None
 
     def _say_why_not(self) -> None:
         """Tell once where compiled code or CUDA graphs were asked for and could not be had."""
@@ -212,7 +238,7 @@ class Run:
         fresh = arena.signals.take_fresh()
         row: dict[str, Any] = {"kind": "turn", "turn": arena.turns_played, "progress": arena.progress, "coupling": values["coupling"]}
         row |= {"gradient_evaluations": arena.field.gradient_evaluations, "products": arena.field.products}
-        row |= {name: value for name, value in values.items() if name in fresh or name.startswith(("game.", "rule.", "diagnostics."))}
+        row |= {name: value for name, value in values.items() if name in fresh or name.startswith(_MEASURED)}
         for role in arena.game.roles:
             row[f"{role}.learning_rate"] = arena.learning_rate(role)
             row[f"{role}.share"] = arena.latest_share[role]
@@ -224,6 +250,18 @@ class Run:
         if self.board is not None:
             self.board.write(row)
         self.display.row(row)
+        self._watch(row)
+
+    def _watch(self, row: Mapping[str, Any]) -> None:
+        """Say which alarms begin to ring in this row, and which are over."""
+        for change in self.alarms.look(row):
+            self.trace.write(
+                {"kind": "alarm", "turn": row["turn"], "alarm": change.name, "raised": change.raised}
+                | ({"reason": change.reason} if change.raised else {})
+            )
+            if self.board is not None:
+                self.board.alarm(change.name, change.raised, change.sentence, row["turn"])
+            self.display.note(f"turn {row['turn']:,}: {change.sentence}")
 
     def _diagnose(self) -> dict[str, Any]:
         row = self.diagnostics.measure(self.arena)
@@ -267,6 +305,9 @@ class Run:
         if reason := reason or self._reason(status):
             row["reason"] = reason
         row |= {"score": self.arena.last_score, "best": self.best, "ceiling": self.ceiling}
+        self.metrics = self.metrics if status in ("finished", "solved") else {}  # then they are those of the end
+        row |= {f"metrics.{name}": value for name, value in self.metrics.items()}
+        row |= {f"ceilings.{name}": value for name, value in self.ceilings.items() if self.metrics}
         self.trace.write(row)
         return status
 
@@ -279,7 +320,7 @@ class Run:
         return "interrupted"
 
     def _reason(self, status: Status) -> str | None:
-        return str(self.arena.divergence) if status == "diverged" else None
+        return str(self.arena.divergence) if status == "diverged" else self._fatal_alarm() if status == "alarmed" else None
 
     def _blame(self) -> None:
         """Play again from the last checkpoint up to the fatal turn, now watching each player's output, to name who went first."""
@@ -309,6 +350,7 @@ class Run:
             "best": self.best,
             "trace": self.trace.position,
             "diagnostics": self.diagnostics.state_dict(),
+            "alarms": self.alarms.state_dict(),
         }
 
     def _save(self, *, best: bool = False) -> None:
@@ -341,6 +383,8 @@ class Run:
                 "restore the run's own config.yaml"
             ) from error
         self.diagnostics.load_state_dict(state.get("diagnostics", {}))
+        if "alarms" in state:
+            self.alarms.load_state_dict(state["alarms"])
         self.best = state["best"]
         return int(state["trace"])
 
@@ -351,7 +395,7 @@ class Run:
 
         roles = self.arena.game.roles
         again = self.arena.turns_played + 1 if resumed else 0  # whatever an earlier process wrote from there on is void
-        board = TensorBoard(self.folder, roles, self.arena.own_names, purge=again)
+        board = TensorBoard(self.folder, roles, self.arena.own_names, purge=again, metrics=[*self.ceilings])
         if not resumed:
             board.text("config", "```yaml\n" + self.config.dump() + "```")
         return board

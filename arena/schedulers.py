@@ -6,9 +6,9 @@ wants signals sets `observes`.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
-from arena.errors import BadSetting, GameFault, check_number
+from arena.errors import BadSetting, GameFault, UnknownName, check_number
 
 Action = tuple[float, float, float]
 """(share of player 1, share of player 2, coupling), each in [0, 1]."""
@@ -38,8 +38,8 @@ class Moment(NamedTuple):
 class Scheduler:
     """From a moment to an action; override `action`.
 
-    Class attributes:
-        observes: True where `action` reads `moment.signals` (costs a wait for the device in every turn).
+    Attributes:
+        observes: True where the next `action` reads `moment.signals` (costs a wait for the device, and what the game's signals cost).
 
     Example:
         >>> class Coin(Scheduler):
@@ -49,7 +49,7 @@ class Scheduler:
         (0.0, 1.0, 1.0)
     """
 
-    observes: ClassVar[bool] = False
+    observes: bool = False
 
     def action(self, moment: Moment) -> Action:
         raise GameFault(f"the scheduler {type(self).__name__} has no action(moment); write one that returns two shares and λ")
@@ -169,3 +169,80 @@ class WarmUp(Scheduler):
         if moment.progress < self.fraction:
             return self.first, self.second, moment.coupling if self.coupled else 0.0
         return self.after.action(moment)
+
+
+class Balance(Scheduler):
+    """(1, 1, bλ): both move in every turn, and b in (0, 1] keeps a signal in a band.
+
+    Every few turns b is multiplied by 1 + rate where the signal's running mean is above the band, and divided by it where it is below:
+    a domain classifier that is too often right makes the extractor hide the domains harder. λ is what the coupling schedule gives.
+
+    Args:
+        signal: name of the signal, as in the trace.
+        low: lower edge of the band.
+        high: upper edge of the band.
+        rising: whether b rises where the signal is above the band; false where it must fall.
+        start: b at the beginning, in (0, 1].
+        rate: relative change of b at a time, above 0.
+        every: turns between looks, since each look waits for the device.
+        memory: weight of what was seen before in the running mean, in [0, 1).
+
+    Raises:
+        BadSetting: for a number out of its range, or a band that is none.
+        UnknownName: in a run, for a signal that the game does not have.
+
+    Example:
+        >>> balance = Balance(start=0.5, rate=0.1, every=1, memory=0.0)
+        >>> [round(balance.action(Moment(t, 9, 1.0, {"game.domain_accuracy": a}))[2], 3) for t, a in enumerate((0.9, 0.9, 0.7, 0.5))]
+        [0.55, 0.605, 0.605, 0.55]
+    """
+
+    FLOOR = 1e-3
+    """The smallest b, from which it can still come back."""
+
+    def __init__(
+        self,
+        signal: str = "game.domain_accuracy",
+        low: float = 0.6,
+        high: float = 0.8,
+        rising: bool = True,
+        start: float = 1.0,
+        rate: float = 0.05,
+        every: int = 10,
+        memory: float = 0.9,
+    ):
+        check_number("low", low)
+        check_number("high", high, least=low)
+        check_number("start", start, least=self.FLOOR, most=1)
+        check_number("rate", rate, above=0)
+        check_number("every", every, least=1, whole=True)
+        check_number("memory", memory, least=0, below=1)
+        self.signal, self.low, self.high, self.rising, self.rate, self.every, self.memory = signal, low, high, rising, rate, every, memory
+        self.factor, self.mean, self.last = start, None, -1
+        self.observes = True
+
+    mean: float | None
+
+    def action(self, moment: Moment) -> Action:
+        if moment.turn != self.last and moment.signals:  # asked twice about one turn, it looks once
+            self._look(moment)
+        self.last = moment.turn
+        self.observes = (moment.turn + 1) % self.every == 0
+        return 1.0, 1.0, self.factor * moment.coupling
+
+    def _look(self, moment: Moment) -> None:
+        seen = moment.signals.get(self.signal)
+        if seen is None:
+            if moment.turn > 0:  # before the first batch a game has none of its own
+                raise UnknownName("signal", self.signal, moment.signals)
+            return
+        self.mean = seen if self.mean is None else self.memory * self.mean + (1 - self.memory) * seen
+        above = (self.mean > self.high) - (self.mean < self.low)
+        self.factor = min(1.0, max(self.FLOOR, self.factor * (1 + self.rate) ** (above if self.rising else -above)))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"factor": self.factor, "mean": self.mean, "last": self.last, "observes": self.observes}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.factor, self.mean, self.last = state["factor"], state["mean"], state["last"]
+        self.observes = state["observes"]

@@ -3,10 +3,9 @@
     Sign          ‖·‖∞:             θ ← θ − η·sign(g)
     Normalized    ‖·‖₂ of each row: θₙ ← θₙ − η·gₙ/‖gₙ‖₂
 
-With an attacker's perturbation as θ, one row for each image, they are the steps of FGSM and of PGD with step size α = η: I. Goodfellow et al.,
-"Explaining and Harnessing Adversarial Examples", arXiv:1412.6572, section 4, and A. Madry et al., "Towards Deep Learning Models Resistant to
-Adversarial Attacks", arXiv:1706.06083, section 2.1. A coordinate, or a row, whose gradient is 0 stays.
-"""
+With an attacker's perturbation as θ, one row for each image, they are the steps of FGSM and of PGD with step size α = η: I. Goodfellow
+et al., "Explaining and Harnessing Adversarial Examples", arXiv:1412.6572, section 4, and A. Madry et al., "Towards Deep Learning
+Models Resistant to Adversarial Attacks", arXiv:1706.06083, section 2.1. A coordinate, or a row, whose gradient is 0 stays."""
 
 from collections.abc import Iterable
 from typing import Any

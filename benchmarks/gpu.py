@@ -8,7 +8,6 @@ The share of peak counts the multiplications of matrices in a round against what
 TF32 and bfloat16 are off. Clocks are read after the device has finished.
 """
 
-import itertools
 import platform
 import statistics
 import sys
@@ -23,39 +22,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from arena.config import configure
 from arena.population import Population
 from benchmarks.loops import planar_gan
-
-
-class Generator(nn.Module):
-    """The generator of a pair for images of 28 × 28: latent → 128 × 7 × 7 → 64 × 14 × 14 → 1 × 28 × 28."""
-
-    def __init__(self, inputs: tuple[int, ...], outputs: tuple[int, ...]):
-        super().__init__()
-        self.start = nn.Linear(inputs[0], 128 * 7 * 7)
-        self.middle, self.last = nn.ConvTranspose2d(128, 64, 4, 2, 1), nn.ConvTranspose2d(64, outputs[0], 4, 2, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.start(x).relu().unflatten(1, (128, 7, 7))
-        return self.last(self.middle(x).relu()).tanh()
-
-
-class Discriminator(nn.Module):
-    """Its discriminator: 64, 128 and 256 channels, without batch norm."""
-
-    def __init__(self, inputs: tuple[int, ...], outputs: tuple[int, ...]):
-        super().__init__()
-        widths = (inputs[0], 64, 128, 256)
-        self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in itertools.pairwise(widths))
-        self.last = nn.Linear(256 * 3 * 3, outputs[0])
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for layer in self.layers:
-            x = nn.functional.leaky_relu(layer(x), 0.2)
-        return self.last(x.flatten(1))
+from players import ConvDiscriminator, ConvGenerator
 
 
 def images_by_hand(device: torch.device, batch: int = 128, latent: int = 128) -> Callable[[], None]:
     """The loop by hand of the convolutional pair, on images that already lie on the device."""
-    generator, discriminator = Generator((latent,), (1, 28, 28)).to(device), Discriminator((1, 28, 28), (1,)).to(device)
+    generator, discriminator = ConvGenerator((latent,), (1, 28, 28)).to(device), ConvDiscriminator((1, 28, 28), (1,)).to(device)
     optimizers = [torch.optim.Adam(m.parameters(), lr=2e-4, betas=(0.5, 0.999)) for m in (generator, discriminator)]
     loss, images = nn.BCEWithLogitsLoss(), torch.rand(6000, 1, 28, 28, device=device) * 2 - 1
     ones, zeros = torch.ones(batch, 1, device=device), torch.zeros(batch, 1, device=device)
@@ -147,7 +119,7 @@ def main() -> None:
         row(what, wanted, planar_gan(batch, width).__next__, playing, members, max(2, rounds // 10), device)
 
     def images() -> None:
-        pair = {"generator": Generator, "discriminator": Discriminator, "latent": 128, "batch": 128}
+        pair = {"generator": ConvGenerator, "discriminator": ConvDiscriminator, "latent": 128, "batch": 128}
         arena = configure("mnist", {**fast, **pair}).build()
         arena.reset(seed=0)
         row("convolutional MNIST GAN, batch 128", 1.5, images_by_hand(device), arena, 1, max(2, rounds // 10), device)

@@ -1,20 +1,23 @@
 """The loops that a user would write by hand, as in the practicals: zero_grad, backward, step. What the arena is measured against.
 
-Nothing here uses the arena, except the distribution that both sample from.
+Nothing here uses the arena, except the distributions that both sample from.
 """
 
 from collections.abc import Iterator
 from itertools import cycle
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from games.data.planar import swiss_roll
+from games.data.domains import rotate
+from games.data.planar import labelled_moons, swiss_roll
 
 Round = Iterator[None]
-"""Each `next` plays one round: the discriminator (or attacker) moves once, then the generator (or classifier) once."""
+"""Each `next` plays one round: the discriminator (or attacker) moves once, then the generator (or classifier) once; of domain adaptation both at
+the same time."""
 
 
 def planar_gan(batch: int, width: int = 128, latent: int = 2) -> Round:
@@ -32,19 +35,121 @@ def planar_gan(batch: int, width: int = 128, latent: int = 2) -> Round:
 
 def image_gan(root: str, batch: int = 100, latent: int = 100) -> Round:
     """The fully connected MNIST GAN over torchvision's data set and the usual DataLoader."""
-    from torchvision import transforms
-    from torchvision.datasets import MNIST
-
     generator = nn.Sequential(
         nn.Linear(latent, 100), nn.LeakyReLU(0.2), nn.Linear(100, 300), nn.LeakyReLU(0.2), nn.Linear(300, 784), nn.Tanh()
     )
     discriminator = nn.Sequential(
         nn.Flatten(), nn.Linear(784, 300), nn.LeakyReLU(0.2), nn.Linear(300, 100), nn.LeakyReLU(0.2), nn.Linear(100, 1)
     )
+    return _alternate(generator, discriminator, _mnist(root, batch), batch, latent, lr=2e-4, betas=(0.5, 0.999))
+
+
+def convolutional_gan(root: str, batch: int = 128, latent: int = 128) -> Round:
+    """The convolutional MNIST GAN over the same."""
+    generator = nn.Sequential(
+        nn.Linear(latent, 128 * 7 * 7),
+        nn.ReLU(),
+        nn.Unflatten(1, (128, 7, 7)),
+        nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(64, 1, 4, stride=2, padding=1),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 64, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(128, 256, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(256 * 3 * 3, 1),
+    )
+    return _alternate(generator, discriminator, _mnist(root, batch), batch, latent, lr=2e-4, betas=(0.5, 0.999))
+
+
+def _mnist(root: str, batch: int) -> Iterator[torch.Tensor]:
+    from torchvision import transforms
+    from torchvision.datasets import MNIST
+
     pixels = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
     loader = DataLoader(MNIST(root, transform=pixels), batch_size=batch, shuffle=True, drop_last=True)
-    data = (images for _ in cycle([0]) for images, _ in loader)
-    return _alternate(generator, discriminator, data, batch, latent, lr=2e-4, betas=(0.5, 0.999))
+    return (images for _ in cycle([0]) for images, _ in loader)
+
+
+def dann(folder: str, batch: int = 64) -> Round:
+    """DANN from MNIST to USPS as published loops write it: a DataLoader for each domain, a reversal layer, one backward pass, one SGD."""
+    import numpy as np
+    from PIL import Image
+    from torchvision import transforms
+
+    class Digits(torch.utils.data.Dataset):  # type: ignore[type-arg]
+        def __init__(self, name: str, transform: Any):
+            with np.load(f"{folder}/{name}.npz") as held:
+                self.images, self.labels, self.transform = held["x_train"], held["y_train"].astype(int), transform
+
+        def __len__(self) -> int:
+            return len(self.labels)
+
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            return self.transform(Image.fromarray(self.images[index], mode="L")), self.labels[index]
+
+    class Reversal(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: torch.Tensor, coupling: float) -> torch.Tensor:
+            ctx.coupling = coupling
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+            return -ctx.coupling * gradient, None
+
+    pixels = [transforms.ToTensor(), transforms.Normalize(0.5, 1.0)]
+    sets = Digits("mnist", transforms.Compose(pixels)), Digits("usps", transforms.Compose([transforms.Resize(28), *pixels]))
+    data = [(b for _ in cycle([0]) for b in DataLoader(s, batch_size=batch, shuffle=True, drop_last=True)) for s in sets]
+    features, label, domain = _lenet(), nn.Linear(500, 10), _domain_net()
+    parameters = [*features.parameters(), *label.parameters(), *domain.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=5e-4)
+    told, told_apart = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss()
+    zeros, ones = torch.zeros(batch, 1), torch.ones(batch, 1)
+    while True:
+        (source, labels), (target, _) = next(data[0]), next(data[1])
+        optimizer.zero_grad()
+        of_source, of_target = features(source), features(target)
+        apart = told_apart(domain(Reversal.apply(of_source, 0.5)), zeros) + told_apart(domain(Reversal.apply(of_target, 0.5)), ones)
+        (told(label(of_source), labels) + apart / 2).backward()
+        optimizer.step()
+        yield
+
+
+def _lenet() -> nn.Module:
+    convolutions = [nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(20, 50, 5), nn.Dropout2d(0.5), nn.MaxPool2d(2), nn.ReLU()]
+    return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Dropout(0.5))
+
+
+def _domain_net() -> nn.Module:
+    hidden = [layer for _ in range(2) for layer in (nn.Linear(500, 500), nn.ReLU(), nn.Dropout(0.5))]
+    return nn.Sequential(*hidden, nn.Linear(500, 1))
+
+
+def moons_dann(batch: int = 64, angle: float = 35.0) -> Round:
+    """DANN on the moons by hand: the same nets and points, one backward pass, one Adam."""
+    features = nn.Sequential(nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh())
+    label, domain = nn.Linear(64, 2), nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
+    optimizer = torch.optim.Adam([*features.parameters(), *label.parameters(), *domain.parameters()], lr=1e-3)
+    told, told_apart = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss()
+    zeros, ones = torch.zeros(batch, 1), torch.ones(batch, 1)
+    rng = torch.Generator().manual_seed(0)
+    while True:
+        (source, labels), (target, _) = labelled_moons(batch, rng), labelled_moons(batch, rng)
+        target = rotate(target, angle)
+        optimizer.zero_grad()
+        of_source, of_target = features(source), features(target)
+        turned = of_source - 1.5 * (of_source - of_source.detach()), of_target - 1.5 * (of_target - of_target.detach())
+        apart = told_apart(domain(turned[0]), zeros) + told_apart(domain(turned[1]), ones)
+        (told(label(of_source), labels) + apart / 2).backward()
+        optimizer.step()
+        yield
 
 
 def fast_adversarial(root: str, batch: int = 100, *, on_device: bool = False, epsilon: float = 0.3, alpha: float = 0.375) -> Round:

@@ -5,28 +5,27 @@ With images x in [0, 1], labels y, the classifier's logits f, the attacker's per
     L_classifier = (1 − λ) CE(f(x), y) + λ CE(f(x + δ), y)
     L_attacker   = −λ CE(f(x + δ), y)                                   with ‖δ‖ ≤ ε and 0 ≤ x + δ ≤ 1
 
-At λ = 1 it is zero-sum, min over f of max over δ (A. Madry et al., arXiv:1706.06083); at λ = 0 the classifier trains on clean images; between them
-lies the mixture of I. Goodfellow et al., arXiv:1412.6572, section 6.
+At λ = 1 it is zero-sum, min over f of max over δ (A. Madry et al., arXiv:1706.06083); at λ = 0 the classifier trains on clean images;
+between them lies the mixture of I. Goodfellow et al., arXiv:1412.6572, section 6.
 
-A batch lives until the classifier has moved. So under the alternating scheduler `ratio` moves of the attacker to one of the classifier are PGD
-training with so many steps, and 1:1 is FGSM training, with a random start that of E. Wong et al., arXiv:2001.03994; the attacker's optimizer makes
-the steps (`sign`, or `normalized` in the L2 ball), and its learning rate is their length α.
+A batch lives until the classifier has moved. So under the alternating scheduler `ratio` moves of the attacker to one of the classifier
+are PGD training with so many steps, and 1:1 is FGSM training, with a random start that of E. Wong et al., arXiv:2001.03994; the
+attacker's optimizer makes the steps (`sign`, or `normalized` in the L2 ball), and its learning rate is their length α.
 
 Shapes: N = batch, C, H, W = channels, height, width, K = classes.
 """
 
-import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
 from arena import Game, PlayerSource, Rng, Slot, register
 from arena.errors import check_choice, check_number
 from games.data import images
-from games.robustness import Threat, attack, correct, curve, evaluating
+from games.robustness import Threat, attack, evaluating
 from players.ball import into_ball, into_range, uniform
 from players.base import Shape
 from players.perturbation import Perturbation
@@ -45,8 +44,8 @@ Batch = Mapping[str, Tensor]
 class Attack(Game):
     """An attacker who perturbs images against the classifier of them.
 
-    The score is the classifier's error, 1 − accuracy, on the first `scored` test images under PGD with `steps` steps of ε/4 from one random start,
-    whoever the attacker is.
+    The score is the classifier's error, 1 − accuracy, on the first `scored` test images under PGD with `steps` steps of ε/4 from one random
+    start, whoever the attacker is.
 
     Args:
         classifier: from images to logits of ten classes.
@@ -135,16 +134,15 @@ class Attack(Game):
         image, label = batch["image"], batch["label"]
         feels = coupling if self.regime == "adversarial" else 0.0
         losses: dict[str, Tensor] = {}
-        attacked = "attacker" in movers or not _is(feels, 0.0)
-        adversarial = self._cross_entropy(image + self.perturbation(image), label) if attacked else None
-        if "classifier" in movers:
-            # A weight of exactly 0 or 1 needs no second pass: λ = 1 is Madry's loss, λ = 0 that of clean images, to the last bit.
-            if _is(feels, 1.0):
-                losses["classifier"] = adversarial
-            elif _is(feels, 0.0):
-                losses["classifier"] = self._cross_entropy(image, label)
-            else:
-                losses["classifier"] = (1 - feels) * self._cross_entropy(image, label) + feels * adversarial
+        # A weight of exactly 0 or 1 needs no second pass: λ = 1 is Madry's loss, λ = 0 that of clean images, to the last bit.
+        if "classifier" in movers and _is(feels, 0.0):
+            losses["classifier"] = self._cross_entropy(image, label)
+            if "attacker" not in movers:
+                return losses
+        adversarial = self._cross_entropy(image + self.perturbation(image), label)
+        if "classifier" in movers and not _is(feels, 0.0):
+            mixed = adversarial if _is(feels, 1.0) else (1 - feels) * self._cross_entropy(image, label) + feels * adversarial
+            losses["classifier"] = mixed
         if "attacker" in movers:
             losses["attacker"] = -adversarial if _is(coupling, 1.0) else -coupling * adversarial
         return losses

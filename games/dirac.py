@@ -28,6 +28,9 @@ from arena.errors import check_choice, check_number
 from games.losses import LOSS_PAIRS
 from players import Vector
 
+LOSSES = {name: LOSS_PAIRS[name] for name in ("non-saturating", "saturating", "wasserstein")}
+"""Those whose answer is θ = ψ = 0. (The relativistic one is the logistic one here: D(x) = 0 at the data.)"""
+
 PENALTIES: dict[str, Callable[[Tensor], Tensor]] = {
     "none": torch.zeros_like,
     "r1": torch.square,
@@ -86,7 +89,7 @@ class Dirac(Game):
         gamma: float = 1.0,
         instance_noise: float = 0.0,
     ):
-        check_choice("loss", loss, LOSS_PAIRS)
+        check_choice("loss", loss, LOSSES)
         check_choice("penalty", penalty, PENALTIES)
         check_number("gamma", gamma, least=0)
         check_number("instance_noise", instance_noise, least=0)
@@ -102,12 +105,12 @@ class Dirac(Game):
 
     def losses(self, batch: None, coupling: float | Tensor, movers: Any) -> dict[str, Tensor]:
         theta, psi = self.players["generator"](), self.players["discriminator"]()
-        discriminator, generator = LOSS_PAIRS[self.loss]
+        pair = LOSSES[self.loss]
         on_real_K, on_fake_K = psi * self.nodes, psi * (theta + self.nodes)
         penalty = self.gamma / 2 * PENALTIES[self.penalty](psi).sum()
         return {
-            "generator": generator(on_fake_K, coupling, self.weights),
-            "discriminator": discriminator(on_real_K, on_fake_K, coupling, self.weights) + penalty,
+            "generator": pair.generator(on_fake_K, coupling, self.weights),
+            "discriminator": pair.discriminator(on_real_K, on_fake_K, coupling, self.weights) + penalty,
         }
 
     def score(self) -> Tensor:

@@ -9,15 +9,35 @@ With d(x) the discriminator's logit, σ the logistic function and softplus(t) = 
     discriminator    −E[d(x)] + λ E[d(G(z))]                            Wasserstein: d is kept Lipschitz by other means
     generator        −λ E[d(G(z))]
 
-I. Goodfellow et al., "Generative Adversarial Nets", arXiv:1406.2661, section 3, and M. Arjovsky et al., "Wasserstein GAN",
-arXiv:1701.07875, section 3. The two logistic generator losses have the same fixed points and different gradients: where the
-discriminator is sure of a fake the saturating one vanishes, the other does not.
+    discriminator    ½ E[(d(x) − 1)²] + (λ/2) E[d(G(z))²]               least squares: real is 1, generated is 0
+    generator        (λ/2) E[(d(G(z)) − 1)²]
 
-An expectation is the mean over the examples, or their weighted sum where `weights` that add up to 1 are given (a quadrature).
+    discriminator    E[max(0, 1 − d(x))] + λ E[max(0, 1 + d(G(z)))]     hinge
+    generator        −λ E[d(G(z))]
+
+    discriminator    E[softplus(−(d(x) − λ d(G(z))))]                   relativistic: of a pair, which one is real?
+    generator        λ E[softplus(−(d(G(z)) − d(x)))]
+
+What each comes to at the discriminator's optimum, p and q being the densities of real and generated examples and λ = 1:
+
+    logistic         D = p/(p + q)           2 ln 2 − 2 JS(p, q)        least squares    d = p/(p + q)         ½ Σ pq/(p + q)
+    Wasserstein      Kantorovich's potential         −W₁(p, q)          hinge            d = sign(p − q)       2 Σ min(p, q)
+    relativistic     on two points a and b, σ(d(a) − d(b)) = p(a)q(b)/(p(a)q(b) + p(b)q(a)); ln 2 where p = q
+
+I. Goodfellow et al., "Generative Adversarial Nets", arXiv:1406.2661, section 3; M. Arjovsky et al., "Wasserstein GAN",
+arXiv:1701.07875, section 3; X. Mao et al., "Least Squares Generative Adversarial Networks", arXiv:1611.04076, equation 9; J. Lim and
+J. Ye, "Geometric GAN", arXiv:1705.02894; A. Jolicoeur-Martineau, "The relativistic discriminator", arXiv:1807.00734, section 4.1 (RSGAN).
+The two logistic generator losses have the same fixed points and different gradients: where the discriminator is sure of a fake the
+saturating one vanishes, the other does not.
+
+An expectation is the mean over the examples, or their weighted sum where `weights` that add up to 1 are given (a quadrature). A pair of
+the relativistic loss is a real example and the generated one in the same place.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -32,29 +52,32 @@ def logistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor,
         weights: of the examples, adding up to 1, for real and generated ones alike; None weighs them equally.
 
     Example:
-        >>> import torch
         >>> round(float(logistic_discriminator(torch.zeros(4), torch.zeros(4), 1.0)), 4)
         1.3863
     """
     return _mean(softplus(-real), weights) + _times(coupling, _mean(softplus(fake), weights))
 
 
-def non_saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
+def non_saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
     """λ E[−log D(G(z))]; λ ln 2 at d = 0. Its derivative in d is −λσ(−d): near −λ where the discriminator is sure of a fake.
 
+    Args:
+        fake: logits of generated examples, any shape; as for every generator's loss.
+        coupling: λ.
+        weights: of the examples, adding up to 1; None weighs them equally.
+        real: logits of real examples, which only the relativistic loss looks at.
+
     Example:
-        >>> import torch
         >>> round(float(non_saturating(torch.zeros(4), 1.0)), 4)
         0.6931
     """
     return _times(coupling, _mean(softplus(-fake), weights))
 
 
-def saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
+def saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
     """λ E[log(1 − D(G(z)))]; −λ ln 2 at d = 0. Its derivative in d is −λσ(d): near 0 where the discriminator is sure of a fake.
 
     Example:
-        >>> import torch
         >>> round(float(saturating(torch.zeros(4), 1.0)), 4)
         -0.6931
     """
@@ -64,39 +87,127 @@ def saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = 
 def wasserstein_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
     """−E[d(x)] + λ E[d(G(z))]; at λ = 1 and its optimum over 1-Lipschitz d, minus the Wasserstein distance of the two.
 
-    Args:
-        real: the critic's values on real examples, any shape.
-        fake: its values on generated examples, any shape.
-        coupling: λ.
-        weights: of the examples, adding up to 1, for real and generated ones alike; None weighs them equally.
-
     Example:
-        >>> import torch
         >>> float(wasserstein_discriminator(torch.ones(4), torch.zeros(4), 1.0))
         -1.0
     """
     return _times(coupling, _mean(fake, weights)) - _mean(real, weights)
 
 
-def wasserstein_generator(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
-    """−λ E[d(G(z))]. Its derivative in d is −λ everywhere.
+def wasserstein_generator(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
+    """−λ E[d(G(z))], also the generator's loss of the hinge pair. Its derivative in d is −λ everywhere.
 
     Example:
-        >>> import torch
         >>> float(wasserstein_generator(torch.ones(4), 0.5))
         -0.5
     """
     return -_times(coupling, _mean(fake, weights))
 
 
+def least_squares_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
+    """½ E[(d(x) − 1)²] + (λ/2) E[d(G(z))²]; ¼ at the optimum d = ½ and λ = 1.
+
+    Example:
+        >>> float(least_squares_discriminator(torch.full((4,), 0.5), torch.full((4,), 0.5), 1.0))
+        0.25
+    """
+    return _mean((real - 1).square(), weights) / 2 + _times(coupling, _mean(fake.square(), weights) / 2)
+
+
+def least_squares_generator(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
+    """(λ/2) E[(d(G(z)) − 1)²]; λ/8 at d = ½. Its derivative in d is λ(d − 1): it grows with the distance from being real.
+
+    Example:
+        >>> float(least_squares_generator(torch.full((4,), 0.5), 1.0))
+        0.125
+    """
+    return _times(coupling, _mean((fake - 1).square(), weights) / 2)
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
+    """E[max(0, 1 − d(x))] + λ E[max(0, 1 + d(G(z)))]; 2 where real and generated examples are alike, for every d within ±1.
+
+    Example:
+        >>> float(hinge_discriminator(torch.zeros(4), torch.zeros(4), 1.0))
+        2.0
+    """
+    return _mean(torch.relu(1 - real), weights) + _times(coupling, _mean(torch.relu(1 + fake), weights))
+
+
+def relativistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
+    """E[softplus(−(d(x) − λ d(G(z))))]; ln 2 at the optimum, where d is the same everywhere, and at λ = 0 the logistic loss of real ones.
+
+    Args:
+        real: logits of real examples, any shape.
+        fake: logits of as many generated ones; each is compared with the real one in its place.
+        coupling: λ.
+        weights: of the pairs, adding up to 1; None weighs them equally.
+
+    Example:
+        >>> round(float(relativistic_discriminator(torch.ones(4), torch.ones(4), 1.0)), 4)
+        0.6931
+    """
+    return _mean(softplus(_times(coupling, fake) - real), weights)
+
+
+def relativistic_generator(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
+    """λ E[softplus(−(d(G(z)) − d(x)))]; λ ln 2 where d is the same everywhere.
+
+    Example:
+        >>> round(float(relativistic_generator(torch.ones(4), 1.0, real=torch.ones(4))), 4)
+        0.6931
+    """
+    if real is None:
+        raise TypeError("the relativistic loss compares generated examples with real ones; give it the logits of both")
+    return _times(coupling, _mean(softplus(real - fake), weights))
+
+
+def label_smoothing(real: Tensor, amount: float | Tensor, weights: Tensor | None = None) -> Tensor:
+    """s E[d(x)]: what it adds to a discriminator's loss to take 1 − s for the label of real examples; one-sided, fakes stay 0.
+
+    For the logistic loss, (1 − s) softplus(−d) + s softplus(d) = softplus(−d) + s d. For least squares it is so up to a constant:
+    ½(d − 1 + s)² = ½(d − 1)² + s d − s + s²/2. (T. Salimans et al., "Improved Techniques for Training GANs", arXiv:1606.03498, section
+    3.4; the optimum is (1 − s) p/(p + q).)
+
+    Args:
+        real: logits of real examples, any shape.
+        amount: s.
+        weights: of the examples, adding up to 1; None weighs them equally.
+
+    Example:
+        >>> float(label_smoothing(torch.full((4,), 2.0), 0.25))
+        0.5
+    """
+    return amount * _mean(real, weights)
+
+
+class LossPair(NamedTuple):
+    """What the two players minimise.
+
+    Args:
+        discriminator: from (real, fake, coupling, weights).
+        generator: from (fake, coupling, weights, real).
+        relativistic: True where the generator's loss looks at the logits of real examples too.
+        labels: True where real examples have the label 1, which can be smoothed.
+    """
+
+    discriminator: Callable[..., Tensor]
+    generator: Callable[..., Tensor]
+    relativistic: bool = False
+    labels: bool = False
+
+
 GENERATOR_LOSSES = {"non-saturating": non_saturating, "saturating": saturating}
 """The generator's losses against `logistic_discriminator`."""
 
-LOSS_PAIRS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
-    **{name: (logistic_discriminator, generator) for name, generator in GENERATOR_LOSSES.items()},
-    "wasserstein": (wasserstein_discriminator, wasserstein_generator),
+LOSS_PAIRS: dict[str, LossPair] = {
+    **{name: LossPair(logistic_discriminator, generator, labels=True) for name, generator in GENERATOR_LOSSES.items()},
+    "wasserstein": LossPair(wasserstein_discriminator, wasserstein_generator),
+    "least-squares": LossPair(least_squares_discriminator, least_squares_generator, labels=True),
+    "hinge": LossPair(hinge_discriminator, wasserstein_generator),
+    "relativistic": LossPair(relativistic_discriminator, relativistic_generator, relativistic=True),
 }
-"""The discriminator's and the generator's loss by the name of the pair."""
+"""Every pair by its name."""
 
 
 def _mean(values: Tensor, weights: Tensor | None) -> Tensor:

@@ -3,14 +3,15 @@
     FGSM     δ = ε·s(∇ₓ L(x))                                                one step from the image itself
     PGD-k    δ₀ = ε·u, then k times δ ← P(δ + α·s(∇ₓ L(x + δ)))              u uniform in the unit ball; best of several restarts
 
-with L the cross-entropy, s(g) = sign(g) in the L∞ ball and g/‖g‖₂ in the L2 ball, and P the way back into the ball and the pixels' range
-(`players.ball`). An image counts as right only if no restart fools the classifier. An attack that has fooled it on an image stops there, and later
-restarts leave such images out: the answer is the same, for a fraction of the work.
+with L the cross-entropy, s(g) = sign(g) in the L∞ ball and g/‖g‖₂ in the L2 ball, and P the way back into the ball and the pixels'
+range (`players.ball`). An image counts as right only if no restart fools the classifier. An attack that has fooled it on an image
+stops there, and later restarts leave such images out: the answer is the same, for a fraction of the work.
 
-I. Goodfellow et al., arXiv:1412.6572; A. Madry et al., arXiv:1706.06083; the stopping as in the code of E. Wong et al., arXiv:2001.03994.
+I. Goodfellow et al., arXiv:1412.6572; A. Madry et al., arXiv:1706.06083; the stopping as in the code of E. Wong et al.,
+arXiv:2001.03994.
 
-A measurement draws from a stream of its own and changes nothing: parameters, their gradients and all other streams are as before. With ε = 0 every
-attack gives exactly the clean answer.
+A measurement draws from a stream of its own and changes nothing: parameters, their gradients and all other streams are as before. With
+ε = 0 every attack gives exactly the clean answer.
 
 Shapes: N = images, * = the shape of one image, C = classes.
 """
@@ -86,7 +87,9 @@ class Threat:
         return f"PGD-{self.steps}{restarts}" if self.restarts or self.steps > 1 else "FGSM"
 
 
-def attack(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, begin_N: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def attack(
+    classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, begin_N: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """One restart: perturbations, and whether the classifier is still right under them.
 
     It decides nothing by the numbers that it computes, so that a population's members can be attacked at once.
@@ -168,7 +171,9 @@ def accuracy(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: T
     return withstands(classifier, image_N, label_N, threat, at_once).double().mean().item()
 
 
-def curve(classifier: Classifier, image_N: Tensor, label_N: Tensor, epsilons: Sequence[float], threat: Threat, at_once: int = 250) -> list[float]:
+def curve(
+    classifier: Classifier, image_N: Tensor, label_N: Tensor, epsilons: Sequence[float], threat: Threat, at_once: int = 250
+) -> list[float]:
     """Accuracy under an attack of each strength; the step size keeps its proportion to ε.
 
     An image that fell to a smaller ε falls to every larger one, as its perturbation is within that ball as well: the curve never rises.

@@ -63,5 +63,10 @@ def real_ceiling(real: Callable[[int, torch.Generator], Tensor], count: int, rep
     return float(against_real(lambda repeat: real(count, _stream(device, 2 * repeat)), real, count, repeats))
 
 
+def stream(seed: int) -> torch.Generator:
+    """A stream of examples that a score compares, on the default device: apart from those that a run draws from."""
+    return _stream(torch.empty(0).device, seed)
+
+
 def _stream(device: torch.device, seed: int) -> torch.Generator:
     return torch.Generator(device=device).manual_seed(1_000_003 + seed)

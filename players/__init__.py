@@ -8,10 +8,13 @@ import importlib
 import pkgutil
 
 from players.base import Shape, build_player
+from players.conv import ConvDiscriminator, ConvGenerator
+from players.dann import LabelledMLP, TwoParts
 from players.mlp import MLP
+from players.reversal import reverse
 from players.vector import Vector
 
 for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
     importlib.import_module(_module.name)
 
-__all__ = ["MLP", "Shape", "Vector", "build_player"]
+__all__ = ["MLP", "ConvDiscriminator", "ConvGenerator", "LabelledMLP", "Shape", "TwoParts", "Vector", "build_player", "reverse"]

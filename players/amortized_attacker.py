@@ -3,8 +3,9 @@
     δ(x) = clamp(x + ε·tanh h(x), 0, 1) − x                         in the L∞ ball
     δ(x) = clamp(x + ε·h(x)/√(1 + ‖h(x)‖²), 0, 1) − x               in the L2 ball, both with a fully connected net h
 
-S. Baluja and I. Fischer, "Adversarial Transformation Networks", arXiv:1703.09387. It is trained, by any optimizer, on the loss on which a free
-perturbation steps, and its attack costs one forward pass. Pixels that the clamp holds have no gradient; the net still learns from all others.
+S. Baluja and I. Fischer, "Adversarial Transformation Networks", arXiv:1703.09387. It is trained, by any optimizer, on the loss on
+which a free perturbation steps, and its attack costs one forward pass. Pixels that the clamp holds have no gradient; the net still
+learns from all others.
 
 Shapes: N = batch, * = the shape of one image.
 """

@@ -2,8 +2,8 @@
 
     L∞    B = {δ : |δᵢ| ≤ ε}         L2    B = {δ : ‖δ‖₂ ≤ ε}         and 0 ≤ x + δ ≤ 1 pixel by pixel
 
-A perturbation is first brought into the ball (L∞: clamped; L2: scaled down), then into the range. Since δ = 0 is within the range, the second step only
-shortens coordinates, so that the result is in both. For L∞ it is the nearest such point.
+A perturbation is first brought into the ball (L∞: clamped; L2: scaled down), then into the range. Since δ = 0 is within the range, the
+second step only shortens coordinates, so that the result is in both. For L∞ it is the nearest such point.
 
 Shapes: N = batch, * = the shape of one image.
 """
@@ -30,7 +30,7 @@ def into_ball(delta_N: Tensor, norm: Norm, epsilon: float | Tensor) -> Tensor:
         ([[1.0, -1.0]], [[0.6000000238418579, -0.800000011920929]])
     """
     if norm == "linf":
-        return delta_N.clamp(-epsilon, epsilon)
+        return torch.clamp(delta_N, -epsilon, epsilon)  # type: ignore[arg-type]
     return delta_N * (epsilon / _lengths(delta_N)).clamp(max=1.0)
 
 

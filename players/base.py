@@ -1,9 +1,8 @@
 """What the arena asks of a player: to be an `nn.Module`. Everything here is a convenience on top of that.
 
-A player class may name its first arguments `inputs` and `outputs`: the shapes of one example in its slot; and arguments that its slot tells
-besides. It may have `project_()`, called after each of its moves, and `on_batch()`, called when a batch is drawn; either may take that batch as
-its one argument, with the random numbers that the game drew into it. Nothing else is asked.
-"""
+A player class may name its first arguments `inputs` and `outputs`: the shapes of one example in its slot; and arguments that its slot
+tells besides. It may have `project_()`, called after each of its moves, and `on_batch()`, called when a batch is drawn; either may
+take that batch as its one argument, with the random numbers that the game drew into it. Nothing else is asked."""
 
 import inspect
 import math
@@ -55,7 +54,11 @@ def hooks(player: nn.Module, name: str) -> list[Callable[[Any], None]]:
 
 def _of_batch(method: Callable[..., None]) -> Callable[[Any], None]:
     """A method that takes the batch, or ignores it where it asks for nothing."""
-    asks = any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in inspect.signature(method).parameters.values())
+    try:
+        parameters = list(inspect.signature(method).parameters.values())
+    except (TypeError, ValueError):  # compiled code may not say what it takes
+        parameters = []
+    asks = any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
     return method if asks else lambda batch: method()
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from players.base import Shape, size
+from players.spectral_norm import SpectralNorm
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
@@ -33,10 +34,12 @@ class MLP(nn.Module):
         outputs: shape of one result.
         hidden: widths of the hidden layers; empty for a linear map.
         activation: between layers; leaky-relu has the slope 0.2 that GANs use.
-        final: after the last layer: none, sigmoid for pixels in [0, 1], tanh for [−1, 1].
+        final: after the last layer: none, sigmoid for pixels in [0, 1], tanh for [−1, 1], or another activation for features.
+        spectral_norm: divide each layer's weight by its largest singular value; see `players.spectral_norm`.
+        bound: largest size of a weight or bias, kept at the start and after each move (weight clipping); 0 leaves them free.
 
     Raises:
-        ValueError: for a width below 1.
+        ValueError: for a width below 1, and where `bound` is negative or not finite.
 
     Example:
         >>> MLP((64,), (1, 8, 8), hidden=(32,), final="sigmoid")(torch.zeros(5, 64)).shape
@@ -49,24 +52,63 @@ class MLP(nn.Module):
         outputs: Shape,
         hidden: tuple[int, ...] = (128, 128),
         activation: Literal["relu", "leaky-relu", "tanh", "sigmoid", "silu", "softplus"] = "leaky-relu",
-        final: Literal["none", "sigmoid", "tanh"] = "none",
+        final: Literal["none", "relu", "leaky-relu", "tanh", "sigmoid", "silu", "softplus"] = "none",
+        spectral_norm: bool = False,
+        bound: float = 0.0,
     ):
         super().__init__()
+        if not 0 <= bound < float("inf"):
+            raise ValueError(f"bound is {bound}, but must be a finite number of at least 0, where 0 sets no bound")
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden is {hidden}, but every width must be at least 1")
         widths = [size(inputs), *hidden, size(outputs)]
-        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in itertools.pairwise(widths))
+        layers = [nn.Linear(wide, narrow) for wide, narrow in itertools.pairwise(widths)]
+        self.layers = nn.ModuleList(layers)
         self.outputs = outputs
         self._activation, self._final = ACTIVATIONS[activation], ACTIVATIONS[final]
+        self.bound, self.bounded = bound, bound > 0
+        self.norms: nn.ModuleList | None = None
+        if self.bounded:
+            self._project()
+        if spectral_norm:
+            self.norms = nn.ModuleList(SpectralNorm(layer.weight) for layer in layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        *hidden, last = self.layers
         if x.dim() != 2:
             x = x.flatten(1)
+        if self.norms is not None:
+            return self._normed(x)
+        *hidden, last = self.layers
         for layer in hidden:  # not layer(x): the calls of small layers cost as much as their arithmetic
             x = self._activation(_linear(x, layer))
         x = self._final(_linear(x, last))
         return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
+
+    def _normed(self, x: Tensor) -> Tensor:
+        for place, (layer, norm) in enumerate(self._pairs()):
+            x = functional.linear(x, norm(layer.weight), layer.bias)
+            x = self._activation(x) if place + 1 < len(self.layers) else self._final(x)
+        return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
+
+    @property
+    def project_(self) -> Callable[[], None] | None:
+        """Put every number back within the bound, and let the spectral norms follow; None where there is nothing to do.
+
+        What is there is called after each move, which costs small nets, and populations of them, a noticeable part of a turn.
+        """
+        return self._project if self.bounded or self.norms is not None else None
+
+    @torch.no_grad()
+    def _project(self) -> None:
+        for layer in self.layers if self.bounded else ():
+            for p in layer.parameters():
+                p.copy_(p.clamp(-self.bound, self.bound))
+        for layer, norm in self._pairs():
+            norm.follow_(layer.weight)
+
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        """Each layer with its spectral norm; none without norms."""
+        return [] if self.norms is None else list(zip(self.layers, self.norms, strict=True))
 
 
 def _linear(x: Tensor, layer: Any) -> Tensor:

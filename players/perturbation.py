@@ -7,12 +7,12 @@
 So k moves are k steps of PGD (A. Madry et al., arXiv:1706.06083), and one move is FGSM with a random start, or without one where s = 0
 (I. Goodfellow et al., arXiv:1412.6572).
 
-The pixels' range is kept by moving δ, not by clamping x + δ in the loss: the gradient of a clamp is 0 wherever it clamps, and on MNIST most
-pixels are at 0, so that each of those whose start is negative would never move again.
+The pixels' range is kept by moving δ, not by clamping x + δ in the loss: the gradient of a clamp is 0 wherever it clamps, and on MNIST
+most pixels are at 0, so that each of those whose start is negative would never move again.
 
-The start itself need not be within the range: as in the code of E. Wong et al., arXiv:2001.03994, the first gradient is then taken at pixels that no image
-has, and only what the classifier trains on is an image. That matters: with the start brought into the range, FGSM training of their MNIST net
-overfits catastrophically.
+The start itself need not be within the range: as in the code of E. Wong et al., arXiv:2001.03994, the first gradient is then taken at
+pixels that no image has, and only what the classifier trains on is an image. That matters: with the start brought into the range, FGSM
+training of their MNIST net overfits catastrophically.
 
 Shapes: N = batch, * = the shape of one image.
 """
@@ -54,7 +54,9 @@ class Perturbation(nn.Module):
 
     bounded = True
 
-    def __init__(self, outputs: Shape, examples: int = 1, epsilon: float = 0.3, norm: Norm = "linf", start: float = 1.0, clamp_start: bool = False):
+    def __init__(
+        self, outputs: Shape, examples: int = 1, epsilon: float = 0.3, norm: Norm = "linf", start: float = 1.0, clamp_start: bool = False
+    ):
         super().__init__()
         if not 0 <= start <= 1:
             raise ValueError(f"start is {start}, but must be in [0, 1]: the radius of the random start over ε")
@@ -66,14 +68,16 @@ class Perturbation(nn.Module):
             return self.delta
         if self.training:
             raise ValueError(
-                f"a perturbation belongs to the {len(self.delta)} images of its batch, but was asked about {len(image_N)}; play batches undivided"
+                f"a perturbation belongs to the {len(self.delta)} images of its batch, but was asked about {len(image_N)}; "
+                "play batches undivided"
             )
         return self.delta[torch.arange(len(image_N), device=self.delta.device) % len(self.delta)]  # any will do: somebody looks at shapes
 
+    @torch.no_grad()
     def on_batch(self, batch: Mapping[str, Tensor]) -> None:
         """Begin anew on a batch."""
         delta = self.epsilon * self.start * batch["start"]
-        self.delta.data.copy_(into_range(delta, batch["image"]) if self.clamp_start else delta)
+        self.delta.copy_(into_range(delta, batch["image"]) if self.clamp_start else delta)
 
     @torch.no_grad()
     def project_(self, batch: Mapping[str, Tensor]) -> None:

@@ -1,7 +1,7 @@
 """A small convolutional net for images: convolutions of kernel 4 and stride 2 that halve the image, then fully connected layers.
 
-With the defaults it is the MNIST classifier of E. Wong, L. Rice and J. Z. Kolter, "Fast is better than free", arXiv:2001.03994: conv 4/2 to 16,
-conv 4/2 to 32, fully connected 100 and 10, with ReLU between them.
+With the defaults it is the MNIST classifier of E. Wong, L. Rice and J. Z. Kolter, "Fast is better than free", arXiv:2001.03994: conv
+4/2 to 16, conv 4/2 to 32, fully connected 100 and 10, with ReLU between them.
 
 Shapes: N = batch, C, H, W = channels, height, width.
 """

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from arena.registry import entries
+
 QUIET = {"trace.tensorboard": False, "picture.every": 0}
 """Settings that keep a run to what most tests look at."""
+
+SELF_CONTAINED = [name for name, game in entries("game").items() if getattr(game.target, "data_set", "digits") == "digits"]
+"""Games that need no published data."""
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 

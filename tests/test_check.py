@@ -12,6 +12,7 @@ from arena import Game, GameFault, Slot, check_game
 from arena.check import CHECKS, examine
 from arena.registry import entries
 from players import MLP, Vector
+from tests.conftest import SELF_CONTAINED
 
 
 class Sound(Game):
@@ -141,6 +142,29 @@ class Footprints(Sound):
         return torch.zeros(())
 
 
+class FickleMetric(Sound):
+    calls = 0.0
+
+    def metrics(self) -> dict[str, Any]:
+        self.calls += 1
+        return {"recall": self.calls}
+
+
+class MetricFootprints(Sound):
+    def metrics(self) -> dict[str, Any]:
+        with torch.no_grad():
+            self.players["left"].value += 1e-3
+        return {"recall": 1.0}
+
+
+class CeilingOfNothing(Sound):
+    def metrics(self) -> dict[str, Any]:
+        return {"recall": 1.0}
+
+    def metric_ceilings(self) -> dict[str, float]:
+        return {"precision": 1.0}
+
+
 class Branches(Sound):
     def losses(self, m_DD, coupling, movers):  # type: ignore[no-untyped-def]
         losses = super().losses(m_DD, coupling, movers)
@@ -172,6 +196,9 @@ BROKEN: list[tuple[type[Game], str]] = [
     (Reversed, "look for a missing sign or coupling in the reversal"),
     (WrongAnswer, "but must vanish"),
     (Footprints, "score changed 'players.left.value'; work on a copy, or in evaluation mode"),
+    (FickleMetric, "metric recall gave 1 and then 2; draw its samples from a generator with a fixed seed"),
+    (MetricFootprints, "metrics changed 'players.left.value'; work on a copy, or in evaluation mode"),
+    (CeilingOfNothing, "metric_ceilings names 'precision', which is no metric; there are recall"),
     (Branches, "avoid .item(), data-dependent ifs and in-place changes in losses"),
     (BadSignals, "'gymnasium accepts it' could not be checked, since the game raised"),
 ]
@@ -207,7 +234,7 @@ def test_every_check_catches_something() -> None:
     assert caught == {check.__name__ for check in CHECKS}
 
 
-@pytest.mark.parametrize("name", [name for name in entries("game") if name != "mnist"])
+@pytest.mark.parametrize("name", SELF_CONTAINED)
 def test_every_registered_game_passes(name: str) -> None:
     assert check_game(entries("game")[name].target).fault is None
 

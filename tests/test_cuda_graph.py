@@ -26,7 +26,7 @@ def recorded(arena: Any) -> Graphs:
 
     def record(play: Callable[[], None]) -> Any:
         batch, coupling, movers = arena.field.batch, arena.field.coupling, arena.field.movers
-        factors = dict(arena._turn._factors)
+        factors, idle = dict(arena._turn._factors), arena.game.idle
         losses: dict[str, Any] = {}
 
         class Graph:
@@ -35,12 +35,14 @@ def recorded(arena: Any) -> Graphs:
                 arena.field.freeze(batch, coupling, movers)
                 arena._turn.begin(factors)
                 spent = arena.field.gradient_evaluations, arena.field.products
+                now, arena.game.idle = arena.game.idle, idle  # a graph has the structure that it was recorded with
                 play()
+                arena.game.idle = now
                 arena.field.gradient_evaluations, arena.field.products = spent  # a graph calls no Python, so it counts nothing
                 for key, loss in arena.field.first[0].items():
                     losses[key].copy_(loss)
 
-        state = [(p, p.detach().clone()) for p in arena.game.parameters()]
+        state = [(p, p.detach().clone()) for p in (*arena.game.parameters(), *arena.game.buffers())]
         moments = [(t, t.clone()) for o in arena.optimizers.values() for s in o.state.values() for t in s.values() if torch.is_tensor(t)]
         play()
         losses |= {key: loss.detach().clone() for key, loss in arena.field.first[0].items()}

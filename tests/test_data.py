@@ -1,6 +1,8 @@
 """Data sets: published ones verified by content, damaged ones named, missing ones explained."""
 
 import gzip
+import hashlib
+import pickle
 import shutil
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from arena.errors import DataDamaged, DataUnavailable
+from arena.errors import DataDamaged, DataUnavailable, UnknownName
 from games.data import images
 from tests.conftest import Cli
 
@@ -94,6 +96,183 @@ def test_no_file_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert str(tmp_path / "none" / "mnist.npz") in str(error.value)
     assert "or play 'digits', which needs no download" in str(error.value)
     assert not list((tmp_path / "none").glob("*.part"))
+
+
+# Other sets ---------------------------------------------------------------------------------------------------------------------
+
+
+def idx(array: np.ndarray) -> bytes:
+    """The published format: two zeros, 8 for bytes, the number of axes, each length as four bytes, high first, then the bytes."""
+    return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
+
+
+def clothes(folder: Path) -> images.Arrays:
+    """Small files of Fashion-MNIST's names and format, and what is in them."""
+    rng = np.random.default_rng(0)
+    arrays, raw = {}, folder / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, prefix, n in (("train", "train", 6), ("test", "t10k", 3)):
+        arrays[f"x_{part}"] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        arrays[f"y_{part}"] = rng.integers(0, 10, n, dtype=np.uint8)
+        (raw / f"{prefix}-images-idx3-ubyte").write_bytes(idx(arrays[f"x_{part}"]))
+        (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(arrays[f"y_{part}"]))
+    return arrays
+
+
+def test_fashion_mnist_is_read_from_its_idx_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = clothes(tmp_path)
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    with pytest.raises(DataDamaged) as error:  # they are six, and the published set is of 60,000
+        images.fashion_mnist()
+    assert "what was found of fashion-mnist is not whole: it has 6 + 3 images, but the published data 60,000 + 10,000" in str(error.value)
+    assert not list(tmp_path.glob("*.npz*"))
+    monkeypatch.setitem(images.COUNTS, "fashion-mnist", (6, 3))
+    found = images.fashion_mnist()
+    assert all(np.array_equal(found[key], written[key]) and found[key].dtype == np.uint8 for key in images.KEYS)
+    shutil.rmtree(tmp_path / "FashionMNIST")
+    loaded = images.load("fashion-mnist", torch.device("cpu"))  # now from the npz
+    assert torch.equal(loaded["x_test"], torch.from_numpy(written["x_test"]))
+
+
+def test_fashion_mnist_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.datasets import FashionMNIST
+
+    monkeypatch.setattr(FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path / "none"))
+    with pytest.raises(DataUnavailable) as error:
+        images.fashion_mnist()
+    assert str(error.value).startswith("FashionMNIST is not on this machine and could not be downloaded (")
+    assert f"put fashion-mnist.npz at {tmp_path / 'none' / 'fashion-mnist.npz'} or " in str(error.value)
+    assert str(error.value).endswith(", or play 'digits', which needs no download")
+
+
+def photographs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> images.Arrays:
+    """Small files of CIFAR-10's names and format (rows of 3,072 bytes, the reds first), their checksums, and what is in them."""
+    from torchvision.datasets import CIFAR10
+
+    rng, written, sums = np.random.default_rng(0), {}, {}
+    (folder / CIFAR10.base_folder).mkdir(parents=True)
+
+    def write(name: str, content: object) -> None:
+        data = pickle.dumps(content)
+        (folder / CIFAR10.base_folder / name).write_bytes(data)
+        sums[name] = hashlib.md5(data).hexdigest()
+
+    for name, _ in [*CIFAR10.train_list, *CIFAR10.test_list]:
+        x, y = rng.integers(0, 256, (2, 32, 32, 3), dtype=np.uint8), rng.integers(0, 10, 2).tolist()
+        write(name, {"data": x.transpose(0, 3, 1, 2).reshape(2, 3072), "labels": y})
+        written[name] = x, y
+    write("batches.meta", {"label_names": [str(i) for i in range(10)]})
+    for part in ("train_list", "test_list"):
+        monkeypatch.setattr(CIFAR10, part, [[name, sums[name]] for name, _ in getattr(CIFAR10, part)])
+    monkeypatch.setitem(CIFAR10.meta, "md5", sums["batches.meta"])
+    batches = [written[f"data_batch_{i}"] for i in range(1, 6)]
+    x_test, y_test = written["test_batch"]
+    return {
+        "x_train": np.concatenate([x for x, _ in batches]),
+        "y_train": np.concatenate([y for _, y in batches]),
+        "x_test": x_test,
+        "y_test": np.array(y_test),
+    }
+
+
+def test_cifar10_is_read_from_its_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = photographs(tmp_path, monkeypatch)
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    monkeypatch.setitem(images.COUNTS, "cifar10", (10, 2))
+    found = images.load("cifar10", torch.device("cpu"))
+    assert all(np.array_equal(found[key].numpy(), written[key]) for key in images.KEYS)
+    assert found["x_train"].shape == (10, 32, 32, 3)
+
+
+def test_a_damaged_batch_of_cifar10_is_told_by_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photographs(tmp_path, monkeypatch)
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    monkeypatch.setitem(images.COUNTS, "cifar10", (10, 2))
+    batch = tmp_path / "cifar-10-batches-py" / "data_batch_3"
+    batch.write_bytes(batch.read_bytes()[:-1] + b"!")
+    with pytest.raises(DataDamaged, match=f"{batch.parent} is not the published CIFAR-10 .*; delete it, or put it back whole"):
+        images.cifar10()
+
+
+def test_cifar10_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.datasets import CIFAR10
+
+    monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    with pytest.raises(DataUnavailable, match=r"CIFAR-10 is not on this machine and could not be downloaded \(.*put cifar10.npz at"):
+        images.cifar10()
+    with pytest.raises(DataUnavailable, match=f"; its subset cifar10-4k is also read from {tmp_path / 'cifar10_4k.npz'} or "):
+        images.cifar10_4k()
+
+
+def test_the_subset_of_cifar10(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (file := published / "cifar10_4k.npz").is_file():
+        pytest.skip("ARENA_DATA names no folder with cifar10_4k.npz")
+    monkeypatch.setenv("ARENA_DATA", str(published))
+    data = images.load("cifar10-4k", torch.device("cpu"))
+    assert data["x_train"].shape == (3500, 32, 32, 3) and data["x_test"].shape == (500, 32, 32, 3)
+    arrays = images.read(file)
+    arrays["y_train"] = np.roll(arrays["y_train"], 1)
+    np.savez(tmp_path / "cifar10_4k.npz", **arrays)  # type: ignore[arg-type]
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    with pytest.raises(DataDamaged, match=r"its content has the checksum [0-9a-f]{12}…, but the published data 74f62d659cb3…"):
+        images.cifar10_4k()
+
+
+def test_the_subset_is_the_head_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only the whole is there, its first 4,000 images are taken: 3,500 to train on, 500 to test on."""
+    numbers = np.arange(5000, dtype=np.uint32)
+    x = np.zeros((5000, 1, 4), np.uint8)
+    x[:] = numbers.view(np.uint8).reshape(5000, 1, 4)
+    whole = {"x_train": x, "y_train": np.zeros(5000, np.uint8), "x_test": x[:2], "y_test": np.zeros(2, np.uint8)}
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    monkeypatch.setattr(images, "cifar10", lambda: whole)
+    found = images.cifar10_4k()
+    assert np.array_equal(found["x_train"], x[:3500]) and np.array_equal(found["x_test"], x[3500:4000])
+
+
+GREY, LABELS = np.full((4, 8, 8), 200, np.uint8), np.arange(4, dtype=np.uint8)
+GOOD = {"x_train": GREY, "y_train": LABELS, "x_test": GREY, "y_test": LABELS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"x_train": GREY / 255.0},
+            "x_train of mine.npz holds float64 from 0.784314 to 0.784314, but pixels are uint8 from 0 to 255; multiply them by 255",
+        ),
+        ({"x_test": GREY // 200}, "x_test of mine.npz holds uint8 from 1 to 1, but pixels are uint8 from 0 to 255"),
+        ({"x_train": GREY.reshape(4, 64)}, "x_train of mine.npz has the shape (4, 64), but must be N×H×W or N×H×W×3"),
+        (
+            {"x_train": GREY[:0], "y_train": LABELS[:0]},
+            "x_train of mine.npz has the shape (0, 8, 8), but must be N×H×W or N×H×W×3, N at least 1",
+        ),
+        ({"x_train": GREY[:, None]}, "x_train of mine.npz has the shape (4, 1, 8, 8), but must be"),
+        ({"x_test": GREY[:, :4]}, "the images of mine.npz to train on and to test on have sizes 8×8 and 4×8, but must have one"),
+        ({"y_train": LABELS[:3]}, "y_train of mine.npz holds uint8 of shape (3,), but labels are whole numbers, one for each of 4 images"),
+        ({"y_test": LABELS / 2}, "y_test of mine.npz holds float64 of shape (4,), but labels are whole numbers"),
+        ({"y_test": LABELS + 7}, "y_test of mine.npz holds labels from 7 to 10, but they must be in 0 to 9; count them from 0"),
+        ({"y_train": LABELS.astype(int) - 1}, "y_train of mine.npz holds labels from -1 to 2, but they must be in 0 to 9"),
+    ],
+)
+def test_what_holds_no_images_and_labels_is_told_in_one_sentence(changes: images.Arrays, message: str) -> None:
+    assert images.check(GOOD, "mine.npz", 10) is GOOD
+    with pytest.raises(DataDamaged) as error:
+        images.check(GOOD | changes, "mine.npz", 10)
+    assert str(error.value).startswith(message)
+    assert str(error.value).count("\n") == 0
+
+
+def test_a_set_of_ones_own_goes_by_its_path(tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", **(GOOD | {"y_train": LABELS.astype(np.int64)}))  # type: ignore[arg-type]
+    data = images.load(str(tmp_path / "mine.npz"), torch.device("cpu"))
+    assert {t.dtype for t in data.values()} == {torch.uint8} and data["x_train"].shape == (4, 8, 8)
+    with pytest.raises(DataDamaged, match=r"is damaged .*No such file"):
+        images.load(str(tmp_path / "none.npz"), torch.device("cpu"))
+    with pytest.raises(UnknownName, match="unknown data set 'minst': did you mean 'mnist'"):
+        images.load("minst", torch.device("cpu"))
 
 
 def test_the_command_line_says_so_in_one_sentence(cli: Cli, tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ import arena
 from arena import Arena, ArenaError, configure
 from arena.checkpoint import Checkpoints
 from arena.diagnostics import Cost, Diagnostic, Distance, DualityGap, MeasurementFailed, Path, Position, Rotation, Spectrum
-from arena.diagnostics.chosen import Diagnostics, build
+from arena.diagnostics.chosen import Diagnostics
 from arena.diagnostics.path import between
 from arena.diagnostics.spectrum import jacobian
 from arena.errors import BadSetting, UnknownName
+from arena.named import build
 from arena.optimizers import sgd
 from arena.registry import entries
 from arena.trace import read_trace
@@ -402,7 +403,7 @@ def test_words_mean_the_same_on_the_command_line_and_in_a_file() -> None:
     typed = configure("ring", {}, ["--diagnostics.names", ",".join(words)])
     assert typed.group("diagnostics").names == tuple(words)
     assert typed.dump() == configure("ring", {"diagnostics": {"names": words}}).dump()
-    made = build(words[0])[1]
+    made = build("diagnostic", words[0])[1]
     assert isinstance(made, Spectrum)
     assert (made.mode, made.top) == ("arnoldi", 8)
 
@@ -416,7 +417,7 @@ def test_a_diagnostic_of_ones_own_is_named_by_its_file(tmp_path: File) -> None:
     )
     settings = {**QUIET, "turns": 10, "diagnostics.names": [f"{tmp_path}/mine.py:Mine(scale=2)"]}
     arena.play("bilinear", out=tmp_path / "run", display=False, **settings)
-    assert read_trace(tmp_path / "run")[-2]["diagnostics.Mine.turn"] == 20.0
+    assert [row for row in read_trace(tmp_path / "run") if row["kind"] == "turn"][-1]["diagnostics.Mine.turn"] == 20.0
 
 
 # In a run -----------------------------------------------------------------------------------------------------------------------

@@ -13,8 +13,7 @@ from torch.nn.functional import softplus
 from arena import Arena, Field, check_game
 from arena.errors import BadSetting, UnknownName
 from arena.optimizers import sgd
-from games.dirac import PENALTIES, Dirac
-from games.losses import LOSS_PAIRS
+from games.dirac import LOSSES, PENALTIES, Dirac
 from players import Vector
 
 BOTH = [(1.0, 1.0, 1.0)]
@@ -135,7 +134,7 @@ def test_the_penalty_of_wgan_gp_settles_where_the_generator_is_wrong() -> None:
     assert float(game.players["discriminator"]().detach()) == pytest.approx(0, abs=1e-3)
 
 
-@pytest.mark.parametrize("loss", LOSS_PAIRS)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_the_expectation_over_the_noise_is_exact(loss: str) -> None:
     """Against the trapezoidal rule, which converges exponentially on the line."""
     theta, psi, sigma = 0.7, 1.3, 2.0
@@ -152,7 +151,7 @@ def test_the_expectation_over_the_noise_is_exact(loss: str) -> None:
 
 @pytest.mark.parametrize("noise", [0.0, 0.5])
 @pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("loss", LOSS_PAIRS)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_every_form_keeps_the_contract_of_a_game(loss: str, penalty: str, noise: float) -> None:
     report = check_game(functools.partial(Dirac, loss=loss, penalty=penalty, instance_noise=noise))  # type: ignore[arg-type]
     assert ("the field vanishes at the solution" in report.passed) == (penalty != "wgan-gp")

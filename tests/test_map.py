@@ -101,7 +101,7 @@ def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
         ("batch=1,2.5", "noise=0:1:2", [], "batch is 2.5, but must be a whole number, such as 1"),
         ("batch=1:3:9", "noise=0:1:2", [], "batch takes whole numbers, and 9 of them do not fit between 1 and 3"),
         ("rule=extragradiant,lola", "noise=0:1:2", [], "unknown rule 'extragradiant': did you mean 'extragradient'?"),
-        ("loss=a,saturating", "noise=0:1:2", [], "loss is 'a': there are non-saturating and saturating."),
+        ("loss=a,saturating", "noise=0:1:2", [], "loss is 'a': there are hinge, least-squares, non-saturating, "),
     ],
 )  # fmt: skip
 def test_bad_plans_get_one_sentence(x: str, y: str, arguments: list[str], message: str) -> None:

@@ -18,6 +18,7 @@ from arena.population import Population, make_vec
 from arena.registry import entries
 from benchmarks.equality import KINDS, OF_RULES, difference, settings_of
 from players import MLP, Vector
+from tests.conftest import SELF_CONTAINED
 from tests.population_games import MoonsDANN
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16}
@@ -196,7 +197,7 @@ def test_a_member_without_an_answer_is_undefined_and_the_others_go_on() -> None:
 # As a vector environment --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("game", [entry for entry in entries("game") if entry != "mnist"])
+@pytest.mark.parametrize("game", SELF_CONTAINED)
 def test_every_game_is_a_vector_environment(game: str) -> None:
     spec = next(s for s in gymnasium.registry.values() if s.kwargs.get("game") == game)
     vector = gymnasium.make_vec(spec.id, num_envs=3, turns=4)

@@ -12,6 +12,7 @@ from arena import Arena, Field, GameFault, UpdateRule
 from arena.check_rules import CHECKS, check_rule, examine_rule
 from arena.config import configure
 from arena.directions import Direction, plus, times
+from arena.errors import UnknownName
 from arena.optimizers import adam, adamw, rmsprop, sgd
 from arena.registry import entries
 from arena.rules import (
@@ -576,3 +577,29 @@ def test_an_alternating_scheduler_moves_one_player_a_turn() -> None:
     for _ in range(8):
         arena.play_scheduled_turn()
     assert arena.moves == {"x": 2, "y": 6}
+
+
+def test_one_players_iterates_are_averaged_alone() -> None:
+    """The moving average of a generator: m ← m + (1 − β)(z − m) at its own moves; scores see it beside the live discriminator."""
+    settings = {"batch": 4, "turns": 6, "scheduler": "alternating", "generator.hidden": [4], "discriminator.hidden": [4]}
+    arena = configure("ring", {**settings, "rule": "averaging(role=generator,decay=0.75)"}).build()
+    arena.reset(seed=0)
+    name = "players.generator.layers.0.weight"
+    mean = None
+    for turn in range(6):
+        arena.play_scheduled_turn()
+        if turn % 2:  # the discriminator moves first
+            here = arena.game.get_parameter(name).detach().clone()
+            mean = here if mean is None else mean + 0.25 * (here - mean)
+    put_forward = arena.rule.output()
+    assert put_forward is not None and mean is not None
+    assert set(put_forward) == {n for n, _ in arena.game.named_parameters() if n.startswith("players.generator.")}
+    torch.testing.assert_close(put_forward[name], mean)
+    live = float(arena.game.score().detach())  # type: ignore[union-attr]
+    assert arena.measure_score() != live
+
+
+def test_an_average_of_nobody_is_refused() -> None:
+    with pytest.raises(UnknownName) as refused:
+        configure("ring", {"rule": "averaging(role=genrator)"}).build()
+    assert str(refused.value) == "unknown role 'genrator': did you mean 'generator'?"

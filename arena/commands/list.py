@@ -1,4 +1,4 @@
-"""List the games, players, rules, schedulers, schedules, optimizers and diagnostics there are.
+"""List the games, players, rules, schedulers, schedules, optimizers, diagnostics and alarms there are.
 
 arena list
 arena list rules
@@ -13,7 +13,7 @@ usage: arena list [KIND]
 
 List what there is, each with its one line.
 
-  KIND   games, players, rules, schedulers, schedules, optimizers or diagnostics (default: all)"""
+  KIND   games, players, rules, schedulers, schedules, optimizers, diagnostics or alarms (default: all)"""
 
 
 def main(arguments: Sequence[str]) -> int:

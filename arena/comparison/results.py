@@ -89,6 +89,7 @@ def read_outcome(job: Job, folder: Path) -> Outcome:
     trace = folder / job.folder / "trace.jsonl"
     rows = read_trace(trace) if trace.is_file() else []
     end = rows.pop() if rows and rows[-1]["kind"] == "end" else {"status": "interrupted"}
+    rows = [row for row in rows if row["kind"] == "turn"]
     scored = [row for row in rows if row.get("score") is not None]
     ceiling = scored[0].get("ceiling") if scored else None
     far = [(row["turn"], row["diagnostics.distance.total"]) for row in rows if row.get("diagnostics.distance.total") is not None]

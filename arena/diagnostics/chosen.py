@@ -1,58 +1,17 @@
 """The diagnostics that a run was asked for, told by words such as `spectrum(mode=arnoldi,top=8)`."""
 
-import inspect
-from argparse import ArgumentError
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jsonargparse import ArgumentParser
-
-from arena.calls import parse
 from arena.diagnostics.base import Cost, Diagnostic, MeasurementFailed
-from arena.errors import ArenaError, BadSetting, UnknownName
+from arena.errors import ArenaError
 from arena.game import Game
-from arena.registry import lookup
+from arena.named import build
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from arena.env import Arena
-
-
-def build(word: str) -> tuple[str, Diagnostic]:
-    """The name of a diagnostic and the diagnostic itself, from its name with or without arguments.
-
-    Raises:
-        UnknownName: for an unknown diagnostic or argument, with the nearest one.
-        ArenaError: for an argument of the wrong type or out of its range.
-
-    Example:
-        >>> build("spectrum(mode=arnoldi, top=8)")[1].top
-        8
-        >>> build("spectrum(topp=8)")
-        Traceback (most recent call last):
-        ...
-        arena.errors.UnknownName: unknown argument of spectrum 'topp': did you mean 'top'?
-    """
-    from arena.config import _kind_error
-
-    called, given = parse(word)
-    entry = lookup("diagnostic", called)
-    parser = ArgumentParser(exit_on_error=False, default_env=False)
-    if inspect.signature(entry.target).parameters:
-        parser.add_class_arguments(entry.target, None, as_group=False)
-    known = parser.get_defaults().as_dict()
-    for argument in given:
-        if argument not in known:
-            raise UnknownName(f"argument of {entry.name}", argument, known)
-    try:
-        arguments = parser.parse_args([f"--{name}={value}" for name, value in given.items()]).as_dict()
-    except ArgumentError as error:
-        raise ArenaError(f"{entry.name}.{_kind_error(str(error), known)}") from error
-    try:
-        return entry.name, entry.target(**arguments)
-    except BadSetting as error:
-        raise error.prefixed(entry.name) from None
 
 
 class Diagnostics:
@@ -77,7 +36,7 @@ class Diagnostics:
     def __init__(self, words: Sequence[str]):
         self.members: dict[str, Diagnostic] = {}
         for word in words:
-            name, made = build(word)
+            name, made = build("diagnostic", word)
             if name in self.members:
                 raise ArenaError(f"the diagnostic '{name}' is asked for twice, but a trace has one place for it; leave one out")
             self.members[name] = made

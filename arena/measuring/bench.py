@@ -221,6 +221,6 @@ def _bare(config: Config) -> Config:
     settings["until_solved"] = False
     settings["checkpoint"]["best"] = False
     settings["diagnostics"]["names"] = ()
-    for group in ("score", "picture", "checkpoint", "diagnostics"):
+    for group in ("score", "metrics", "picture", "checkpoint", "diagnostics"):
         settings[group]["every"] = 0
     return dataclasses.replace(config, settings=settings)

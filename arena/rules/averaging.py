@@ -11,12 +11,13 @@ from typing import Literal
 
 from arena.directions import Direction, plus
 from arena.errors import check_choice, check_number
+from arena.field import Field
 from arena.rules.base import Turn, UpdateRule
 from arena.rules.wrapper import Wrapper
 
 
 class Averaging(Wrapper):
-    """The inner rule plays; scores and pictures are those of the average of its iterates.
+    """The inner rule plays; scores and pictures are those of the average of its iterates, or of one player's.
 
     Cost: the inner rule's. The live iterate is that of the inner rule, to the last bit.
 
@@ -25,9 +26,11 @@ class Averaging(Wrapper):
         average: exponential (a moving average) or uniform (the mean since `start`).
         decay: β of the exponential average, in [0, 1).
         start: turns before the average begins, at least 0.
+        role: whose iterates are averaged, such as generator; both players' where none is named.
 
     Raises:
         BadSetting: for a number out of its range.
+        UnknownName: when it is attached to a game that lacks the role.
     """
 
     also = ("ema",)
@@ -39,15 +42,21 @@ class Averaging(Wrapper):
         average: Literal["exponential", "uniform"] = "exponential",
         decay: float = 0.999,
         start: int = 0,
+        role: str = "both",
     ):
         check_choice("average", average, ["exponential", "uniform"])
         check_number("decay", decay, least=0, below=1)
         check_number("start", start, least=0, whole=True)
         super().__init__(inner)
-        self.average, self.decay, self.start = average, decay, start
+        self.average, self.decay, self.start, self.role = average, decay, start, role
+
+    def attach(self, field: Field | None) -> None:
+        if field is not None:
+            check_choice("role", self.role, ["both", *field.game.roles])
+        super().attach(field)
 
     def step(self, turn: Turn) -> None:
-        here = {name: p.detach() for name, p in turn.field.moving.items()}
+        here = {name: p.detach() for name, p in turn.field.moving.items() if self.role in ("both", turn.field.role_of(name))}
         if self.average == "exponential":
             self.remember("average", here, where=self.turns == self.start)
         super().step(turn)

@@ -293,7 +293,7 @@ class Turn:
             if self.field.members is not None:
                 optimizer.moves = self._mask(role, where)  # type: ignore[attr-defined]
             _step(optimizer)
-            self._project(role)
+            self._project(role, where)
 
     def _mask(self, role: str, where: Where) -> Tensor | None:
         mask = self.field.masks.get(role)
@@ -309,13 +309,13 @@ class Turn:
                 mask = self._mask(self.field.role_of(name), where)
                 here.copy_(tensor if mask is None else torch.where(aligned(mask, here), tensor, here))  # type: ignore[arg-type]
         for role in self.roles:
-            self._project(role)
+            self._project(role, where)
 
-    def _project(self, role: str) -> None:
+    def _project(self, role: str, where: Where) -> None:
         projections = self._projections[role]
         with torch.no_grad() if projections else _NOTHING:
             if projections and self.field.members is not None:
-                self.field.members.call(self.field.game, projections, self.field.batch)
+                self.field.members.call(self.field.game, projections, self.field.batch, role, self._mask(role, where))
                 return
             for project_ in projections:
                 project_(self.field.batch)

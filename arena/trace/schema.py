@@ -5,7 +5,7 @@ traces of equal runs are equal bytes.
 """
 
 FIELDS = {
-    "kind": "'turn' for a row of measurements, 'end' for the last row of a run that is over",
+    "kind": "'turn' for a row of measurements, 'alarm' for an alarm that rings or is over, 'end' for the last row of a run that is over",
     "turn": "turns played when the row was written",
     "progress": "turns played over the turn budget, in [0, 1]",
     "coupling": "λ of the latest turn, in [0, 1]",
@@ -23,10 +23,14 @@ FIELDS = {
     "score": "the game's score, lower is better",
     "ceiling": "the score that real data would get, where that means something",
     "best": "the lowest score so far",
+    "metrics.NAME": "a metric of the game, such as precision and recall; `games.metrics` has one file for each",
+    "ceilings.NAME": "what real data would get in that metric, where that means something",
     "diagnostics.ID.NAME": "a number of the diagnostic ID; `arena list diagnostics` names them, the docstring of each explains its numbers",
     "diagnostics.ID.failure": "in the place of its numbers, why there are none this time",
     "diagnostics.gradient_evaluations": "gradients that diagnostics have computed so far, which are not counted above",
     "diagnostics.products": "products with the field's Jacobian that diagnostics have computed so far",
-    "status": "in the end row: finished, solved, diverged or undefined (the rule had no answer)",
-    "reason": "in the end row: which player went non-finite first, in what, and in which turn; or what the rule lacked",
+    "alarm": "in an alarm's row, which one; `arena list alarms` names them",
+    "raised": "there, whether it begins to ring or is over",
+    "status": "in the end row: finished, solved, diverged, undefined (the rule had no answer) or alarmed (one that may end it rang)",
+    "reason": "in the end row: which player went non-finite first, in what, and in which turn; what the rule lacked; or why an alarm rang",
 }

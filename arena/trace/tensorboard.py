@@ -16,16 +16,18 @@ class TensorBoard:
     """Writes rows of a trace as scalars; the x-axis is turns.
 
     `players/…` holds both players, each from its own sub-run; `game/…` holds the game's own signals, the coupling and the score,
+    `metrics/…` its metrics and `ceilings/…` what real data would get in them, which share a custom chart for each, and
     `diagnostics/…` what was asked to be looked at more closely.
 
     Args:
         folder: the run folder; the players' events go to sub-folders named by role.
         roles: the two roles.
         names: names of the game's own signals, for the custom charts.
+        metrics: names of the game's metrics, for the custom charts.
         purge: turn from which on earlier events are void, when a run is resumed.
     """
 
-    def __init__(self, folder: Path, roles: Sequence[str], names: Sequence[str], purge: int | None = None):
+    def __init__(self, folder: Path, roles: Sequence[str], names: Sequence[str], purge: int | None = None, metrics: Sequence[str] = ()):
         self._roles = tuple(roles)
         self._common = SummaryWriter(str(folder), purge_step=purge, flush_secs=5)
         self._players = {role: SummaryWriter(str(folder / role), purge_step=purge, flush_secs=5) for role in roles}
@@ -34,6 +36,8 @@ class TensorBoard:
         layout["game"] = {"score": ["Multiline", ["game/score", "game/ceiling"]]}
         if names:
             layout["game"]["signals"] = ["Multiline", [f"game/{_tag(name)}$" for name in names]]
+        if metrics:
+            layout["metrics"] = {name: ["Multiline", [f"{kind}/{_tag(name)}$" for kind in ("metrics", "ceilings")]] for name in metrics}
         self._common.add_custom_scalars(layout)
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -46,6 +50,8 @@ class TensorBoard:
                 players[owner][f"players/{part + '.' if part else ''}{what}"] = value
             elif owner == "game":
                 common[f"game/{_tag(rest)}"] = value
+            elif owner in ("metrics", "ceilings"):
+                common[f"{owner}/{_tag(rest)}"] = value
             elif owner == "rule":
                 common[f"rule/{_tag(rest)}"] = value
             elif owner == "diagnostics" and not isinstance(value, str):
@@ -64,6 +70,11 @@ class TensorBoard:
 
     def text(self, tag: str, body: str) -> None:
         self._common.add_text(tag, body, 0)
+
+    def alarm(self, name: str, raised: bool, sentence: str, turn: int) -> None:
+        """An alarm that begins to ring or is over: 1 or 0, and what there is to say."""
+        _add(self._common, {f"alarms/{name}": float(raised)}, turn)
+        self._common.add_text(f"alarms/{name}", sentence, turn)
 
     def close(self) -> None:
         for writer in (self._common, *self._players.values()):

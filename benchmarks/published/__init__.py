@@ -1,1 +1,1 @@
-"""Published tables, reproduced: one command each, with the published numbers beside ours."""
+"""Published tables, reproduced by one command each; `RESULTS.md` holds what they print."""

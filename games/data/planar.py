@@ -31,6 +31,12 @@ def ring(n: int, rng: torch.Generator, modes: int = 8, radius: float = 2.0, nois
     return centre + noise * torch.randn(n, 2, generator=rng)
 
 
+def ring_centres(modes: int = 8, radius: float = 2.0) -> Tensor:
+    """The means of the ring's Gaussians, (modes, 2)."""
+    angle = torch.arange(modes) * (2 * math.pi / modes)
+    return radius * torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
 def two_modes(n: int, rng: torch.Generator, noise: float = 0.1) -> Tensor:
     """Two equal Gaussians at (−1, 0) and (1, 0): the smallest data of which a generator can lose a mode.
 
@@ -48,19 +54,46 @@ def two_modes(n: int, rng: torch.Generator, noise: float = 0.1) -> Tensor:
     return centre + noise * torch.randn(n, 2, generator=rng)
 
 
+def two_centres() -> Tensor:
+    """The means of the two Gaussians, (2, 2)."""
+    return torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
+
+
 def grid(n: int, rng: torch.Generator, side: int = 5, spacing: float = 1.5, noise: float = 0.05) -> Tensor:
     """Equal Gaussians on a square grid centred at the origin."""
     place = torch.randint(side, (n, 2), generator=rng) - (side - 1) / 2
     return spacing * place + noise * torch.randn(n, 2, generator=rng)
 
 
+def grid_centres(side: int = 5, spacing: float = 1.5) -> Tensor:
+    """The means of the grid's Gaussians, (side², 2)."""
+    place = torch.cartesian_prod(torch.arange(side), torch.arange(side)) - (side - 1) / 2
+    return spacing * place
+
+
 def two_moons(n: int, rng: torch.Generator, noise: float = 0.1) -> Tensor:
     """Two interleaved half circles of radius 1, centred."""
+    return labelled_moons(n, rng, noise)[0]
+
+
+def labelled_moons(n: int, rng: torch.Generator, noise: float | Tensor = 0.1) -> tuple[Tensor, Tensor]:
+    """The two moons, and which of them each point is of: 1 for the upper one, 0 for the lower.
+
+    Args:
+        n: number of points.
+        rng: stream to draw from.
+        noise: standard deviation of the noise on each point.
+
+    Example:
+        >>> points, labels = labelled_moons(100, torch.Generator(), noise=0.0)
+        >>> bool((points[labels == 1, 1] >= -0.25).all()), labels.unique().tolist()
+        (True, [0, 1])
+    """
     angle = math.pi * torch.rand(n, generator=rng)
     upper = (torch.rand(n, generator=rng) < 0.5).float()
     x = torch.where(upper > 0, angle.cos(), 1 - angle.cos()) - 0.5
     y = torch.where(upper > 0, angle.sin(), 0.5 - angle.sin()) - 0.25
-    return torch.stack([x, y], dim=1) + noise * torch.randn(n, 2, generator=rng)
+    return torch.stack([x, y], dim=1) + noise * torch.randn(n, 2, generator=rng), upper.long()
 
 
 def pinwheel(n: int, rng: torch.Generator, arms: int = 5, noise: float = 0.1, twist: float = 0.25) -> Tensor:

@@ -1,0 +1,11 @@
+"""Alarms: what goes wrong in two-player games, told from the trace while it is written. One file each; a new file here is found."""
+
+import importlib
+import pkgutil
+
+from arena.alarms.base import Alarm, Sight
+
+for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)
+
+__all__ = ["Alarm", "Sight"]

@@ -1,0 +1,48 @@
+"""Stall: a run whose score has stopped getting better, far from a good one.
+
+    best(p) > (1 − gain) · best(p − share)
+
+with best(p) the lowest score up to progress p, while that is far from good: above twice what real data get or, where there is no such
+thing, above a tenth of the first score.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from arena.alarms.base import Alarm, Sight
+from arena.errors import check_number
+
+
+class Stall(Alarm):
+    """Rings where the best score has hardly improved over a share of the run, far from a good one.
+
+    Args:
+        share: of the turn budget over which it should have improved, in (0, 1).
+        gain: by which it should have, as a share of itself, in (0, 1).
+        patience: rows in which it must hold, one after the other, at least 1.
+
+    Raises:
+        BadSetting: for a number out of its range.
+    """
+
+    def __init__(self, share: float = 0.5, gain: float = 0.01, patience: int = 1):
+        super().__init__(patience)
+        check_number("share", share, above=0, below=1)
+        check_number("gain", gain, above=0, below=1)
+        self.share, self.gain = share, gain
+        self._best: list[tuple[float, float]] = []
+
+    def look(self, sight: Sight) -> str | None:
+        progress = sight.row["progress"]
+        if sight.row.get("score") is not None and sight.row.get("best") is not None:
+            self._best.append((progress, sight.row["best"]))
+        before = [best for p, best in self._best if p <= progress - self.share]
+        if not before or not sight.is_far(self._best[-1][1]) or self._best[-1][1] <= (1 - self.gain) * before[-1]:
+            return None
+        return f"the best score is {self._best[-1][1]:.3g}, and was {before[-1]:.3g} when {self.share:.0%} fewer of the turns were played"
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": [list(pair) for pair in self._best]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._best = [(progress, best) for progress, best in state["best"]]

@@ -1,0 +1,86 @@
+"""Measures a turn of domain adaptation by its one joint backward pass: against the explicit two, and against loops written by hand.
+
+    python -m benchmarks.dann            # all rows, about two minutes
+    python -m benchmarks.dann --quick    # fewer chunks
+
+All sides play the same nets and batch sizes on one thread, in one process, in turns, chunk by chunk. "Explicit" is the same arena with
+`jointly=False`: one forward, and a backward pass for each player that goes no further than its own parameters. The loops by hand are in
+`benchmarks.loops`; that of MNIST → USPS takes its images from two DataLoaders, as published loops do.
+"""
+
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from arena.config import configure
+from benchmarks.loops import dann, moons_dann
+from benchmarks.population import seconds
+from benchmarks.published.mnist_usps import RECIPE
+
+LENET = {name: value for name, value in RECIPE.items() if not name.startswith("scheduler")} | {"source": "mnist", "target": "usps"}
+
+
+def turns(settings: dict[str, Any]) -> Callable[[], None]:
+    """What plays one turn, signals read every five hundred as any run must to notice a divergence."""
+    arena = configure("dann", {"turns": 10**6, **settings, "coupling": 0.5}).build()
+    arena.reset(seed=0)
+
+    def play() -> None:
+        arena.play_scheduled_turn()
+        if arena.turns_played % 500 == 0:
+            arena.read_signals()
+
+    return play
+
+
+def row(what: str, least: float, slow: Callable[[], Any], fast: Callable[[], Any], chunks: int, rounds: int) -> None:
+    """One line: how many times longer the slow side takes."""
+    for play in (slow, fast):
+        seconds(play, max(3, rounds // 5))
+    found, times = [], []
+    for _ in range(chunks):
+        alone = seconds(slow, rounds)
+        times.append(seconds(fast, rounds))
+        found.append(alone / times[-1])
+    low, middle, high = statistics.quantiles(found, n=4)
+    short = "" if middle >= least else "short: "
+    print(
+        f"| {what} | ≥ {least:g}× | {short}**{middle:.2f}×** ({low:.2f} – {high:.2f}) | {1e3 * statistics.median(times):.2f} ms |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    chunks = 5 if "--quick" in sys.argv else 15
+    from benchmarks.bench import _processor
+
+    print(f"{_processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}\n")
+    print("| what | wanted | measured: median (quartiles) | our turn |\n|---|---|---|---|", flush=True)
+    for compiled in (False, True):
+        how = "compiled" if compiled else "uncompiled"
+        settings = {"compile": compiled, "batch": 64}
+        joint, explicit = turns(settings), turns({**settings, "jointly": False})
+        row(f"moons, batch 64 + 64, {how}, against explicit losses", 1.25, explicit, joint, chunks, 100)
+        row(f"moons, batch 64 + 64, {how}, against the loop by hand", 1.1, moons_dann().__next__, joint, chunks, 100)
+    root = os.environ.get("ARENA_DATA")
+    if not (root and all((Path(root) / f"{name}.npz").is_file() for name in ("mnist", "usps"))):
+        print("| MNIST → USPS | ≥ 1.3× | not measured: ARENA_DATA names no folder with mnist.npz and usps.npz | |")
+        return
+    for last in (False, True):
+        how = "channels last" if last else "as torch lays it out"
+        settings = {**LENET, "channels_last": last}
+        joint, explicit = turns(settings), turns({**settings, "jointly": False})
+        row(f"MNIST → USPS, LeNet, 64 + 64, {how}, against explicit losses", 1.25, explicit, joint, chunks, 3)
+        row(f"MNIST → USPS, LeNet, 64 + 64, {how}, against the DataLoader loop", 1.3, dann(root).__next__, joint, chunks, 3)
+
+
+if __name__ == "__main__":
+    main()

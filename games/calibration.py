@@ -1,0 +1,32 @@
+"""How well a classifier knows what it does not know.
+
+    ECE = Σ_b (n_b/N) |accuracy_b − confidence_b|
+
+over B equal bins of confidence max p, the largest of the probabilities (C. Guo et al., "On Calibration of Modern Neural Networks",
+arXiv:1706.04599, section 2). On few examples it is too large: of N perfectly calibrated ones it is about √(B/N)/2.
+
+Shapes: N = examples, K = classes, B = bins.
+"""
+
+import torch
+from torch import Tensor
+
+
+def calibration_error(logits_NK: Tensor, labels_N: Tensor, bins: int = 10) -> Tensor:
+    """The expected calibration error, in [0, 1].
+
+    Args:
+        logits_NK: of the classes.
+        labels_N: the true ones.
+        bins: B.
+
+    Example:
+        >>> sure_and_right = torch.tensor([[50.0, 0.0], [0.0, 50.0]])
+        >>> float(calibration_error(sure_and_right, torch.tensor([0, 1]))), float(calibration_error(sure_and_right, torch.tensor([1, 0])))
+        (0.0, 1.0)
+    """
+    confidence_N, guess_N = logits_NK.softmax(1).max(1)
+    gap_N = (guess_N == labels_N).to(confidence_N) - confidence_N
+    bin_N = (confidence_N * bins).long().clamp(max=bins - 1)
+    in_bin_NB = (bin_N.unsqueeze(1) == torch.arange(bins, device=bin_N.device)).to(gap_N)
+    return (gap_N.unsqueeze(1) * in_bin_NB).sum(0).abs().sum() / len(labels_N)

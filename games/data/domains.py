@@ -1,0 +1,276 @@
+"""Domains: the same classes seen in different ways, brought to one form, so that what is learnt on one can be tried on another.
+
+Points (two classes):
+
+    moons            two interleaved half circles
+    rotated-moons    the same, turned about their centre by an angle
+
+Images of the ten digits, each a set of uint8 pixels: see `SOURCES`. Or the path of an npz with `x_train`, `y_train`, `x_test`, `y_test`,
+pixels uint8 from 0 to 255, N×H×W or N×H×W×3; a target may lack the labels.
+
+Both domains of a pair are brought to one form, and their pixels to x/255 − ½ in [−½, ½]:
+
+    8x8x1      as they are                                                where both have 8×8 grey pixels
+    28x28x1    resized to 28×28                                           where both are grey
+    32x32x3    resized to 28×28 and padded by 2, or resized to 32×32 where they are larger; grey repeated for each of three channels
+
+Resizing is bilinear (with antialiasing), once, on the pixels as they are stored. A colour becomes grey as .299 R + .587 G + .114 B.
+
+Shapes: N = examples, C, H, W = channels, height, width of an image.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from arena.errors import BadSetting, DataDamaged, UnknownName
+from games.data import images
+from games.data.digits import svhn, svhn_10k, usps
+from games.data.mnist_m import mnist_m, shaded_digits
+from games.data.planar import labelled_moons
+from games.data.syn_numbers import syn_numbers
+from players.base import Shape
+
+POINTS = ("moons", "rotated-moons")
+HELD_OUT = 1000
+"""Points of a test set."""
+
+FORMS: dict[str, Shape] = {"8x8x1": (1, 8, 8), "28x28x1": (1, 28, 28), "32x32x3": (3, 32, 32)}
+"""What images may be brought to."""
+
+SOURCES: dict[str, Callable[[], images.Arrays]] = {
+    "mnist": images.mnist,
+    "usps": usps,
+    "svhn": svhn,
+    "svhn-10k": svhn_10k,
+    "mnist-m": mnist_m,
+    "syn-numbers": syn_numbers,
+    "digits": images.digits,
+    "shaded-digits": shaded_digits,
+}
+"""Where the images of a domain come from, by its name."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Examples of some classes, seen in one way.
+
+    Args:
+        name: of the domain.
+        shape: of one example, as the nets see it.
+        labels: the label set; empty where there are no labels.
+        form: of images, what they are brought to; of points the empty string.
+    """
+
+    name: str
+    shape: Shape
+    labels: tuple[int, ...]
+    form: str = ""
+
+    def draw(self, n: int, rng: torch.Generator, angle: float = 0.0, noise: float = 0.1) -> tuple[Tensor, Tensor]:
+        """n examples to train on and their labels (0 where there are none).
+
+        Args:
+            n: how many.
+            rng: stream to draw from.
+            angle: of rotated points, in degrees.
+            noise: standard deviation of points.
+        """
+        if not self.form:
+            points_N2, labels_N = labelled_moons(n, rng, noise)
+            return (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
+        pixels, labels = _tensors(self.name, self.form, "train", rng.device)
+        index = torch.randint(len(pixels), (n,), generator=rng, device=rng.device)
+        return as_numbers(pixels.index_select(0, index)), labels.index_select(0, index).long()
+
+    def held_out(self, angle: float | Tensor = 0.0, noise: float | Tensor = 0.1, at_once: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test set in parts, on the default device; of points a fixed one."""
+        device = torch.empty(0).device
+        if not self.form:
+            points_N2, labels_N = labelled_moons(HELD_OUT, torch.Generator(device=device).manual_seed(1_000_003), noise)
+            yield (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
+            return
+        pixels, labels = _tensors(self.name, self.form, "test", device)
+        for some, own in zip(pixels.split(at_once), labels.split(at_once), strict=True):
+            yield as_numbers(some), own.long()
+
+
+def pair(source: str, target: str, form: str = "auto") -> tuple[Domain, Domain]:
+    """Two domains in one form.
+
+    Args:
+        source: name of the domain whose labels are learnt from.
+        target: name of the other one.
+        form: of images, one of `FORMS`, or auto for the smallest that loses nothing of either.
+
+    Raises:
+        UnknownName: for an unknown domain or form.
+        BadSetting: for two that do not go together.
+        DataUnavailable: for a data set that is not to be had.
+
+    Example:
+        >>> [domain.shape for domain in pair("moons", "rotated-moons")]
+        [(2,), (2,)]
+        >>> pair("moons", "digits")
+        Traceback (most recent call last):
+        ...
+        arena.errors.BadSetting: target is 'digits', but must be moons or rotated-moons, points as those of the source moons
+    """
+    for setting, name in (("source", source), ("target", target)):
+        if name not in POINTS and name not in SOURCES and not name.endswith(".npz"):
+            raise UnknownName(f"{setting}", name, (*POINTS, *SOURCES))
+    if form != "auto" and form not in FORMS:
+        raise UnknownName("form", form, ("auto", *FORMS))
+    if (source in POINTS) != (target in POINTS):
+        points = source in POINTS
+        wanted = " or ".join(POINTS) if points else f"one of {', '.join(SOURCES)}"
+        raise BadSetting("target", target, f"{wanted}, {'points' if points else 'images'} as those of the source {source}")
+    if source in POINTS:
+        return Domain(source, (2,), (0, 1)), Domain(target, (2,), (0, 1))
+    stored = {name: _arrays(name) for name in (source, target)}
+    form = _smallest(list(stored.values())) if form == "auto" else form
+    first, second = (Domain(name, FORMS[form], _label_set(stored[name]), form) for name in (source, target))
+    if not first.labels:
+        raise without_labels("source", source, "what is learnt from")
+    if second.labels and first.labels != second.labels:
+        here, there = (", ".join(map(str, labels)) for labels in (first.labels, second.labels))
+        raise BadSetting("target", target, f"a domain with the labels of the source {source}, {here}, and not {there}")
+    return first, second
+
+
+def without_labels(setting: str, name: str, why: str) -> BadSetting:
+    """What is said of a domain without labels where they are needed."""
+    return BadSetting(setting, name, f"a domain with labels ({why}); put y_train and y_test into it")
+
+
+def rotate(points_N2: Tensor, degrees: float | Tensor) -> Tensor:
+    """Points turned about the origin, anticlockwise.
+
+    Example:
+        >>> rotate(torch.tensor([[1.0, 0.0]]), 90.0).round().abs().tolist()
+        [[0.0, 1.0]]
+    """
+    angle = torch.as_tensor(degrees, dtype=points_N2.dtype, device=points_N2.device) * (math.pi / 180)
+    cos, sin = angle.cos(), angle.sin()
+    x, y = points_N2.unbind(1)
+    return torch.stack([cos * x - sin * y, sin * x + cos * y], 1)
+
+
+def as_numbers(pixels: Tensor) -> Tensor:
+    """x/255 − ½, in the default precision."""
+    return pixels.to(torch.get_default_dtype()).div_(255).sub_(0.5)
+
+
+def bring(pixels: np.ndarray, form: str) -> Tensor:
+    """Stored pixels in a form, N×C×H×W.
+
+    Args:
+        pixels: uint8, N×H×W or N×H×W×3.
+        form: one of `FORMS`.
+
+    Example:
+        >>> white = np.full((2, 16, 16), 255, dtype=np.uint8)
+        >>> x = bring(white, "32x32x3")
+        >>> x.shape, x[0, 0, 2:30, 2:30].min().item(), x[0, 0, 0].max().item()
+        (torch.Size([2, 3, 32, 32]), 255, 0)
+    """
+    channels, side, _ = FORMS[form]
+    x = torch.from_numpy(np.ascontiguousarray(pixels))
+    x = x.unsqueeze(1) if x.dim() == 3 else x.permute(0, 3, 1, 2)
+    if channels == 1 and x.shape[1] == 3:
+        x = _grey(x)
+    if side == 32 and max(x.shape[2:]) < 32:
+        x = pad(_resized(x, 28), (2, 2, 2, 2))
+    x = _resized(x, side)
+    return x.expand(-1, channels, -1, -1).contiguous()
+
+
+def _resized(x: Tensor, side: int) -> Tensor:
+    if tuple(x.shape[2:]) == (side, side):
+        return x
+    parts = [interpolate(p.float(), (side, side), mode="bilinear", antialias=True).round().clamp(0, 255).byte() for p in x.split(4096)]
+    return torch.cat(parts)
+
+
+def _grey(x: Tensor) -> Tensor:
+    weights = torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)
+    return torch.cat([(p.float() * weights).sum(1, keepdim=True).round().byte() for p in x.split(4096)])
+
+
+def _smallest(stored: Sequence[images.Arrays]) -> str:
+    shapes = {arrays["x_train"].shape[1:] for arrays in stored}
+    if any(len(shape) == 3 for shape in shapes):
+        return "32x32x3"
+    return "8x8x1" if shapes == {(8, 8)} else "28x28x1"
+
+
+def _label_set(arrays: images.Arrays) -> tuple[int, ...]:
+    if "y_train" not in arrays:
+        return ()
+    return tuple(np.union1d(arrays["y_train"], arrays["y_test"]).tolist())
+
+
+@functools.cache
+def _arrays(name: str) -> images.Arrays:
+    return SOURCES[name]() if name in SOURCES else of_file(Path(name))
+
+
+@functools.cache
+def _tensors(name: str, form: str, part: str, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Pixels and labels of a part in a form, as uint8 on a device."""
+    arrays = _arrays(name)
+    pixels = bring(arrays[f"x_{part}"], form).to(device)
+    if f"y_{part}" not in arrays:
+        return pixels, torch.zeros(len(pixels), dtype=torch.uint8, device=device)
+    return pixels, torch.from_numpy(arrays[f"y_{part}"].astype(np.uint8)).to(device)
+
+
+def of_file(file: Path) -> images.Arrays:
+    """The arrays of a user's own npz.
+
+    Args:
+        file: with x_train and x_test, and y_train and y_test where there are labels.
+
+    Raises:
+        DataDamaged: for a file that holds something else, with what.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files if key in images.KEYS}
+    except (OSError, ValueError, EOFError) as error:
+        raise DataDamaged(f"{file} cannot be read as an npz ({error}); check the path") from error
+    missing = [key for key in ("x_train", "x_test") if key not in arrays]
+    if missing:
+        raise DataDamaged(f"{file} has no {' and no '.join(missing)}, but a domain needs both")
+    if ("y_train" in arrays) != ("y_test" in arrays):
+        raise DataDamaged(f"{file} has only one of y_train and y_test; give both, or neither for a target without labels")
+    for part in ("train", "test"):
+        _check_pixels(file, f"x_{part}", arrays[f"x_{part}"])
+        y: Any = arrays.get(f"y_{part}")
+        if y is not None and (y.ndim != 1 or len(y) != len(arrays[f"x_{part}"])):
+            raise DataDamaged(
+                f"{file} has {len(arrays[f'x_{part}'])} images in x_{part} but y_{part} of shape {y.shape}; give one label each"
+            )
+    return arrays
+
+
+def _check_pixels(file: Path, key: str, x: np.ndarray) -> None:
+    square = x.ndim in (3, 4) and x.shape[1] == x.shape[2]
+    if not square or (x.ndim == 4 and x.shape[3] != 3):
+        raise DataDamaged(f"{file} has {key} of shape {x.shape}, but images must be square, N×H×H or N×H×H×3")
+    if x.dtype != np.uint8:
+        low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+        raise DataDamaged(
+            f"{file} has {key} of {x.dtype} from {low:g} to {high:g}, but pixels must be uint8 from 0 to 255; scale and round"
+        )
+    if x.size == 0 or int(x.max()) <= 16:
+        most = int(x.max()) if x.size else "nothing"
+        raise DataDamaged(f"{file} has {key} with no pixel above {most}, but pixels must reach from 0 to 255; multiply them")

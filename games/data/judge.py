@@ -1,0 +1,223 @@
+"""The judge: a small classifier of a labelled data set, trained once, that says what generated images show.
+
+    x → conv 3×3/2, 16 → ReLU → conv 3×3/2, 32 → ReLU → dense 64 → ReLU (the features) → dense (a logit for each class)
+
+It is trained with cross-entropy by Adam (rate 0 → 4e-3 → 0 in triangles, batch 128, 1,500 steps) from a fixed seed, and kept in the user's
+cache folder under a name that follows from everything that determines it: the data's content, the architecture and the recipe. What it
+says is worth as much as its accuracy on the test set, which is kept and reported with it.
+
+Shapes: N = images, C, H, W = channels, height, width, F = features, L = classes.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from arena.errors import DataDamaged
+from games.data import images
+
+FEATURES, CHANNELS = 64, (16, 32)
+STEPS, BATCH, RATE, SEED = 1500, 128, 4e-3, 0
+VERSION = 1
+"""Counts the changes of this file that change what is learned."""
+
+
+class Classifier(nn.Module):
+    """From images with pixels in [−1, 1] to features and to logits.
+
+    Args:
+        shape: (C, H, W) of an image.
+        classes: L.
+
+    Example:
+        >>> classifier = Classifier((1, 8, 8), 10)
+        >>> classifier.features(torch.zeros(5, 1, 8, 8)).shape, classifier(torch.zeros(5, 1, 8, 8)).shape
+        (torch.Size([5, 64]), torch.Size([5, 10]))
+    """
+
+    def __init__(self, shape: tuple[int, int, int], classes: int):
+        super().__init__()
+        channels, height, width = shape
+        first, second = CHANNELS
+        left = second * _halved(_halved(height)) * _halved(_halved(width))
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(channels, first, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+        )
+        self.dense, self.last = nn.Linear(left, FEATURES), nn.Linear(FEATURES, classes)
+
+    def features(self, x_NCHW: Tensor) -> Tensor:
+        """What the last layer sees, (N, F)."""
+        return self.dense(self.convolutions(x_NCHW)).relu()
+
+    def forward(self, x_NCHW: Tensor) -> Tensor:
+        return self.last(self.features(x_NCHW))
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A trained classifier and what it is worth.
+
+    Args:
+        name: of the data set.
+        classifier: it, in evaluation mode and without gradients.
+        accuracy: its share of right answers on the test set.
+        shares: the share of each class in the training set, (L,).
+        ends: the darkest and the brightest pixel of the images that it is shown.
+    """
+
+    name: str
+    classifier: Classifier
+    accuracy: float
+    shares: Tensor
+    ends: tuple[int, int] = (-1, 1)
+
+    def look(self, x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, F) and logits (N, L) of images."""
+        low, high = self.ends
+        if self.ends != (-1, 1):
+            x_NCHW = (x_NCHW - low) * (2 / (high - low)) - 1
+        features = self.classifier.features(x_NCHW)
+        return features, self.classifier.last(features)
+
+
+@functools.cache
+def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -> Judge:
+    """The judge of a data set: from the cache folder, or trained now, which takes seconds to half a minute.
+
+    Args:
+        name: of a labelled data set, as `games.data.images.load` takes it.
+        device: where it works.
+        dtype: of the images that it is shown; it is trained in float32.
+
+    Raises:
+        DataUnavailable: where the data set is neither on disk nor to be had.
+    """
+    data = images.load(name, torch.device("cpu"))
+    file = _file(name, data)
+    state = None if file is None else _read(file)
+    if state is None:
+        print(f"training the judge of {name}, once: {STEPS:,} steps", file=sys.stderr)
+        state = train(data)
+        if file is not None:
+            _write(file, state)
+    classifier = _untrained(data)
+    classifier.load_state_dict(state["classifier"])
+    classifier.to(device, dtype).requires_grad_(False).eval()
+    shares = torch.bincount(data["y_train"].long()).double() / len(data["y_train"])
+    return Judge(name, classifier, float(state["accuracy"]), shares.to(device, dtype))
+
+
+def train(data: dict[str, Tensor], steps: int | None = None) -> dict[str, Any]:
+    """Train a classifier from the fixed seed; torch's global generator is left as it was.
+
+    Args:
+        data: uint8 images and labels, as `images.load` gives them.
+        steps: batches; `STEPS` where none is given.
+
+    Returns:
+        The classifier's tensors and its accuracy on the test set.
+    """
+    steps = STEPS if steps is None else steps
+    x_train, y_train, x_test, y_test = (data[key] for key in images.KEYS)
+    classifier = _untrained(data)
+    optimizer = torch.optim.Adam(classifier.parameters(), lr=RATE)
+    rng = torch.Generator().manual_seed(SEED)
+    order = torch.zeros(0, dtype=torch.long)
+    with torch.enable_grad():
+        for step in range(steps):
+            if len(order) < BATCH:  # every image once before any comes again
+                order = torch.cat([order, torch.randperm(len(x_train), generator=rng)])
+            chosen, order = order[:BATCH], order[BATCH:]
+            progress = step / steps
+            optimizer.param_groups[0]["lr"] = RATE * min(progress / 0.4, (1 - progress) / 0.6)
+            loss = cross_entropy(classifier(pixels(x_train[chosen])), y_train[chosen].long())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    with torch.no_grad():
+        guesses = torch.cat([classifier(pixels(part)).argmax(1) for part in x_test.split(1000)])
+    accuracy = float((guesses == y_test).double().mean())
+    return {"classifier": {n: t.detach() for n, t in classifier.state_dict().items()}, "accuracy": accuracy}
+
+
+def pixels(x: Tensor) -> Tensor:
+    """uint8 images of N×H×W, N×H×W×3 or N×3×H×W as (N, C, H, W) with pixels in [−1, 1]."""
+    if x.dim() == 3:
+        x = x.unsqueeze(1)
+    elif x.shape[1] not in (1, 3):
+        x = x.permute(0, 3, 1, 2)
+    return x.to(torch.float32).div_(127.5).sub_(1)
+
+
+def _untrained(data: dict[str, Tensor]) -> Classifier:
+    channels, height, width = pixels(data["x_train"][:1]).shape[1:]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        return Classifier((channels, height, width), int(data["y_train"].max()) + 1)
+
+
+def _halved(size: int) -> int:
+    return (size + 1) // 2
+
+
+# The cache ----------------------------------------------------------------------------------------------------------------------
+
+
+def _file(name: str, data: dict[str, Tensor]) -> Path | None:
+    """Where this judge is kept; None where the cache folder cannot be written to.
+
+    The version of torch is not part of the name: another one changes the last digits of the weights, and not what the judge is.
+    """
+    content = images.digest({key: data[key].numpy() for key in images.KEYS})
+    recipe = repr((content, FEATURES, CHANNELS, STEPS, BATCH, RATE, SEED, VERSION))
+    folder = images.folders()[-1] / "judges"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{Path(name).stem}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.pt"
+    return None
+
+
+def _write(file: Path, state: dict[str, Any]) -> None:
+    """The checksum, then what torch saves: in a file of another name first, so that nobody ever reads half of it."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    data = buffer.getvalue()
+    handle, part = tempfile.mkstemp(dir=file.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(hashlib.sha256(data).digest() + data)
+        os.replace(part, file)
+    except OSError:  # a full disk costs the next run half a minute, and this one nothing
+        with contextlib.suppress(OSError):
+            Path(part).unlink()
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    """What was kept, or None where there is nothing.
+
+    Raises:
+        DataDamaged: where it is not what was written.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return None
+    if len(data) < 32 or hashlib.sha256(data[32:]).digest() != data[:32]:
+        raise DataDamaged(f"{file} is damaged: its content does not match its checksum; delete it, and the judge is trained again")
+    state: dict[str, Any] = torch.load(io.BytesIO(data[32:]), weights_only=True)
+    return state

@@ -1,0 +1,101 @@
+"""Synthetic numbers: digits rendered from fonts in random colours, turned, blurred and among clutter, to be like house numbers.
+
+Where a user has the published SynNumbers (synth_train_32x32.mat, synth_test_32x32.mat; Y. Ganin et al., arXiv:1505.07818, section 5.2.4),
+those are read. Else digits are rendered, anew from the same seed, in the fonts that matplotlib ships: like SynNumbers and not the same, so
+that numbers got on them cannot be compared with published ones. The label is that of the digit in the middle.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from games.data.digits import of_mat
+from games.data.images import Arrays, folders
+
+COUNTS = {"train": 10_000, "test": 2_000}
+"""How many are rendered."""
+
+_FONTS = ("DejaVuSans*.ttf", "DejaVuSerif*.ttf", "STIXGeneral*.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf", "cmb10.ttf")
+
+
+def syn_numbers() -> Arrays:
+    """SynNumbers where it is on this machine, else 10,000 + 2,000 rendered digits of 32×32 pixels in colour."""
+    for folder in folders():
+        files = {part: folder / f"synth_{part}_32x32.mat" for part in ("train", "test")}
+        if all(file.is_file() for file in files.values()):
+            held = {part: of_mat(file) for part, file in files.items()}
+            return {f"{name}_{part}": held[part][i] for part in held for i, name in enumerate("xy")}
+    found: Arrays = {}
+    for seed, (part, count) in enumerate(COUNTS.items()):
+        found[f"x_{part}"], found[f"y_{part}"] = rendered(count, np.random.default_rng(seed))
+    return found
+
+
+def rendered(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """That many digits and their labels.
+
+    Args:
+        count: how many.
+        rng: decides everything about them.
+
+    Example:
+        >>> x, y = rendered(3, np.random.default_rng(0))
+        >>> x.shape, x.dtype, y.shape
+        ((3, 32, 32, 3), dtype('uint8'), (3,))
+    """
+    fonts = _fonts()
+    labels = rng.integers(10, size=count).astype(np.uint8)
+    return np.stack([_one(int(label), fonts, rng) for label in labels]), labels
+
+
+def _one(label: int, fonts: list[Path], rng: np.random.Generator) -> np.ndarray:
+    from PIL import Image, ImageDraw, ImageFilter
+
+    side = 64  # drawn large and made smaller, which smooths the edges
+    paper, ink = _two_colours(rng)
+    image = Image.new("RGB", (side, side), paper)
+    draw = ImageDraw.Draw(image)
+    for _ in range(int(rng.integers(3))):  # clutter behind: bars of a colour between the two
+        mix = rng.random()
+        colour = tuple(int(mix * p + (1 - mix) * 0.5 * (p + i)) for p, i in zip(paper, ink, strict=True))
+        draw.line([tuple(rng.integers(-16, 80, 2).tolist()) for _ in range(2)], fill=colour, width=int(rng.integers(2, 10)))
+    font = _font(str(fonts[int(rng.integers(len(fonts)))]), int(rng.integers(40, 58)))
+    mask = Image.new("L", (side, side), 0)
+    pen = ImageDraw.Draw(mask)
+    apart = int(rng.integers(26, 36))
+    middle = side / 2 + rng.uniform(-4, 4, 2)
+    neighbours = [(label, 0)] + [(int(rng.integers(10)), way) for way in (-1, 1) if rng.random() < 0.5]
+    for digit, way in neighbours:  # other digits beside it, cut off by the frame
+        pen.text((middle[0] + way * apart, middle[1]), str(digit), font=font, fill=255, anchor="mm")
+    mask = mask.rotate(rng.uniform(-18, 18), resample=Image.Resampling.BILINEAR)
+    image.paste(Image.new("RGB", (side, side), ink), mask=mask)
+    image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0, 2.2)))).resize((32, 32), Image.Resampling.BOX)
+    noisy = np.asarray(image) + rng.normal(0, rng.uniform(0, 10), (32, 32, 3))
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def _two_colours(rng: np.random.Generator) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Paper and ink that can be told apart."""
+    while True:
+        paper, ink = rng.integers(256, size=3), rng.integers(256, size=3)
+        if abs(int((paper - ink) @ (299, 587, 114))) > 45_000:
+            return tuple(paper.tolist()), tuple(ink.tolist())
+
+
+def _fonts() -> list[Path]:
+    import matplotlib
+
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return sorted(file for pattern in _FONTS for file in folder.glob(pattern) if "Display" not in file.name)
+
+
+_kept: dict[tuple[str, int], Any] = {}
+
+
+def _font(path: str, points: int) -> Any:
+    from PIL import ImageFont
+
+    if (path, points) not in _kept:
+        _kept[path, points] = ImageFont.truetype(path, points)
+    return _kept[path, points]

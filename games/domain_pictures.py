@@ -1,0 +1,82 @@
+"""Pictures of domain adaptation: where a classifier of points draws its line, and how features of two domains lie to each other.
+
+Shapes: N = examples, F = features.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+import numpy as np
+import torch
+from torch import Tensor
+
+from arena import plots
+
+
+@plots.styled
+def boundary(source: Tensor, target: Tensor, labels: Tensor, probability: Callable[[Tensor], Tensor]) -> Any:
+    """Points of both domains on the surface of the probability of class 1.
+
+    Args:
+        source: N × 2 points, drawn in grey.
+        target: N × 2 points.
+        labels: of the target, 0 or 1; drawn, and not known to the classifier.
+        probability: from N × 2 points to N numbers.
+    """
+    both = torch.cat([source, target]).float()
+    low, high = both.amin(0) - 0.3, both.amax(0) + 0.3
+    ticks = [torch.linspace(float(a), float(b), 160) for a, b in zip(low, high, strict=True)]
+    grid = torch.stack(torch.meshgrid(*ticks, indexing="xy"))
+    surface = probability(grid.flatten(1).T).cpu().float().reshape(grid.shape[1:]).numpy()
+    made, axes = plots.figure(5.6, 4.1)
+    axis, (x, y) = axes[0, 0], grid.numpy()
+    mesh = axis.contourf(x, y, surface, levels=np.linspace(0, 1, 21), cmap=plots.SURFACE, vmin=0, vmax=1)
+    axis.contour(x, y, surface, levels=[0.5], colors=[plots.INK], linewidths=1)
+    axis.scatter(*source.T.numpy(), s=7, color=plots.DATA, alpha=0.6, linewidths=0, label="source")
+    for label, colour in ((0, plots.FIRST), (1, plots.SECOND)):
+        axis.scatter(*target[labels == label].T.numpy(), s=9, color=colour, alpha=0.85, linewidths=0, label=f"target, class {label}")
+    axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
+    axis.grid(False)
+    bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
+    bar.set_label("probability of class 1", fontsize=8)
+    bar.outline.set_visible(False)
+    made.legend(loc="outside upper center", ncols=3, markerscale=2.5)
+    return made
+
+
+@plots.styled
+def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None) -> Any:
+    """Features of both domains along their two principal components, coloured by domain and by class.
+
+    Args:
+        source: N × F features.
+        target: N × F features.
+        source_labels: N classes.
+        target_labels: N classes; None where they are unknown.
+    """
+    both = torch.cat([source, target]).flatten(1).double().cpu()
+    centred = both - both.mean(0)
+    _, _, axes_FF = torch.linalg.svd(centred, full_matrices=False)
+    flat = (centred @ axes_FF[:2].T).numpy()
+    if flat.shape[1] < 2:
+        flat = np.concatenate([flat, np.zeros_like(flat)], 1)
+    n = len(source)
+    made, axes = plots.figure(8.6, 4.2, columns=2, sharex=True, sharey=True)
+    by_domain, by_class = axes[0]
+    for part, colour, name in ((slice(n), plots.DATA, "source"), (slice(n, None), plots.SECOND, "target")):
+        by_domain.scatter(*flat[part].T, s=6, color=colour, alpha=0.6, linewidths=0, label=name)
+    colours = matplotlib.colormaps["tab10"]
+    parts = [(flat[:n], source_labels, "o"), *([(flat[n:], target_labels, "^")] if target_labels is not None else [])]
+    for points, labels, marker in parts:
+        by_class.scatter(*points.T, s=8, c=colours(labels.cpu().numpy() % 10), marker=marker, alpha=0.6, linewidths=0)
+    for label in sorted(set(source_labels.tolist())):
+        by_class.scatter([], [], s=8, color=colours(label % 10), label=str(label))
+    by_domain.set_title("by domain")
+    by_class.set_title("by class: source ●, target ▲" if target_labels is not None else "by class of the source")
+    by_domain.legend(loc="best", markerscale=2.5)
+    by_class.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2.5)
+    for axis in (by_domain, by_class):
+        axis.set(xticks=[], yticks=[], xlabel="first component of the features")
+    by_domain.set_ylabel("second component")
+    return made
