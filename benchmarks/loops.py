@@ -16,8 +16,8 @@ from games.data.domains import rotate
 from games.data.planar import labelled_moons, swiss_roll
 
 Round = Iterator[None]
-"""Each `next` plays one round: the discriminator (or attacker) moves once, then the generator (or classifier) once; of domain adaptation both
-at the same time."""
+"""Each `next` plays one round: the discriminator (or attacker) moves once, then the generator (or classifier) once; of domain adaptation
+both at the same time."""
 
 
 def planar_gan(batch: int, width: int = 128, latent: int = 2) -> Round:
