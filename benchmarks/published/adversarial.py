@@ -96,8 +96,8 @@ def main() -> None:
     own: dict[str, Any] = {}
     batches = BATCHES
     if chosen.quick:
-        own, batches, chosen.attacked = {"data": "digits"}, 100, 50
-        threat = Threat(0.3, steps=10, step_size=0.05, restarts=2)
+        own, batches, chosen.attacked = {"data": "digits", "epsilon": 0.15, "attacker.lr": 0.1875}, 400, 297
+        threat = Threat(0.15, steps=10, step_size=0.03, restarts=2)
     attacked = None if chosen.full else chosen.attacked
     rows = {} if chosen.quick else _kept(str(attacked or "all"))
     print(f"{_processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}")
@@ -105,8 +105,9 @@ def main() -> None:
     images = "all test images" if attacked is None else f"the first {attacked:,} test images"
     print(
         f"{data}; conv 4/2 16, conv 4/2 32, fc 100, fc 10; "
-        f"batch 100, {batches:,} batches drawn with replacement;\nAdam (.9, .999), learning rate 0 → 5e-3 at 40 % → 0; ε = .3 (L∞), "
-        "uniform start in the ball, one sign step of α = .375; the natural model\nthe same without the attacker. "
+        f"batch 100, {batches:,} batches drawn with replacement;\nAdam (.9, .999), learning rate 0 → 5e-3 at 40 % → 0; "
+        f"ε = {threat.epsilon:g} (L∞), uniform start in the ball, one sign step of α = {(RECIPE | own)['attacker.lr']:g}; "
+        "the natural model\nthe same without the attacker. "
         f"Clean and FGSM on the whole test set, {threat} with α = {threat.step_size:g} on {images}; last weights.\n"
     )
     for name, settings in MODELS.items():
@@ -122,7 +123,7 @@ def main() -> None:
     for name in MODELS:
         columns = list(zip(*(one for row, one in sorted(rows.items()) if row.startswith(name)), strict=True))[:3]
         if columns:
-            summary.append((f"ours, {name}, {len(columns[0])} seeds", *(_spread(column) for column in columns)))
+            summary.append((f"ours, {name}, {len(columns[0])} seed{'s' * (len(columns[0]) > 1)}", *(_spread(column) for column in columns)))
     print(f"\nPublished numbers are MNIST's.\n\n| | clean | FGSM | PGD ({threat}) |\n|---|---|---|---|")
     for row in (*PUBLISHED, *summary):
         print("| " + " | ".join(row) + " |")
