@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from arena.errors import ArenaError, GameFault, SlotMismatch, UnknownName
 from arena.evaluation import Evaluation
+from arena.tables import OwnTable, Variant
 from players.base import Shape, build_player
 
 Batch = Any
@@ -285,6 +286,15 @@ class Game(nn.Module):
 
     def picture(self) -> Any:
         """A matplotlib figure of where the game stands, or None."""
+        return None
+
+    @classmethod
+    def comparison(cls, variants: Sequence[Variant]) -> OwnTable | None:
+        """The table in which the game's literature compares such variants, or None for the arena's own; optional.
+
+        Args:
+            variants: of a comparison that has been played, in its order.
+        """
         return None
 
     # What every game has ----------------------------------------------------------------------------------------------------

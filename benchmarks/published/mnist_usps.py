@@ -23,7 +23,8 @@ import torch
 from arena.config import configure
 from benchmarks.bench import _processor
 from benchmarks.published.moons import gain, spread
-from games.dann import REGIMES
+from games.adaptation_table import published
+from games.dann import DANN
 
 SGD = {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "inverse-decay"}
 RECIPE: dict[str, Any] = {
@@ -48,10 +49,7 @@ NORMED: dict[str, Any] = {
     "extractor.lr": 1e-3,
     "domain.lr": 1e-3,
 }
-PUBLISHED = {
-    ("mnist", "usps"): {"source-only": "75.2", "adapt": "90.4 (DANN), 89.4 (ADDA)", "target-only": "97.0"},
-    ("usps", "mnist"): {"source-only": "57.1", "adapt": "94.7 (DANN), 90.1 (ADDA)", "target-only": "99.2"},
-}
+WAYS = [("mnist", "usps"), ("usps", "mnist")]
 
 
 def measure(settings: dict[str, Any], seed: int) -> tuple[float, float, float]:
@@ -77,13 +75,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
     parser.add_argument("--turns", type=int, default=RECIPE["turns"], help="turns of each run")
     parser.add_argument("--way", nargs=2, metavar=("SOURCE", "TARGET"), help="one pair only")
-    parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=REGIMES)
+    parser.add_argument("--regimes", nargs="+", default=list(DANN.regimes), choices=DANN.regimes)
     parser.add_argument("--normed", action="store_true", help="batch norm with separate statistics, and Adam")
     parser.add_argument("--quick", action="store_true", help="a small form, for tests")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     recipe = {**(NORMED if chosen.normed else RECIPE), "turns": chosen.turns}
-    ways = [tuple(chosen.way)] if chosen.way else list(PUBLISHED)
+    ways = [tuple(chosen.way)] if chosen.way else WAYS
     if chosen.quick:
         ways, recipe = [("digits", "shaded-digits")], {**recipe, "form": "28x28x1", "turns": 20, "batch": 16}
     print(f"{_processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}")
@@ -101,8 +99,8 @@ def main() -> None:
                 print(f"| {source} → {target} | {regime} | {seed} | {one[0]:.1f} | {one[1]:.2f} | {one[2]:.0f} s |", flush=True)
             accuracies = [accuracy for accuracy, _, _ in found]
             means[regime] = sum(accuracies) / len(accuracies)
-            published = PUBLISHED.get((source, target), {}).get(regime, "–")
-            summary.append(f"| {source} → {target} | {regime} | {spread(accuracies)} | {published} | {gain(means, regime)} |")
+            reported = published(source, target, regime, "dann")
+            summary.append(f"| {source} → {target} | {regime} | {spread(accuracies)} | {reported} | {gain(means, regime)} |")
     print("\n| source → target | regime | target accuracy % | published | gain |\n|---|---|---|---|---|")
     print("\n".join(summary))
 
