@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from arena.choosing import Criterion
 from arena.errors import ArenaError, GameFault, SlotMismatch, UnknownName
 from arena.evaluation import Evaluation
 from arena.tables import OwnTable, Variant
@@ -287,6 +288,11 @@ class Game(nn.Module):
     def picture(self) -> Any:
         """A matplotlib figure of where the game stands, or None."""
         return None
+
+    @classmethod
+    def criteria(cls) -> Sequence[Criterion]:
+        """Metrics by which `arena choose` may choose a checkpoint, exactly one of which peeks; optional."""
+        return ()
 
     @classmethod
     def comparison(cls, variants: Sequence[Variant]) -> OwnTable | None:

@@ -15,14 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from arena import Game, Rng, Slot
+from arena import Game, Rng, Slot, choosing
 from arena.errors import check_choice, check_number
 from arena.registry import entries
 from arena.tables import OwnTable, Variant
 from games import adaptation_table
 from games.calibration import calibration_error
+from games.choosing import Outputs, criteria
 from games.data import domains
 from games.data.domains import Domain
+from games.told_apart import proxy_a_distance
 
 BatchOfBoth = tuple[Tensor, ...]
 """Source examples and labels, target examples and labels; and what else a game draws."""
@@ -36,6 +38,7 @@ class Adaptation(Game):
 
     Class attributes:
         regimes: what `regime` may be.
+        looked_at: examples of each kind that criteria and the proxy A-distance look at.
 
     Args:
         pair: source and target.
@@ -47,6 +50,7 @@ class Adaptation(Game):
     """
 
     regimes: ClassVar[Sequence[str]] = ("source-only", "adapt", "target-only")
+    looked_at: ClassVar[int] = 500
 
     def __init__(self, pair: tuple[Domain, Domain], regime: str, batch: int, angle: float, noise: float, **players: nn.Module | Slot):
         super().__init__(**players)
@@ -114,16 +118,45 @@ class Adaptation(Game):
         }
 
     def score(self) -> Tensor:
-        """Error on the target's test set; not a number where the target has no labels."""
+        """Error on the target's test set, or the criterion chosen instead; not a number where the target has no labels."""
+        if self.evaluation.metric:
+            return criteria()[self.evaluation.metric].score(self.looks())
         if not self.target.labels:
             return torch.tensor(float("nan"))
         return 1 - accuracy(*self.outputs(1))
 
+    @property
+    def scores(self) -> tuple[str, ...]:
+        return tuple(criteria())
+
+    @classmethod
+    def criteria(cls) -> Sequence[choosing.Criterion]:
+        """Those that look at no label of the target, and the target's accuracy, which peeks."""
+        blind = [choosing.Criterion(name, criterion.higher_is_better) for name, criterion in criteria().items()]
+        return [*blind, choosing.Criterion("target-accuracy", peeks=True)]
+
     def metrics(self) -> dict[str, float | Tensor]:
-        """Of the target's whole test set: its accuracy, cross-entropy and calibration error, where it has labels."""
-        if not self.target.labels:
-            return {}
-        return {name.replace("_", "-"): value for name, value in self.of_target(*self.outputs(1)).items()}
+        """Every criterion that chooses without target labels, the proxy A-distance of the features, and of the target's whole test set,
+        where it has labels, accuracy, cross-entropy and calibration error."""
+        looks = self.looks()
+        found: dict[str, float | Tensor] = {name: criterion.value(looks) for name, criterion in criteria().items()}
+        found["proxy-a-distance"] = proxy_a_distance(looks.trained_features, looks.target_features)
+        if self.target.labels:
+            found |= {name.replace("_", "-"): value for name, value in self.of_target(*self.outputs(1)).items()}
+        return found
+
+    def looks(self) -> Outputs:
+        """What a criterion may look at: `looked_at` fixed examples of the source's two parts, and of the target without labels."""
+        like = next(self.parameters())
+        drawn = [
+            domain.draw(self.looked_at, torch.Generator(device=torch.empty(0).device).manual_seed(seed), self.angle, self.noise, part)
+            for seed, (domain, part) in enumerate([(self.source, "test"), (self.source, "train"), (self.target, "train")])
+        ]
+        with self.evaluating():
+            features = [self.features_of(x.to(like), which) for which, (x, _) in zip((0, 0, 1), drawn, strict=True)]
+            logits = [self.label(features[0]), self.label(features[2])]
+        held_out, trained, target = (f.flatten(1) for f in features)
+        return Outputs(held_out, logits[0], drawn[0][1], trained, target, logits[1])
 
     def outputs(self, which: int) -> tuple[Tensor, Tensor]:
         """Logits and labels of a domain's whole test set.

@@ -74,6 +74,7 @@ class DANN(Adaptation):
         "domain.betas": (0.5, 0.999),
         "domain.schedule": "linear",
         "score.every": 200,
+        "metrics.every": 200,
         "picture.every": 500,
     }
 

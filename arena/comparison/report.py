@@ -30,7 +30,7 @@ class Progress:
     """A bar over all runs on a terminal, else a line for each run that ends."""
 
     def __init__(self, jobs: Sequence[Job], folder: Path):
-        self.console, self.folder = _console(), folder
+        self.console, self.folder = terminal(), folder
         variants = len({job.variant for job in jobs})
         what = f"{variants} variants × {len(jobs) // variants} seeds" if len(jobs) > variants else f"{variants} variants"
         self.console.print(f"[bold]{jobs[0].settings['game']}[/]: {what}, into {folder}", highlight=False, soft_wrap=True)
@@ -69,10 +69,10 @@ class Progress:
 
 def report(found: Comparison, console: Console | None = None) -> None:
     """The table, and where everything is."""
-    console = console or _console()
-    own = found.own_table
-    console.print(table(found.summaries) if own is None else _own(own))
-    for note in () if own is None else own.notes:
+    console = console or terminal()
+    own_table = found.own_table
+    console.print(table(found.summaries) if own_table is None else own(own_table))
+    for note in () if own_table is None else own_table.notes:
         console.print(f"  {note}", highlight=False, markup=False)
     for label, summary in zip(labels(found.summaries), found.summaries, strict=True):
         reason = next((o.reason for o in summary.outcomes if o.reason), None)
@@ -80,12 +80,12 @@ def report(found: Comparison, console: Console | None = None) -> None:
             console.print(f"  [bold]{label.replace('[', chr(92) + '[')}[/]: {reason}", highlight=False, soft_wrap=True)
     for picture in found.pictures:
         console.print(f"  picture     {picture}", highlight=False, soft_wrap=True)
-    for name in ["comparison.csv"] if own is None else ["table.md", "comparison.csv"]:
+    for name in ["comparison.csv"] if own_table is None else ["table.md", "comparison.csv"]:
         console.print(f"  table       {found.folder / name}", highlight=False, soft_wrap=True)
     console.print(f"  look        {command('tensorboard')} --logdir {found.folder}", highlight=False, soft_wrap=True)
 
 
-def _console() -> Console:
+def terminal() -> Console:
     """A file or a pipe has no width to fit."""
     console = Console()
     return console if console.is_terminal else Console(width=200)
@@ -124,11 +124,12 @@ def table(summaries: Sequence[Summary]) -> Table:
     return made
 
 
-def _own(own: OwnTable) -> Table:
+def own(found: OwnTable) -> Table:
+    """A game's own table."""
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for head in own.head:
+    for head in found.head:
         made.add_column(head, overflow="fold")
-    for cells in own.rows:
+    for cells in found.rows:
         made.add_row(*(cell.replace("[", "\\[") for cell in cells))
     return made
 
