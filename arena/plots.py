@@ -5,6 +5,7 @@ The first player is always orange, the second blue, data grey.
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import matplotlib
@@ -100,6 +101,30 @@ def game_figure(arena: "Arena | Population", caption: str | None = None) -> Figu
     if caption:
         made.suptitle(caption, fontsize=10, color=INK)
     return made
+
+
+@styled
+def more_figures(arena: "Arena | Population", *, last: bool) -> list[tuple[str, Figure]]:
+    """The game's further figures by name; leaves no footprints."""
+    from arena.footprints import no_footprints
+
+    with no_footprints(arena.game, evaluation=True), arena.on_device(), arena.put_forward():
+        return list(arena.game.pictures(last=last).items())
+
+
+def animate(frames: Sequence[Path], path: Path, milliseconds: int = 500) -> None:
+    """Pictures of one size as a moving GIF, which stays on the last for four times as long.
+
+    Args:
+        frames: PNG files.
+        path: of the GIF.
+        milliseconds: for which each is shown.
+    """
+    from PIL import Image
+
+    images = [Image.open(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
+    durations = [milliseconds] * (len(images) - 1) + [4 * milliseconds]
+    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0)
 
 
 @styled

@@ -8,7 +8,7 @@ Shapes: N = batch, F = features, K = classes.
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -39,6 +39,7 @@ class Adaptation(Game):
     Class attributes:
         regimes: what `regime` may be.
         looked_at: examples of each kind that criteria and the proxy A-distance look at.
+        embedded: examples of each domain in the picture of t-SNE.
 
     Args:
         pair: source and target.
@@ -51,6 +52,8 @@ class Adaptation(Game):
 
     regimes: ClassVar[Sequence[str]] = ("source-only", "adapt", "target-only")
     looked_at: ClassVar[int] = 500
+    embedded: ClassVar[int] = 250
+    animated: ClassVar[bool] = True
 
     def __init__(self, pair: tuple[Domain, Domain], regime: str, batch: int, angle: float, noise: float, **players: nn.Module | Slot):
         super().__init__(**players)
@@ -175,19 +178,46 @@ class Adaptation(Game):
         """The table of the literature, where the regime varies."""
         return adaptation_table.table(variants, next((e.id for e in entries("game").values() if e.target is cls), cls.__name__))
 
+    # Pictures ---------------------------------------------------------------------------------------------------------------
+
     def picture(self) -> Any:
         """Of points, both domains on the classifier's surface; of images, features of 400 examples of each along their two main axes."""
         from games import domain_pictures
 
+        if self.source.form:
+            return domain_pictures.clouds(*self._clouds(400))
         like = next(self.parameters())
-        (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
-        known = bool(self.target.labels)
+        (source, _), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
         with torch.no_grad(), self.evaluating():
-            if not self.source.form:
-                surface = lambda points: self.label(self.features_of(points.to(like), 1)).softmax(1)[:, 1]  # noqa: E731
-                return domain_pictures.boundary(source[:400].cpu(), target[:400].cpu(), others_N[:400].cpu(), surface)
-            features = (self.features_of(source.to(like), 0), self.features_of(target.to(like), 1))
-            return domain_pictures.clouds(*features, labels_N, others_N if known else None)
+            surface = lambda points: self.label(self.features_of(points.to(like), 1)).softmax(1)[:, 1]  # noqa: E731
+            return domain_pictures.boundary(source[:400].cpu(), target[:400].cpu(), others_N[:400].cpu(), surface)
+
+    def pictures(self, *, last: bool) -> Mapping[str, Any]:
+        """Of points, their features as well; and at the end of a run the features by t-SNE, and how sure the classifier is of its guesses
+        on the target, with those that cost most."""
+        from games import confidence_pictures, domain_pictures
+
+        found = {} if self.source.form else {"features": domain_pictures.clouds(*self._clouds(400))}
+        if last:
+            found["embedding"] = domain_pictures.embedding(*self._clouds(self.embedded))
+            if self.target.labels:
+                examples = torch.cat([x for x, _ in self.target.held_out(self.angle, self.noise)])
+                found["confidence"] = confidence_pictures.confidence(*self.outputs(1), examples)
+        return found
+
+    def trace_pictures(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """What became of labels and domains in the course of a run."""
+        from games import adaptation_traces
+
+        return {"adaptation": adaptation_traces.traces(rows)}
+
+    def _clouds(self, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Features of the first n test examples of both domains, and their labels."""
+        like = next(self.parameters())
+        (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, n)) for d in (self.source, self.target))
+        with torch.no_grad(), self.evaluating():
+            features = [self.features_of(x[:n].to(like), which) for which, x in enumerate((source, target))]
+        return features[0], features[1], labels_N[:n], others_N[:n] if self.target.labels else None
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
