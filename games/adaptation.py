@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from arena import Game, Rng, Slot, choosing
-from arena.errors import check_choice, check_number
+from arena.errors import SlotMismatch, check_choice, check_number
 from arena.registry import entries
 from arena.tables import OwnTable, Variant
 from games import adaptation_table
@@ -235,3 +235,18 @@ class Adaptation(Game):
 def accuracy(logits_NK: Tensor, labels_N: Tensor) -> Tensor:
     """The share of examples whose largest logit is that of their label."""
     return (logits_NK.argmax(1) == labels_N).to(logits_NK).mean()
+
+
+def part_of(player: nn.Module, name: str, role: str = "extractor") -> nn.Module:
+    """A child of a player that its role must have.
+
+    Raises:
+        SlotMismatch: where it has none of that name.
+    """
+    part = getattr(player, name, None)
+    if not isinstance(part, nn.Module):
+        two = role == "extractor"
+        names = "'features' and 'label'" if two else "'features', 'label' and 'generator'"
+        mend = "wrap its two halves in players.TwoParts(features, label)" if two else "give it modules of these names"
+        raise SlotMismatch(f"{role}: the role needs the children {names}, but {type(player).__name__} has no '{name}'; {mend}")
+    return part

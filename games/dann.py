@@ -29,8 +29,8 @@ from torch.nn.functional import cross_entropy, softplus
 
 from arena import PlayerSource, Slot, register
 from arena.batch_norm import layers_of
-from arena.errors import SlotMismatch, check_choice
-from games.adaptation import Adaptation, BatchOfBoth, accuracy
+from arena.errors import check_choice
+from games.adaptation import Adaptation, BatchOfBoth, accuracy, part_of
 from players import MLP, LabelledMLP, reverse
 from players.base import Shape
 from players.domain_norm import per_domain, use
@@ -211,13 +211,3 @@ def _shape_of_features(extractor: nn.Module, inputs: Shape) -> Shape:
     for m, flag in flags.items():
         m.training = flag
     return tuple(found.shape[1:])
-
-
-def part_of(extractor: nn.Module, name: str) -> nn.Module:
-    part = getattr(extractor, name, None)
-    if not isinstance(part, nn.Module):
-        raise SlotMismatch(
-            f"extractor: the role needs the children 'features' and 'label', but {type(extractor).__name__} has no '{name}'; "
-            "wrap its two halves in players.TwoParts(features, label)"
-        )
-    return part

@@ -86,6 +86,29 @@ def embedding(source: Tensor, target: Tensor, source_labels: Tensor, target_labe
     return _two_views(flat, source_labels.cpu(), target_labels, "t-SNE of the features", "")
 
 
+@plots.styled
+def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tensor) -> Any:
+    """What a generator makes of the features of source and target examples, beside these.
+
+    Args:
+        source: N × 2 points, or N × C × H × W images in [−½, ½].
+        of_source: made of them.
+        target: likewise of the other domain.
+        of_target: made of them.
+    """
+    panels = {"source": source, "made of the source": of_source, "target": target, "made of the target": of_target}
+    made, axes = plots.figure(10.4, 2.3 if source.dim() == 4 else 2.9, columns=4)
+    for axis, (title, examples), colour in zip(axes[0], panels.items(), (plots.DATA, plots.FIRST, plots.DATA, plots.SECOND), strict=True):
+        axis.set_title(title)
+        if source.dim() == 4:
+            axis.imshow(plots.tiled(examples.cpu() + 0.5, 6), interpolation="nearest")
+            axis.set_axis_off()
+        else:
+            axis.scatter(*examples.cpu().T.numpy(), s=5, color=colour, alpha=0.6, linewidths=0)
+            axis.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.1, 2.1))
+    return made
+
+
 def _two_views(flat: np.ndarray, source_labels: Tensor, target_labels: Tensor | None, along: str, up: str) -> Any:
     """Points of both domains by domain, and by class."""
     n = len(source_labels)
