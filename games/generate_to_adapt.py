@@ -25,12 +25,13 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot, softplus
+from torch.nn.functional import cross_entropy, softplus
 
 from arena import PlayerSource, Rng, Slot, register
 from arena.errors import SlotMismatch, check_number
 from games.adaptation import Adaptation, BatchOfBoth, accuracy, part_of
 from players import MLP
+from players.base import Shape
 from players.generate_to_adapt import Adapter
 
 PARTS = ("features", "label", "generator")
@@ -153,8 +154,8 @@ class GenerateToAdapt(Adaptation):
 
     def generate(self, features_NF: Tensor, labels_N: Tensor | None, noise_NZ: Tensor) -> Tensor:
         """Source-like examples from features; without labels, as of the target."""
-        other = torch.full((len(features_NF),), self.classes, device=features_NF.device) if labels_N is None else labels_N
-        told_NK = one_hot(other, self.classes + 1).to(features_NF)
+        told_N = torch.full_like(noise_NZ[:, 0], self.classes) if labels_N is None else labels_N
+        told_NK = (told_N.unsqueeze(1) == torch.arange(self.classes + 1, device=noise_NZ.device)).to(features_NF)  # one-hot
         return self.classifier.generator(torch.cat([told_NK, features_NF.flatten(1), noise_NZ], 1))
 
     def _judged(self, examples: Tensor) -> tuple[Tensor, Tensor]:
@@ -172,13 +173,13 @@ class GenerateToAdapt(Adaptation):
             features_NF = self.features_of(torch.zeros(2, *self.source.shape, dtype=like.dtype, device=like.device), 0)
             noise_NZ = torch.zeros(2, self.latent, dtype=like.dtype, device=like.device)
             width = self.classes + 1 + features_NF[0].numel() + self.latent
-            need = f"adapter: its generator takes (N, {width}) and must give {('N', *self.source.shape)}"
+            need = f"adapter: its generator takes (N, {width}) and must give {_batched(self.source.shape)}"
             try:
                 made = self.generate(features_NF, None, noise_NZ)
             except RuntimeError as error:
                 raise SlotMismatch(f"{need}, but failed on it ({str(error).splitlines()[0]}); mend its first layer") from error
         if tuple(made.shape[1:]) != tuple(self.source.shape):
-            raise SlotMismatch(f"{need}, but gave {('N', *made.shape[1:])}; change its last layer")
+            raise SlotMismatch(f"{need}, but gave {_batched(tuple(made.shape[1:]))}; change its last layer")
 
     # What is measured -------------------------------------------------------------------------------------------------------
 
@@ -227,3 +228,7 @@ class GenerateToAdapt(Adaptation):
 def _where_felt(coupling: float | Tensor, loss: Tensor) -> Tensor:
     """The loss where λ > 0, else 0 with gradient 0."""
     return (coupling > 0) * loss if isinstance(coupling, Tensor) else loss
+
+
+def _batched(shape: Shape) -> str:
+    return f"(N, {', '.join(map(str, shape))})"

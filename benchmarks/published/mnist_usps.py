@@ -14,16 +14,11 @@ The last weights are scored on the target's whole test set; no target label is u
 """
 
 import argparse
-import platform
-import time
 from typing import Any
 
 import torch
 
-from arena.config import configure
-from benchmarks.bench import _processor
-from benchmarks.published.moons import gain, spread
-from games.adaptation_table import published
+from benchmarks.published.regimes import heading, table
 from games.dann import DANN
 
 SGD = {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "inverse-decay"}
@@ -52,23 +47,6 @@ NORMED: dict[str, Any] = {
 WAYS = [("mnist", "usps"), ("usps", "mnist")]
 
 
-def measure(settings: dict[str, Any], seed: int) -> tuple[float, float, float]:
-    """Target accuracy in percent, target cross-entropy, and seconds of training."""
-    arena = configure("dann", {**settings, "seed": seed, "score.every": 0}).build()
-    arena.reset(seed=seed)
-    began = time.perf_counter()
-    while arena.turns_played < arena.turns:
-        arena.play_scheduled_turn()
-        if arena.turns_played % 500 == 0:
-            arena.read_signals()  # as any run must, to notice a divergence
-    seconds = time.perf_counter() - began
-    if arena.divergence is not None:
-        raise SystemExit(str(arena.divergence))
-    with torch.no_grad():
-        logits, labels = arena.game.outputs(1)  # type: ignore[operator]
-    return 100 * (1 - arena.measure_score()), float(torch.nn.functional.cross_entropy(logits, labels)), seconds
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.published.mnist_usps")
@@ -84,25 +62,8 @@ def main() -> None:
     ways = [tuple(chosen.way)] if chosen.way else WAYS
     if chosen.quick:
         ways, recipe = [("digits", "shaded-digits")], {**recipe, "form": "28x28x1", "turns": 20, "batch": 16}
-    print(f"{_processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}")
-    how = "batch norm, Adam" if chosen.normed else "SGD"
-    print(f"{recipe['turns']:,} turns of {recipe['batch']} + {recipe['batch']}; {how}; last weights\n")
-    print("| source → target | regime | seed | target accuracy % | cross-entropy | training |\n|---|---|---|---|---|---|", flush=True)
-    summary = []
-    for source, target in ways:
-        means: dict[str, float] = {}
-        for regime in chosen.regimes:
-            found = []
-            for seed in range(chosen.seeds):
-                found.append(measure({**recipe, "source": source, "target": target, "regime": regime}, seed))
-                one = found[-1]
-                print(f"| {source} → {target} | {regime} | {seed} | {one[0]:.1f} | {one[1]:.2f} | {one[2]:.0f} s |", flush=True)
-            accuracies = [accuracy for accuracy, _, _ in found]
-            means[regime] = sum(accuracies) / len(accuracies)
-            reported = published(source, target, regime, "dann")
-            summary.append(f"| {source} → {target} | {regime} | {spread(accuracies)} | {reported} | {gain(means, regime)} |")
-    print("\n| source → target | regime | target accuracy % | published | gain |\n|---|---|---|---|---|")
-    print("\n".join(summary))
+    heading(recipe, "batch norm, Adam" if chosen.normed else "SGD")
+    table("dann", ways, recipe, chosen.regimes, chosen.seeds)
 
 
 if __name__ == "__main__":
