@@ -197,8 +197,8 @@ class Broken(Adapter):
         ({"adapter": ConvAdapter}, SlotMismatch, "these nets are for images of 32×32 pixels; choose the form 32x32x3, or another player"),
         ({"discriminator": ConvTwoHeads}, SlotMismatch, "these nets are for images of 32×32 pixels"),
         ({"regime": "real"}, UnknownName, "unknown regime 'real'"),
-        ({"latent": 0}, BadSetting, "latent is 0, but must be at least 1"),
-        ({"alpha": -1.0}, BadSetting, "alpha is -1.0, but must be at least 0"),
+        ({"latent": 0}, BadSetting, "latent is 0, but must be a whole number of at least 1"),
+        ({"alpha": -1.0}, BadSetting, "alpha is -1.0, but must be a finite number of at least 0"),
     ],
 )
 def test_bad_input_gets_one_clear_sentence(settings: dict[str, Any], kind: type[Exception], message: str) -> None:

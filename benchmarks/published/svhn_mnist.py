@@ -12,7 +12,7 @@ Published numbers are of SVHN's 73,257 training digits and stand beside only whe
     python -m benchmarks.published.svhn_mnist --methods dann --turns 3000 --seeds 1     # on a CPU: about half a second a turn and regime
     python -m benchmarks.published.svhn_mnist --methods generate-to-adapt --regimes source-only real-fake adapt
     python -m benchmarks.published.svhn_mnist --full                # SVHN's whole training set, which torchvision downloads
-    python -m benchmarks.published.svhn_mnist --quick               # a few turns of scikit-learn's digits: to see that it works
+    python -m benchmarks.published.svhn_mnist --quick               # a few turns of scikit-learn's digits, small nets: to see that it works
 
 The last weights are scored on MNIST's test set; no target label is used before (but in the regime target-only).
 """
@@ -93,7 +93,8 @@ def main() -> None:
         recipe |= {"tf32": True} if torch.cuda.is_available() else {}
         seeds = chosen.seeds
         if chosen.quick:
-            recipe, seeds = {**recipe, "turns": 2, "batch": 4}, 1
+            small = {"latent": 8, "form": "8x8x1", "adapter": "adapter", "discriminator": "mlp"} if method != "dann" else {}
+            recipe, seeds = {**recipe, **small, "turns": 2, "batch": 4}, 1
         print(f"\n## {method}")
         heading(recipe, "Adam")
         table(method, ways, recipe, [regime for regime in GAMES[method].regimes if regime in chosen.regimes], seeds)
