@@ -242,12 +242,13 @@ def flow(game: "Game", reach: float, ticks: int) -> tuple[np.ndarray, np.ndarray
 
 
 @styled
-def traces(rows: Sequence[Mapping[str, Any]], roles: Sequence[str], ceiling: float | None = None) -> Figure:
-    """Both players' losses, gradient norms, and the score of a run, from the rows of its trace."""
+def traces(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], ceiling: float | None = None) -> Figure:
+    """Losses and gradient norms of the players, or of their parts, and the score of a run, from the rows of its trace."""
     made, axes = figure(9.6, 2.7, 1, 3)
     for axis, what in zip(axes[0], ("loss", "gradient_norm"), strict=False):
-        for role, colour in zip(roles, (FIRST, SECOND), strict=True):
-            axis.plot(*column(rows, f"{role}.{what}"), color=colour, label=role, linewidth=1.0)
+        colours = (FIRST, SECOND) if len(keys) == 2 else (FIRST, "#d99a2b", "#8a5fa8", SECOND, ATTRACTED, REPELLED)
+        for key, colour in zip(keys, colours, strict=False):
+            axis.plot(*column(rows, f"{key}.{what}"), color=colour, label=key, linewidth=1.0)
         axis.set(title=what.replace("_", " "), xlabel="turn")
         _legend(axis)
     axis = axes[0, 2]

@@ -82,7 +82,7 @@ class Lines(Display):
             return
         self._next = row["turn"] + self.arena.turns / 20
         parts = [f"turn {row['turn']:>{len(f'{self.arena.turns:,}')},}"]
-        parts += [f"{role} {self._number(f'{role}.loss')}" for role in self.arena.game.roles]
+        parts += [f"{key} {self._number(f'{key}.loss')}" for key in self.arena.game.keys]
         if "score" in row:
             parts.append(f"score {self._number('score')}")
         if self.rate:

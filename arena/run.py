@@ -307,7 +307,7 @@ class Run:
                 if len(frames) > 1:
                     plots.animate(frames, self.folder / f"{short}.gif")
         rows = read_trace(self.folder / "trace.jsonl")
-        plots.save(plots.traces(rows, game.roles, self.ceiling), self.folder / "traces.png")
+        plots.save(plots.traces(rows, game.keys, self.ceiling), self.folder / "traces.png")
         for name, drawn in game.trace_pictures([row for row in rows if row["kind"] == "turn"]).items():
             plots.save(drawn, self.folder / f"{name}.png")
 
