@@ -69,9 +69,9 @@ class GenerateToAdapt(Adaptation):
     recipe: ClassVar[dict[str, Any]] = {
         "turns": 2000,
         "adapter.lr": 1e-3,
-        "adapter.betas": (0.8, 0.999),
-        "discriminator.lr": 1e-3,
-        "discriminator.betas": (0.8, 0.999),
+        "adapter.betas": (0.5, 0.999),
+        "discriminator.lr": 2e-4,
+        "discriminator.betas": (0.5, 0.999),
         "discriminator.activation": "leaky-relu",
         "score.every": 200,
         "metrics.every": 200,

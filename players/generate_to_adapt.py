@@ -43,7 +43,7 @@ class Adapter(TwoParts):
         generates: tuple[int, ...] = (64, 64),
     ):
         *before, last = hidden
-        super().__init__(MLP(inputs, (last,), tuple(before), "relu", final="relu"), nn.Linear(last, outputs[0]))
+        super().__init__(MLP(inputs, (last,), tuple(before), "relu", final="tanh"), nn.Linear(last, outputs[0]))
         condition = outputs[0] + 1 + last + latent
         made = MLP((condition,), inputs, generates, "relu", final="tanh" if pixels else "none")
         self.generator = nn.Sequential(made, Halved()) if pixels else made
