@@ -13,8 +13,10 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from arena.choosing import Criterion
 from arena.errors import ArenaError, GameFault, SlotMismatch, UnknownName
 from arena.evaluation import Evaluation
+from arena.tables import OwnTable, Variant
 from players.base import Shape, build_player
 
 Batch = Any
@@ -155,6 +157,7 @@ class Game(nn.Module):
         batch_until: role whose move ends the life of a batch; None draws a batch every turn.
         parts: the separately trained parts of a role (children of its module), where they have losses of their own.
         solved_at: score at which an episode counts as solved; None where there is no such thing.
+        animated: a run ends with the last of each kind of its pictures, and with all of them as a moving one, in its folder.
         recipe: settings by dotted name that this game is best played with; every one can be changed from outside.
         jointly: False plays by the explicit losses even where there are `joint_losses`; a game may set its own.
 
@@ -193,6 +196,7 @@ class Game(nn.Module):
     batch_until: ClassVar[str | None] = None
     parts: ClassVar[Mapping[str, Sequence[str]]] = {}
     solved_at: ClassVar[float | None] = None
+    animated: ClassVar[bool] = False
     recipe: ClassVar[Mapping[str, Any]] = {}
     idle: frozenset[str] = frozenset()
     evaluation: Evaluation = Evaluation()
@@ -285,6 +289,32 @@ class Game(nn.Module):
 
     def picture(self) -> Any:
         """A matplotlib figure of where the game stands, or None."""
+        return None
+
+    def pictures(self, *, last: bool) -> Mapping[str, Any]:
+        """Further figures by name, drawn as often as `picture`; optional.
+
+        Args:
+            last: whether the run ends here, which is the time for what takes long.
+        """
+        return {}
+
+    def trace_pictures(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Figures by name of the trace of a run that is over; optional."""
+        return {}
+
+    @classmethod
+    def criteria(cls) -> Sequence[Criterion]:
+        """Metrics by which `arena choose` may choose a checkpoint, exactly one of which peeks; optional."""
+        return ()
+
+    @classmethod
+    def comparison(cls, variants: Sequence[Variant]) -> OwnTable | None:
+        """The table in which the game's literature compares such variants, or None for the arena's own; optional.
+
+        Args:
+            variants: of a comparison that has been played, in its order.
+        """
         return None
 
     # What every game has ----------------------------------------------------------------------------------------------------

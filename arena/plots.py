@@ -5,6 +5,7 @@ The first player is always orange, the second blue, data grey.
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import matplotlib
@@ -100,6 +101,30 @@ def game_figure(arena: "Arena | Population", caption: str | None = None) -> Figu
     if caption:
         made.suptitle(caption, fontsize=10, color=INK)
     return made
+
+
+@styled
+def more_figures(arena: "Arena | Population", *, last: bool) -> list[tuple[str, Figure]]:
+    """The game's further figures by name; leaves no footprints."""
+    from arena.footprints import no_footprints
+
+    with no_footprints(arena.game, evaluation=True), arena.on_device(), arena.put_forward():
+        return list(arena.game.pictures(last=last).items())
+
+
+def animate(frames: Sequence[Path], path: Path, milliseconds: int = 500) -> None:
+    """Pictures of one size as a moving GIF, which stays on the last for four times as long.
+
+    Args:
+        frames: PNG files.
+        path: of the GIF.
+        milliseconds: for which each is shown.
+    """
+    from PIL import Image
+
+    images = [Image.open(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
+    durations = [milliseconds] * (len(images) - 1) + [4 * milliseconds]
+    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0)
 
 
 @styled
@@ -217,12 +242,13 @@ def flow(game: "Game", reach: float, ticks: int) -> tuple[np.ndarray, np.ndarray
 
 
 @styled
-def traces(rows: Sequence[Mapping[str, Any]], roles: Sequence[str], ceiling: float | None = None) -> Figure:
-    """Both players' losses, gradient norms, and the score of a run, from the rows of its trace."""
+def traces(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], ceiling: float | None = None) -> Figure:
+    """Losses and gradient norms of the players, or of their parts, and the score of a run, from the rows of its trace."""
     made, axes = figure(9.6, 2.7, 1, 3)
     for axis, what in zip(axes[0], ("loss", "gradient_norm"), strict=False):
-        for role, colour in zip(roles, (FIRST, SECOND), strict=True):
-            axis.plot(*column(rows, f"{role}.{what}"), color=colour, label=role, linewidth=1.0)
+        colours = (FIRST, SECOND) if len(keys) == 2 else (FIRST, "#d99a2b", "#8a5fa8", SECOND, ATTRACTED, REPELLED)
+        for key, colour in zip(keys, colours, strict=False):
+            axis.plot(*column(rows, f"{key}.{what}"), color=colour, label=key, linewidth=1.0)
         axis.set(title=what.replace("_", " "), xlabel="turn")
         _legend(axis)
     axis = axes[0, 2]

@@ -82,7 +82,7 @@ class Lines(Display):
             return
         self._next = row["turn"] + self.arena.turns / 20
         parts = [f"turn {row['turn']:>{len(f'{self.arena.turns:,}')},}"]
-        parts += [f"{role} {self._number(f'{role}.loss')}" for role in self.arena.game.roles]
+        parts += [f"{key} {self._number(f'{key}.loss')}" for key in self.arena.game.keys]
         if "score" in row:
             parts.append(f"score {self._number('score')}")
         if self.rate:
@@ -164,10 +164,11 @@ def report(console: Console, result: "Result") -> None:
     if result.score is not None:
         real = f", real data {result.ceiling:.4g} ({result.score / result.ceiling:.2f}×)" if result.ceiling else ""
         line("score", f"{result.score:.4g}{real}" + (f", best {result.best:.4g}" if result.best is not None else ""))
+    wide = max([22, *map(len, result.metrics)]) + 2
     for place, (name, value) in enumerate(result.metrics.items()):
         number = "–" if value is None else f"{value:.4g}"
         real = f"real data {result.ceilings[name]:.4g}" if name in result.ceilings else ""
-        line("metrics" if place == 0 else "", f"{name:<24}{number:<12}{real}".rstrip())
+        line("metrics" if place == 0 else "", f"{name:<{wide}}{number:<12}{real}".rstrip())
     for place, (name, (turn, reason)) in enumerate(result.alarms.items()):
         line("alarms" if place == 0 else "", f"[dark_orange]{name}[/] in turn {turn:,}: {reason}")
     if result.picture.is_file():

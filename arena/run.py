@@ -214,7 +214,7 @@ class Run:
         if looked or due & {"score", "trace"}:
             self._row(values | looked, scored="score" in due)
         if "picture" in due and self.leads:
-            self._picture()
+            self._picture(last=solved or arena.turns_played == arena.turns)
         if "score" in due and better and self._keeps_best:
             self._save(best=True)
         if "checkpoint" in due:
@@ -272,7 +272,7 @@ class Run:
                 self.display.note(value)
         return row
 
-    def _picture(self) -> None:
+    def _picture(self, *, last: bool) -> None:
         from arena import plots
 
         arena = self.arena
@@ -285,20 +285,31 @@ class Run:
         plots.save(made, folder / f"turn-{arena.turns_played:08d}.png")
         if self.board is not None:
             self.board.picture(plots.to_array(made), arena.turns_played)
-        for name, drawn in self.diagnostics.figures(arena):
+        more = [(name, drawn, f"pictures/{name}") for name, drawn in plots.more_figures(arena, last=last)]
+        more += [(name, drawn, f"diagnostics/{name}") for name, drawn in self.diagnostics.figures(arena)]
+        for name, drawn, tag in more:
             drawn.suptitle(title, fontsize=10, color=plots.INK)
             plots.save(drawn, folder / f"{name}-turn-{arena.turns_played:08d}.png")
             if self.board is not None:
-                self.board.picture(plots.to_array(drawn), arena.turns_played, f"diagnostics/{name}")
+                self.board.picture(plots.to_array(drawn), arena.turns_played, tag)
 
     def _last_pictures(self) -> None:
         from arena import plots
 
-        pictures = sorted((self.folder / "pictures").glob("turn-*.png"))
+        game, folder = self.arena.game, self.folder / "pictures"
+        pictures = sorted(folder.glob("turn-*.png"))
         if pictures:
             shutil.copyfile(pictures[-1], self.folder / "picture.png")
+        if game.animated:
+            for name in sorted({file.name.rpartition("turn-")[0] for file in folder.glob("*turn-*.png")}):
+                frames, short = sorted(folder.glob(f"{name}turn-*.png")), name.rstrip("-") or "picture"
+                shutil.copyfile(frames[-1], self.folder / f"{short}.png")
+                if len(frames) > 1:
+                    plots.animate(frames, self.folder / f"{short}.gif")
         rows = read_trace(self.folder / "trace.jsonl")
-        plots.save(plots.traces(rows, self.arena.game.roles, self.ceiling), self.folder / "traces.png")
+        plots.save(plots.traces(rows, game.keys, self.ceiling), self.folder / "traces.png")
+        for name, drawn in game.trace_pictures([row for row in rows if row["kind"] == "turn"]).items():
+            plots.save(drawn, self.folder / f"{name}.png")
 
     # Ending -----------------------------------------------------------------------------------------------------------------
 

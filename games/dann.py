@@ -20,36 +20,29 @@ Shapes: N = batch, F = features, K = classes.
 
 import contextlib
 import functools
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softplus
 
-from arena import Game, PlayerSource, Rng, Slot, register
+from arena import PlayerSource, Slot, register
 from arena.batch_norm import layers_of
-from arena.errors import SlotMismatch, check_choice, check_number
-from games.calibration import calibration_error
-from games.data import domains
+from arena.errors import check_choice
+from games.adaptation import Adaptation, BatchOfBoth, accuracy, part_of
 from players import MLP, LabelledMLP, reverse
 from players.base import Shape
 from players.domain_norm import per_domain, use
 
-BatchOfBoth = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Source examples and labels, target examples and labels."""
-
-REGIMES = ("source-only", "adapt", "target-only")
 BN_MODES = ("concat", "separate", "per_domain")
 
 
 @register("dann")
-class DANN(Game):
+class DANN(Adaptation):
     """Adaptation from a labelled source to an unlabelled target domain, through the gradient reversal layer.
 
-    The score is the share of the target's test set that is classified wrongly: it looks at target labels, so it may be reported but not
-    be trained or chosen by.
+    The score is the error on the target's test set, which may be reported but not be trained or chosen by.
 
     Args:
         extractor: a classifier with the children `features` and `label`.
@@ -81,6 +74,7 @@ class DANN(Game):
         "domain.betas": (0.5, 0.999),
         "domain.schedule": "linear",
         "score.every": 200,
+        "metrics.every": 200,
         "picture.every": 500,
     }
 
@@ -98,40 +92,26 @@ class DANN(Game):
         noise: float = 0.1,
         jointly: bool = True,
     ):
-        check_number("batch", batch, least=1, whole=True)
-        check_number("angle", angle)
-        check_number("noise", noise, least=0)
-        check_choice("regime", regime, REGIMES)
+        self.check_numbers(batch, angle, noise)
         check_choice("bn_mode", bn_mode, BN_MODES)
-        first, second = domains.pair(source, target, form)
-        learnt_from = second if regime == "target-only" else first
-        if not learnt_from.labels:
-            raise domains.without_labels("target", target, "regime target-only")
-        if not second.labels:
-            warnings.warn(
-                f"the target {target} has no labels: its accuracy, cross-entropy, calibration and the score are absent", stacklevel=2
-            )
-        built = Slot(first.shape, (len(learnt_from.labels),), extractor).fill("extractor")
+        first, second = self.domains(source, target, form, regime)
+        classes = (len((second if regime == "target-only" else first).labels),)
+        built = Slot(first.shape, classes, extractor).fill("extractor")
         if bn_mode == "per_domain":
-            per_domain(_part(built, "features"))
+            per_domain(part_of(built, "features"))
         features = _shape_of_features(built, first.shape)
-        super().__init__(extractor=built, domain=Slot(features, (1,), domain))
-        self.slots["extractor"] = Slot(first.shape, (len(learnt_from.labels),), extractor)
-        self.source, self.target, self.regime, self.bn_mode, self.jointly = first, second, regime, bn_mode, jointly
-        self.batch, self.angle, self.noise = batch, angle, noise
+        super().__init__((first, second), regime, batch, angle, noise, extractor=built, domain=Slot(features, (1,), domain))
+        self.slots["extractor"] = Slot(first.shape, classes, extractor)
+        self.bn_mode, self.jointly = bn_mode, jointly
         self._apart = bn_mode != "concat" and bool(layers_of(self.players))
         self._mixes = bool(layers_of(built))
 
     # The game ---------------------------------------------------------------------------------------------------------------
 
-    def sample(self, rng: Rng) -> BatchOfBoth:
-        of_source = self.source.draw(self.batch, rng, self.angle, self.noise)
-        return (*of_source, *self.target.draw(self.batch, rng, self.angle, self.noise))
-
     def losses(self, batch: BatchOfBoth, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
         if self._plain(coupling):
-            return {"extractor": self._supervised(batch), "domain": self._at_rest()}
-        source, target, labels_N = batch[0], batch[2], batch[1]
+            return {"extractor": self.supervised(batch), "domain": self._at_rest()}
+        source, labels_N, target, _ = batch
         features_NF, heard = self._features(source, target)
         told_apart = self._told_apart(heard)
         losses = {"domain": _where_felt(coupling, told_apart)}
@@ -141,9 +121,9 @@ class DANN(Game):
 
     def joint_losses(self, batch: BatchOfBoth, coupling: float | Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         if self._plain(coupling):
-            label, rest = self._supervised(batch), self._at_rest()
+            label, rest = self.supervised(batch), self._at_rest()
             return label + rest, {"extractor": label, "domain": rest}
-        source, target, labels_N = batch[0], batch[2], batch[1]
+        source, labels_N, target, _ = batch
         features_NF, heard = self._features(source, target)
         label = self._label_loss(features_NF, labels_N)
         told_apart = self._told_apart([reverse(features, coupling) for features in heard])
@@ -154,17 +134,12 @@ class DANN(Game):
         """Whether there is nothing to adapt to: by the regime, or at λ = 0 where the target cannot shift statistics of a batch."""
         return self.regime != "adapt" or (isinstance(coupling, float) and coupling == 0 and not self._mixes)
 
-    def _supervised(self, batch: BatchOfBoth) -> Tensor:
-        """Cross-entropy on the one domain that is trained on."""
-        which = int(self.regime == "target-only")
-        return self._label_loss(self._features_of(batch[2 * which], which), batch[2 * which + 1])
-
     def _at_rest(self) -> Tensor:
         """The loss of a domain classifier that is not asked: 0, with gradient 0."""
         return 0 * next(self.players["domain"].parameters()).sum()
 
     def _label_loss(self, features_NF: Tensor, labels_N: Tensor) -> Tensor:
-        return cross_entropy(self._label(features_NF), labels_N)
+        return cross_entropy(self.label(features_NF), labels_N)
 
     def _told_apart(self, heard: Sequence[Tensor]) -> Tensor:
         """L_d of what `_features` gives for the domain classifier."""
@@ -177,20 +152,18 @@ class DANN(Game):
     def _features(self, source: Tensor, target: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """Features of the source, and what the domain classifier hears: both domains in one batch, or each in its own."""
         if self._apart:
-            each = self._features_of(source, 0), self._features_of(target, 1)
+            each = self.features_of(source, 0), self.features_of(target, 1)
             return each[0], each
-        both = self._features_of(torch.cat([source, target]), 0)
+        both = self.features_of(torch.cat([source, target]), 0)
         return both[: len(source)], (both,)
 
-    def _features_of(self, x: Tensor, which: int) -> Tensor:
-        """Features of examples of one domain: 0 the source, 1 the target."""
-        extractor: Any = self.players["extractor"]
-        with use(which, extractor) if self.bn_mode == "per_domain" else contextlib.nullcontext():
-            return extractor.features(x)
+    @property
+    def classifier(self) -> Any:
+        return self.players["extractor"]
 
-    def _label(self, features_NF: Tensor) -> Tensor:
-        extractor: Any = self.players["extractor"]
-        return extractor.label(features_NF)
+    def features_of(self, x: Tensor, which: int) -> Tensor:
+        with use(which, self.classifier) if self.bn_mode == "per_domain" else contextlib.nullcontext():
+            return super().features_of(x, which)
 
     # What is measured -------------------------------------------------------------------------------------------------------
 
@@ -203,72 +176,23 @@ class DANN(Game):
         cross-entropy explode while the accuracy rises.
         """
         source, labels_N, target, others_N = batch
-        with self._evaluating():
-            features_NF, others_NF = self._features_of(source, 0), self._features_of(target, 1)
-            logits_NK, other_logits_NK = self._label(features_NF), self._label(others_NF)
+        with self.evaluating():
+            features_NF, others_NF = self.features_of(source, 0), self.features_of(target, 1)
+            logits_NK, other_logits_NK = self.label(features_NF), self.label(others_NF)
             domain = self.players["domain"]
             on_source, on_target = domain(features_NF), domain(others_NF)
             both = torch.cat([features_NF, others_NF])
             reversed_gradient = torch.func.grad(lambda f: self._told_apart(f.chunk(2)))(both)
             found = {
                 "label_loss": cross_entropy(logits_NK, labels_N),
-                "label_accuracy": _accuracy(logits_NK, labels_N),
+                "label_accuracy": accuracy(logits_NK, labels_N),
                 "domain_loss": softplus(torch.cat([on_source, -on_target])).mean(),
                 "domain_accuracy": (torch.cat([-on_source, on_target]) > 0).to(on_source).mean(),
                 "reversed_gradient": reversed_gradient.norm(),
             }
             if self.target.labels:
-                found |= {
-                    "target_accuracy": _accuracy(other_logits_NK, others_N),
-                    "target_cross_entropy": cross_entropy(other_logits_NK, others_N),
-                    "calibration_error": calibration_error(other_logits_NK, others_N),
-                }
+                found |= self.of_target(other_logits_NK, others_N)
         return found
-
-    def score(self) -> Tensor:
-        """Error on the target's test set; not a number where the target has no labels."""
-        if not self.target.labels:
-            return torch.tensor(float("nan"))
-        logits_NK, labels_N = self.outputs(1)
-        return 1 - _accuracy(logits_NK, labels_N)
-
-    def outputs(self, which: int) -> tuple[Tensor, Tensor]:
-        """Logits and labels of a domain's whole test set.
-
-        Args:
-            which: 0 the source, 1 the target.
-        """
-        like = next(self.parameters())
-        domain = (self.source, self.target)[which]
-        with self._evaluating():
-            parts = [(self._label(self._features_of(x.to(like), which)), y) for x, y in domain.held_out(self.angle, self.noise)]
-        return torch.cat([logits for logits, _ in parts]), torch.cat([y for _, y in parts])
-
-    def picture(self) -> Any:
-        """Of points, both domains on the classifier's surface; of images, features of 400 examples of each along their two main axes."""
-        from games import domain_pictures
-
-        like = next(self.parameters())
-        (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
-        known = bool(self.target.labels)
-        with torch.no_grad(), self._evaluating():
-            if not self.source.form:
-                extractor = self.players["extractor"]
-                surface = lambda points: extractor(points.to(like)).softmax(1)[:, 1]  # noqa: E731
-                return domain_pictures.boundary(source[:400].cpu(), target[:400].cpu(), others_N[:400].cpu(), surface)
-            features = (self._features_of(source.to(like), 0), self._features_of(target.to(like), 1))
-            return domain_pictures.clouds(*features, labels_N, others_N if known else None)
-
-    @contextlib.contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        training = [m for m in self.players.modules() if m.training]
-        try:
-            for module in training:
-                module.training = False
-            yield
-        finally:
-            for module in training:
-                module.training = True
 
 
 def _where_felt(coupling: float | Tensor, loss: Tensor) -> Tensor:
@@ -276,13 +200,9 @@ def _where_felt(coupling: float | Tensor, loss: Tensor) -> Tensor:
     return (coupling > 0) * loss if isinstance(coupling, Tensor) else loss if coupling > 0 else 0 * loss
 
 
-def _accuracy(logits_NK: Tensor, labels_N: Tensor) -> Tensor:
-    return (logits_NK.argmax(1) == labels_N).to(logits_NK).mean()
-
-
 def _shape_of_features(extractor: nn.Module, inputs: Shape) -> Shape:
     """What the domain classifier will be given, found by trying."""
-    features, _ = _part(extractor, "features"), _part(extractor, "label")
+    features, _ = part_of(extractor, "features"), part_of(extractor, "label")
     like = next(features.parameters(), torch.empty(()))
     flags = {m: m.training for m in features.modules()}
     features.eval()
@@ -291,13 +211,3 @@ def _shape_of_features(extractor: nn.Module, inputs: Shape) -> Shape:
     for m, flag in flags.items():
         m.training = flag
     return tuple(found.shape[1:])
-
-
-def _part(extractor: nn.Module, name: str) -> nn.Module:
-    part = getattr(extractor, name, None)
-    if not isinstance(part, nn.Module):
-        raise SlotMismatch(
-            f"extractor: the role needs the children 'features' and 'label', but {type(extractor).__name__} has no '{name}'; "
-            "wrap its two halves in players.TwoParts(features, label)"
-        )
-    return part

@@ -49,6 +49,8 @@ def boundary(source: Tensor, target: Tensor, labels: Tensor, probability: Callab
 def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None) -> Any:
     """Features of both domains along their two principal components, coloured by domain and by class.
 
+    The components point to where the source's first two classes are, so that the pictures of a run can follow each other.
+
     Args:
         source: N × F features.
         target: N × F features.
@@ -58,10 +60,58 @@ def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels:
     both = torch.cat([source, target]).flatten(1).double().cpu()
     centred = both - both.mean(0)
     _, _, axes_FF = torch.linalg.svd(centred, full_matrices=False)
-    flat = (centred @ axes_FF[:2].T).numpy()
+    flat = centred @ axes_FF[:2].T
     if flat.shape[1] < 2:
-        flat = np.concatenate([flat, np.zeros_like(flat)], 1)
-    n = len(source)
+        flat = torch.cat([flat, torch.zeros_like(flat)], 1)
+    own = source_labels.cpu()
+    for axis, label in enumerate(own.unique()[:2]):
+        flat[:, axis] *= 1 if flat[: len(source)][own == label, axis].mean() >= 0 else -1
+    return _two_views(flat.numpy(), own, target_labels, "first component of the features", "second component")
+
+
+@plots.styled
+def embedding(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None) -> Any:
+    """The same features laid out in the plane by t-SNE (L. van der Maaten and G. Hinton, 2008): neighbours stay, distances do not.
+
+    Args:
+        source: N × F features.
+        target: N × F features.
+        source_labels: N classes.
+        target_labels: N classes; None where they are unknown.
+    """
+    from sklearn.manifold import TSNE
+
+    both = torch.cat([source, target]).flatten(1).float().cpu().numpy()
+    flat = TSNE(init="pca", random_state=0, perplexity=min(30.0, (len(both) - 1) / 3)).fit_transform(both)
+    return _two_views(flat, source_labels.cpu(), target_labels, "t-SNE of the features", "")
+
+
+@plots.styled
+def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tensor) -> Any:
+    """What a generator makes of the features of source and target examples, beside these.
+
+    Args:
+        source: N × 2 points, or N × C × H × W images in [−½, ½].
+        of_source: made of them.
+        target: likewise of the other domain.
+        of_target: made of them.
+    """
+    panels = {"source": source, "made of the source": of_source, "target": target, "made of the target": of_target}
+    made, axes = plots.figure(10.4, 2.3 if source.dim() == 4 else 2.9, columns=4)
+    for axis, (title, examples), colour in zip(axes[0], panels.items(), (plots.DATA, plots.FIRST, plots.DATA, plots.SECOND), strict=True):
+        axis.set_title(title)
+        if source.dim() == 4:
+            axis.imshow(plots.tiled(examples.cpu() + 0.5, 6), interpolation="nearest")
+            axis.set_axis_off()
+        else:
+            axis.scatter(*examples.cpu().T.numpy(), s=5, color=colour, alpha=0.6, linewidths=0)
+            axis.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.1, 2.1))
+    return made
+
+
+def _two_views(flat: np.ndarray, source_labels: Tensor, target_labels: Tensor | None, along: str, up: str) -> Any:
+    """Points of both domains by domain, and by class."""
+    n = len(source_labels)
     made, axes = plots.figure(8.6, 4.2, columns=2, sharex=True, sharey=True)
     by_domain, by_class = axes[0]
     for part, colour, name in ((slice(n), plots.DATA, "source"), (slice(n, None), plots.SECOND, "target")):
@@ -77,6 +127,6 @@ def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels:
     by_domain.legend(loc="best", markerscale=2.5)
     by_class.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2.5)
     for axis in (by_domain, by_class):
-        axis.set(xticks=[], yticks=[], xlabel="first component of the features")
-    by_domain.set_ylabel("second component")
+        axis.set(xticks=[], yticks=[], xlabel=along)
+    by_domain.set_ylabel(up)
     return made

@@ -1,8 +1,12 @@
 """The commands that print the tables of domain adaptation, in their small forms."""
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.published import mnist_usps, moons
+from arena.config import configure
+from arena.settings import load_file
+from benchmarks.published import mnist_m, mnist_usps, moons, svhn_mnist
 
 
 def test_moons_prints_a_row_for_each_regime(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,3 +29,30 @@ def test_a_regime_below_source_only_is_called_so() -> None:
     assert moons.gain({"source-only": 71.3, "adapt": 61.0}, "adapt") == "-10.3 (worse than source-only)"
     assert moons.gain({"source-only": 54.9, "adapt": 73.9}, "adapt") == "+19.0"
     assert moons.gain({"adapt": 73.9}, "adapt") == "–"
+
+
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_mnist_m_prints_each_run_and_a_summary(
+    plain: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["mnist_m", "--quick", "--regimes", "source-only", "adapt", *plain])
+    mnist_m.main()
+    printed = capsys.readouterr().out
+    assert sum(line.startswith("| digits → shaded-digits | ") for line in printed.splitlines()) == 4
+    assert ("the paper's nets, SGD" if plain else "batch norm, Adam") in printed
+
+
+def test_svhn_mnist_prints_a_table_for_each_method(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["svhn_mnist", "--quick", "--regimes", "source-only", "real-fake", "adapt"])
+    svhn_mnist.main()
+    printed = capsys.readouterr().out
+    regimes = [line.split(" | ")[1] for line in printed.splitlines() if line.startswith("| digits → shaded-digits | ")]
+    assert regimes == ["source-only", "adapt"] * 2 + ["source-only", "real-fake", "adapt"] * 2
+    assert printed.startswith("SMALL PROTOCOL")
+
+
+def test_the_example_for_arena_compare_is_the_published_recipe() -> None:
+    file = Path(__file__).parent.parent / "examples/mnist_usps.yaml"
+    pair = {"source": "digits", "target": "shaded-digits", "form": "28x28x1"}  # whatever the pair, the settings are what counts
+    mine = configure("dann", {**load_file(file), **pair}).settings
+    assert mine == configure("dann", {**mnist_usps.RECIPE, **pair}).settings

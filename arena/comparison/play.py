@@ -1,7 +1,7 @@
 """Plays a plan in parallel processes, resumes what was cut short, and writes what came of it.
 
 The folder of a comparison holds `comparison.yaml` (the plan: what varies, and every run's complete configuration), a run folder for each
-variant and seed, `comparison.csv`, and the pictures; TensorBoard opens it as a whole.
+variant and seed, `comparison.csv`, the pictures and, where the game has a table of its own, `table.md`; TensorBoard opens it as a whole.
 """
 
 import contextlib
@@ -20,10 +20,11 @@ from typing import Any
 import yaml
 
 from arena.comparison.plan import Job, Vary, plan
-from arena.comparison.results import Summary, summarise
+from arena.comparison.results import Summary, own_table, summarise
 from arena.errors import ArenaError, FolderInTheWay, GameFault, RuleUndefined, RunFailed
 from arena.ranks import alone
 from arena.settings import load_file, plain
+from arena.tables import OwnTable
 
 PLAN = "comparison.yaml"
 
@@ -35,10 +36,12 @@ class Comparison:
     Args:
         folder: where everything is.
         summaries: one for each variant.
+        own_table: the table of the game's literature, where the game has one.
     """
 
     folder: Path
     summaries: list[Summary]
+    own_table: OwnTable | None = None
 
     @property
     def pictures(self) -> list[Path]:
@@ -140,10 +143,13 @@ def finish(
     _play_all(jobs, folder, workers or len(os.sched_getaffinity(0)), tell)
     summaries = summarise(jobs, folder)
     write_csv(summaries, folder / "comparison.csv")
+    own = own_table(summaries)
+    if own is not None:
+        (folder / "table.md").write_text(own.markdown() + "\n", encoding="utf-8")
     from arena.comparison.figures import draw
 
     draw(summaries, folder)
-    return Comparison(folder, summaries)
+    return Comparison(folder, summaries, own)
 
 
 def write_csv(summaries: Sequence[Summary], path: Path) -> None:

@@ -9,13 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from arena.calls import split
 from arena.comparison.figures import labels
 from arena.comparison.plan import Job
 from arena.comparison.play import Comparison
 from arena.comparison.results import Summary
 from arena.comparison.verdict import Verdict
 from arena.progress import COLOURS, command
+from arena.tables import OwnTable
 
 SHADES = {
     Verdict.CONVERGED: "green",
@@ -30,7 +30,7 @@ class Progress:
     """A bar over all runs on a terminal, else a line for each run that ends."""
 
     def __init__(self, jobs: Sequence[Job], folder: Path):
-        self.console, self.folder = _console(), folder
+        self.console, self.folder = terminal(), folder
         variants = len({job.variant for job in jobs})
         what = f"{variants} variants × {len(jobs) // variants} seeds" if len(jobs) > variants else f"{variants} variants"
         self.console.print(f"[bold]{jobs[0].settings['game']}[/]: {what}, into {folder}", highlight=False, soft_wrap=True)
@@ -69,19 +69,23 @@ class Progress:
 
 def report(found: Comparison, console: Console | None = None) -> None:
     """The table, and where everything is."""
-    console = console or _console()
-    console.print(table(found.summaries))
+    console = console or terminal()
+    own_table = found.own_table
+    console.print(table(found.summaries) if own_table is None else own(own_table))
+    for note in () if own_table is None else own_table.notes:
+        console.print(f"  {note}", highlight=False, markup=False)
     for label, summary in zip(labels(found.summaries), found.summaries, strict=True):
         reason = next((o.reason for o in summary.outcomes if o.reason), None)
         if reason:
             console.print(f"  [bold]{label.replace('[', chr(92) + '[')}[/]: {reason}", highlight=False, soft_wrap=True)
     for picture in found.pictures:
         console.print(f"  picture     {picture}", highlight=False, soft_wrap=True)
-    console.print(f"  table       {found.folder / 'comparison.csv'}", highlight=False, soft_wrap=True)
+    for name in ["comparison.csv"] if own_table is None else ["table.md", "comparison.csv"]:
+        console.print(f"  table       {found.folder / name}", highlight=False, soft_wrap=True)
     console.print(f"  look        {command('tensorboard')} --logdir {found.folder}", highlight=False, soft_wrap=True)
 
 
-def _console() -> Console:
+def terminal() -> Console:
     """A file or a pipe has no width to fit."""
     console = Console()
     return console if console.is_terminal else Console(width=200)
@@ -94,7 +98,7 @@ def table(summaries: Sequence[Summary]) -> Table:
     ceiling = next((o.ceiling for s in summaries for o in s.outcomes if o.ceiling is not None), None)
     several = any(len(s.outcomes) > 1 for s in summaries)
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    varied = [dict(part.partition("=")[::2] for part in split(s.variant)) for s in summaries]
+    varied = [s.varied for s in summaries]
     keys = list(varied[0])
     for key in keys:
         made.add_column(key if varied[0][key] else "variant", overflow="fold")
@@ -117,6 +121,16 @@ def table(summaries: Sequence[Summary]) -> Table:
         shade = SHADES.get(s.outcomes[0].verdict, "dim")
         cells.append(f"[{shade}]{s.verdicts}[/]")
         made.add_row(*cells)
+    return made
+
+
+def own(found: OwnTable) -> Table:
+    """A game's own table."""
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for head in found.head:
+        made.add_column(head, overflow="fold")
+    for cells in found.rows:
+        made.add_row(*(cell.replace("[", "\\[") for cell in cells))
     return made
 
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from arena.calls import split
 from arena.comparison.plan import Job, claimed_map
 from arena.comparison.verdict import Verdict, contraction, verdict
 from arena.field import PRODUCT
+from arena.registry import lookup
 from arena.rules.linear import LinearMap
+from arena.settings import flatten
+from arena.tables import OwnTable, Variant
 from arena.trace import read_trace
 
 Rows = list[dict[str, Any]]
@@ -62,6 +66,16 @@ class Summary:
     variant: str
     outcomes: list[Outcome]
     theory: LinearMap | None
+
+    @property
+    def varied(self) -> dict[str, str]:
+        """What varies in it, by setting.
+
+        Example:
+            >>> Summary("rule=unrolled(steps=3), coupling=0.5", [], None).varied
+            {'rule': 'unrolled(steps=3)', 'coupling': '0.5'}
+        """
+        return dict(part.partition("=")[::2] for part in split(self.variant))
 
     @property
     def verdicts(self) -> str:
@@ -115,6 +129,21 @@ def summarise(jobs: Sequence[Job], folder: Path) -> list[Summary]:
         own = [job for job in jobs if job.variant == variant]
         summaries.append(Summary(variant, [read_outcome(job, folder) for job in own], claimed_map(own[0].settings)))
     return summaries
+
+
+def own_table(summaries: Sequence[Summary]) -> OwnTable | None:
+    """The table that the game itself makes of a comparison, or None where it leaves that to the arena."""
+    game: Any = lookup("game", summaries[0].outcomes[0].job.settings["game"]).target
+    own: OwnTable | None = game.comparison([_as_seen_by_the_game(s) for s in summaries])
+    return own
+
+
+def _as_seen_by_the_game(summary: Summary) -> Variant:
+    ends = []
+    for outcome in summary.outcomes:
+        if outcome.status in ("finished", "solved"):
+            ends.append({name: value for row in outcome.rows for name, value in row.items() if value is not None})
+    return Variant(summary.varied, flatten(summary.outcomes[0].job.settings), ends, len(summary.outcomes))
 
 
 def _updates(rows: Rows) -> list[float]:

@@ -14,16 +14,12 @@ The last weights are scored on the target's whole test set; no target label is u
 """
 
 import argparse
-import platform
-import time
 from typing import Any
 
 import torch
 
-from arena.config import configure
-from benchmarks.bench import _processor
-from benchmarks.published.moons import gain, spread
-from games.dann import REGIMES
+from benchmarks.published.regimes import heading, table
+from games.dann import DANN
 
 SGD = {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "inverse-decay"}
 RECIPE: dict[str, Any] = {
@@ -48,27 +44,7 @@ NORMED: dict[str, Any] = {
     "extractor.lr": 1e-3,
     "domain.lr": 1e-3,
 }
-PUBLISHED = {
-    ("mnist", "usps"): {"source-only": "75.2", "adapt": "90.4 (DANN), 89.4 (ADDA)", "target-only": "97.0"},
-    ("usps", "mnist"): {"source-only": "57.1", "adapt": "94.7 (DANN), 90.1 (ADDA)", "target-only": "99.2"},
-}
-
-
-def measure(settings: dict[str, Any], seed: int) -> tuple[float, float, float]:
-    """Target accuracy in percent, target cross-entropy, and seconds of training."""
-    arena = configure("dann", {**settings, "seed": seed, "score.every": 0}).build()
-    arena.reset(seed=seed)
-    began = time.perf_counter()
-    while arena.turns_played < arena.turns:
-        arena.play_scheduled_turn()
-        if arena.turns_played % 500 == 0:
-            arena.read_signals()  # as any run must, to notice a divergence
-    seconds = time.perf_counter() - began
-    if arena.divergence is not None:
-        raise SystemExit(str(arena.divergence))
-    with torch.no_grad():
-        logits, labels = arena.game.outputs(1)  # type: ignore[operator]
-    return 100 * (1 - arena.measure_score()), float(torch.nn.functional.cross_entropy(logits, labels)), seconds
+WAYS = [("mnist", "usps"), ("usps", "mnist")]
 
 
 def main() -> None:
@@ -77,34 +53,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
     parser.add_argument("--turns", type=int, default=RECIPE["turns"], help="turns of each run")
     parser.add_argument("--way", nargs=2, metavar=("SOURCE", "TARGET"), help="one pair only")
-    parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=REGIMES)
+    parser.add_argument("--regimes", nargs="+", default=list(DANN.regimes), choices=DANN.regimes)
     parser.add_argument("--normed", action="store_true", help="batch norm with separate statistics, and Adam")
     parser.add_argument("--quick", action="store_true", help="a small form, for tests")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     recipe = {**(NORMED if chosen.normed else RECIPE), "turns": chosen.turns}
-    ways = [tuple(chosen.way)] if chosen.way else list(PUBLISHED)
+    ways = [tuple(chosen.way)] if chosen.way else WAYS
     if chosen.quick:
         ways, recipe = [("digits", "shaded-digits")], {**recipe, "form": "28x28x1", "turns": 20, "batch": 16}
-    print(f"{_processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}")
-    how = "batch norm, Adam" if chosen.normed else "SGD"
-    print(f"{recipe['turns']:,} turns of {recipe['batch']} + {recipe['batch']}; {how}; last weights\n")
-    print("| source → target | regime | seed | target accuracy % | cross-entropy | training |\n|---|---|---|---|---|---|", flush=True)
-    summary = []
-    for source, target in ways:
-        means: dict[str, float] = {}
-        for regime in chosen.regimes:
-            found = []
-            for seed in range(chosen.seeds):
-                found.append(measure({**recipe, "source": source, "target": target, "regime": regime}, seed))
-                one = found[-1]
-                print(f"| {source} → {target} | {regime} | {seed} | {one[0]:.1f} | {one[1]:.2f} | {one[2]:.0f} s |", flush=True)
-            accuracies = [accuracy for accuracy, _, _ in found]
-            means[regime] = sum(accuracies) / len(accuracies)
-            published = PUBLISHED.get((source, target), {}).get(regime, "–")
-            summary.append(f"| {source} → {target} | {regime} | {spread(accuracies)} | {published} | {gain(means, regime)} |")
-    print("\n| source → target | regime | target accuracy % | published | gain |\n|---|---|---|---|---|")
-    print("\n".join(summary))
+    heading(recipe, "batch norm, Adam" if chosen.normed else "SGD")
+    table("dann", ways, recipe, chosen.regimes, chosen.seeds)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import torch
 from arena.config import configure
 from arena.population import Population
 from benchmarks.bench import _processor
-from games.dann import REGIMES
+from games.dann import DANN
 
 
 def accuracies(regime: str, seeds: int, turns: int | None = None) -> list[float]:
@@ -54,7 +54,7 @@ def main() -> None:
     print(f"seeds 0 to {seeds - 1}, {turns or configure('dann').run.turns:,} turns; last weights, 1,000 target points\n")
     print("| moons → rotated moons | target accuracy %, mean ± SD | lowest | highest | gain |\n|---|---|---|---|---|", flush=True)
     means: dict[str, float] = {}
-    for regime in REGIMES:
+    for regime in DANN.regimes:
         found = accuracies(regime, seeds, turns)
         means[regime] = statistics.mean(found)
         print(f"| {regime} | {spread(found)} | {min(found):.1f} | {max(found):.1f} | {gain(means, regime)} |", flush=True)

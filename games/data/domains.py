@@ -75,7 +75,9 @@ class Domain:
     labels: tuple[int, ...]
     form: str = ""
 
-    def draw(self, n: int, rng: torch.Generator, angle: float = 0.0, noise: float = 0.1) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, n: int, rng: torch.Generator, angle: float | Tensor = 0.0, noise: float | Tensor = 0.1, part: str = "train"
+    ) -> tuple[Tensor, Tensor]:
         """n examples to train on and their labels (0 where there are none).
 
         Args:
@@ -83,11 +85,12 @@ class Domain:
             rng: stream to draw from.
             angle: of rotated points, in degrees.
             noise: standard deviation of points.
+            part: train; test for examples that are not trained on.
         """
         if not self.form:
             points_N2, labels_N = labelled_moons(n, rng, noise)
             return (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
-        pixels, labels = _tensors(self.name, self.form, "train", rng.device)
+        pixels, labels = _tensors(self.name, self.form, part, rng.device)
         index = torch.randint(len(pixels), (n,), generator=rng, device=rng.device)
         return as_numbers(pixels.index_select(0, index)), labels.index_select(0, index).long()
 

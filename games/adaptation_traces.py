@@ -1,0 +1,42 @@
+"""A run of domain adaptation over its turns: labels, domains, and the target, whose accuracy and cross-entropy may part."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arena import plots
+
+
+@plots.styled
+def traces(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Accuracies; losses, with ln 2, at which the domains cannot be told apart; cross-entropy and calibration on the target.
+
+    Args:
+        rows: of the trace.
+    """
+    made, axes = plots.figure(10.4, 3.0, columns=3)
+    accuracies, losses, target = axes[0]
+    lines = [
+        (accuracies, "game.label_accuracy", "source labels", plots.DATA),
+        (accuracies, "game.target_accuracy", "target labels", plots.SECOND),
+        (accuracies, "game.domain_accuracy", "domains", plots.FIRST),
+        (losses, "game.label_loss", "source labels", plots.DATA),
+        (losses, "game.domain_loss", "domains", plots.FIRST),
+        (target, "metrics.target-cross-entropy", "cross-entropy", plots.SECOND),
+        (target, "metrics.calibration-error", "calibration error", plots.INK),
+        (target, "metrics.proxy-a-distance", "proxy A-distance", plots.FIRST),
+    ]
+    for axis, name, label, colour in lines:
+        turns, values = plots.column(rows, name)
+        if values:
+            axis.plot(turns, values, color=colour, label=label, linewidth=1.0)
+    accuracies.axhline(0.5, color=plots.FIRST, linestyle=":", linewidth=0.9)
+    losses.axhline(math.log(2), color=plots.FIRST, linestyle=":", linewidth=0.9, label="ln 2: domains alike")
+    accuracies.set(title="accuracy on the batch", ylim=(0, 1.03))
+    losses.set(title="loss on the batch", ylim=(0, None))
+    target.set(title="target, and distance of the domains", ylim=(0, None))
+    for axis in axes[0]:
+        axis.set_xlabel("turn")
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
+    return made
