@@ -83,6 +83,14 @@ class DANN(Game):
         "score.every": 200,
         "picture.every": 500,
     }
+    peeks = True
+    space: ClassVar[dict[str, str]] = {
+        "coupling": "log:0.01:1",
+        "extractor.lr": "log:3e-5:3e-2",
+        "domain.lr": "log:3e-5:3e-2",
+        "*.betas.0": "0:0.9",
+    }
+    sweep: ClassVar[dict[str, Any]] = {"turns": 1000}
 
     def __init__(
         self,
@@ -232,6 +240,24 @@ class DANN(Game):
         logits_NK, labels_N = self.outputs(1)
         return 1 - _accuracy(logits_NK, labels_N)
 
+    def criterion(self, score: float | Tensor) -> Tensor:
+        """ε_S + max(0, 1 − 2ε_D), for which no label of the target is needed.
+
+        ε_S is the error on the source's test set and ε_D that with which a logistic regression, fitted to half of both domains' features,
+        tells the domains of the other half apart: half the proxy A-distance, 2(1 − 2ε_D). Up to a constant, their sum bounds the error on
+        the target. S. Ben-David et al., "A theory of learning from different domains", Machine Learning 79, 2010.
+        """
+        logits_NK, labels_N = self.outputs(0)
+        features = [self._held_out_features(which) for which in (0, 1)]
+        return (1 - _accuracy(logits_NK, labels_N)) + half_proxy_distance(*features).to(logits_NK)
+
+    def _held_out_features(self, which: int) -> Tensor:
+        """Features of up to a thousand held-out examples of a domain, as rows."""
+        like, domain = next(self.parameters()), (self.source, self.target)[which]
+        with self._evaluating():
+            examples = next(domain.held_out(self.angle, self.noise, 1000))[0][:1000]
+            return self._features_of(examples.to(like), which).flatten(1)
+
     def outputs(self, which: int) -> tuple[Tensor, Tensor]:
         """Logits and labels of a domain's whole test set.
 
@@ -269,6 +295,24 @@ class DANN(Game):
         finally:
             for module in training:
                 module.training = True
+
+
+def half_proxy_distance(source_NF: Tensor, target_NF: Tensor) -> Tensor:
+    """max(0, 1 − 2ε): ε is the error of a logistic regression, fitted to every second row, on the others.
+
+    Example:
+        >>> at = torch.linspace(-1, 1, 100).unsqueeze(1)
+        >>> float(half_proxy_distance(at, at + 9)), float(half_proxy_distance(at, at))
+        (1.0, 0.0)
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    both_NF = torch.cat([source_NF, target_NF]).detach().double().cpu()
+    both_NF = ((both_NF - both_NF.mean(0)) / (both_NF.std(0) + 1e-9)).nan_to_num()
+    side_N = torch.arange(len(both_NF)) >= len(source_NF)
+    fitted = LogisticRegression(max_iter=200).fit(both_NF[::2].numpy(), side_N[::2].numpy())
+    error = float((fitted.predict(both_NF[1::2].numpy()) != side_N[1::2].numpy()).mean())
+    return torch.tensor(max(0.0, 1 - 2 * error))
 
 
 def _where_felt(coupling: float | Tensor, loss: Tensor) -> Tensor:
