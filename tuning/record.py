@@ -126,6 +126,11 @@ def read(folder: Path, number: int) -> Record | None:
     return _read(path) if path.is_file() else None
 
 
+def numbers(folder: Path) -> list[int]:
+    """Of the trials that have ended, in rising order."""
+    return sorted(int(path.stem) for path in (folder / FOLDER).glob("[0-9]*.json"))
+
+
 def read_all(folder: Path) -> list[Record]:
     """All trials that have ended, by number."""
     return [_read(path) for path in sorted((folder / FOLDER).glob("[0-9]*.json"))]
