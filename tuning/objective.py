@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from arena.config import Config
 from arena.errors import ArenaError, RunFailed
 from arena.grouping import LookedAlone, Outcome, by_itself
 from tuning.plan import Sweep
@@ -29,16 +30,14 @@ class Alone:
 
     Args:
         sweep: it belongs to.
-        point: that is played.
-        seed: with which.
+        config: that is played.
         state: of its arena and its history, as `state` gave it; None begins.
     """
 
-    def __init__(self, sweep: Sweep, point: Point, seed: int, state: Mapping[str, Any] | None = None):
-        config = sweep.config(point, seed)
-        self.sweep, self.turns = sweep, config.run.turns
+    def __init__(self, sweep: Sweep, config: Config, state: Mapping[str, Any] | None = None):
+        self.sweep = sweep
         self.watch: Watch | None = None
-        self._config, self._seed, self._state = config, seed, state
+        self._config, self._seed, self._state = config, config.run.seed, state
         self._play: Play | None = None if state is None else state["play"]
         self._playing: Generator[LookedAlone, str | None, Outcome] = by_itself(
             config, sweep.every, criteria=True, state=None if state is None else state["arena"]
@@ -116,7 +115,7 @@ def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda st
     """
     began, clock = time.perf_counter(), Stopwatch()
     try:
-        runs = [Alone(sweep, point, seed) for seed in sweep.options.seeds]
+        runs = [Alone(sweep, sweep.config(point, seed)) for seed in sweep.options.seeds]
         pruned = play(sweep, runs, report, clock)
     except RunFailed:
         raise

@@ -116,7 +116,9 @@ class Sweep:
     @property
     def fatal(self) -> tuple[str, ...]:
         """Alarms that stop a run."""
-        return self.base().group("alarms").stop or FATAL
+        zero_sum = self.base().game.target.zero_sum  # type: ignore[attr-defined]
+        usual = tuple(name for name in FATAL if name != "dominance" or not zero_sum)  # whose losses have no floor at 0
+        return self.base().group("alarms").stop or usual
 
     @property
     def alarms(self) -> tuple[str, ...]:
