@@ -18,6 +18,7 @@ os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
+import optuna
 import ray
 from ray import tune
 from ray.tune.schedulers import (
@@ -33,7 +34,7 @@ from ray.tune.search.optuna import OptunaSearch
 from arena.errors import ArenaError, RunFailed
 from tuning.plan import Sweep
 from tuning.points import distributions
-from tuning.ray_trial import OVER, POINTS, VALUE, number_of, trial
+from tuning.ray_trial import NUMBER, OVER, POINTS, VALUE, number_of, trial
 from tuning.record import Record, numbers, read, write
 from tuning.samplers import sampler
 from tuning.space import Space
@@ -65,6 +66,7 @@ def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None
     """
     _listeners[:] = [tell]
     folder = folder.resolve()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     begun_here = _begin(sweep, jobs)
     try:
         for number in numbers(folder):
@@ -194,7 +196,16 @@ def _search(sweep: Sweep) -> "Search | None":
 
 
 class Search(OptunaSearch):  # type: ignore[misc]
-    """Ray's OptunaSearch, which also knows a trial that was stopped from one that came to its end."""
+    """Ray's OptunaSearch, which also numbers trials, and knows one that was stopped from one that came to its end."""
+
+    begun = 0
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        point = super().suggest(trial_id)
+        if point is not None:
+            point[NUMBER] = self.begun
+            self.begun += 1
+        return point
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         whole = result is not None and result.get(OVER)
@@ -219,23 +230,22 @@ class Keeper(tune.Callback):  # type: ignore[misc]
                 if (record := read(folder, number)) is not None:
                     self._tell(record, trial)
             return
-        number = number_of(trial.trial_id)
+        number = number_of(trial.config, trial.trial_id)
         record = read(folder, number)
         if record is None:
             value = float((trial.last_result or {}).get(VALUE, 0.0))
-            record = Record(number, dict(trial.config), "pruned", dict.fromkeys(self.objectives, value), backend="ray")
+            record = Record(number, _point(trial.config), "pruned", dict.fromkeys(self.objectives, value), backend="ray")
             write(record, folder)
         self._tell(record, trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         if trial.num_failures <= RETRIES:
             return
-        for number in trial.config.get(POINTS, [number_of(trial.trial_id)]):
+        for number in trial.config.get(POINTS) or [number_of(trial.config, trial.trial_id)]:
             if read(Path(self.folder), number) is None:
                 values = dict.fromkeys(self.objectives, float((trial.last_result or {}).get(VALUE, 0.0)))
-                point = {} if POINTS in trial.config else dict(trial.config)
                 reason = "its worker was killed or failed again; given up"
-                write(Record(number, point, "lost", values, reason=reason, backend="ray"), Path(self.folder))
+                write(Record(number, _point(trial.config), "lost", values, reason=reason, backend="ray"), Path(self.folder))
 
     def _tell(self, record: Record, trial: Any) -> None:
         """Mark a trial that was gone on with, and tell of it."""
@@ -244,6 +254,10 @@ class Keeper(tune.Callback):  # type: ignore[misc]
             write(record, Path(self.folder))
         for tell in _listeners:
             tell(record)
+
+
+def _point(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in (NUMBER, POINTS)}
 
 
 def _first_line(error: Any) -> str:

@@ -20,7 +20,7 @@ from tuning.population_backend import play_points
 from tuning.record import Record, numbers, read, write
 from tuning.space import Point
 
-POINTS, VALUE, OVER = "points", "value", "over"
+POINTS, NUMBER, VALUE, OVER = "points", "number", "value", "over"
 STATE = "runs.pt"
 
 
@@ -28,7 +28,7 @@ def trial(config: dict[str, Any], folder: str) -> None:
     """What Ray calls in a worker.
 
     Args:
-        config: values by setting; or under `points` the numbers of points that are known beforehand.
+        config: values by setting, and the trial's number; or under `points` the numbers of points that are known beforehand.
         folder: of the sweep.
     """
     torch.set_num_threads(1)
@@ -41,7 +41,7 @@ def trial(config: dict[str, Any], folder: str) -> None:
         values = [found.value for n in config[POINTS] if (found := read(where, n)) is not None]
         tune.report({VALUE: min(values), OVER: True})
         return
-    number = number_of(tune.get_context().get_trial_id())
+    number = number_of(config, tune.get_context().get_trial_id())
     record = read(where, number)
     if record is None or sweep.options.pruner == "pbt":
         record = _play(sweep, where, number, {name: config[name] for name in sweep.space.names})
@@ -54,14 +54,14 @@ def _sweep(folder: str) -> Sweep:
     return load(folder)
 
 
-def number_of(trial_id: str) -> int:
-    """A trial's number, from what Ray calls it.
+def number_of(config: dict[str, Any], trial_id: str) -> int:
+    """A trial's number: what the search gave it, else that in what Ray calls it.
 
     Example:
-        >>> number_of("1f3ab_00007")
-        7
+        >>> number_of({}, "1f3ab_00007"), number_of({"number": 3}, "5797b510")
+        (7, 3)
     """
-    return int(trial_id.rpartition("_")[2])
+    return int(config.get(NUMBER, trial_id.rpartition("_")[2]))
 
 
 def _play(sweep: Sweep, folder: Path, number: int, point: Point) -> Record:
