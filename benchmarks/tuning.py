@@ -27,10 +27,9 @@ import torch
 
 from arena.config import configure
 from tuning import Options, parse_space
-from tuning.options import PLANNED
 from tuning.plan import Sweep, begin, plan
-from tuning.play import _backend, report
-from tuning.points import distributions, planned_points
+from tuning.play import backend_of, report
+from tuning.points import planned_points
 from tuning.record import Play, Record, read_all, write
 
 SMALL: dict[str, Any] = {"generator.hidden": (16, 16), "discriminator.hidden": (16, 16), "batch": 32}
@@ -48,7 +47,7 @@ def seconds(do: Callable[[], Any]) -> float:
 def played(found: Sweep, where: Path) -> tuple[float, list[Record]]:
     """Seconds of a sweep without its report, and its trials."""
     folder = begin(found, where)
-    took = seconds(lambda: _backend(found.options.backend).play(found, folder, found.options.jobs))
+    took = seconds(lambda: backend_of(found.options.backend).play(found, folder, found.options.jobs))
     return took, read_all(folder)
 
 
@@ -58,8 +57,8 @@ def by_hand(found: Sweep) -> None:
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
 
     def objective(trial: optuna.Trial) -> float:
-        for name, distribution in distributions(found.space).items():
-            trial._suggest(name, distribution)
+        for dimension in found.space.dimensions:
+            trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.log)
         arena = configure("ring", {**SMALL, **trial.params, "turns": found.config(found.space.middle(), 0).run.turns}).build()
         arena.reset(seed=0)
         while arena.turns_played < arena.turns:
@@ -104,7 +103,6 @@ def population(where: Path, side: int, share: int) -> str:
 
 
 def reporting(where: Path, trials: int) -> str:
-    assert "qmc" in PLANNED
     space = parse_space({**RATES, "*.betas.0": "0:0.9", "scheduler.ratio": "int:1:5", "noise": "0.05:0.2"})
     options = Options(trials=trials, sampler="qmc", pruner="none")
     found = plan("ring", {**SMALL, "turns": 100}, space=space, options=options)

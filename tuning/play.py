@@ -99,7 +99,7 @@ def finish(made: Sweep, folder: Path, jobs: int | None = None, tell: Tell = lamb
         RunFailed: where a process or a disk failed; what was played is kept.
         KeyboardInterrupt: after Ctrl-C; trials that have ended are kept.
     """
-    backend = _backend(made.options.backend)
+    backend = backend_of(made.options.backend)
     backend.play(made, folder, jobs or made.options.jobs or len(os.sched_getaffinity(0)), tell)
     return report(made, folder)
 
@@ -129,7 +129,7 @@ def _dominates(a: Record, b: Record) -> bool:
     return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)
 
 
-def _backend(name: str) -> Any:
+def backend_of(name: str) -> Any:
     try:
         return importlib.import_module(f"tuning.{name}_backend")
     except ImportError as error:
