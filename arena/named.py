@@ -1,7 +1,10 @@
 """Building what a word names: a diagnostic or an alarm, with or without arguments, as in `spectrum(mode=arnoldi,top=8)`."""
 
+import functools
 import inspect
 from argparse import ArgumentError
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from jsonargparse import ArgumentParser
@@ -30,22 +33,28 @@ def build(kind: str, word: str) -> tuple[str, Any]:
         ...
         arena.errors.UnknownName: unknown argument of spectrum 'topp': did you mean 'top'?
     """
-    from arena.config import _kind_error
-
     called, given = parse(word)
     entry = lookup(kind, called)
-    parser = ArgumentParser(exit_on_error=False, default_env=False)
-    if inspect.signature(entry.target).parameters:
-        parser.add_class_arguments(entry.target, None, as_group=False)
-    known = parser.get_defaults().as_dict()
-    for argument in given:
-        if argument not in known:
-            raise UnknownName(f"argument of {entry.name}", argument, known)
-    try:
-        arguments = parser.parse_args([f"--{name}={value}" for name, value in given.items()]).as_dict()
-    except ArgumentError as error:
-        raise ArenaError(f"{entry.name}.{_kind_error(str(error), known)}") from error
+    arguments = _arguments(entry.target, entry.name, tuple(given.items()))
     try:
         return entry.name, entry.target(**arguments)
     except BadSetting as error:
         raise error.prefixed(entry.name) from None
+
+
+@functools.cache
+def _arguments(target: Callable[..., Any], name: str, given: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
+    """All arguments by name, those that are given in their types: read once, since a thousand runs may name the same."""
+    from arena.config import _kind_error
+
+    parser = ArgumentParser(exit_on_error=False, default_env=False)
+    if inspect.signature(target).parameters:
+        parser.add_class_arguments(target, None, as_group=False)
+    known = parser.get_defaults().as_dict()
+    for argument, _ in given:
+        if argument not in known:
+            raise UnknownName(f"argument of {name}", argument, known)
+    try:
+        return MappingProxyType(parser.parse_args([f"--{argument}={value}" for argument, value in given]).as_dict())
+    except ArgumentError as error:
+        raise ArenaError(f"{name}.{_kind_error(str(error), known)}") from error

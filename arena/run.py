@@ -98,7 +98,9 @@ class Run:
         self.diagnostics = Diagnostics(options.names)
         if self.diagnostics:
             self.every["diagnostics"] = options.every or self.every["score"]
-        self.alarms = Alarms(config.group("alarms").names, arena.game)
+        alarms = config.group("alarms")
+        self.alarms, self._fatal = Alarms(alarms.names, arena.game), alarms.stop
+        self._keeps_best = checkpoint.best
         self.best: float | None = None
         self.ceiling: float | None = None
         self.metrics: dict[str, float] = {}
@@ -213,7 +215,7 @@ class Run:
             self._row(values | looked, scored="score" in due)
         if "picture" in due and self.leads:
             self._picture()
-        if "score" in due and better and self.config.group("checkpoint").best:
+        if "score" in due and better and self._keeps_best:
             self._save(best=True)
         if "checkpoint" in due:
             self._save()
@@ -223,7 +225,7 @@ class Run:
 
     def _fatal_alarm(self) -> str | None:
         """The alarm that rings and is to end the run, in a sentence."""
-        names = [name for name in self.config.group("alarms").stop if name in self.alarms.ringing]
+        names = [name for name in self._fatal if name in self.alarms.ringing]
         return f"{names[0]}: {self.alarms.ringing[names[0]]}" if names else None
 
     def _say_why_not(self) -> None:

@@ -24,7 +24,7 @@ import torch
 from arena.config import configure
 from arena.progress import Silent
 from arena.run import Run
-from benchmarks.loops import convolutional_gan, image_gan, planar_gan
+from benchmarks.loops import convolutional_gan, fast_adversarial, image_gan, planar_gan
 
 ROUNDS = 50
 """Rounds per chunk."""
@@ -113,9 +113,14 @@ def main() -> None:
             ours = arena_rounds("mnist-conv", folder / "mnist-conv")
             what = "convolutional MNIST GAN, batch 128, trace on, against the DataLoader loop"
             print(ratio_row(what, 1.2, ratios(convolutional_gan(extracted), ours, few, FEW_ROUNDS)), flush=True)
+            for on_device, words in ((False, "the published DataLoader loop"), (True, "the same on a tensor of all images")):
+                ours = arena_rounds("attack", folder / f"attack-{on_device}", data="mnist")
+                what = f"adversarial training on MNIST, batch 100, trace on, against {words}"
+                print(ratio_row(what, 1.0, ratios(fast_adversarial(extracted, on_device=on_device), ours, few, FEW_ROUNDS)), flush=True)
         else:
-            for kind, least in (("fully connected", 2.0), ("convolutional", 1.2)):
-                print(f"| {kind} MNIST GAN | ≥ {least}× | not measured: ARENA_DATA names no folder with MNIST/raw |", flush=True)
+            missing = (("fully connected MNIST GAN", 2.0), ("convolutional MNIST GAN", 1.2), ("adversarial training on MNIST", 1.0))
+            for what, least in missing:
+                print(f"| {what} | ≥ {least}× | not measured: ARENA_DATA names no folder with MNIST/raw |", flush=True)
         traced = arena_rounds("swiss-roll", folder / "traced", batch=64)
         bare = arena_rounds("swiss-roll", folder / "bare", traced=False, batch=64)
         cost = [r - 1 for r in ratios(traced, bare, 4 * chunks)]

@@ -4,18 +4,21 @@
     α = .375 from a start uniform in the L∞ ball of ε = .3; batch 100, 10 epochs, Adam with a learning rate 0 → 5e-3 at 40 % → 0.
     Evaluated by PGD-50, α = .01, 10 restarts.
 
-    python -m benchmarks.published.adversarial            # two seeds, PGD on the first 2,000 test images: a quarter of an hour on a core
-    python -m benchmarks.published.adversarial --full     # PGD on all 10,000 test images: about ten minutes more for each seed
-    python -m benchmarks.published.adversarial --quick    # scikit-learn's digits, a few hundred turns: to see that it works
+    python -m benchmarks.published.adversarial                      # six seeds, PGD on the first 2,000 test images: half an hour on a core
+    python -m benchmarks.published.adversarial --first 2 --seeds 1  # one of them; adversarial.json keeps them all
+    python -m benchmarks.published.adversarial --full               # PGD on all 10,000 test images: about ten minutes more for each seed
+    python -m benchmarks.published.adversarial --quick              # scikit-learn's digits, a few hundred turns: to see that it works
 
 What the arena does otherwise than the published code: images are drawn with replacement, so that ten epochs are 6,000 batches of
 random images; the published learning rate changes with each batch and so does ours, which is read in the middle of a batch rather than
 at its end."""
 
 import argparse
+import json
 import platform
 import statistics
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -27,6 +30,9 @@ from games.attack import Attack
 from games.robustness import Threat, correct, withstands
 
 RECIPE: dict[str, Any] = {"data": "mnist", "batch": 100, "epsilon": 0.3, "attacker.lr": 0.375, "classifier.lr": 5e-3}
+KEPT = Path(__file__).with_suffix(".json")
+"""What was measured, by name of the training and seed."""
+
 BATCHES = 6000
 """Ten epochs of MNIST."""
 
@@ -79,7 +85,7 @@ def measure(settings: dict[str, Any], seed: int, attacked: int | None, threat: T
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.published.adversarial")
-    parser.add_argument("--seeds", type=int, default=2, help="how many, from 0")
+    parser.add_argument("--seeds", type=int, default=6, help="how many, from 0")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--attacked", type=int, default=2000, help="test images that PGD attacks")
     parser.add_argument("--full", action="store_true", help="attack all test images")
@@ -90,35 +96,51 @@ def main() -> None:
     own: dict[str, Any] = {}
     batches = BATCHES
     if chosen.quick:
-        own, batches, chosen.attacked = {"data": "digits"}, 100, 50
-        threat = Threat(0.3, steps=10, step_size=0.05, restarts=2)
+        own, batches, chosen.attacked = {"data": "digits", "epsilon": 0.15, "attacker.lr": 0.1875}, 400, 297
+        threat = Threat(0.15, steps=10, step_size=0.03, restarts=2)
     attacked = None if chosen.full else chosen.attacked
+    rows = {} if chosen.quick else _kept(str(attacked or "all"))
     print(f"{_processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}")
     data = "scikit-learn's digits" if chosen.quick else "MNIST"
     images = "all test images" if attacked is None else f"the first {attacked:,} test images"
     print(
-        f"{data}; seeds {chosen.first} to {chosen.first + chosen.seeds - 1}; conv 4/2 16, conv 4/2 32, fc 100, fc 10; "
-        f"batch 100, {batches:,} batches drawn with replacement;\nAdam (.9, .999), learning rate 0 → 5e-3 at 40 % → 0; ε = .3 (L∞), "
-        "uniform start in the ball, one sign step of α = .375; the natural model\nthe same without the attacker. "
+        f"{data}; conv 4/2 16, conv 4/2 32, fc 100, fc 10; "
+        f"batch 100, {batches:,} batches drawn with replacement;\nAdam (.9, .999), learning rate 0 → 5e-3 at 40 % → 0; "
+        f"ε = {threat.epsilon:g} (L∞), uniform start in the ball, one sign step of α = {(RECIPE | own)['attacker.lr']:g}; "
+        "the natural model\nthe same without the attacker. "
         f"Clean and FGSM on the whole test set, {threat} with α = {threat.step_size:g} on {images}; last weights.\n"
     )
-    print("| training | seed | clean | FGSM | " + f"{threat} | training | attacking |\n|---|---|---|---|---|---|---|", flush=True)
-    summary = []
     for name, settings in MODELS.items():
-        found = []
         turns = batches * (2 if settings["scheduler"] == "alternating" else 1)
         for seed in range(chosen.first, chosen.first + chosen.seeds):
-            found.append(measure({**settings, **own, "turns": turns}, seed, attacked, threat))
-            one = found[-1]
-            print(
-                f"| {name} | {seed} | {one.clean:.2f} | {one.fgsm:.2f} | {one.pgd:.2f} | {one.training:.0f} s | {one.attacking:.0f} s |",
-                flush=True,
-            )
-        columns = list(zip(*found, strict=True))[:3]
-        summary.append((f"ours, {name}", *(_spread(column) for column in columns)))
+            one = measure({**settings, **own, "turns": turns}, seed, attacked, threat)
+            rows = rows | _keep(name, seed, str(attacked or "all"), one) if not chosen.quick else {**rows, f"{name} | {seed}": one}
+            print(f"{name}, seed {seed}: {one.training:.0f} s of training, {one.attacking:.0f} s of attacks", flush=True)
+    print(f"\n| training | seed | clean | FGSM | {threat} |\n|---|---|---|---|---|")
+    for name, one in sorted(rows.items()):
+        print(f"| {name} | {one.clean:.2f} | {one.fgsm:.2f} | {one.pgd:.2f} |")
+    summary = []
+    for name in MODELS:
+        columns = list(zip(*(one for row, one in sorted(rows.items()) if row.startswith(name)), strict=True))[:3]
+        if columns:
+            summary.append((f"ours, {name}, {len(columns[0])} seed{'s' * (len(columns[0]) > 1)}", *(_spread(column) for column in columns)))
     print(f"\nPublished numbers are MNIST's.\n\n| | clean | FGSM | PGD ({threat}) |\n|---|---|---|---|")
     for row in (*PUBLISHED, *summary):
         print("| " + " | ".join(row) + " |")
+
+
+def _kept(attacked: str) -> dict[str, Found]:
+    """What was measured under attacks on so many images."""
+    everything = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    return {name: Found(*numbers) for name, numbers in everything.get(attacked, {}).items()}
+
+
+def _keep(name: str, seed: int, attacked: str, found: Found) -> dict[str, Found]:
+    """Keep a measurement beside the others, and give them all."""
+    everything = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    everything.setdefault(attacked, {})[f"{name} | {seed}"] = [round(number, 2) for number in found]
+    KEPT.write_text(json.dumps(everything, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    return _kept(attacked)
 
 
 def _percent(truths: Tensor) -> float:
@@ -127,7 +149,8 @@ def _percent(truths: Tensor) -> float:
 
 def _spread(numbers: tuple[float, ...]) -> str:
     mean = statistics.mean(numbers)
-    return f"{mean:.2f} ± {statistics.stdev(numbers):.2f}" if len(numbers) > 1 else f"{mean:.2f}"
+    low, high = min(numbers), max(numbers)
+    return f"{mean:.2f} ± {statistics.stdev(numbers):.2f} ({low:.2f} to {high:.2f})" if len(numbers) > 1 else f"{mean:.2f}"
 
 
 if __name__ == "__main__":
