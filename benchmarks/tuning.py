@@ -70,7 +70,7 @@ def by_hand(found: Sweep) -> None:
 
 def workers(where: Path, trials: int) -> str:
     options = Options(trials=trials, seeds=(0,), pruner="none", jobs=2, rungs=4)
-    found = plan("ring", {**SMALL, "turns": 1500}, space=parse_space(RATES), options=options)
+    found = plan("ring", {**SMALL, "turns": 3000}, space=parse_space(RATES), options=options)
     hand = seconds(lambda: by_hand(found))
     ours, _ = played(found, where / "workers")
     return row(

@@ -6,6 +6,7 @@ One that an alarm stopped since a player had collapsed, or had nothing left to l
 """
 
 import dataclasses
+import functools
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -113,25 +114,25 @@ class Sweep:
             self._costs[kind] = cost_per_turn(config)
         return self._costs[kind]
 
-    @property
+    @functools.cached_property
     def fatal(self) -> tuple[str, ...]:
         """Alarms that stop a run."""
         zero_sum = self.base().game.target.zero_sum  # type: ignore[attr-defined]
         usual = tuple(name for name in FATAL if name != "dominance" or not zero_sum)  # whose losses have no floor at 0
         return self.base().group("alarms").stop or usual
 
-    @property
+    @functools.cached_property
     def alarms(self) -> tuple[str, ...]:
         """Alarms that are watched, as words."""
         alarms = self.base().group("alarms")
         return alarms.names if alarms.stop or alarms.names != ("all",) else ALARMS
 
-    @property
+    @functools.cached_property
     def every(self) -> int:
         """Turns between looks at a run."""
         return max(1, self.turns(self.base()) // (5 * self.options.rungs))
 
-    @property
+    @functools.cached_property
     def _roles(self) -> tuple[str, str]:
         return configure(self.game).roles
 
