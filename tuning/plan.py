@@ -134,7 +134,7 @@ class Sweep:
 
     @functools.cached_property
     def _roles(self) -> tuple[str, str]:
-        return configure(self.game).roles
+        return configure(self.game, self.settings, self.arguments).roles
 
     def dump(self) -> str:
         """The sweep as YAML."""
@@ -176,13 +176,14 @@ def plan(
     options, settings = options or Options(), dict(settings or {})
     typed = {word[2:].partition("=")[0].replace("-", "_") for word in arguments if word.startswith("--")}
     given = {*flatten(settings), *typed}
-    usual = {**QUIET, **configure(game).game.target.sweep}  # type: ignore[attr-defined]
+    around = configure(game, settings, arguments)
+    usual = {**QUIET, **around.game.target.sweep}  # type: ignore[attr-defined]
     settings = {**{name: value for name, value in usual.items() if name not in given}, **settings}
-    space = space or default_space(configure(game, settings, arguments))
-    names = {name for dimension in space.dimensions for name, _ in settings_of(dimension, configure(game).roles)}
+    space = space or default_space(around)
+    names = {name for dimension in space.dimensions for name, _ in settings_of(dimension, around.roles)}
     if "rule" in names and not any(name.partition(".")[0] == "scheduler" for name in given | names):
         settings = {**settings, "scheduler": "simultaneous"}  # it is the rule that says how both players move
-    _check_names(game, settings, arguments, space)
+    _check_names(around, space)
     made = Sweep(game, settings, list(arguments), space, options)
     base = made.base()
     flat = base.flat()
@@ -235,16 +236,15 @@ def load(folder: str | Path) -> Sweep:
         raise ArenaError(f"{Path(folder) / PLAN} is not a sweep's plan ({error!r}); restore it, or sweep again") from error
 
 
-def _check_names(game: str, settings: Mapping[str, Any], arguments: Sequence[str], space: Space) -> None:
+def _check_names(config: Config, space: Space) -> None:
     """Refuse a dimension of several numbers whose setting there is not, or is one number, as configuring refuses others."""
-    config = configure(game, settings, arguments)
+    flat = config.flat()
     for dimension in space.dimensions:
         for name, index in settings_of(dimension, config.roles):
             if index is None:
                 continue
-            flat = config.flat()
             if name not in flat:
-                configure(game, settings, [*arguments, f"--{name}=0"])
+                config.vary({name: 0})
             several = flat.get(name)
             if not isinstance(several, (tuple, list)) or index >= len(several):
                 raise ArenaError(f"--space {dimension.name} is number {index} of {name}, which is {several!r}; name one that there is")
