@@ -143,7 +143,7 @@ def heat(sweep: Sweep, found: Findings, told: Sequence[Record], a: str, b: str) 
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, columnspacing=1.2, handletextpad=0.3)
     bar = made.colorbar(mesh, ax=axis, aspect=30, pad=0.02, extend="max" if values.max() > float(norm.vmax or 0) else "neither")
     bar.set_label(f"{sweep.options.objectives[0]}: expected over the other settings; dots: trials", fontsize=8)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     if isinstance(norm, LogNorm):
         _plain_numbers(bar.ax.yaxis)
     return made

@@ -229,7 +229,8 @@ def load(folder: str | Path) -> Sweep:
     try:
         said, game = settings.pop("sweep"), settings.pop("game")
         names = inspect.signature(Options).parameters
-        options = Options(**{name: tuple(said[name]) if isinstance(said[name], list) else said[name] for name in names if name in said})
+        chosen: dict[str, Any] = {n: tuple(said[n]) if isinstance(said[n], list) else said[n] for n in names if n in said}
+        options = Options(**chosen)
         measured = (float(said["budget"]), float(said["untrained"]), said["ceiling"])
         return Sweep(game, settings, said.get("arguments", []), parse_space(said["space"]), options, *measured)
     except (KeyError, TypeError, ValueError) as error:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[Recor
             plays |= dict(zip(group.indices, _play(sweep, own, group.alone is None), strict=True))
         playing += time.perf_counter() - begun
     seconds = time.perf_counter() - began
-    each = {"seconds": seconds / len(points), "overhead": (seconds - playing) / len(points)}
+    each: dict[str, Any] = {"seconds": seconds / len(points), "overhead": (seconds - playing) / len(points)}
     for number, point in points:
         if number in runs:
             records[number] = record_of(sweep, number, point, [plays[i] for i in runs[number]], **each)

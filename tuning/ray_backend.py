@@ -170,18 +170,20 @@ def _folder_of(trial: Any) -> str:
 
 def scheduler(sweep: Sweep) -> TrialScheduler:
     """A pruner of Ray's, whose time is rungs."""
-    rungs, time = sweep.options.rungs, {"time_attr": "training_iteration"}
+    rungs, time = sweep.options.rungs, "training_iteration"
     match sweep.options.pruner:
         case "median":
-            return MedianStoppingRule(**time, grace_period=max(1, rungs // 3), min_samples_required=5)
+            return MedianStoppingRule(time, grace_period=max(1, rungs // 3), min_samples_required=5)
         case "hyperband":
-            return HyperBandScheduler(**time, max_t=rungs)
+            return HyperBandScheduler(time_attr=time, max_t=rungs)
         case "successive-halving":
-            return ASHAScheduler(**time, max_t=rungs, grace_period=max(1, rungs // 4), reduction_factor=2)
+            return ASHAScheduler(time_attr=time, max_t=rungs, grace_period=max(1, rungs // 4), reduction_factor=2)
         case "pbt":
             mutations = domains(sweep.space)
             interval = max(1, rungs // 4)
-            return PopulationBasedTraining(**time, metric=VALUE, mode="min", perturbation_interval=interval, hyperparam_mutations=mutations)
+            return PopulationBasedTraining(
+                time_attr=time, metric=VALUE, mode="min", perturbation_interval=interval, hyperparam_mutations=mutations
+            )
         case _:
             return FIFOScheduler()
 
@@ -195,7 +197,7 @@ def _search(sweep: Sweep) -> "Search | None":
     return Search(space=distributions(sweep.space), metric=metric, mode=mode, sampler=sampler(sweep.options))
 
 
-class Search(OptunaSearch):  # type: ignore[misc]
+class Search(OptunaSearch):
     """Ray's OptunaSearch, which also numbers trials, and knows one that was stopped from one that came to its end."""
 
     begun = 0
@@ -212,7 +214,7 @@ class Search(OptunaSearch):  # type: ignore[misc]
         super().on_trial_complete(trial_id, result if whole else None, error)
 
 
-class Keeper(tune.Callback):  # type: ignore[misc]
+class Keeper(tune.Callback):
     """Keeps what became of trials that did not come to their ends, and marks those that were gone on with.
 
     Args:

@@ -42,8 +42,10 @@ def trial(config: dict[str, Any], folder: str) -> None:
         tune.report({VALUE: min(values), OVER: True})
         return
     number = number_of(config, tune.get_context().get_trial_id())
-    record = read(where, number)
-    if record is None or sweep.options.pruner == "pbt":
+    there_already = read(where, number)
+    if there_already is not None and sweep.options.pruner != "pbt":
+        record = there_already
+    else:
         record = _play(sweep, where, number, {name: config[name] for name in sweep.space.names})
         write(record, where)
     tune.report({VALUE: record.value, OVER: True, **record.values})

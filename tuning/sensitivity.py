@@ -322,7 +322,7 @@ class Process:
         others = self._sample(around)
         points = [other | {x: a, y: b} for b in ys for a in xs for other in others]
         mean = self.process.predict(np.array([self.place(p) for p in points]))
-        return (self.middle + self.spread * mean).reshape(len(ys), len(xs), around).mean(axis=2)  # type: ignore[no-any-return]
+        return (self.middle + self.spread * mean).reshape(len(ys), len(xs), around).mean(axis=2)
 
     def interactions(self, levels: int = 6, around: int = 24) -> dict[tuple[str, str], float]:
         """For every pair, the variance of what both together explain beyond either, as a share of the process's own."""

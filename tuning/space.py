@@ -211,7 +211,7 @@ def changes(space: Space, point: Mapping[str, Value], base: Config) -> dict[str,
         for name, index in settings_of(dimension, base.roles):
             key, value = key_of(name, flat), point[dimension.name]
             if index is not None:
-                several = list(changed.get(key, flat[key]))
+                several: list[Any] = list(changed[key] if key in changed else flat[key])
                 several[index] = value
                 value = tuple(several)  # type: ignore[assignment]
             changed[key] = value

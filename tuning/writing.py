@@ -49,8 +49,8 @@ def _importance_rows(found: Findings) -> Iterator[dict[str, Any]]:
     for kind, importance in (("setting", found.importance), ("derived", found.derived)):
         for name, by_method in importance.items():
             for method in METHODS:
-                interval = by_method[method]
-                yield {"kind": kind, "name": name, "method": method, "share": interval.value, "low": interval.low, "high": interval.high}
+                own = by_method[method]
+                yield {"kind": kind, "name": name, "method": method, "share": own.value, "low": own.low, "high": own.high}
     for (a, b), share in found.interactions.items():
         yield {"kind": "interaction", "name": f"{a} × {b}", "method": "process", "share": share, "low": None, "high": None}
     for kind, interval in (("all", found.settings), ("best quarter", found.among_best)):
