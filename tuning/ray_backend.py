@@ -98,7 +98,7 @@ def _begin(sweep: Sweep, jobs: int) -> bool:
             if sweep.options.address:
                 ray.init(address=sweep.options.address, **quiet)
             else:
-                ray.init(num_cpus=jobs, include_dashboard=False, **quiet)
+                ray.init(address="local", num_cpus=jobs, include_dashboard=False, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ArenaError(f"Ray could not be reached ({_first_line(error)}); check --address, or leave it out") from error
     there = ray.cluster_resources().get("GPU", 0)

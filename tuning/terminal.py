@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -118,7 +119,7 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
         line("took", f"{int(seconds // 60)} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.1f} s")
 
 
-def _table(importance: dict[str, dict[str, object]] | dict[str, dict], title: str) -> Table:
+def _table(importance: Mapping[str, Mapping[str, object]], title: str) -> Table:
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     made.add_column(title, no_wrap=True)
     for method in METHODS:
