@@ -30,6 +30,8 @@ def cluster() -> Iterator[Any]:
     """Two nodes of one CPU each."""
     from ray.cluster_utils import Cluster
 
+    import tuning.ray_backend  # noqa: F401  # which sets what Ray reads when it begins
+
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     made.add_node(num_cpus=1)
     ray.init(address=made.address, log_to_driver=False, logging_level="error")
