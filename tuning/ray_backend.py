@@ -42,8 +42,8 @@ from tuning.space import Space
 
 Tell = Callable[[Record], None]
 
-RETRIES = 1
-"""How often a trial whose worker was killed is gone on with."""
+RETRIES = 2
+"""How often a trial is gone on with: once where its worker was killed, and once more, as Ray does not tell that from a node that was lost."""
 KEPT = 4
 """Checkpoints of a trial that are kept; population-based training has lost one where there were two."""
 
