@@ -43,7 +43,7 @@ from tuning.space import Space
 Tell = Callable[[Record], None]
 
 RETRIES = 2
-"""How often a trial is gone on with: once where its worker was killed, and once more, as Ray does not tell that from a node that was lost."""
+"""How often a trial is gone on with: once after a killed worker, and once more, as Ray does not tell that from a lost node."""
 KEPT = 4
 """Checkpoints of a trial that are kept; population-based training has lost one where there were two."""
 
