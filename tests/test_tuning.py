@@ -337,7 +337,7 @@ def _counts(folder: Path) -> Counter[str]:
     return Counter(record.state for record in read_all(folder))
 
 
-LONG = ("--turns", "1500", "--trials", "8", "--seeds", "1", "--sampler", "qmc", "--pruner", "none", "--jobs", "2", "--rungs", "4")
+LONG = ("--turns", "600", "--trials", "8", "--seeds", "1", "--sampler", "qmc", "--pruner", "none", "--jobs", "2", "--rungs", "4")
 
 
 def test_a_killed_worker_loses_no_trial_and_a_killed_driver_repeats_none(tmp_path: Path) -> None:
