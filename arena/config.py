@@ -73,6 +73,11 @@ class Config:
     def run(self) -> RunOptions:
         return RunOptions(**{name: self.settings[name] for name in inspect.signature(RunOptions).parameters})
 
+    @property
+    def roles(self) -> tuple[str, str]:
+        """The game's two roles."""
+        return _roles(self.game.target)
+
     def group(self, name: str) -> Any:
         """The options under one prefix (`trace`, `score`, `metrics`, `picture`, `checkpoint`)."""
         return _construct(GROUPS[name], self.settings[name], name)
@@ -513,9 +518,11 @@ def _at(place: str, target: Callable[..., Any], *positional: Any, **arguments: A
 
 
 def _same_kind(old: object, new: object) -> bool:
-    """Whether one number may stand in the other's place without being parsed."""
+    """Whether a number, or as many of them, may stand in the other's place without being parsed."""
     if isinstance(old, bool) or isinstance(new, bool):
         return False
+    if isinstance(old, (tuple, list)) and isinstance(new, (tuple, list)):
+        return len(old) == len(new) and all(map(_same_kind, old, new))
     return (isinstance(old, float) and isinstance(new, (int, float))) or (isinstance(old, int) and isinstance(new, int))
 
 

@@ -320,6 +320,12 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.last_score = score
         return score
 
+    def measure_criterion(self, score: float) -> float:
+        """The game's criterion at this moment, where it scores so much; leaves no footprints."""
+        with no_footprints(self.game), self.on_device(), self.put_forward():
+            criterion: float = self._of_first(lambda: float(self.game.criterion(score)))
+        return criterion
+
     def measure_metrics(self) -> dict[str, float]:
         """The game's metrics at this moment, by name; leaves no footprints."""
         with no_footprints(self.game), self.on_device(), self.put_forward():

@@ -160,6 +160,10 @@ class Game(nn.Module):
         animated: a run ends with the last of each kind of its pictures, and with all of them as a moving one, in its folder.
         recipe: settings by dotted name that this game is best played with; every one can be changed from outside.
         jointly: False plays by the explicit losses even where there are `joint_losses`; a game may set its own.
+        peeks: True says that the score looks at what settings may not be chosen by, such as a target domain's labels.
+        space: what a sweep varies where nothing else is asked for: `LOW:HIGH`, `log:LOW:HIGH`, `int:LOW:HIGH` or `a,b,c` by setting; a
+            game that names none is swept over its learning rates and what goes with them.
+        sweep: settings of a sweep that are not those of the recipe, such as fewer turns.
 
     Attributes:
         idle: names of the numbers of `at_turn` that are 0 in this turn, for every member of a population. `losses` may leave out what
@@ -198,6 +202,9 @@ class Game(nn.Module):
     solved_at: ClassVar[float | None] = None
     animated: ClassVar[bool] = False
     recipe: ClassVar[Mapping[str, Any]] = {}
+    peeks: ClassVar[bool] = False
+    space: ClassVar[Mapping[str, str]] = {}
+    sweep: ClassVar[Mapping[str, Any]] = {}
     idle: frozenset[str] = frozenset()
     evaluation: Evaluation = Evaluation()
     jointly: bool = True
@@ -274,6 +281,16 @@ class Game(nn.Module):
     def ceiling(self) -> float | None:
         """The score that real data themselves would get, or None where that means nothing."""
         return None
+
+    def criterion(self, score: float | Tensor) -> float | Tensor:
+        """What settings are chosen by, lower is better: the score, unless a game knows better. It must leave no footprints.
+
+        A game whose score may not be chosen by says so in `peeks`, and gives here what may.
+
+        Args:
+            score: the game's score at this moment.
+        """
+        return score
 
     def metrics(self) -> dict[str, float | Tensor]:
         """Named numbers beside the score; optional. They must leave no footprints."""

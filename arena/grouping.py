@@ -6,13 +6,14 @@ decides by the numbers it computes, or uses an operation without a batching rule
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from arena.config import Config
+from arena.env import Arena
 from arena.errors import BadSetting, GameFault, RuleUndefined
 from arena.members import CannotShare, signature
 from arena.population import Population
@@ -31,12 +32,13 @@ class Outcome:
 
     Args:
         config: it.
-        status: finished, solved, diverged or undefined (the rule had no answer).
+        status: finished, solved, diverged, undefined (the rule had no answer) or alarmed (whoever looked on had it stopped).
         turns: turns played.
         score: the score at the end; nan where it diverged.
         reason: who went non-finite first, or what the rule lacked.
         signals: the last signals by name.
         start: the score before the first turn.
+        criterion: the game's criterion at the end where it was asked for, else the score.
     """
 
     config: Config
@@ -46,6 +48,7 @@ class Outcome:
     reason: str | None
     signals: dict[str, float] = field(default_factory=dict)
     start: float = math.nan
+    criterion: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -192,14 +195,76 @@ def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str
 
 def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
     """Play configurations as one population; those that turn out not to fit are played one by one."""
+    playing = together(configs, every)
     try:
-        population = Population(configs)
+        while True:
+            tell(int(next(playing).population.turns_played.sum()))
     except CannotShare:
         return play_alone(configs, every, tell)
+    except StopIteration as over:
+        return cast("list[Outcome]", over.value)
+
+
+def play_alone(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
+    """Play configurations one by one."""
+    found, before = [], 0
+    for config in configs:
+        playing = by_itself(config, every)
+        try:
+            while True:
+                tell(before + next(playing).arena.turns_played)
+        except StopIteration as over:
+            found.append(cast("Outcome", over.value))
+        before += config.run.turns
+    return found
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A population at a moment at which its signals are read.
+
+    Args:
+        population: it.
+        values: the members' signals by name, each (K,).
+    """
+
+    population: Population
+    values: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class LookedAlone:
+    """A game at a moment at which its signals are read.
+
+    Args:
+        arena: it.
+        values: its signals by name.
+    """
+
+    arena: Arena
+    values: dict[str, float]
+
+
+def together(configs: Sequence[Config], every: int, criteria: bool = False) -> Generator[Looked, Mapping[int, str] | None, list[Outcome]]:
+    """Play configurations as one population, pausing wherever its signals are read.
+
+    Args:
+        configs: what is played.
+        every: turns between looks.
+        criteria: measure the games' criteria at the end.
+
+    Yields:
+        The population; members that are sent back, each with the reason, are stopped and count as alarmed.
+
+    Raises:
+        CannotShare: where they do not fit together.
+    """
+    population = Population(configs)
     population.reset()
     starts = population.scores.copy()
     count = len(configs)
     statuses: dict[int, str] = {}
+    stopped: dict[int, str] = {}
     goal = population.game.solved_at
     solving = np.array([config.run.until_solved for config in configs]) & (goal is not None)
     scored = population.score_every
@@ -210,7 +275,9 @@ def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], N
         if turn % every == 0 or (spent & ~population.over).any():
             values = population.read_signals()
             population.freeze_diverged()
-            tell(int(population.turns_played.sum()))
+            asked = {m: why for m, why in ((yield Looked(population, values)) or {}).items() if not population.over[m]}
+            stopped |= asked
+            population.over[list(asked)] = True
         ending = spent & ~population.over
         if goal is not None and solving.any() and scored and turn % scored == 0:
             reached = solving & ~population.over & (population.measure_scores() <= goal)
@@ -218,7 +285,7 @@ def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], N
             ending |= reached
         population.over |= ending
     values = population.read_signals()
-    scores = population.measure_scores()
+    scores, chosen_by = population.measure_criteria() if criteria else (population.measure_scores(),) * 2
     found = []
     for member in range(count):
         divergence = population.signals.divergence.get(member)
@@ -226,45 +293,63 @@ def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], N
         status = "diverged" if divergence else "undefined" if reason else statuses.get(member, "finished")
         if goal is not None and status == "finished" and scores[member] <= goal:
             status = "solved"
-        score = float(scores[member]) if reason is None else math.nan
+        score, criterion = (float(numbers[member]) if reason is None else math.nan for numbers in (scores, chosen_by))
         if reason is None and not math.isfinite(score):
             status, reason = "diverged", "the score is not finite"
+        if reason is None and member in stopped:
+            status, reason = "alarmed", stopped[member]
         signals = {name: float(v[member]) for name, v in values.items()}
-        found.append(Outcome(configs[member], status, int(population.turns_played[member]), score, reason, signals, float(starts[member])))
+        turns = int(population.turns_played[member])
+        found.append(Outcome(configs[member], status, turns, score, reason, signals, float(starts[member]), criterion))
     return found
 
 
-def play_alone(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
-    """Play configurations one by one."""
-    found, before = [], 0
-    for config in configs:
-        arena = config.build()
-        arena.reset(seed=config.run.seed)
-        start = arena.measure_score()
-        status, reason = "finished", None
-        values = arena.read_signals()
-        try:
-            while arena.turns_played < arena.turns:
-                arena.play_scheduled_turn()
-                turn = arena.turns_played
-                if turn % every == 0 or turn == arena.turns:
-                    values = arena.read_signals()
-                    tell(before + turn)
-                    if arena.divergence is not None:
-                        status, reason = "diverged", str(arena.divergence)
-                        break
-                if config.run.until_solved and arena.score_every and turn % arena.score_every == 0:
-                    arena.measure_score()
-                    if arena.is_solved():
-                        status = "solved"
-                        break
-        except (RuleUndefined, GameFault) as error:
-            status, reason = "undefined", str(error)
-        score = arena.measure_score() if reason is None else math.nan
-        if status == "finished" and arena.is_solved():
-            status = "solved"
-        if reason is None and not math.isfinite(score):
-            status, reason = "diverged", "the score is not finite"
-        found.append(Outcome(config, status, arena.turns_played, score, reason, values, start))
-        before += config.run.turns
-    return found
+def by_itself(
+    config: Config, every: int, criteria: bool = False, state: Mapping[str, Any] | None = None
+) -> Generator[LookedAlone, str | None, Outcome]:
+    """Play one configuration, pausing wherever its signals are read.
+
+    Args:
+        config: what is played.
+        every: turns between looks.
+        criteria: measure the game's criterion at the end.
+        state: of the arena, from which it goes on; None begins.
+
+    Yields:
+        The arena; a reason that is sent back stops it, and it counts as alarmed.
+    """
+    arena = config.build()
+    arena.reset(seed=config.run.seed)
+    start = arena.measure_score()
+    if state is not None:
+        arena.load_state_dict(state)
+    status, reason = "finished", None
+    values = arena.read_signals()
+    try:
+        while arena.turns_played < arena.turns:
+            arena.play_scheduled_turn()
+            turn = arena.turns_played
+            if turn % every == 0 or turn == arena.turns:
+                values = arena.read_signals()
+                asked = yield LookedAlone(arena, values)
+                if arena.divergence is not None:
+                    status, reason = "diverged", str(arena.divergence)
+                    break
+                if asked is not None:
+                    status, reason = "alarmed", asked
+                    break
+            if config.run.until_solved and arena.score_every and turn % arena.score_every == 0:
+                arena.measure_score()
+                if arena.is_solved():
+                    status = "solved"
+                    break
+    except (RuleUndefined, GameFault) as error:
+        status, reason = "undefined", str(error)
+    whole = status in ("finished", "solved", "alarmed")
+    score = arena.measure_score() if whole else math.nan
+    if status == "finished" and arena.is_solved():
+        status = "solved"
+    if whole and not math.isfinite(score):
+        status, reason, whole = "diverged", "the score is not finite", False
+    criterion = arena.measure_criterion(score) if criteria and whole else score
+    return Outcome(config, status, arena.turns_played, score, reason, values, start, criterion)

@@ -369,6 +369,18 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.scores = found.double().cpu().numpy().copy()
         return self.scores
 
+    def measure_criteria(self) -> tuple[np.ndarray, np.ndarray]:
+        """The members' scores and their criteria at this moment, each (K,); leaves no footprints."""
+
+        def both() -> torch.Tensor:
+            score = torch.as_tensor(self.game.score())
+            return torch.stack([score, torch.as_tensor(self.game.criterion(score)).to(score)])
+
+        with self.field.placed(self.rule.output()), self.on_device():
+            found = self._each(both).double().cpu().numpy()
+        self.scores = found[:, 0].copy()
+        return self.scores, found[:, 1].copy()
+
     def measure_metrics(self) -> dict[str, np.ndarray]:
         """The members' metrics at this moment by name, each (K,); leaves no footprints."""
         with self.field.placed(self.rule.output()), self.on_device():

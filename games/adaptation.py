@@ -54,6 +54,7 @@ class Adaptation(Game):
     looked_at: ClassVar[int] = 500
     embedded: ClassVar[int] = 250
     animated: ClassVar[bool] = True
+    peeks = True
 
     def __init__(self, pair: tuple[Domain, Domain], regime: str, batch: int, angle: float, noise: float, **players: nn.Module | Slot):
         super().__init__(**players)
@@ -127,6 +128,16 @@ class Adaptation(Game):
         if not self.target.labels:
             return torch.tensor(float("nan"))
         return 1 - accuracy(*self.outputs(1))
+
+    def criterion(self, score: float | Tensor) -> Tensor:
+        """ε_S + max(0, d_A)/2, for which no label of the target is needed.
+
+        ε_S is the error on the source's test set and d_A the proxy A-distance of the features. Up to a constant, their sum bounds the error
+        on the target. S. Ben-David et al., "A theory of learning from different domains", Machine Learning 79, 2010.
+        """
+        looks = self.looks()
+        distance = proxy_a_distance(looks.trained_features, looks.target_features)
+        return 1 - accuracy(*self.outputs(0)) + distance.clamp(min=0) / 2
 
     @property
     def scores(self) -> tuple[str, ...]:

@@ -77,6 +77,13 @@ class DANN(Adaptation):
         "metrics.every": 200,
         "picture.every": 500,
     }
+    space: ClassVar[dict[str, str]] = {
+        "coupling": "log:0.01:1",
+        "extractor.lr": "log:3e-5:3e-2",
+        "domain.lr": "log:3e-5:3e-2",
+        "*.betas.0": "0:0.9",
+    }
+    sweep: ClassVar[dict[str, Any]] = {"turns": 1000}
 
     def __init__(
         self,

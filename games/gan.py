@@ -226,6 +226,16 @@ class GAN(Game):
             return real_ceiling(self.held_out, self.scored)
         return float(self._mean_score(self._posing)) or None  # where real data are at the best value, there is nothing to compare with
 
+    def criterion(self, score: float | Tensor) -> float | Tensor:
+        """score · (1 + m/K) where m of the data's K modes are left out, so that nothing is chosen that is sharp and leaves some out.
+
+        Of data that are no mixture of Gaussians it is the score, which sees missing parts as well, if less plainly.
+        """
+        if (modes := self.modes()) is None:
+            return score
+        left_out = metrics()["modes-covered"].score(self.samples(self.generate(self.scored), 0))
+        return score * (1 + left_out / len(modes.centres))
+
     # Metrics ----------------------------------------------------------------------------------------------------------------
 
     def modes(self) -> Modes | None:

@@ -48,6 +48,8 @@ class Planar(GAN):
         "checkpoint.every": 2000,
     }
 
+    sweep: ClassVar[dict[str, Any]] = {"turns": 2000}
+
     def __init__(self, *, noise: float = 0.1, **settings: Any):
         check_number("noise", noise, least=0)
         super().__init__(shape=(2,), **settings)

@@ -5,6 +5,7 @@ arena resume runs/swiss-roll-1
 
 import os
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from arena.errors import ArenaError
@@ -14,7 +15,8 @@ usage: arena resume FOLDER
 
 Go on with a run from its latest checkpoint; it ends bit for bit as if it had never been stopped.
 
-  FOLDER   a run folder, as `arena play` named it, or that of a comparison or a map, as `arena compare` or `arena map` did"""
+  FOLDER   a run folder, as `arena play` named it, or that of a comparison, a map or a sweep, as `arena compare`, `arena map` or
+           `arena sweep` did"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,6 +39,9 @@ def main(arguments: Sequence[str]) -> int:
         from arena.commands.map import play_on as draw_on
 
         return draw_on(Path(arguments[0]))
+    for point in entry_points(group="arena.resume"):
+        if (Path(arguments[0]) / point.name).is_file():
+            return int(point.load()(Path(arguments[0])))
     result = resume(arguments[0])
     if result.arena is None and os.environ.get("RANK", "0") == "0":
         from rich.console import Console

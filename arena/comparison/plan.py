@@ -109,14 +109,14 @@ def plan(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary:
     combinations = list(itertools.product(*(vary[key] for key in varied)))
     names = [", ".join(map("=".join, zip(varied, values, strict=True))) or "as it is" for values in combinations]
     seeds = [configure(game, settings, [*arguments, f"--seed={seed}"]).run.seed for seed in vary.get("seed", [str(base.run.seed)])]
-    wanted = base.run.turns * _cost_per_turn(base) if budget == "gradients" else 0.0
+    wanted = base.run.turns * cost_per_turn(base) if budget == "gradients" else 0.0
     jobs = []
     for name, values in zip(names, combinations, strict=True):
         chosen = [f"--{key}={value}" for key, value in zip(varied, values, strict=True)]
         config = configure(game, settings, [*arguments, *chosen])
         turns = config.run.turns
         if budget == "gradients":
-            turns = max(1, round(wanted / _cost_per_turn(config)))
+            turns = max(1, round(wanted / cost_per_turn(config)))
         suited = {key: value for key, value in _suited(config, turns).items() if key not in given}
         config = configure(game, {**suited, **settings}, [*arguments, *chosen, f"--turns={turns}"])
         for seed in seeds:
@@ -149,7 +149,7 @@ def _applies(name: str, game: Any) -> bool:
     return True
 
 
-def _cost_per_turn(config: Config) -> float:
+def cost_per_turn(config: Config) -> float:
     """Gradient evaluations of a turn, products counted, from a few turns played for it."""
     arena = config.build()
     arena.reset(seed=config.run.seed)

@@ -4,13 +4,11 @@ The folder of a comparison holds `comparison.yaml` (the plan: what varies, and e
 variant and seed, `comparison.csv`, the pictures and, where the game has a table of its own, `table.md`; TensorBoard opens it as a whole.
 """
 
-import contextlib
 import csv
-import itertools
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -21,7 +19,9 @@ import yaml
 
 from arena.comparison.plan import Job, Vary, plan
 from arena.comparison.results import Summary, own_table, summarise
-from arena.errors import ArenaError, FolderInTheWay, GameFault, RuleUndefined, RunFailed
+from arena.errors import ArenaError, GameFault, RuleUndefined, RunFailed
+from arena.folders import new_folder
+from arena.processes import leave_signals_to_parent, signals_interrupt
 from arena.ranks import alone
 from arena.settings import load_file, plain
 from arena.tables import OwnTable
@@ -91,19 +91,7 @@ def begin(game: str, jobs: Sequence[Job], out: str | Path | None = None) -> Path
         FolderInTheWay: where the folder exists.
     """
     try:
-        if out is not None:
-            folder = Path(out)
-            if folder.exists():
-                known = f"go on with it by `arena resume {folder}`, or " if (folder / PLAN).exists() else ""
-                raise FolderInTheWay(f"{folder} exists already, and a comparison never overwrites; {known}choose another --out")
-            folder.mkdir(parents=True)
-        else:
-            name = Path(game.partition(":")[0]).stem
-            for number in itertools.count(1):
-                folder = Path("runs") / f"compare-{name}-{number}"
-                with contextlib.suppress(FileExistsError):
-                    folder.mkdir(parents=True)
-                    break
+        folder = new_folder(out, f"compare-{Path(game.partition(':')[0]).stem}", "a comparison", PLAN)
         rows = [{"variant": job.variant, "seed": job.seed, "settings": plain(job.settings)} for job in jobs]
         (folder / PLAN).write_text(yaml.safe_dump({"game": game, "runs": rows}, sort_keys=False, allow_unicode=True), encoding="utf-8")
     except OSError as error:
@@ -168,13 +156,13 @@ def write_csv(summaries: Sequence[Summary], path: Path) -> None:
 
 
 def _play_all(jobs: Sequence[Job], folder: Path, workers: int, tell: Callable[[Job, str], None]) -> None:
-    with _signals_interrupt():
+    with signals_interrupt():
         if workers == 1:
             for job in jobs:
                 tell(job, play_job(job, folder))
             return
         spawn = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=spawn, initializer=_begin_worker)
+        pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=spawn, initializer=leave_signals_to_parent)
         try:
             waiting: dict[Future[str], Job] = {pool.submit(play_job, job, folder): job for job in jobs}
             while waiting:
@@ -210,30 +198,6 @@ def play_job(job: Job, folder: Path) -> str:
         return start(configure(job.settings["game"], settings), own, display=False).status
     except (RuleUndefined, GameFault):
         return "undefined"  # its trace says why
-
-
-def _begin_worker() -> None:
-    """Let the parent alone decide what Ctrl-C does."""
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    def interrupt(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    try:
-        before = [signal.signal(number, interrupt) for number in numbers]
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 __all__ = ["PLAN", "Comparison", "Vary", "begin", "compare", "finish", "load", "play_job"]

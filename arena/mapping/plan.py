@@ -1,6 +1,5 @@
 """What a map plays: one run for each cell and seed, checked before anything starts, and the file from which it is replayed."""
 
-import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from typing import Any
 import yaml
 
 from arena.config import Config, configure
-from arena.errors import ArenaError, FolderInTheWay
+from arena.errors import ArenaError
+from arena.folders import new_folder, stem
 from arena.mapping.axis import Axis, Value, parse_axis, parse_seeds, word_of
 from arena.settings import Settings, flatten, load_file, plain
 
@@ -59,7 +59,7 @@ class Plan:
             base = self.base({axis.name: str(value) for axis, value in chosen.items()})
             self._bases[tuple(map(str, chosen.values()))] = base
         flat = base.flat()
-        numbers = {_key(a.name, flat): v for a, v in zip((self.x, self.y), key[:2], strict=True) if a.numeric}
+        numbers = {key_of(a.name, flat): v for a, v in zip((self.x, self.y), key[:2], strict=True) if a.numeric}
         return base.vary({**numbers, "seed": key[2]})
 
     def base(self, chosen: Mapping[str, str] | None = None) -> Config:
@@ -119,11 +119,12 @@ def plan(
     for axis in (across, up):
         if axis.name == "seed":
             raise ArenaError("a map's axis cannot be the seed; write --seeds 0:3, which plays every cell with each of them")
-        if _key(axis.name, flat) in {_key(word[2:].partition("=")[0].replace("-", "_"), flat) for word in arguments if word[:2] == "--"}:
+        typed = (word[2:].partition("=")[0].replace("-", "_") for word in arguments if word[:2] == "--")
+        if key_of(axis.name, flat) in {key_of(name, flat) for name in typed}:
             raise ArenaError(f"'{axis.name}' is given for all cells and is to vary as well; leave one of the two out")
-    if _key(across.name, flat) == _key(up.name, flat):
+    if key_of(across.name, flat) == key_of(up.name, flat):
         raise ArenaError(f"x and y are both {across.name}, but a map is over two settings; name another one")
-    made.x, made.y = (axis.fitted(flat.get(_key(axis.name, flat))) for axis in (across, up))
+    made.x, made.y = (axis.fitted(flat.get(key_of(axis.name, flat))) for axis in (across, up))
     made.seeds = parse_seeds(seeds) or (base.run.seed,)
     runs = len(made.x.values) * len(made.y.values) * len(made.seeds)
     if runs > MOST:
@@ -141,20 +142,8 @@ def begin(found: Plan, out: str | Path | None = None) -> Path:
     Raises:
         FolderInTheWay: where the folder exists.
     """
-    game = Path(str(found.settings["game"]).rpartition(":")[0] or str(found.settings["game"])).stem
     try:
-        if out is not None:
-            folder = Path(out)
-            if folder.exists():
-                known = f"go on with it by `arena resume {folder}`, or " if (folder / TABLE).exists() else ""
-                raise FolderInTheWay(f"{folder} exists already, and a map never overwrites; {known}choose another --out")
-            folder.mkdir(parents=True)
-        else:
-            for number in itertools.count(1):
-                folder = Path("runs") / f"map-{game}-{number}"
-                with contextlib.suppress(FileExistsError):
-                    folder.mkdir(parents=True)
-                    break
+        folder = new_folder(out, f"map-{stem(str(found.settings['game']))}", "a map", TABLE)
         (folder / PLAN).write_text(found.dump(), encoding="utf-8")
         (folder / TABLE).touch()
     except OSError as error:
@@ -183,6 +172,6 @@ def _sides(found: Plan) -> list[Key]:
     return [*((x, ys[0], seed) for x in xs), *((xs[0], y, seed) for y in ys[1:])]
 
 
-def _key(name: str, flat: Mapping[str, Any]) -> str:
+def key_of(name: str, flat: Mapping[str, Any]) -> str:
     """The dotted name under which a setting's value stands: `coupling` is short for `coupling.value`, `rule` for `rule.name`."""
     return next((f"{name}{last}" for last in ("", ".value", ".name", ".player") if f"{name}{last}" in flat), name)

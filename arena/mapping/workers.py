@@ -2,11 +2,8 @@
 
 import contextlib
 import multiprocessing
-import os
 import queue
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -19,6 +16,7 @@ from arena.errors import ArenaError, GameFault, RunFailed
 from arena.grouping import play_alone, play_together
 from arena.mapping.plan import Key, Plan, load
 from arena.mapping.results import Run, run_of
+from arena.processes import end_with_parent, leave_signals_to_parent, signals_interrupt
 
 LOOK = 100
 """Turns between looks at the signals, by which runs that diverged are stopped."""
@@ -52,7 +50,7 @@ def play_in_processes(
         RunFailed: where a process died.
         KeyboardInterrupt: after Ctrl-C or SIGTERM.
     """
-    with _signals_interrupt():
+    with signals_interrupt():
         if workers == 1 or len(jobs) <= 1:
             _play_here(found, jobs, tell, ended)
             return
@@ -97,19 +95,10 @@ def _play_here(
 
 def _begin_worker(folder: Path, news: Any) -> None:
     global _plan, _news
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone decides what Ctrl-C does
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    leave_signals_to_parent()
+    end_with_parent()
     torch.set_num_threads(1)
     _plan, _news = load(folder), news
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _play_there(job: Job) -> list[Run]:
@@ -128,21 +117,3 @@ def play_group(configs: Sequence[Config], together: bool, tell: Callable[[int], 
         outcomes = play_alone(configs, LOOK, tell)
     game = configs[0].example()
     return [run_of(outcome, game.collapsed(outcome.signals)) for outcome in outcomes]
-
-
-@contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    def interrupt(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    try:
-        before = [signal.signal(number, interrupt) for number in numbers]
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

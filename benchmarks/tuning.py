@@ -1,0 +1,138 @@
+"""Measures sweeps and prints the ratios as Markdown.
+
+    python -m benchmarks.tuning              # all of it, about fifteen minutes
+    python -m benchmarks.tuning --quick      # the same with a fraction of the trials, to see that it works
+
+workers    100 short ring trials in two worker processes against a plain script that asks Optuna for the same points and plays them one
+           after the other in one process; both include starting up.
+overhead   seconds of a trial that are not the game's, by backend: the time the sweep takes with two processes, less what the trials'
+           runs took, over the trials; starting up is measured with a sweep of two trials and taken off.
+population 32 × 32 learning rates of small nets, as populations in one process against the Optuna backend in two. The Optuna backend plays
+           a share of the points, and its time is scaled.
+report     everything that is said of 1,000 trials of five settings with three seeds.
+"""
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import torch
+
+from arena.config import configure
+from tuning import Options, parse_space
+from tuning.plan import Sweep, begin, plan
+from tuning.play import backend_of, report
+from tuning.points import planned_points
+from tuning.record import Play, Record, read_all, write
+
+SMALL: dict[str, Any] = {"generator.hidden": (16, 16), "discriminator.hidden": (16, 16), "batch": 32}
+RATES = {"generator.lr": "log:1e-5:1e-1", "discriminator.lr": "log:1e-5:1e-1"}
+WANTED = {"workers": 1.8, "population": 8.0, "optuna": 0.060, "ray": 0.600, "report": 15.0}
+
+
+def seconds(do: Callable[[], Any]) -> float:
+    """That it takes."""
+    began = time.perf_counter()
+    do()
+    return time.perf_counter() - began
+
+
+def played(found: Sweep, where: Path) -> tuple[float, list[Record]]:
+    """Seconds of a sweep without its report, and its trials."""
+    folder = begin(found, where)
+    took = seconds(lambda: backend_of(found.options.backend).play(found, folder, found.options.jobs))
+    return took, read_all(folder)
+
+
+def by_hand(found: Sweep) -> None:
+    """A plain script: a study, an objective that trains, one process."""
+    torch.set_num_threads(1)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+
+    def objective(trial: optuna.Trial) -> float:
+        for dimension in found.space.dimensions:
+            trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.log)
+        arena = configure("ring", {**SMALL, **trial.params, "turns": found.config(found.space.middle(), 0).run.turns}).build()
+        arena.reset(seed=0)
+        while arena.turns_played < arena.turns:
+            arena.play_scheduled_turn()
+        return arena.measure_score()
+
+    study.optimize(objective, n_trials=found.options.trials)
+
+
+def workers(where: Path, trials: int) -> str:
+    options = Options(trials=trials, seeds=(0,), pruner="none", jobs=2, rungs=4)
+    found = plan("ring", {**SMALL, "turns": 3000}, space=parse_space(RATES), options=options)
+    hand = seconds(lambda: by_hand(found))
+    ours, _ = played(found, where / "workers")
+    return row(
+        f"{trials} ring trials on two cores, over a plain script", f"{hand / ours:.2f} ×", f"≥ {WANTED['workers']} ×", hand / ours >= 1.8
+    )
+
+
+def overhead(where: Path, backend: str, trials: int) -> str:
+    def swept(count: int) -> tuple[float, list[Record]]:
+        options = Options(trials=count, seeds=(0,), pruner="none", jobs=2, backend=backend, rungs=4)
+        found = plan("bilinear", {"turns": 400}, space=parse_space({"x.lr": "log:0.01:0.1", "y.lr": "log:0.01:0.1"}), options=options)
+        return played(found, where / f"{backend}-{count}")
+
+    (begun, few), (took, records) = swept(2), swept(trials)
+    own = sum(record.seconds - record.overhead for record in records) - sum(record.seconds - record.overhead for record in few)
+    each = max(0.0, 2 * (took - begun) - own) / (trials - len(few))
+    return row(f"overhead of a trial, {backend}", f"{1000 * each:.0f} ms", f"< {1000 * WANTED[backend]:.0f} ms", each < WANTED[backend])
+
+
+def population(where: Path, side: int, share: int) -> str:
+    settings = {**SMALL, "turns": 1000}
+    grid = Options(trials=side * side, seeds=(0,), backend="population", sampler="grid", pruner="none", rungs=4)
+    together, records = played(plan("ring", settings, space=parse_space(RATES), options=grid), where / "together")
+    options = Options(trials=side * side // share, seeds=(0,), sampler="qmc", pruner="none", jobs=2, rungs=4)
+    apart, _ = played(plan("ring", settings, space=parse_space(RATES), options=options), where / "apart")
+    ratio = apart * len(records) / options.trials / together
+    return row(
+        f"{side} × {side} learning rates as populations, over two processes", f"{ratio:.1f} ×", f"≥ {WANTED['population']:g} ×", ratio >= 8
+    )
+
+
+def reporting(where: Path, trials: int) -> str:
+    space = parse_space({**RATES, "*.betas.0": "0:0.9", "scheduler.ratio": "int:1:5", "noise": "0.05:0.2"})
+    options = Options(trials=trials, sampler="qmc", pruner="none")
+    found = plan("ring", {**SMALL, "turns": 100}, space=space, options=options)
+    folder, rng = begin(found, where / "report"), np.random.default_rng(0)
+    for number, point in enumerate(planned_points(space, options)):
+        values = np.exp(4 * (space["generator.lr"].share(point["generator.lr"]) - 0.6) ** 2 + 0.2 * rng.standard_normal(3)).tolist()
+        plays = tuple(Play(seed, "finished", value, value, 100, "converging") for seed, value in enumerate(values))
+        write(Record(number, point, "complete", {"criterion": sorted(values)[1]}, plays), folder)
+    took = seconds(lambda: report(found, folder))
+    return row(f"the report of {trials:,} trials", f"{took:.1f} s", f"< {WANTED['report']:g} s", took < WANTED["report"])
+
+
+def row(what: str, found: str, wanted: str, met: bool) -> str:
+    return f"| {what} | {found} | {wanted} | {'yes' if met else 'no'} |"
+
+
+def main(arguments: list[str]) -> int:
+    quick = "--quick" in arguments
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, torch {torch.__version__}, optuna {optuna.__version__}\n")
+    print("| measured | found | wanted | met |\n|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        print(reporting(where, 60 if quick else 1000), flush=True)
+        print(overhead(where, "optuna", 6 if quick else 60), flush=True)
+        print(population(where, 4 if quick else 32, 2 if quick else 16), flush=True)
+        print(workers(where, 4 if quick else 100), flush=True)
+        print(overhead(where, "ray", 4 if quick else 40), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,130 @@
+"""Find out which settings matter: play many points of a space with several seeds, and report.
+
+arena sweep ring
+arena sweep ring --space generator.lr=log:1e-5:1e-2 --space scheduler.ratio=int:1:5 --trials 60 --seeds 3
+arena sweep swiss-roll --backend population --sampler qmc --trials 256
+"""
+
+import inspect
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from arena.commands.play import take
+from arena.errors import ArenaError
+
+USAGE = """\
+usage: arena sweep GAME [--space SETTING=VALUES ...] [--trials N] [--seeds K] [--backend optuna|ray|population] [--sampler NAME]
+                   [--pruner NAME] [--objective NAME[,NAME]] [--quantile Q] [--jobs N] [--out FOLDER] [--config FILE] [--SETTING VALUE ...]
+
+Play many points of a space, each with several seeds and the same budget of gradient evaluations; report which settings matter, by how much
+each may be off, and the best point.
+
+  GAME                a game's id (see `arena list`), an import path, or a file such as my_game.py
+  --space S=VALUES    log:1e-5:1e-2, 0:1, int:1:5 or a,b,c for any setting; betas.0 is the first of several numbers, and *.lr that of both
+                      players (default: the game's own space)
+  --trials N          points (default: 60)
+  --seeds K           seeds of each point, as a number or as 0:3 or 0,1,5 (default: 3)
+  --backend NAME      optuna: processes on this machine; ray: Ray Tune, here or on a cluster; population: points that are known beforehand,
+                      as members of populations (default: optuna)
+  --sampler NAME      tpe, gp, cma-es, nsga-ii; or, known beforehand, qmc, grid, random (default: tpe, or qmc where it must be)
+  --pruner NAME       none, median, hyperband, successive-halving, wilcoxon; of ray also pbt (default: median where it can be)
+  --objective NAMES   criterion (what the game is to be chosen by), score, cost, spread, seconds; several give a Pareto front
+  --quantile Q        of a point's seeds that counts: 0.5 is the median, 0.9 nearly the worst (default: 0.5)
+  --rungs N           how often a run is judged on its way (default: 8)
+  --members N         points that one trial of ray, or one population, plays at once
+  --sampler-seed N    from which points are drawn (default: 0)
+  --jobs N            processes (default: one for each core)
+  --address ADDRESS   of a running Ray cluster (default: start one here)
+  --gpus N            GPUs of a trial of ray, such as 0.25
+  --out FOLDER        the folder, which must not exist (default: the next runs/sweep-GAME-NUMBER)
+  --config FILE       settings in YAML, such as the sweep.yaml of another sweep, which this replays; options on the command line win
+
+Every setting of a game is an option, as in `arena play GAME --help`."""
+
+OPTIONS = {"trials": int, "rungs": int, "members": int, "sampler_seed": int, "jobs": int, "quantile": float, "gpus": float}
+WORDS = ("backend", "sampler", "pruner", "address")
+
+
+def main(arguments: Sequence[str]) -> int:
+    words = list(arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if words else 2
+    game = None if words[0].startswith("-") else words.pop(0)
+    spaces = []
+    while True:
+        word, words = take(words, "--space")
+        if word is None:
+            break
+        spaces.append(word)
+    given: dict[str, str | None] = {}
+    for name in (*OPTIONS, *WORDS, "seeds", "objective", "out", "config"):
+        given[name], words = take(words, f"--{name.replace('_', '-')}")
+
+    from arena.settings import load_file
+    from tuning.options import Options
+    from tuning.plan import begin, plan
+    from tuning.space import parse_space
+
+    settings = load_file(given["config"]) if given["config"] is not None else {}
+    said = settings.pop("sweep", {})
+    named = settings.pop("game", None)
+    game = game or named
+    if not isinstance(game, str):
+        raise ArenaError("no game was named; write `arena sweep ring`, or see `arena list`")
+    space = parse_space(spaces or said.get("space") or []) if spaces or said.get("space") else None
+    found = plan(game, settings, [*said.get("arguments", []), *words], space, Options(**_options(said, given)))
+    return play_on(begin(found, given["out"]))
+
+
+def _options(said: Mapping[str, Any], given: Mapping[str, str | None]) -> dict[str, Any]:
+    """The options of a config file, over which those of the command line win."""
+    from tuning.options import Options, seeds_of
+
+    chosen = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items() if name in inspect.signature(Options).parameters}
+    chosen |= {name: _number(name, word, kind) for name, kind in OPTIONS.items() if (word := given[name]) is not None}
+    chosen |= {name: given[name] for name in WORDS if given[name] is not None}
+    seeds = given["seeds"] or chosen.get("seeds")
+    if isinstance(seeds, (int, str)):
+        chosen["seeds"] = seeds_of(str(seeds))
+    if (word := given["objective"]) is not None:
+        chosen["objectives"] = tuple(word.split(","))
+    return chosen
+
+
+def play_on(folder: Path) -> int:
+    """Play a sweep to its end, or on from where it was cut short, and tell what came of it."""
+    from tuning.plan import load
+    from tuning.play import finish
+    from tuning.terminal import Progress, show
+
+    found = load(folder)
+    began = time.monotonic()
+    with Progress(found, folder) as progress:
+        try:
+            played = finish(found, folder, None, progress.tell)
+        except KeyboardInterrupt:
+            progress.interrupted()
+            return 130
+    show(played, time.monotonic() - began)
+    return 0
+
+
+def _number(name: str, word: str, kind: type) -> float:
+    """
+    Example:
+        >>> _number("trials", "60", int)
+        60
+        >>> _number("trials", "many", int)
+        Traceback (most recent call last):
+        ...
+        arena.errors.ArenaError: --trials is 'many', but must be a whole number, such as 60
+    """
+    try:
+        number: float = kind(word)
+    except ValueError as error:
+        wanted = "a whole number, such as 60" if kind is int else "a number, such as 0.5"
+        raise ArenaError(f"--{name.replace('_', '-')} is '{word}', but must be {wanted}") from error
+    return number

@@ -1,0 +1,214 @@
+"""Plays one point of a sweep with each of its seeds, and says what it counts as.
+
+The seeds are played side by side and judged at every rung together, or one after the other where the pruner compares points seed by
+seed. What counts is a quantile over the seeds. A point whose outcome is settled, since enough of its seeds were stopped by an alarm, is
+not played on.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from arena.config import Config
+from arena.errors import ArenaError, RunFailed
+from arena.grouping import LookedAlone, Outcome, by_itself
+from tuning.plan import Sweep
+from tuning.record import Play, Record
+from tuning.space import Point
+from tuning.watch import Judged, Watch
+
+Report = Callable[[int, float], bool]
+"""Takes a step, from 1, and the value there; says whether to give the point up."""
+
+
+class Alone:
+    """One run that is played by itself, rung by rung.
+
+    Args:
+        sweep: it belongs to.
+        config: that is played.
+        state: of its arena and its history, as `state` gave it; None begins.
+    """
+
+    def __init__(self, sweep: Sweep, config: Config, state: Mapping[str, Any] | None = None):
+        self.sweep = sweep
+        self.watch: Watch | None = None
+        self._config, self._seed, self._state = config, config.run.seed, state
+        self._play: Play | None = None if state is None else state["play"]
+        self._playing: Generator[LookedAlone, str | None, Outcome] = by_itself(
+            config, sweep.every, criteria=True, state=None if state is None else state["arena"]
+        )
+        self._looked: LookedAlone | None = None
+        self._stop: str | None = None
+
+    def advance(self, progress: float) -> None:
+        """Play on to that progress, in (0, 1], or to the end."""
+        while self.over is None:
+            try:
+                looked = next(self._playing) if self._looked is None else self._playing.send(self._stop)
+            except StopIteration as ended:
+                self._watching(self._looked).end(ended.value)
+                return
+            self._looked, arena = looked, looked.arena
+            watch, judged = self._watching(looked), None
+            if watch.due(arena.progress) and arena.divergence is None:
+                score = arena.measure_score()
+                judged = Judged(arena.turns_played, score, arena.measure_criterion(score))
+            self._stop = watch.look(arena.turns_played, arena.progress, looked.values, judged)
+            if judged is not None and self._stop is None and len(watch.history) - 1 >= round(progress * watch.rungs) and progress < 1:
+                return
+
+    @property
+    def over(self) -> Play | None:
+        """What became of it, once it has ended."""
+        return self._play or (self.watch.play if self.watch is not None else None)
+
+    def given_up(self) -> Play:
+        """What there is of it."""
+        return self.watch.pruned() if self.watch is not None else Play(self._seed, "pruned", self.sweep.penalty, None, 0, "pruned")
+
+    @property
+    def latest(self) -> float:
+        return self.over.value if self.over is not None else self.watch.latest if self.watch is not None else self.sweep.penalty
+
+    def state(self) -> dict[str, Any]:
+        """From which another process can go on, between two rungs."""
+        if self.over is not None:
+            return {"arena": None, "play": self.over}
+        assert self._looked is not None and self.watch is not None
+        alarms = self.watch.alarms.state_dict()
+        return {"arena": self._looked.arena.state_dict(), "history": self.watch.history, "alarms": alarms, "play": None}
+
+    def _watching(self, looked: LookedAlone | None) -> Watch:
+        if self.watch is None:
+            game = looked.arena.game if looked is not None else self._config.example()
+            self.watch = watch_of(self.sweep, game, self._seed)
+            if self._state is not None:
+                self.watch.history = [Judged(*judged) for judged in self._state["history"]]
+                self.watch.alarms.load_state_dict(self._state["alarms"])
+            else:
+                self.watch.begin(float(looked.arena.last_score or math.nan) if looked is not None else math.nan)
+        return self.watch
+
+
+def watch_of(sweep: Sweep, game: Any, seed: int) -> Watch:
+    """What watches a run of a sweep."""
+    return Watch(game, seed, sweep.alarms, sweep.fatal, sweep.options.rungs, (sweep.untrained, sweep.penalty), sweep.ceiling)
+
+
+def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda step, value: False, **said: Any) -> Record:
+    """Play a point.
+
+    Args:
+        sweep: it belongs to.
+        number: of its trial.
+        point: it.
+        report: is told how it stands wherever it is judged, and may have it given up.
+        said: what else its record says.
+
+    Returns:
+        What became of it; every value is finite.
+    """
+    began, clock = time.perf_counter(), Stopwatch()
+    try:
+        runs = [Alone(sweep, sweep.config(point, seed)) for seed in sweep.options.seeds]
+        pruned = play(sweep, runs, report, clock)
+    except RunFailed:
+        raise
+    except ArenaError as error:  # values that do not go together
+        return impossible(sweep, number, point, str(error), **said)
+    plays = [run.over or run.given_up() for run in runs]
+    seconds = time.perf_counter() - began
+    return record_of(sweep, number, point, plays, pruned, seconds=seconds, overhead=seconds - clock.seconds, **said)
+
+
+def play(sweep: Sweep, runs: Sequence[Alone], report: Report, clock: "Stopwatch | None" = None, first: int = 1) -> bool:
+    """Play runs to their ends; returns whether they were given up.
+
+    Args:
+        sweep: they belong to.
+        runs: one for each seed.
+        report: is told how they stand.
+        clock: that runs while they are played.
+        first: rung from which they are to be played.
+    """
+    clock = clock or Stopwatch()
+    if sweep.options.by_seed:
+        for step, run in enumerate(runs, 1):
+            with clock.running():
+                run.advance(1.0)
+            if report(step, run.latest):
+                return True
+        return False
+    rungs = sweep.options.rungs
+    for rung in range(first, rungs + 1):
+        for run in runs:
+            with clock.running():
+                run.advance(rung / rungs)
+        if report(rung, quantile([run.latest for run in runs], sweep.options.quantile)) and any(run.over is None for run in runs):
+            return True
+        if settled(sweep, [run.over for run in runs]):
+            return False
+    return False
+
+
+def settled(sweep: Sweep, plays: Sequence[Play | None]) -> bool:
+    """Whether what a point counts as is the same whatever its other seeds come to."""
+    best, worst = ([other if play is None else play.value for play in plays] for other in (-math.inf, sweep.penalty))
+    return quantile(best, sweep.options.quantile) == quantile(worst, sweep.options.quantile)
+
+
+def quantile(values: Sequence[float], which: float) -> float:
+    """The value that a share of the values are not above, rounded up to one of them; of the median, the lower of two in the middle.
+
+    Example:
+        >>> quantile([3.0, 1.0, 2.0, 9.0], 0.5), quantile([3.0, 1.0, 2.0, 9.0], 0.9), quantile([1.0], 0.0)
+        (2.0, 9.0, 1.0)
+    """
+    ranked = sorted(values)
+    return ranked[max(0, math.ceil(which * len(ranked)) - 1)]
+
+
+def record_of(sweep: Sweep, number: int, point: Point, plays: Sequence[Play], pruned: bool = False, **said: Any) -> Record:
+    """A trial's record from its runs."""
+    cost = sum(play.turns for play in plays) * sweep.cost_per_turn(sweep.config(point, sweep.options.seeds[0]))
+    values = dict(_values(sweep, plays, cost, said.get("seconds", 0.0)))
+    return Record(number, point, "pruned" if pruned else "complete", values, tuple(plays), backend=sweep.options.backend, cost=cost, **said)
+
+
+def impossible(sweep: Sweep, number: int, point: Point, reason: str, **said: Any) -> Record:
+    """The record of a point that cannot be played."""
+    values = {name: 0.0 if name in ("cost", "seconds") else sweep.penalty for name in sweep.options.objectives}
+    return Record(number, point, "impossible", values, reason=reason, backend=sweep.options.backend, **said)
+
+
+def _values(sweep: Sweep, plays: Sequence[Play], cost: float, seconds: float) -> Iterator[tuple[str, float]]:
+    which, penalty = sweep.options.quantile, sweep.penalty
+    for name in sweep.options.objectives:
+        if name == "criterion":
+            yield name, quantile([play.value for play in plays], which)
+        elif name == "score":
+            yield name, quantile([play.value if play.score is None or play.stopped else min(play.score, penalty) for play in plays], which)
+        elif name == "spread":
+            yield name, float(np.ptp([play.value for play in plays]))
+        else:
+            yield name, cost if name == "cost" else seconds
+
+
+class Stopwatch:
+    """Seconds spent in the runs themselves."""
+
+    seconds = 0.0
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """While inside, it runs."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - began

@@ -1,0 +1,272 @@
+"""What a sweep plays: a game's settings, the space around them, and how; checked before anything starts, and kept as `sweep.yaml`.
+
+Every point is played at the same budget of gradient evaluations (a product counts as three): what the game's own settings spend in
+their turns. No run counts as more than the penalty, `FLED` times what untrained players come to: that is what one counts as that diverged.
+One that an alarm stopped since a player had collapsed, or had nothing left to learn, counts as untrained.
+"""
+
+import dataclasses
+import functools
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from arena.comparison.plan import cost_per_turn
+from arena.config import Config, configure
+from arena.errors import ArenaError
+from arena.folders import new_folder, stem
+from arena.grouping import structure
+from arena.mapping.plan import key_of
+from arena.mapping.results import FLED
+from arena.settings import Settings, flatten, load_file, plain
+from tuning.options import Options
+from tuning.points import planned_points
+from tuning.space import Dimension, Point, Space, changes, default_space, parse_space, settings_of, words_of
+
+PLAN = "sweep.yaml"
+FATAL = ("divergence", "collapse", "dominance")
+ALARMS = ("divergence", "collapse(after=0.5)", "dominance")
+"""Alarms that stop a run of a sweep, where its settings name no others; half of a run is time enough to spread out from one point."""
+QUIET = {"until_solved": False, "trace.tensorboard": False, "picture.every": 0, "checkpoint.every": 0}
+
+
+@dataclass(eq=False)
+class Sweep:
+    """A sweep that is to be played.
+
+    Args:
+        game: id, import path or file of the game.
+        settings: of all points, nested or dotted.
+        arguments: the same as words of the command line, which win.
+        space: what varies.
+        options: how it is played.
+        budget: gradient evaluations of a run; 0 where the turns are given instead.
+        untrained: what untrained players come to by the game's criterion.
+        ceiling: what real data score; None where that means nothing.
+    """
+
+    game: str
+    settings: Settings
+    arguments: list[str]
+    space: Space
+    options: Options
+    budget: float = 0.0
+    untrained: float = math.inf
+    ceiling: float | None = None
+    _bases: dict[tuple[str, ...], Config] = field(default_factory=dict, repr=False)
+    _costs: dict[Any, float] = field(default_factory=dict, repr=False)
+
+    @property
+    def penalty(self) -> float:
+        """What a run counts as that diverged."""
+        return FLED * self.untrained
+
+    @property
+    def peeks(self) -> bool:
+        """Whether points are chosen by a score that looks at what may not be chosen by."""
+        return "score" in self.options.objectives and self.base().game.target.peeks  # type: ignore[attr-defined]
+
+    @property
+    def points(self) -> list[Point]:
+        """All points, where they are known beforehand."""
+        return planned_points(self.space, self.options)
+
+    @property
+    def count(self) -> int:
+        """How many points there are to be."""
+        return len(self.points) if self.options.planned else self.options.trials
+
+    def base(self, point: Mapping[str, Any] | None = None) -> Config:
+        """The configuration around a point: with its words, and with numbers of any value."""
+        point = point or self.space.middle()
+        chosen = tuple(str(point[d.name]) for d in self.space.dimensions if not d.numeric)
+        if chosen not in self._bases:
+            words = words_of(
+                self.space, self.space.middle() | {d.name: point[d.name] for d in self.space.dimensions if not d.numeric}, self._roles
+            )
+            self._bases[chosen] = configure(self.game, self.settings, [*self.arguments, *words], prog="arena sweep")
+        return self._bases[chosen]
+
+    def config(self, point: Mapping[str, Any], seed: int) -> Config:
+        """The complete configuration of one run.
+
+        Raises:
+            ArenaError: where the point's values do not go together.
+        """
+        base = self.base(point)
+        config = base.vary(changes(self.space, point, base))
+        return config.vary({"turns": self.turns(config), "seed": seed})
+
+    def turns(self, config: Config) -> int:
+        """In how many turns a configuration spends the budget."""
+        return max(1, round(self.budget / self.cost_per_turn(config))) if self.budget else config.run.turns
+
+    def cost_per_turn(self, config: Config) -> float:
+        """Gradient evaluations of a turn, products counted."""
+        scheduled = {name: value for name, value in config.flat().items() if name.startswith(("scheduler.", "coupling.name"))}
+        kind = (structure(config), tuple(sorted((name, str(value)) for name, value in scheduled.items())))
+        if kind not in self._costs:
+            self._costs[kind] = cost_per_turn(config)
+        return self._costs[kind]
+
+    @functools.cached_property
+    def fatal(self) -> tuple[str, ...]:
+        """Alarms that stop a run."""
+        zero_sum = self.base().game.target.zero_sum  # type: ignore[attr-defined]
+        usual = tuple(name for name in FATAL if name != "dominance" or not zero_sum)  # whose losses have no floor at 0
+        return self.base().group("alarms").stop or usual
+
+    @functools.cached_property
+    def alarms(self) -> tuple[str, ...]:
+        """Alarms that are watched, as words."""
+        alarms = self.base().group("alarms")
+        return alarms.names if alarms.stop or alarms.names != ("all",) else ALARMS
+
+    @functools.cached_property
+    def every(self) -> int:
+        """Turns between looks at a run."""
+        return max(1, self.turns(self.base()) // (5 * self.options.rungs))
+
+    @functools.cached_property
+    def _roles(self) -> tuple[str, str]:
+        return configure(self.game, self.settings, self.arguments).roles
+
+    def dump(self) -> str:
+        """The sweep as YAML."""
+        options = {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self.options).items()}
+        said = {"space": self.space.words(), **options, "budget": self.budget, "untrained": self.untrained, "ceiling": self.ceiling}
+        said |= {"arguments": self.arguments} if self.arguments else {}
+        return yaml.safe_dump({"game": self.game, **plain(self.settings), "sweep": said}, sort_keys=False, allow_unicode=True)
+
+
+def plan(
+    game: str,
+    settings: Mapping[str, Any] | None = None,
+    arguments: Sequence[str] = (),
+    space: Space | None = None,
+    options: Options | None = None,
+) -> Sweep:
+    """A sweep, checked before anything starts.
+
+    Args:
+        game: id, import path or file of a game.
+        settings: of all points.
+        arguments: the same as words of the command line, which win.
+        space: what varies; None takes the game's own.
+        options: how it is played.
+
+    Raises:
+        ArenaError: for a setting or a value that cannot be used.
+
+    Example:
+        >>> found = plan("bilinear", {"turns": 40}, space=parse_space(["x.lr=log:0.01:0.1", "rule=simultaneous,extragradient"]))
+        >>> point = {"x.lr": 0.02, "rule": "extragradient"}
+        >>> found.config(point, 1).flat()["x.lr"], found.turns(found.config(point, 1)), found.budget
+        (0.02, 20, 80.0)
+        >>> plan("bilinear", space=parse_space(["x.lrr=0:1"]))
+        Traceback (most recent call last):
+        ...
+        arena.errors.UnknownName: unknown setting 'x.lrr': did you mean 'x.lr'?
+    """
+    options, settings = options or Options(), dict(settings or {})
+    typed = {word[2:].partition("=")[0].replace("-", "_") for word in arguments if word.startswith("--")}
+    given = {*flatten(settings), *typed}
+    around = configure(game, settings, arguments)
+    usual = {**QUIET, **around.game.target.sweep}  # type: ignore[attr-defined]
+    settings = {**{name: value for name, value in usual.items() if name not in given}, **settings}
+    space = space or default_space(around)
+    names = {name for dimension in space.dimensions for name, _ in settings_of(dimension, around.roles)}
+    if "rule" in names and not any(name.partition(".")[0] == "scheduler" for name in given | names):
+        settings = {**settings, "scheduler": "simultaneous"}  # it is the rule that says how both players move
+    _check_names(around, space)
+    made = Sweep(game, settings, list(arguments), space, options)
+    base = made.base()
+    flat = base.flat()
+    fixed = {key_of(name, flat) for name in typed}
+    for dimension in space.dimensions:
+        for name, index in settings_of(dimension, base.roles):
+            if key_of(name, flat) in fixed:
+                raise ArenaError(f"'{name}' is given for all points and is to vary as well; leave one of the two out")
+            _check_kind(dimension, name, index, flat.get(key_of(name, flat)))
+    own = configure(game, settings, arguments)
+    if not names & {"turns"}:
+        made.budget = own.run.turns * made.cost_per_turn(own)
+    made.untrained = _untrained(own)
+    made.ceiling = own.build().game.ceiling()
+    for point in _corners(space):
+        made.config(point, options.seeds[0]).parts()
+    if options.planned:
+        made.points  # noqa: B018  # so that a space that has no grid is told of before anything starts
+    return made
+
+
+def begin(found: Sweep, out: str | Path | None = None) -> Path:
+    """Make the sweep's folder and write the plan into it.
+
+    Raises:
+        FolderInTheWay: where the folder exists.
+    """
+    try:
+        folder = new_folder(out, f"sweep-{stem(found.game)}", "a sweep", PLAN)
+        (folder / PLAN).write_text(found.dump(), encoding="utf-8")
+    except OSError as error:
+        raise ArenaError(f"the folder {error.filename} could not be made ({error.strerror}); choose another --out") from error
+    return folder
+
+
+def load(folder: str | Path) -> Sweep:
+    """The sweep of a folder.
+
+    Raises:
+        ArenaError: where it cannot be read.
+    """
+    settings = load_file(Path(folder) / PLAN)
+    try:
+        said, game = settings.pop("sweep"), settings.pop("game")
+        names = inspect.signature(Options).parameters
+        chosen: dict[str, Any] = {n: tuple(said[n]) if isinstance(said[n], list) else said[n] for n in names if n in said}
+        options = Options(**chosen)
+        measured = (float(said["budget"]), float(said["untrained"]), said["ceiling"])
+        return Sweep(game, settings, said.get("arguments", []), parse_space(said["space"]), options, *measured)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArenaError(f"{Path(folder) / PLAN} is not a sweep's plan ({error!r}); restore it, or sweep again") from error
+
+
+def _check_names(config: Config, space: Space) -> None:
+    """Refuse a dimension of several numbers whose setting there is not, or is one number, as configuring refuses others."""
+    flat = config.flat()
+    for dimension in space.dimensions:
+        for name, index in settings_of(dimension, config.roles):
+            if index is None:
+                continue
+            if name not in flat:
+                config.vary({name: 0})
+            several = flat.get(name)
+            if not isinstance(several, (tuple, list)) or index >= len(several):
+                raise ArenaError(f"--space {dimension.name} is number {index} of {name}, which is {several!r}; name one that there is")
+
+
+def _check_kind(dimension: Dimension, name: str, index: int | None, value: Any) -> None:
+    value = value[index] if index is not None else value
+    if isinstance(value, bool) or not isinstance(value, int) or dimension.choices or dimension.whole:
+        return
+    raise ArenaError(f"--space {dimension.name}={dimension.word}: {name} takes whole numbers; write int:{dimension.word}")
+
+
+def _corners(space: Space) -> list[Point]:
+    """Points in which the ends of every range occur, and all words."""
+    middle = space.middle()
+    return [middle, *(middle | {d.name: value} for d in space.dimensions for value in (d.choices or (d.at(0), d.at(1))))]
+
+
+def _untrained(config: Config) -> float:
+    """The criterion of untrained players; 1 where it is 0 or not a number."""
+    arena = config.build()
+    arena.reset(seed=config.run.seed)
+    found = arena.measure_criterion(arena.measure_score())
+    return found if math.isfinite(found) and found > 0 else 1.0

@@ -1,0 +1,138 @@
+"""Plays a sweep by its backend, goes on with one that was cut short, and reports what came of it.
+
+The folder of a sweep holds `sweep.yaml` (what is played: `arena sweep --config FOLDER/sweep.yaml` does it again), `trials/` (a file for
+each that has ended), and the report: `trials.csv`, `importance.csv`, `tolerance.csv`, `best.yaml`, pictures, TensorBoard's HParams.
+"""
+
+import importlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arena.errors import ArenaError, RunFailed
+from tuning.locks import locked
+from tuning.options import Options
+from tuning.plan import Sweep, begin, plan
+from tuning.record import Record, read_all
+from tuning.space import parse_space
+
+if TYPE_CHECKING:
+    from tuning.sensitivity import Findings
+
+Tell = Callable[[Record], None]
+
+
+@dataclass(frozen=True)
+class Played:
+    """A sweep that has been played.
+
+    Args:
+        folder: where everything is.
+        sweep: what was played.
+        records: all trials, by number.
+        findings: what they say; None where nothing could be said.
+    """
+
+    folder: Path
+    sweep: Sweep
+    records: list[Record]
+    findings: "Findings | None"
+
+    @property
+    def best(self) -> Record | None:
+        """The point that is best by the first objective, of those that were played to their ends."""
+        return best(self.records)
+
+    @property
+    def front(self) -> list[Record]:
+        """Points than which no other is better by every objective."""
+        whole = [record for record in self.records if record.state == "complete"]
+        return [a for a in whole if not any(_dominates(b, a) for b in whole)]
+
+
+def sweep(
+    game: str,
+    space: Mapping[str, Any] | Sequence[str] | None = None,
+    *,
+    out: str | Path | None = None,
+    options: Options | None = None,
+    settings: Mapping[str, Any] | None = None,
+    **chosen: Any,
+) -> Played:
+    """Play points of a space, each with several seeds, and tell which settings matter.
+
+    Args:
+        game: id, import path or file of a game.
+        space: values by setting, such as `{"generator.lr": "log:1e-5:1e-2"}`; None takes the game's own.
+        out: the folder, which must not exist; None numbers one under `runs/`.
+        options: how it is played.
+        settings: of all points.
+        chosen: options by name (`trials=20`, `seeds=(0, 1)`, `backend="population"`), instead of `options`.
+
+    Raises:
+        ArenaError: before anything starts, for input that cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> found = sweep("bilinear", {"x.lr": "log:0.01:0.3", "y.lr": "log:0.01:0.3"}, trials=4, seeds=(0,), backend="population",
+        ...               settings={"turns": 20, "rule": "extragradient"}, out=tempfile.mkdtemp() + "/s")
+        >>> len(found.records), found.best.state
+        (4, 'complete')
+    """
+    options = options or Options(**chosen)
+    made = plan(game, settings or {}, (), None if space is None else parse_space(space), options)
+    return finish(made, begin(made, out))
+
+
+def finish(made: Sweep, folder: Path, jobs: int | None = None, tell: Tell = lambda record: None) -> Played:
+    """Play what has not been played, and report everything.
+
+    Args:
+        made: the sweep.
+        folder: of it.
+        jobs: processes; None takes those of the sweep, or one for each core.
+        tell: called with each trial that has ended.
+
+    Raises:
+        RunFailed: where a process or a disk failed; what was played is kept.
+        KeyboardInterrupt: after Ctrl-C; trials that have ended are kept.
+    """
+    backend = backend_of(made.options.backend)
+    backend.play(made, folder, jobs or made.options.jobs or len(os.sched_getaffinity(0)), tell)
+    return report(made, folder)
+
+
+def report(made: Sweep, folder: Path) -> Played:
+    """Write what the trials of a sweep say."""
+    from tuning.writing import write_report
+
+    records = read_all(folder)
+    try:
+        with locked(folder / "report.lock"):
+            return Played(folder, made, records, write_report(made, folder, records))
+    except OSError as error:
+        where = error.filename or f"a file in {folder}"
+        raise RunFailed(
+            f"the report stopped because {where} could not be written ({error.strerror}); mend that and type: arena resume {folder}"
+        ) from error
+
+
+def best(records: Sequence[Record]) -> Record | None:
+    """The record that is lowest by the first objective, of those that were played to their ends."""
+    return min((record for record in records if record.state == "complete"), key=lambda record: record.value, default=None)
+
+
+def _dominates(a: Record, b: Record) -> bool:
+    pairs = [(a.values[name], b.values[name]) for name in a.values]
+    return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)
+
+
+def backend_of(name: str) -> Any:
+    try:
+        return importlib.import_module(f"tuning.{name}_backend")
+    except ImportError as error:
+        raise ArenaError(
+            f"the backend {name} needs a package that is missing ({error}); type: pip install 'two-player-arena[tuning]'"
+        ) from error

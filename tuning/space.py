@@ -1,0 +1,261 @@
+"""A space: which settings a sweep varies, and over which values.
+
+generator.lr=log:1e-5:1e-2      a number, as likely in one decade as in the next
+noise=0:0.5                     a number, evenly
+scheduler.ratio=int:1:5         a whole number; `int:log:8:512` spaces it by its logarithm
+rule=simultaneous,lola          one of some values; rule=all is every rule
+generator.betas.0=0:0.9         one number of a setting that is several
+*.lr=log:1e-5:1e-2              the same value for both players
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arena.calls import split
+from arena.config import Config
+from arena.errors import ArenaError
+from arena.mapping.axis import word_of
+from arena.mapping.plan import key_of
+from arena.registry import entries
+
+Value = float | int | str
+Point = dict[str, Value]
+"""A value for every dimension, by its name."""
+
+BELOW, ABOVE = 100.0, 10.0
+"""How far below and above a game's own learning rate a sweep goes where no other space is given."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One setting and its values.
+
+    Args:
+        name: of the setting, dotted; it ends in a number where one of several is meant, and begins with `*.` where both players' is.
+        low: lowest value; meaningless where there are choices.
+        high: highest value.
+        log: whether the values are spaced by their logarithm.
+        whole: whether they are whole numbers.
+        choices: the values one by one; empty where there is a range.
+
+    Example:
+        >>> Dimension("lr", 1e-4, 1e-2, log=True).at(0.5)
+        0.001
+    """
+
+    name: str
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+    whole: bool = False
+    choices: tuple[Value, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """As it is typed.
+
+        Example:
+            >>> Dimension("scheduler.ratio", 1, 5, whole=True).word
+            'int:1:5'
+        """
+        if self.choices:
+            return ",".join(map(word_of, self.choices))
+        return f"{'int:' * self.whole}{'log:' * self.log}{word_of(self.low)}:{word_of(self.high)}"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is a range of numbers, or a list of them."""
+        return not any(isinstance(choice, str) for choice in self.choices)
+
+    def at(self, share: float) -> Value:
+        """The value at that share of the way from low to high, in [0, 1]."""
+        if self.choices:
+            return self.choices[min(int(share * len(self.choices)), len(self.choices) - 1)]
+        if self.log:
+            value = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+        else:
+            value = self.low + share * (self.high - self.low)
+        return min(max(round(value), int(self.low)), int(self.high)) if self.whole else float(f"{value:.12g}")
+
+    def share(self, value: Value) -> float:
+        """Where a value lies, in [0, 1]: the middle of its part where there are choices."""
+        if self.choices:
+            return (self.choices.index(value) + 0.5) / len(self.choices)
+        there, low, high = (math.log(float(v)) if self.log else float(v) for v in (value, self.low, self.high))
+        return (there - low) / (high - low)
+
+    def levels(self, count: int) -> tuple[Value, ...]:
+        """So many values from low to high; as many as there are where there are fewer."""
+        if self.choices:
+            return self.choices
+        return tuple(dict.fromkeys(self.at(i / (count - 1) if count > 1 else 0.5) for i in range(count)))
+
+
+@dataclass(frozen=True)
+class Space:
+    """The dimensions of a sweep.
+
+    Args:
+        dimensions: one or more.
+    """
+
+    dimensions: tuple[Dimension, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(dimension.name for dimension in self.dimensions)
+
+    def __getitem__(self, name: str) -> Dimension:
+        return next(dimension for dimension in self.dimensions if dimension.name == name)
+
+    def words(self) -> dict[str, str]:
+        """As it is typed, by setting."""
+        return {dimension.name: dimension.word for dimension in self.dimensions}
+
+    def middle(self) -> Point:
+        """The point in the middle."""
+        return {dimension.name: dimension.at(0.5) for dimension in self.dimensions}
+
+
+def parse_space(words: Iterable[str] | Mapping[str, Any]) -> Space:
+    """A space from `SETTING=VALUES` words, or from values by setting.
+
+    Args:
+        words: words of the command line; or a mapping, as in YAML or Python, whose values are such words or lists of values.
+
+    Raises:
+        ArenaError: for a word that is none of the forms above, a range that is empty, and a setting that is named twice.
+
+    Example:
+        >>> space = parse_space(["generator.lr=log:1e-5:1e-2", "scheduler.ratio=int:1:5", "rule=simultaneous,lola"])
+        >>> space == parse_space({"generator.lr": "log:1e-5:1e-2", "scheduler.ratio": "int:1:5", "rule": ["simultaneous", "lola"]})
+        True
+        >>> parse_space(["generator.lr=1e-5-1e-2"])
+        Traceback (most recent call last):
+        ...
+        arena.errors.ArenaError: --space generator.lr=1e-5-1e-2 is neither a range nor a list; write log:1e-5:1e-2, int:1:5, 0:1 or a,b,c
+    """
+    if isinstance(words, Mapping):
+        words = [f"{name}={','.join(map(str, v)) if isinstance(v, (list, tuple)) else v}" for name, v in words.items()]
+    found = tuple(_parse(word) for word in words)
+    if not found:
+        raise ArenaError("the space is empty; name a setting, as in --space generator.lr=log:1e-5:1e-2")
+    names = [dimension.name for dimension in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ArenaError(f"--space names '{twice}' twice; leave one out")
+    return Space(found)
+
+
+def _parse(word: str) -> Dimension:
+    name, given, text = word.partition("=")
+    name, said = name.strip().replace("-", "_"), f"--space {word}"
+    if not given or not name or not text:
+        raise ArenaError(f"{said} is not SETTING=VALUES; write it as in --space generator.lr=log:1e-5:1e-2")
+    if name == "seed":
+        raise ArenaError("a sweep does not vary the seed; write --seeds 3, which plays every point with three of them")
+    listed = list(entries(name)) if text == "all" and name in ("rule", "scheduler") else split(text)
+    if len(listed) > 1:
+        if len(set(listed)) < len(listed):
+            raise ArenaError(f"{said} names a value twice; give each value once")
+        return Dimension(name, choices=tuple(map(_value, listed)))
+    *kinds, low, high = ["", "", *text.split(":")] if text.count(":") else [text, "", ""]
+    kinds = [kind for kind in kinds if kind]
+    if not low or not set(kinds) <= {"log", "int", "linear"} or len(set(kinds)) < len(kinds):
+        raise ArenaError(f"{said} is neither a range nor a list; write log:1e-5:1e-2, int:1:5, 0:1 or a,b,c")
+    ends = [_value(low), _value(high)]
+    if any(isinstance(end, str) or not math.isfinite(end) for end in ends):
+        raise ArenaError(f"{said} is a range whose ends are no finite numbers; write log:1e-5:1e-2, int:1:5 or 0:1")
+    first, last = (float(end) for end in ends)
+    if first >= last:
+        raise ArenaError(f"{said} ends at {last:g}, but must end above its beginning, {first:g}")
+    if "log" in kinds and first <= 0:
+        raise ArenaError(f"{said} begins at {first:g}, but values spaced by their logarithm are above 0; leave out log:")
+    if "int" in kinds and (first != int(first) or last != int(last)):
+        raise ArenaError(f"{said} is a range of whole numbers, but its ends are none; leave out int:")
+    return Dimension(name, first, last, "log" in kinds, "int" in kinds)
+
+
+def _value(word: str) -> Value:
+    if re.fullmatch(r"[-+]?\d+", word):
+        return int(word)
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
+# What a setting means ------------------------------------------------------------------------------------------------------------
+
+
+def settings_of(dimension: Dimension, roles: Sequence[str]) -> list[tuple[str, int | None]]:
+    """The settings that a dimension sets, each with which of its numbers is meant; None where it is one.
+
+    Example:
+        >>> settings_of(Dimension("*.betas.0"), ["generator", "discriminator"])
+        [('generator.betas', 0), ('discriminator.betas', 0)]
+    """
+    names = [f"{role}{dimension.name[1:]}" for role in roles] if dimension.name.startswith("*.") else [dimension.name]
+    matches = [re.fullmatch(r"(.+)\.(\d+)", name) for name in names]
+    return [(name, None) if m is None else (m[1], int(m[2])) for name, m in zip(names, matches, strict=True)]
+
+
+def changes(space: Space, point: Mapping[str, Value], base: Config) -> dict[str, Any]:
+    """What a point changes in a configuration, by the dotted name under which it stands there; words are left to `words_of`."""
+    flat, changed = base.flat(), dict[str, Any]()
+    for dimension in space.dimensions:
+        if not dimension.numeric:
+            continue
+        for name, index in settings_of(dimension, base.roles):
+            key, value = key_of(name, flat), point[dimension.name]
+            if index is not None:
+                several: list[Any] = list(changed[key] if key in changed else flat[key])
+                several[index] = value
+                value = tuple(several)  # type: ignore[assignment]
+            changed[key] = value
+    return changed
+
+
+def words_of(space: Space, point: Mapping[str, Value], roles: Sequence[str]) -> list[str]:
+    """The dimensions of one value each as options of the command line; of several numbers one cannot be typed."""
+    return [
+        f"--{name}={word_of(point[dimension.name])}"
+        for dimension in space.dimensions
+        for name, index in settings_of(dimension, roles)
+        if index is None
+    ]
+
+
+def default_space(config: Config) -> Space:
+    """What a game says it is to be swept over; else its learning rates, Adam's first beta or SGD's momentum, and how often who moves.
+
+    Example:
+        >>> from arena.config import configure
+        >>> default_space(configure("ring")).words()  # doctest: +NORMALIZE_WHITESPACE
+        {'generator.lr': 'log:1e-05:0.01', 'discriminator.lr': 'log:1e-05:0.01', '*.betas.0': '0:0.9', 'scheduler.ratio': 'int:1:5'}
+    """
+    own = config.game.target.space  # type: ignore[attr-defined]
+    if own:
+        return parse_space(own)
+    flat, found = config.flat(), []
+    for role in config.roles:
+        rate = flat.get(f"{role}.lr")
+        if isinstance(rate, float) and rate > 0:
+            found.append(Dimension(f"{role}.lr", _rounded(rate / BELOW), _rounded(rate * ABOVE), log=True))
+    for setting, name in (("betas", "betas.0"), ("momentum", "momentum")):
+        having = [role for role in config.roles if f"{role}.{setting}" in flat]
+        if len(having) == len(config.roles):
+            found.append(Dimension(f"*.{name}", 0.0, 0.9))
+        else:
+            found += [Dimension(f"{role}.{name}", 0.0, 0.9) for role in having]
+    if "scheduler.ratio" in flat:
+        found.append(Dimension("scheduler.ratio", 1, 5, whole=True))
+    if not found:
+        raise ArenaError(f"nothing is known that {config.game.name} could be swept over; name settings by --space SETTING=VALUES")
+    return Space(tuple(found))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.2g}")

@@ -1,0 +1,107 @@
+"""Watches one run of a sweep: its alarms, and how it was judged on its way."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from arena.alarms.chosen import Alarms
+from arena.comparison.verdict import verdict
+from arena.game import Game
+from arena.grouping import Outcome
+from tuning.record import Play
+
+
+class Judged(NamedTuple):
+    """A run's score and criterion at one moment."""
+
+    turn: int
+    score: float
+    criterion: float
+
+
+class Watch:
+    """One run.
+
+    Args:
+        game: that is played.
+        seed: of the run.
+        alarms: that are watched, as words.
+        fatal: those of them that stop it.
+        rungs: how often it is judged.
+        stopped: what it counts as where an alarm stops it, and where it diverges.
+        ceiling: what real data score.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        seed: int,
+        alarms: Sequence[str],
+        fatal: Sequence[str],
+        rungs: int,
+        stopped: tuple[float, float],
+        ceiling: float | None,
+    ):
+        self.seed, self.fatal, self.rungs, self.ceiling = seed, fatal, rungs, ceiling
+        self.untrained, self.penalty = stopped
+        self.alarms = Alarms(alarms, game)
+        self.history: list[Judged] = []
+        self.play: Play | None = None
+        self._stopped_by = ""
+
+    def due(self, progress: float) -> bool:
+        """Whether it is to be judged at that progress, in [0, 1]; at the end it is at any rate."""
+        return len(self.history) - 1 < math.floor(progress * self.rungs + 1e-9) and progress < 1
+
+    def begin(self, score: float) -> None:
+        """Before the first turn."""
+        self.history.append(Judged(0, score, score))
+        self.alarms.look({"turn": 0, "progress": 0.0, "score": score, **self._ceiling})
+
+    def look(self, turn: int, progress: float, values: Mapping[str, float], judged: Judged | None = None) -> str | None:
+        """Look at a run's signals, and at how it was judged; returns why it is to be stopped, or None."""
+        row: dict[str, float] = {**values, "turn": turn, "progress": progress}
+        if judged is not None:
+            self.history.append(judged)
+            row |= {"score": judged.score, **self._ceiling}
+        self.alarms.look(row)
+        self._stopped_by = next((name for name in self.fatal if name in self.alarms.ringing), "")
+        return f"{self._stopped_by}: {self.alarms.ringing[self._stopped_by]}" if self._stopped_by else None
+
+    def end(self, outcome: Outcome) -> Play:
+        """What became of the run, once it has ended."""
+        status, score = outcome.status, outcome.score
+        if math.isfinite(score):
+            self.history.append(Judged(outcome.turns, score, outcome.criterion))
+        whole = status in ("finished", "solved") and math.isfinite(outcome.criterion)
+        idle = status == "alarmed" and self._stopped_by != "divergence"
+        value = min(outcome.criterion, self.penalty) if whole else self.untrained if idle else self.penalty
+        told = self._stopped_by if status == "alarmed" else self._verdict("diverged" if not whole and status == "finished" else status)
+        self.play = self._made(
+            status, value, score if math.isfinite(score) else None, outcome.turns, told, outcome.reason or "", outcome.signals
+        )
+        return self.play
+
+    def pruned(self) -> Play:
+        """What there is of a run that is given up."""
+        turn, score, criterion = self.history[-1] if self.history else Judged(0, math.nan, self.penalty)
+        value = min(criterion, self.penalty) if math.isfinite(criterion) else self.penalty
+        return self.play or self._made("pruned", value, score if math.isfinite(score) else None, turn, "pruned", "", {})
+
+    @property
+    def latest(self) -> float:
+        """What it counts as at this moment."""
+        return (self.play or self.pruned()).value
+
+    @property
+    def _ceiling(self) -> dict[str, float]:
+        return {} if self.ceiling is None else {"ceiling": self.ceiling}
+
+    def _verdict(self, status: str) -> str:
+        return str(verdict([judged.score for judged in self.history], ceiling=self.ceiling, status=status))
+
+    def _made(
+        self, status: str, value: float, score: float | None, turns: int, told: str, reason: str, signals: Mapping[str, float]
+    ) -> Play:
+        last = {name: number for name, number in signals.items() if math.isfinite(number)}
+        return Play(self.seed, status, value, score, turns, told, reason, tuple(map(tuple, self.history)), last)  # type: ignore[arg-type]
