@@ -161,7 +161,7 @@ def test_every_setting_of_a_run_is_documented(capsys: pytest.CaptureFixture[str]
             BadSetting,
             "scheduler.ratio is 0, but must be a whole number other than 0; the simultaneous scheduler moves both at once",
         ),
-        ({"coupling": 2.0}, BadSetting, "coupling is 2.0, but must be in [0, 1] at all times, unlike at progress 0"),
+        ({"coupling": 2.0}, BadSetting, "coupling is 2.0, but must be in [0, 1]"),
         ({"batch": -3}, BadSetting, "batch is -3, but must be a whole number of at least 1"),
         ({"trace.every": 0}, BadSetting, "trace.every is 0, but must be a whole number of at least 1"),
         ({"device": "cuda:99"}, BadSetting, "device is 'cuda:99', but must be auto or cpu: torch sees "),

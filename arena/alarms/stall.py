@@ -37,9 +37,12 @@ class Stall(Alarm):
         if sight.row.get("score") is not None and sight.row.get("best") is not None:
             self._best.append((progress, sight.row["best"]))
         before = [best for p, best in self._best if p <= progress - self.share]
-        if not before or not sight.is_far(self._best[-1][1]) or self._best[-1][1] <= (1 - self.gain) * before[-1]:
+        if not before or len(before) == len(self._best):  # nothing to compare with, or no score since then
             return None
-        return f"the best score is {self._best[-1][1]:.3g}, and was {before[-1]:.3g} when {self.share:.0%} fewer of the turns were played"
+        latest = self._best[-1][1]
+        if not sight.is_far(latest) or latest <= (1 - self.gain) * before[-1]:
+            return None
+        return f"the best score is {latest:.3g}, and was {before[-1]:.3g} a share of {self.share:g} of the run's turns ago"
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": [list(pair) for pair in self._best]}
