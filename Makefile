@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench clean help
+.PHONY: demo test test-slow lint bench clean help
 
 help:
 	@echo "make demo   play the swiss-roll GAN and say where everything is"
 	@echo "make test   run the tests"
+	@echo "make test-slow  run those that take minutes each: Ray clusters, killed sweeps, nets that are large for two cores"
 	@echo "make lint   check style and types"
 	@echo "make bench  measure the arena against loops written by hand"
 
@@ -27,8 +28,11 @@ demo: $(VENV)/installed
 	$(BIN)/arena play swiss-roll
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/test_bench.py
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/test_bench.py -m "not slow"
 	$(BIN)/python -m pytest tests/test_bench.py  # timings are taken with nothing beside them
+
+test-slow: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -113,7 +113,9 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             raise BadSetting("cuda_graphs", cuda_graphs, "false where a batch is split")
         for progress in (0.0, 0.25, 0.5, 0.75, 1.0):
             if not 0 <= float(coupling(progress)) <= 1:
-                raise BadSetting("coupling", coupling(progress), "in [0, 1]" + (f" at all times, unlike at progress {progress:g}" if progress else ""))
+                raise BadSetting(
+                    "coupling", coupling(progress), "in [0, 1]" + (f" at all times, unlike at progress {progress:g}" if progress else "")
+                )
         self.rule = rule or SimultaneousRule()
         self.scheduler = scheduler or Simultaneous()
         self.coupling = coupling

@@ -141,8 +141,8 @@ def test_a_rule_has_a_stage_of_its_own_and_is_said_not_to_be_played_by_hand() ->
 @pytest.mark.parametrize(("nap", "stage"), [("sampling", "sampling"), ("losses", "field")])
 def test_a_planted_nap_is_found_where_it_was_planted(nap: str, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("arena.batches.TURNS", 1)  # a nap for each turn rather than for each block of them
-    found = measure(configure(Slow, {nap: 0.003}), seconds=1)
-    assert found.stages[stage] >= 0.003
+    found = measure(configure(Slow, {nap: 0.02}), seconds=2)
+    assert found.stages[stage] >= 0.02
     assert found.stages[stage] > 0.6 * found.arena.middle
     assert found.by_hand.middle >= 0.003
     assert (found.floor.middle >= 0.003) == (stage == "field")
@@ -232,7 +232,7 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("arena.plots.save", full)
-    monkeypatch.setattr("arena.run.Run._picture", lambda run: None)
+    monkeypatch.setattr("arena.run.Run._picture", lambda run, **_: None)
     assert main(["bench", "bilinear", "--seconds", "0.05", "--out", "here.png"]) == 2
     assert capsys.readouterr().err == "arena: the picture here.png could not be written (No space left on device); choose another --out\n"
     assert not list(tmp_path.iterdir())

@@ -176,7 +176,7 @@ def test_contraction_is_not_misled_by_rotation_or_rounding() -> None:
 # Real processes, killed -----------------------------------------------------------------------------------------------------------
 
 WORDS = ["compare", "bilinear", "--vary", "rule=simultaneous,extragradient,consensus", "--vary", "seed=0:2", "--budget", "turns",
-         "--turns", "800", "--trace.tensorboard", "false", "--workers", "2"]  # fmt: skip
+         "--turns", "2000", "--trace.tensorboard", "false", "--workers", "2"]  # fmt: skip
 
 
 def start(out: Path) -> subprocess.Popen[str]:

@@ -31,6 +31,7 @@ def test_a_regime_below_source_only_is_called_so() -> None:
     assert moons.gain({"adapt": 73.9}, "adapt") == "–"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plain", [[], ["--plain"]])
 def test_mnist_m_prints_each_run_and_a_summary(
     plain: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -42,6 +43,7 @@ def test_mnist_m_prints_each_run_and_a_summary(
     assert ("the paper's nets, SGD" if plain else "batch norm, Adam") in printed
 
 
+@pytest.mark.slow
 def test_svhn_mnist_prints_a_table_for_each_method(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["svhn_mnist", "--quick", "--regimes", "source-only", "real-fake", "adapt"])
     svhn_mnist.main()

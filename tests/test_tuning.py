@@ -340,6 +340,7 @@ def _counts(folder: Path) -> Counter[str]:
 LONG = ("--turns", "600", "--trials", "8", "--seeds", "1", "--sampler", "qmc", "--pruner", "none", "--jobs", "2", "--rungs", "4")
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_no_trial_and_a_killed_driver_repeats_none(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     driver = _start(folder, *LONG)

@@ -17,7 +17,7 @@ from tuning import Options, parse_space
 from tuning.plan import Sweep, begin, load, plan
 from tuning.record import read_all
 
-pytestmark = [pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 RATES = parse_space({"x.lr": "log:0.02:0.5", "y.lr": "log:0.02:0.5"})
 
 

@@ -87,7 +87,7 @@ class Ledger:
         """Put a lost trial into the queue once more, unless that has been done; returns its record, which is written."""
         said = trial.user_attrs
         driver = str(said.get("worker", "")).partition("-")[0]
-        by_itself = held(self.folder / WORKERS / driver)  # the driver lives, so it was the worker alone that died
+        by_itself = bool(driver) and held(self.folder / WORKERS / driver)  # the driver lives, so it was the worker alone that died
         retries = said.get("retries", 0) + by_itself
         again = retries <= RETRIES
         if again and not already:
