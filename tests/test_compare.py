@@ -212,7 +212,7 @@ def traces(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob("*/*/trace.jsonl"))}
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_stopped_comparison_goes_on_to_the_same_bytes(number: int, unbroken: Path, tmp_path: Path) -> None:
     out = tmp_path / "c"
     process = start(out)
