@@ -67,7 +67,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_killed_at_random_moments_ends_bit_for_bit_the_same(unbroken: Path, tmp_path: Path, seed: int) -> None:
     """A real process gets SIGKILL, again and again, at moments that differ with the seed; then it is left to finish."""
     chance, folder, kills = random.Random(seed), tmp_path / "run", 0

@@ -303,7 +303,9 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize(("number", "workers"), [(signal.SIGKILL, 2), (signal.SIGINT, 2), (signal.SIGINT, 1)])
+@pytest.mark.parametrize(
+    ("number", "workers"), [(signal.SIGKILL, 2), (signal.SIGINT, 2), pytest.param(signal.SIGINT, 1, marks=pytest.mark.slow)]
+)
 def test_a_stopped_map_goes_on_without_repeating(number: int, workers: int, unbroken: Path, tmp_path: Path) -> None:
     out = tmp_path / "m"
     process = start(out, workers)
