@@ -111,7 +111,8 @@ class Signals:
             self._outputs = []
 
     def read(self) -> dict[str, float]:
-        """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal."""
+        """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal, as `names`
+        orders them: else a run that was looked at more often, as one is that was stopped, had the same numbers in another order."""
         notes, self._notes = self._notes, []
         flat = [t for note in notes for key in note.losses for t in (note.losses[key], *note.norms.get(key, ()))]
         numbers = iter(torch.stack(flat).tolist() if flat else ())
@@ -131,7 +132,7 @@ class Signals:
                 self._fresh.add(f"{role}.update_cosine")
                 self.values[f"{role}.update_cosine"] = float(torch.cosine_similarity(update, previous, dim=0))
         self._updates = {}
-        return dict(self.values)
+        return {name: self.values[name] for name in self.names if name in self.values}
 
     def take_fresh(self) -> set[str]:
         """Names of the signals that were noted since this was last called."""

@@ -125,6 +125,21 @@ def test_the_player_at_fault_is_named() -> None:
     assert str(info["diverged"]).startswith("the generator's output was not finite in turn")
 
 
+def test_signals_have_one_order_however_often_they_are_read() -> None:
+    """A run that is stopped after a turn is read once more than one that is not, and their traces are to be the same bytes."""
+    orders = []
+    for looks in (1, 2):
+        env = Arena(Bilinear(), turns=4)
+        env.reset(seed=0)
+        for turn in range(1, 4):
+            env.play_scheduled_turn(measure=True)
+            if turn >= looks:
+                signals = env.read_signals()
+        orders.append(list(signals))
+    assert orders[0] == orders[1]
+    assert [name for name in orders[0] if name in env.signals.names] == env.signals.names
+
+
 def test_observations_are_the_squashed_signals() -> None:
     env = gym.make("arena/SwissRoll-v0", batch=16).unwrapped
     env.reset(seed=0)
