@@ -350,7 +350,7 @@ def test_a_killed_worker_loses_no_trial_and_a_killed_driver_repeats_none(tmp_pat
     _wait(lambda: _counts(folder)["lost"] >= 1 or driver.poll() is not None)
     before = {path.name: path.stat().st_mtime_ns for path in (folder / "trials").glob("[0-9]*.json")}
     driver.kill()
-    driver.wait()
+    driver.communicate(timeout=60)  # its workers hold the other end of the pipe until they have seen that it is gone
     _wait(lambda: all(not Path(f"/proc/{pid}").exists() or _zombie(pid) for pid in _workers(folder)), 20)
     two = [_start(folder, resume=True) for _ in range(2)]  # which share what is left
     for process in two:

@@ -22,6 +22,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 import optuna
 import ray
 from ray import tune
+from ray.exceptions import RayTaskError
 from ray.tune.schedulers import (
     ASHAScheduler,
     FIFOScheduler,
@@ -43,7 +44,8 @@ from tuning.space import Space
 Tell = Callable[[Record], None]
 
 RETRIES = 2
-"""How often a trial is gone on with: once after a killed worker, and once more, as Ray does not tell that from a lost node."""
+"""How often a trial is gone on with by Ray, and how often the driver goes on with those that Ray gives up: which it does at once where it
+hears of the same killed worker twice, whatever retries are left."""
 KEPT = 4
 """Checkpoints of a trial that are kept; population-based training has lost one where there were two."""
 
@@ -75,14 +77,28 @@ def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None
                 tell(ended)
         if len(numbers(folder)) >= sweep.count and all(_kept(folder, n) for n in numbers(folder)):
             return
-        results = _tuner(sweep, folder).fit()
-        if results.errors:
-            lost = [record for n in numbers(folder) if (record := read(folder, n)) is not None and record.state == "lost"]
-            if len(lost) < len(results.errors):
-                raise RunFailed(f"{_first_line(results.errors[0])}; mend that and type: arena resume {folder}")
+        for _ in range(1 + RETRIES):
+            # Ray keeps the error of a trial that was gone on with and came to its end, so it is the records that tell.
+            given_up = [(n, result) for result in _tuner(sweep, folder).fit() if result.error for n in _without_record(folder, result)]
+            for _, result in given_up:
+                if isinstance(result.error, RayTaskError):  # the trial itself failed, and would again
+                    raise RunFailed(f"{_first_line(result.error)}; mend that and type: arena resume {folder}")
+            if not given_up:
+                return
+        for number, result in given_up:
+            value = float((result.metrics or {}).get(VALUE, sweep.penalty))
+            values, reason = dict.fromkeys(sweep.options.objectives, value), "its worker was killed again and again; given up"
+            write(Record(number, _point(result.config), "lost", values, reason=reason, backend="ray"), folder)
     finally:
         if begun_here:
             ray.shutdown()
+
+
+def _without_record(folder: Path, result: Any) -> list[int]:
+    """Numbers of the points of a trial of which nothing is kept."""
+    config = result.config or {}
+    own = config.get(POINTS) or [number_of(config, Path(result.path).name)]
+    return [number for number in own if read(folder, number) is None]
 
 
 def _kept(folder: Path, number: int) -> bool:
@@ -118,7 +134,7 @@ def _tuner(sweep: Sweep, folder: Path) -> tune.Tuner:
         warnings.simplefilter("ignore")
         if tune.Tuner.can_restore(str(path)):
             space = _chunks(sweep) if _at_once(sweep) else None
-            return tune.Tuner.restore(str(path), trainable=made, resume_unfinished=True, restart_errored=True, param_space=space)
+            return tune.Tuner.restore(str(path), trainable=made, resume_unfinished=True, resume_errored=True, param_space=space)
         run = tune.RunConfig(
             name="tune",
             storage_path=str(folder / "ray"),
@@ -240,15 +256,6 @@ class Keeper(tune.Callback):
             record = Record(number, _point(trial.config), "pruned", dict.fromkeys(self.objectives, value), backend="ray")
             write(record, folder)
         self._tell(record, trial)
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        if trial.num_failures <= RETRIES:
-            return
-        for number in trial.config.get(POINTS) or [number_of(trial.config, trial.trial_id)]:
-            if read(Path(self.folder), number) is None:
-                values = dict.fromkeys(self.objectives, float((trial.last_result or {}).get(VALUE, 0.0)))
-                reason = "its worker was killed or failed again; given up"
-                write(Record(number, _point(trial.config), "lost", values, reason=reason, backend="ray"), Path(self.folder))
 
     def _tell(self, record: Record, trial: Any) -> None:
         """Mark a trial that was gone on with, and tell of it."""
