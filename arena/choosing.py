@@ -95,6 +95,7 @@ def side_by_side(folders: Sequence[Path]) -> OwnTable:
         ArenaError: for a folder that is no run, and a game that has no criteria.
     """
     made: list[dict[str, Choice]] = []
+    looks: list[int] = []
     for folder in folders:
         settings = load_file(folder / "config.yaml")
         criteria = lookup("game", str(settings.get("game"))).target.criteria()  # type: ignore[attr-defined]
@@ -103,6 +104,7 @@ def side_by_side(folders: Sequence[Path]) -> OwnTable:
                 f"{folder} is of the game '{settings.get('game')}', which names no criteria to choose by; give a run of another"
             )
         rows = [row for row in read_trace(folder / "trace.jsonl") if row["kind"] == "turn"]
+        looks.append(sum(any(name.startswith("metrics.") for name in row) for row in rows))
         made.append(choices(rows, criteria, folder))
         if not made[-1]:
             peeking = next(c.name for c in criteria if c.peeks)
@@ -124,10 +126,11 @@ def side_by_side(folders: Sequence[Path]) -> OwnTable:
                 f"{kept} of {len(own)}" if several else "yes" if kept else "no",
             ]
         )
-    looks = min(sum(1 for _ in _measured(folder)) for folder in folders)
     truth = next(c.name for c in criteria if c.peeks).replace("-", " ")
     head = ["chosen by", "turn" + ("s" if several else ""), f"{truth} %" + (" (mean ± SD)" if several else ""), "behind the oracle", "kept"]
-    note = f"{looks} looks in a run; `--metrics.every` takes more, and `--checkpoint.every` and `--checkpoint.keep` keep the checkpoints."
+    note = (
+        f"{min(looks)} looks in a run; `--metrics.every` takes more, and `--checkpoint.every` and `--checkpoint.keep` keep the checkpoints."
+    )
     return OwnTable(head, rows_of_words, [note])
 
 
@@ -145,10 +148,6 @@ def runs_in(folder: Path) -> dict[str, list[Path]]:
     if not found:
         raise ArenaError(f"{folder} is neither a run nor a comparison; give the folder that `arena play` or `arena compare` named")
     return found
-
-
-def _measured(folder: Path) -> Rows:
-    return [row for row in read_trace(folder / "trace.jsonl") if row["kind"] == "turn" and any(n.startswith("metrics.") for n in row)]
 
 
 def _percent(values: Sequence[float], several: bool) -> str:

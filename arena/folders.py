@@ -2,9 +2,10 @@
 
 import contextlib
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
-from arena.errors import FolderInTheWay
+from arena.errors import ArenaError, FolderInTheWay
 
 
 def stem(game: str) -> str:
@@ -17,19 +18,29 @@ def stem(game: str) -> str:
     return Path(game.rpartition(":")[0] or game).stem
 
 
-def new_folder(out: str | Path | None, name: str, what: str, marker: str) -> Path:
-    """An empty folder.
+def new_folder(out: str | Path | None, name: str, what: str, files: Mapping[str, str]) -> Path:
+    """A folder that was not there, with files in it.
 
     Args:
         out: where; None numbers one under `runs/`.
         name: of the numbered one.
         what: that is to be kept there, with its article, for the message.
-        marker: name of the file by which `arena resume` knows such a folder.
+        files: texts by the names of the files to begin with; by the last of them `arena resume` knows such a folder.
 
     Raises:
         FolderInTheWay: where it exists.
-        OSError: where it cannot be made.
+        ArenaError: where it cannot be made.
     """
+    try:
+        folder = _made(out, name, what, [*files][-1])
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ArenaError(f"the folder {error.filename} could not be made ({error.strerror}); choose another --out") from error
+    return folder
+
+
+def _made(out: str | Path | None, name: str, what: str, marker: str) -> Path:
     if out is None:
         for number in itertools.count(1):
             folder = Path("runs") / f"{name}-{number}"

@@ -5,20 +5,16 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
 @contextlib.contextmanager
-def signals_interrupt() -> Iterator[None]:
-    """While inside, SIGTERM raises KeyboardInterrupt as Ctrl-C does; outside the main thread, where signals cannot be handled, nothing."""
-
-    def interrupt(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
+def stopped_by(handle: Callable[[int, Any], None]) -> Iterator[None]:
+    """While inside, Ctrl-C and SIGTERM are handled so; outside the main thread, where signals cannot be handled, nothing changes."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     try:
-        before = [signal.signal(number, interrupt) for number in numbers]
+        before = [signal.signal(number, handle) for number in numbers]
     except ValueError:  # not in the main thread
         yield
         return
@@ -27,6 +23,15 @@ def signals_interrupt() -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+def signals_interrupt() -> contextlib.AbstractContextManager[None]:
+    """While inside, SIGTERM raises KeyboardInterrupt as Ctrl-C does."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    return stopped_by(interrupt)
 
 
 def leave_signals_to_parent() -> None:

@@ -8,7 +8,7 @@ import math
 import shutil
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from arena.diagnostics.chosen import Diagnostics
 from arena.env import Arena
 from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
 from arena.precision import multiplications
+from arena.processes import stopped_by
 from arena.progress import Display
 from arena.threads import using_threads
 from arena.trace import JSONLines, Unwritten, read_trace
@@ -415,8 +416,7 @@ class Run:
 
     # Surroundings -----------------------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> contextlib.AbstractContextManager[None]:
         """The first Ctrl-C (or SIGTERM) ends the run after the turn in play; a second one at once."""
 
         def ask(number: int, frame: Any) -> None:
@@ -424,14 +424,4 @@ class Run:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             self.display.note("stopping after this turn")
 
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        try:
-            before = [signal.signal(number, ask) for number in numbers]
-        except ValueError:  # not in the main thread, where signals cannot be handled
-            yield
-            return
-        try:
-            yield
-        finally:
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
+        return stopped_by(ask)

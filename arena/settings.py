@@ -5,7 +5,7 @@ choice stands under its `key`, the arguments of what was chosen beside it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,28 @@ def normal(settings: Mapping[str, Any], components: list[Component]) -> Settings
             else:
                 put(nested, component.key, value)
     return nested
+
+
+def named_in(settings: Mapping[str, Any], arguments: Sequence[str]) -> set[str]:
+    """The dotted names of the settings that were given, in either way.
+
+    Example:
+        >>> sorted(named_in({"rule": {"steps": 2}}, ["--x.lr", "0.1", "--until-solved=false"]))
+        ['rule.steps', 'until_solved', 'x.lr']
+    """
+    return {*flatten(settings), *(word[2:].partition("=")[0].replace("-", "_") for word in arguments if word.startswith("--"))}
+
+
+def moved_by_rules(settings: Mapping[str, Any], given: Collection[str], varied: Collection[str]) -> dict[str, Any]:
+    """Settings under which rules can be compared: where they vary, it is the rule that says how both players move, unless the scheduler was
+    given or varies.
+
+    Example:
+        >>> moved_by_rules({"turns": 9}, {"turns"}, ["rule"]), moved_by_rules({}, {"scheduler.ratio"}, ["rule"])
+        ({'turns': 9, 'scheduler': 'simultaneous'}, {})
+    """
+    scheduled = any(name.partition(".")[0] == "scheduler" for name in (*given, *varied))
+    return {**settings, "scheduler": "simultaneous"} if "rule" in varied and not scheduled else dict(settings)
 
 
 def normal_arguments(arguments: Sequence[str], components: list[Component]) -> list[tuple[str, str]]:

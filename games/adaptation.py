@@ -243,6 +243,11 @@ class Adaptation(Game):
                 module.training = True
 
 
+def where_felt(coupling: float | Tensor, loss: Tensor) -> Tensor:
+    """The loss where λ > 0, else 0 with gradient 0."""
+    return (coupling > 0) * loss if isinstance(coupling, Tensor) else loss if coupling > 0 else 0 * loss
+
+
 def accuracy(logits_NK: Tensor, labels_N: Tensor) -> Tensor:
     """The share of examples whose largest logit is that of their label."""
     return (logits_NK.argmax(1) == labels_N).to(logits_NK).mean()

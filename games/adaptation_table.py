@@ -111,7 +111,7 @@ def verdict(variant: Variant, base: Variant | None) -> str:
         >>> verdict(of(0.61), of(0.713)), verdict(of(0.7, 0.8), of(0.6, 0.8))
         ('worse than source-only', 'better than source-only, within the spread of the seeds')
     """
-    if any(end_missing(v) for v in (variant,)):
+    if len(variant.ends) < variant.runs:  # some have diverged, or were cut short
         return f"{variant.runs - len(variant.ends)} of {variant.runs} runs did not end"
     more = _more(variant, base)
     if more is None or base is None:
@@ -122,11 +122,6 @@ def verdict(variant: Variant, base: Variant | None) -> str:
         error = 100 * math.sqrt(sum(statistics.variance(values) / len(values) for values in samples))
         word += ", within the spread of the seeds" if abs(more) < 2 * error else ""
     return word
-
-
-def end_missing(variant: Variant) -> bool:
-    """Whether some run has diverged, or was cut short."""
-    return len(variant.ends) < variant.runs
 
 
 def _more(variant: Variant, base: Variant | None) -> float | None:

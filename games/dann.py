@@ -30,7 +30,7 @@ from torch.nn.functional import cross_entropy, softplus
 from arena import PlayerSource, Slot, register
 from arena.batch_norm import layers_of
 from arena.errors import check_choice
-from games.adaptation import Adaptation, BatchOfBoth, accuracy, part_of
+from games.adaptation import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
 from players import MLP, LabelledMLP, reverse
 from players.base import Shape
 from players.domain_norm import per_domain, use
@@ -121,7 +121,7 @@ class DANN(Adaptation):
         source, labels_N, target, _ = batch
         features_NF, heard = self._features(source, target)
         told_apart = self._told_apart(heard)
-        losses = {"domain": _where_felt(coupling, told_apart)}
+        losses = {"domain": where_felt(coupling, told_apart)}
         if "extractor" in movers:
             losses["extractor"] = self._label_loss(features_NF, labels_N) - coupling * told_apart
         return losses
@@ -134,7 +134,7 @@ class DANN(Adaptation):
         features_NF, heard = self._features(source, target)
         label = self._label_loss(features_NF, labels_N)
         told_apart = self._told_apart([reverse(features, coupling) for features in heard])
-        felt = _where_felt(coupling, told_apart)
+        felt = where_felt(coupling, told_apart)
         return label + felt, {"extractor": label - coupling * told_apart, "domain": felt}
 
     def _plain(self, coupling: float | Tensor) -> bool:
@@ -200,11 +200,6 @@ class DANN(Adaptation):
             if self.target.labels:
                 found |= self.of_target(other_logits_NK, others_N)
         return found
-
-
-def _where_felt(coupling: float | Tensor, loss: Tensor) -> Tensor:
-    """The loss where λ > 0, else 0 with gradient 0."""
-    return (coupling > 0) * loss if isinstance(coupling, Tensor) else loss if coupling > 0 else 0 * loss
 
 
 def _shape_of_features(extractor: nn.Module, inputs: Shape) -> Shape:

@@ -29,7 +29,7 @@ from torch.nn.functional import cross_entropy, softplus
 
 from arena import PlayerSource, Rng, Slot, register
 from arena.errors import SlotMismatch, check_number
-from games.adaptation import Adaptation, BatchOfBoth, accuracy, part_of
+from games.adaptation import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
 from players import MLP
 from players.base import Shape
 from players.generate_to_adapt import Adapter
@@ -139,13 +139,13 @@ class GenerateToAdapt(Adaptation):
         on_source_N1, classes_NK = self._judged(of_source)
         both_heads = self.regime == "adapt"
         class_loss = cross_entropy(classes_NK, labels_N) if both_heads else torch.zeros_like(label_loss)
-        losses["adapter.generator"] = _where_felt(coupling, class_loss + softplus(-on_source_N1).mean())
+        losses["adapter.generator"] = where_felt(coupling, class_loss + softplus(-on_source_N1).mean())
         on_target_N1, _ = self._judged(self.generate(self.features_of(t, 1), None, noise[1]))
         losses["adapter.features"] = label_loss + coupling * (self.alpha * class_loss + self.beta * softplus(-on_target_N1).mean())
         if "discriminator" in movers:
             on_real_N1, own_NK = self._judged(x)
             judged = softplus(-on_real_N1).mean() + softplus(on_source_N1).mean() + softplus(on_target_N1).mean()
-            losses["discriminator"] = _where_felt(coupling, judged + cross_entropy(own_NK, labels_N) if both_heads else judged)
+            losses["discriminator"] = where_felt(coupling, judged + cross_entropy(own_NK, labels_N) if both_heads else judged)
         return losses
 
     @property
@@ -223,11 +223,6 @@ class GenerateToAdapt(Adaptation):
                 told = labels_N[:n] if which == 0 and self.regime != "target-only" else None
                 made += [own, self.generate(self.features_of(own, which), told, noise_NZ[: len(own)])]
         return {"generated": domain_pictures.generated(*made), **super().pictures(last=last)}
-
-
-def _where_felt(coupling: float | Tensor, loss: Tensor) -> Tensor:
-    """The loss where λ > 0, else 0 with gradient 0."""
-    return (coupling > 0) * loss if isinstance(coupling, Tensor) else loss
 
 
 def _batched(shape: Shape) -> str:

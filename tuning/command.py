@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.commands.play import take
+from arena.commands.words import Words
 from arena.errors import ArenaError
 
 USAGE = """\
@@ -48,34 +48,20 @@ WORDS = ("backend", "sampler", "pruner", "address")
 
 
 def main(arguments: Sequence[str]) -> int:
-    words = list(arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(USAGE)
-        return 0 if words else 2
-    game = None if words[0].startswith("-") else words.pop(0)
-    spaces = []
-    while True:
-        word, words = take(words, "--space")
-        if word is None:
-            break
-        spaces.append(word)
-    given: dict[str, str | None] = {}
-    for name in (*OPTIONS, *WORDS, "seeds", "objective", "out", "config"):
-        given[name], words = take(words, f"--{name.replace('_', '-')}")
+    words = Words(arguments, USAGE, "arena sweep ring")
+    if words.asked is not None:
+        return words.asked
+    spaces = words.every("space")
+    given = {name: words.take(name.replace("_", "-")) for name in (*OPTIONS, *WORDS, "seeds", "objective", "out", "config")}
+    game, settings = words.game(file=given["config"])
+    said = settings.pop("sweep", {})
 
-    from arena.settings import load_file
     from tuning.options import Options
     from tuning.plan import begin, plan
     from tuning.space import parse_space
 
-    settings = load_file(given["config"]) if given["config"] is not None else {}
-    said = settings.pop("sweep", {})
-    named = settings.pop("game", None)
-    game = game or named
-    if not isinstance(game, str):
-        raise ArenaError("no game was named; write `arena sweep ring`, or see `arena list`")
     space = parse_space(spaces or said.get("space") or []) if spaces or said.get("space") else None
-    found = plan(game, settings, [*said.get("arguments", []), *words], space, Options(**_options(said, given)))
+    found = plan(game, settings, [*said.get("arguments", []), *words.left], space, Options(**_options(said, given)))
     return play_on(begin(found, given["out"]))
 
 

@@ -23,7 +23,7 @@ from arena.folders import new_folder, stem
 from arena.grouping import structure
 from arena.mapping.plan import key_of
 from arena.mapping.results import FLED
-from arena.settings import Settings, flatten, load_file, plain
+from arena.settings import Settings, load_file, moved_by_rules, named_in, plain
 from tuning.options import Options
 from tuning.points import planned_points
 from tuning.space import Dimension, Point, Space, changes, default_space, parse_space, settings_of, words_of
@@ -174,20 +174,18 @@ def plan(
         arena.errors.UnknownName: unknown setting 'x.lrr': did you mean 'x.lr'?
     """
     options, settings = options or Options(), dict(settings or {})
-    typed = {word[2:].partition("=")[0].replace("-", "_") for word in arguments if word.startswith("--")}
-    given = {*flatten(settings), *typed}
+    given = named_in(settings, arguments)
     around = configure(game, settings, arguments)
     usual = {**QUIET, **around.game.target.sweep}  # type: ignore[attr-defined]
     settings = {**{name: value for name, value in usual.items() if name not in given}, **settings}
     space = space or default_space(around)
     names = {name for dimension in space.dimensions for name, _ in settings_of(dimension, around.roles)}
-    if "rule" in names and not any(name.partition(".")[0] == "scheduler" for name in given | names):
-        settings = {**settings, "scheduler": "simultaneous"}  # it is the rule that says how both players move
+    settings = moved_by_rules(settings, given, names)
     _check_names(around, space)
     made = Sweep(game, settings, list(arguments), space, options)
     base = made.base()
     flat = base.flat()
-    fixed = {key_of(name, flat) for name in typed}
+    fixed = {key_of(name, flat) for name in named_in({}, arguments)}
     for dimension in space.dimensions:
         for name, index in settings_of(dimension, base.roles):
             if key_of(name, flat) in fixed:
@@ -211,12 +209,7 @@ def begin(found: Sweep, out: str | Path | None = None) -> Path:
     Raises:
         FolderInTheWay: where the folder exists.
     """
-    try:
-        folder = new_folder(out, f"sweep-{stem(found.game)}", "a sweep", PLAN)
-        (folder / PLAN).write_text(found.dump(), encoding="utf-8")
-    except OSError as error:
-        raise ArenaError(f"the folder {error.filename} could not be made ({error.strerror}); choose another --out") from error
-    return folder
+    return new_folder(out, f"sweep-{stem(found.game)}", "a sweep", {PLAN: found.dump()})
 
 
 def load(folder: str | Path) -> Sweep:

@@ -1,7 +1,6 @@
 """The alarms of a run: which ring, since when, and why."""
 
 import copy
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -43,11 +42,6 @@ def chosen(words: Sequence[str]) -> dict[str, Alarm]:
         >>> sorted(chosen(["stall(share=0.5)", "collapse"])), len(chosen(["none"]))
         (['collapse', 'stall'], 0)
     """
-    return copy.deepcopy(_read(tuple(words)))
-
-
-@functools.cache
-def _read(words: tuple[str, ...]) -> dict[str, Alarm]:
     found: dict[str, Alarm] = {}
     every: dict[str, list[str]] = {"all": list(entries("alarm")), "none": []}
     for one in (one for word in words for one in every.get(word, [word])):

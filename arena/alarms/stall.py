@@ -6,6 +6,7 @@ with best(p) the lowest score up to progress p, while that is far from good: abo
 thing, above a tenth of the first score.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,8 +35,9 @@ class Stall(Alarm):
 
     def look(self, sight: Sight) -> str | None:
         progress = sight.row["progress"]
-        if sight.row.get("score") is not None and sight.row.get("best") is not None:
-            self._best.append((progress, sight.row["best"]))
+        score = sight.row.get("score")
+        if score is not None and math.isfinite(score):
+            self._best.append((progress, min(score, self._best[-1][1]) if self._best else score))
         before = [best for p, best in self._best if p <= progress - self.share]
         if not before or len(before) == len(self._best):  # nothing to compare with, or no score since then
             return None

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from arena.commands.play import take
+from arena.commands.words import Words
 from arena.errors import ArenaError
 
 USAGE = """\
@@ -26,33 +26,21 @@ Every setting of a game is an option, as in `arena play GAME --help`. Scores, pi
 
 
 def main(arguments: Sequence[str]) -> int:
-    words = list(arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(USAGE)
-        return 0 if words else 2
-    game = None if words[0].startswith("-") else words.pop(0)
-    out, words = take(words, "--out")
-    given, words = take(words, "--seconds")
-    file, words = take(words, "--config")
+    words = Words(arguments, USAGE, "arena bench swiss-roll")
+    if words.asked is not None:
+        return words.asked
+    out, seconds = words.take("out"), _seconds(words.take("seconds"))
+    game, settings = words.game(file=words.take("config"))
 
     from rich.console import Console
 
-    from arena.config import configure
-    from arena.settings import load_file
-
-    settings = load_file(file) if file is not None else {}
-    named = settings.pop("game", None)
-    game = game or named
-    if not isinstance(game, str):
-        raise ArenaError("no game was named; write `arena bench swiss-roll`, or see `arena list`")
-    seconds = _seconds(given)
-    config = configure(game, settings, words, prog="arena bench")
-
     from arena import plots
+    from arena.config import configure
     from arena.measuring import measure
     from arena.measuring.figures import turn
     from arena.measuring.report import report
 
+    config = configure(game, settings, words.left, prog="arena bench")
     console = Console()
     with _claimed(out, config.game.name) as path:
         console.print(f"measuring {config.game.name} for {seconds:g} s", highlight=False, style="dim")

@@ -7,7 +7,7 @@ arena compare swiss-roll --vary generator.lr=1e-4,1e-3 --vary coupling=0.5,1
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.commands.play import take
+from arena.commands.words import Words
 from arena.errors import ArenaError
 
 USAGE = """\
@@ -28,34 +28,19 @@ Every setting of a game is an option, as in `arena play GAME --help`."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    words = list(arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(USAGE)
-        return 0 if words else 2
-    game = None if words[0].startswith("-") else words.pop(0)
-    vary = []
-    while True:
-        word, words = take(words, "--vary")
-        if word is None:
-            break
-        vary.append(word)
-    budget, words = take(words, "--budget")
-    count, words = take(words, "--workers")
-    out, words = take(words, "--out")
-    file, words = take(words, "--config")
+    words = Words(arguments, USAGE, "arena compare bilinear --vary rule=simultaneous,extragradient")
+    if words.asked is not None:
+        return words.asked
+    vary = words.every("vary")
+    budget, count, out = (words.take(name) for name in ("budget", "workers", "out"))
+    game, settings = words.game(file=words.take("config"))
+    if not vary:
+        raise ArenaError("nothing varies; write --vary SETTING=A,B, such as --vary rule=simultaneous,extragradient")
 
     from arena.comparison.plan import parse_vary, plan
     from arena.comparison.play import begin
-    from arena.settings import load_file
 
-    settings = load_file(file) if file is not None else {}
-    named = settings.pop("game", None)
-    game = game or named
-    if not isinstance(game, str):
-        raise ArenaError("no game was named; write `arena compare bilinear --vary rule=simultaneous,extragradient`")
-    if not vary:
-        raise ArenaError("nothing varies; write --vary SETTING=A,B, such as --vary rule=simultaneous,extragradient")
-    jobs = plan(game, settings, words, parse_vary(vary), budget or "gradients")
+    jobs = plan(game, settings, words.left, parse_vary(vary), budget or "gradients")
     return play_on(begin(game, jobs, out), workers(count))
 
 

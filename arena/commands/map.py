@@ -7,7 +7,8 @@ arena map bilinear --x x.lr=0.01:1:24 --y rule=simultaneous,extragradient,optimi
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.commands.play import take
+from arena.commands.compare import workers
+from arena.commands.words import Words
 from arena.errors import ArenaError
 
 USAGE = """\
@@ -30,33 +31,23 @@ Every setting of a game is an option, as in `arena play GAME --help`."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    words = list(arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(USAGE)
-        return 0 if words else 2
-    game = None if words[0].startswith("-") else words.pop(0)
-    given: dict[str, str | None] = {}
-    for name in ("x", "y", "seeds", "members", "workers", "out", "config"):
-        given[name], words = take(words, f"--{name}")
-
-    from arena.commands.compare import workers
-    from arena.mapping.plan import begin, plan
-    from arena.mapping.play import default_workers, sized
-    from arena.settings import load_file
-
+    words = Words(arguments, USAGE, "arena map swiss-roll --x generator.lr=1e-5:1e-1:16 --y discriminator.lr=1e-5:1e-1:16")
+    if words.asked is not None:
+        return words.asked
+    given = {name: words.take(name) for name in ("x", "y", "seeds", "members", "workers", "out", "config")}
     count = workers(given["workers"])
-    settings = load_file(given["config"]) if given["config"] is not None else {}
+    game, settings = words.game(file=given["config"])
     said = settings.pop("map", {})
-    named = settings.pop("game", None)
-    game = game or named
-    if not isinstance(game, str):
-        raise ArenaError("no game was named; write `arena map swiss-roll --x generator.lr=1e-5:1e-1:16 --y discriminator.lr=1e-5:1e-1:16`")
     x, y = (given[name] or said.get(name) for name in ("x", "y"))
     for name, axis in (("x", x), ("y", y)):
         if axis is None:
             raise ArenaError(f"no axis was named; write --{name} SETTING=VALUES, such as --{name} generator.lr=1e-5:1e-1:16")
     members = _members(given["members"]) or said.get("members", "auto")
-    found = plan(game, settings, [*said.get("options", []), *words], x, y, given["seeds"] or said.get("seeds"), members)
+
+    from arena.mapping.plan import begin, plan
+    from arena.mapping.play import default_workers, sized
+
+    found = plan(game, settings, [*said.get("options", []), *words.left], x, y, given["seeds"] or said.get("seeds"), members)
     return play_on(begin(sized(found, count or default_workers(found)), given["out"]), count)
 
 

@@ -7,7 +7,7 @@ arena play my_game.py
 
 from collections.abc import Sequence
 
-from arena.errors import ArenaError
+from arena.commands.words import Words
 
 USAGE = """\
 usage: arena play GAME [--out FOLDER] [--config FILE] [--SETTING VALUE ...]
@@ -24,43 +24,16 @@ Every setting of a game is an option of the same dotted name, typed and document
 
 
 def main(arguments: Sequence[str]) -> int:
-    words = list(arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(USAGE)
-        return 0 if words else 2
-    game = None if words[0].startswith("-") else words.pop(0)
-    out, words = take(words, "--out")
-    file, words = take(words, "--config")
+    words = Words(arguments, USAGE, "arena play swiss-roll")
+    if words.asked is not None:
+        return words.asked
+    out = words.take("out")
+    game, settings = words.game(file=words.take("config"))
 
     from arena.config import configure
     from arena.loop import start
-    from arena.settings import load_file
 
-    settings = load_file(file) if file is not None else {}
-    named = settings.pop("game", None)
-    if game is None:
-        game = named
-    if not isinstance(game, str):
-        raise ArenaError("no game was named; write `arena play swiss-roll`, or see `arena list`")
-    config = configure(game, settings, words)
-    return exit_code(start(config, out).status)
-
-
-def take(words: list[str], option: str) -> tuple[str | None, list[str]]:
-    """Take `--option VALUE` or `--option=VALUE` out of the words.
-
-    Example:
-        >>> take(["--turns", "3", "--out", "here"], "--out")
-        ('here', ['--turns', '3'])
-    """
-    for i, word in enumerate(words):
-        if word.startswith(f"{option}="):
-            return word[len(option) + 1 :], words[:i] + words[i + 1 :]
-        if word == option:
-            if i + 1 == len(words) or words[i + 1].startswith("--"):
-                raise ArenaError(f"{option} has no value; write {option} VALUE")
-            return words[i + 1], words[:i] + words[i + 2 :]
-    return None, words
+    return exit_code(start(configure(game, settings, words.left), out).status)
 
 
 def exit_code(status: str) -> int:

@@ -15,7 +15,7 @@ from arena.diagnostics.chosen import Diagnostics
 from arena.errors import ArenaError, RuleUndefined
 from arena.registry import entries
 from arena.rules.linear import LinearGame, LinearMap
-from arena.settings import Settings, flatten
+from arena.settings import Settings, moved_by_rules, named_in
 
 Vary = Mapping[str, Sequence[str]]
 """Per setting, the values that it takes, as words of the command line."""
@@ -97,14 +97,13 @@ def plan(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary:
         raise ArenaError(f"--budget is '{budget}', but must be gradients or turns")
     budget = "turns" if "turns" in vary else budget
     varied = [key for key in vary if key != "seed"]
-    given = {*flatten(settings), *(word[2:].partition("=")[0].replace("-", "_") for word in arguments)}
+    given = named_in(settings, arguments)
     for key, values in vary.items():
         if not values:
             raise ArenaError(f"'{key}' is to vary, but has no values; give some")
         if key in given:
             raise ArenaError(f"'{key}' is given for all variants and is to vary as well; leave one of the two out")
-    if "rule" in varied and not any(key.partition(".")[0] == "scheduler" for key in (*given, *varied)):
-        settings = {**settings, "scheduler": "simultaneous"}  # it is the rule that says how both players move
+    settings = moved_by_rules(settings, given, varied)
     base = configure(game, settings, arguments)
     combinations = list(itertools.product(*(vary[key] for key in varied)))
     names = [", ".join(map("=".join, zip(varied, values, strict=True))) or "as it is" for values in combinations]

@@ -20,7 +20,7 @@ import yaml
 from arena.comparison.plan import Job, Vary, plan
 from arena.comparison.results import Summary, own_table, summarise
 from arena.errors import ArenaError, GameFault, RuleUndefined, RunFailed
-from arena.folders import new_folder
+from arena.folders import new_folder, stem
 from arena.processes import leave_signals_to_parent, signals_interrupt
 from arena.ranks import alone
 from arena.settings import load_file, plain
@@ -90,13 +90,9 @@ def begin(game: str, jobs: Sequence[Job], out: str | Path | None = None) -> Path
     Raises:
         FolderInTheWay: where the folder exists.
     """
-    try:
-        folder = new_folder(out, f"compare-{Path(game.partition(':')[0]).stem}", "a comparison", PLAN)
-        rows = [{"variant": job.variant, "seed": job.seed, "settings": plain(job.settings)} for job in jobs]
-        (folder / PLAN).write_text(yaml.safe_dump({"game": game, "runs": rows}, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    except OSError as error:
-        raise ArenaError(f"the folder {error.filename} could not be made ({error.strerror}); choose another --out") from error
-    return folder
+    rows = [{"variant": job.variant, "seed": job.seed, "settings": plain(job.settings)} for job in jobs]
+    text = yaml.safe_dump({"game": game, "runs": rows}, sort_keys=False, allow_unicode=True)
+    return new_folder(out, f"compare-{stem(game)}", "a comparison", {PLAN: text})
 
 
 def load(folder: str | Path) -> list[Job]:

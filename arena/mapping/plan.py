@@ -12,7 +12,7 @@ from arena.config import Config, configure
 from arena.errors import ArenaError
 from arena.folders import new_folder, stem
 from arena.mapping.axis import Axis, Value, parse_axis, parse_seeds, word_of
-from arena.settings import Settings, flatten, load_file, plain
+from arena.settings import Settings, load_file, moved_by_rules, named_in, plain
 
 PLAN, TABLE, PICTURE = "config.yaml", "map.csv", "map.png"
 
@@ -107,11 +107,10 @@ def plan(
         (12, (0.1, 0.1, 0), 0.1)
     """
     across, up = parse_axis("--x", x), parse_axis("--y", y)
-    given = {*flatten(settings), *(word[2:].partition("=")[0].replace("-", "_") for word in arguments if word.startswith("--"))}
+    given = named_in(settings, arguments)
     if "until_solved" not in given:
         settings = {**settings, "until_solved": False}
-    if "rule" in (across.name, up.name) and not any(name.partition(".")[0] == "scheduler" for name in (*given, across.name, up.name)):
-        settings = {**settings, "scheduler": "simultaneous"}
+    settings = moved_by_rules(settings, given, (across.name, up.name))
     said = {"x": x, "y": y, **({"seeds": seeds} if seeds is not None else {})}
     made = Plan(across, up, (0,), members, {"game": game, **settings}, list(arguments), said)
     base = made.base()
@@ -119,8 +118,7 @@ def plan(
     for axis in (across, up):
         if axis.name == "seed":
             raise ArenaError("a map's axis cannot be the seed; write --seeds 0:3, which plays every cell with each of them")
-        typed = (word[2:].partition("=")[0].replace("-", "_") for word in arguments if word[:2] == "--")
-        if key_of(axis.name, flat) in {key_of(name, flat) for name in typed}:
+        if key_of(axis.name, flat) in {key_of(name, flat) for name in named_in({}, arguments)}:
             raise ArenaError(f"'{axis.name}' is given for all cells and is to vary as well; leave one of the two out")
     if key_of(across.name, flat) == key_of(up.name, flat):
         raise ArenaError(f"x and y are both {across.name}, but a map is over two settings; name another one")
@@ -142,13 +140,7 @@ def begin(found: Plan, out: str | Path | None = None) -> Path:
     Raises:
         FolderInTheWay: where the folder exists.
     """
-    try:
-        folder = new_folder(out, f"map-{stem(str(found.settings['game']))}", "a map", TABLE)
-        (folder / PLAN).write_text(found.dump(), encoding="utf-8")
-        (folder / TABLE).touch()
-    except OSError as error:
-        raise ArenaError(f"the folder {error.filename} could not be made ({error.strerror}); choose another --out") from error
-    return folder
+    return new_folder(out, f"map-{stem(str(found.settings['game']))}", "a map", {PLAN: found.dump(), TABLE: ""})
 
 
 def load(folder: str | Path) -> Plan:
