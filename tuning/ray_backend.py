@@ -79,7 +79,9 @@ def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None
             return
         for _ in range(1 + RETRIES):
             # Ray keeps the error of a trial that was gone on with and came to its end, so it is the records that tell.
-            given_up = [(n, result) for result in _tuner(sweep, folder).fit() if result.error for n in _without_record(folder, result)]
+            results = _tuner(sweep, folder).fit()
+            trials = [results[i] for i in range(len(results))]
+            given_up = [(n, result) for result in trials if result.error for n in _without_record(folder, result)]
             for _, result in given_up:
                 if isinstance(result.error, RayTaskError):  # the trial itself failed, and would again
                     raise RunFailed(f"{_first_line(result.error)}; mend that and type: arena resume {folder}")
@@ -88,7 +90,7 @@ def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None
         for number, result in given_up:
             value = float((result.metrics or {}).get(VALUE, sweep.penalty))
             values, reason = dict.fromkeys(sweep.options.objectives, value), "its worker was killed again and again; given up"
-            write(Record(number, _point(result.config), "lost", values, reason=reason, backend="ray"), folder)
+            write(Record(number, _point(result.config or {}), "lost", values, reason=reason, backend="ray"), folder)
     finally:
         if begun_here:
             ray.shutdown()
