@@ -54,6 +54,22 @@ def command(name: str) -> str:
     return name if shutil.which(name) or not beside.exists() else os.path.relpath(beside)
 
 
+def terminal() -> Console:
+    """Where a command tells things; a file or a pipe has no width to fit."""
+    console = _Console()
+    return console if console.is_terminal else _Console(width=200)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    Example:
+        >>> duration(5.25), duration(267)
+        ('5.2 s', '4 min 27 s')
+    """
+    return f"{int(seconds // 60)} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.1f} s"
+
+
 def show() -> Display:
     """A live panel on a terminal, else plain lines."""
     console = _Console()

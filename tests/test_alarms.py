@@ -37,6 +37,10 @@ HEALTHY: dict[str, tuple[str, dict[str, Any]]] = {
         "bilinear",
         {"turns": 500, "rule": "extragradient", "x.lr": 0.3, "y.lr": 0.3, "trace.every": 4, "until_solved": False},
     ),
+    "one that has converged, whose losses are all but 0": (
+        "bilinear",
+        {"turns": 300, "rule": "extragradient", "x.lr": 0.3, "y.lr": 0.3, "trace.every": 50, "score.every": 1000, "until_solved": False},
+    ),
     "one scored at its ends alone": (
         "bilinear",
         {"turns": 300, "rule": "extragradient", "trace.every": 50, "score.every": 1000},

@@ -117,9 +117,7 @@ class Sweep:
     @functools.cached_property
     def fatal(self) -> tuple[str, ...]:
         """Alarms that stop a run."""
-        zero_sum = self.base().game.target.zero_sum  # type: ignore[attr-defined]
-        usual = tuple(name for name in FATAL if name != "dominance" or not zero_sum)  # whose losses have no floor at 0
-        return self.base().group("alarms").stop or usual
+        return self.base().group("alarms").stop or FATAL
 
     @functools.cached_property
     def alarms(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from arena.mapping.axis import word_of
-from arena.progress import COLOURS, command
+from arena.progress import COLOURS, command, duration, terminal
 from tuning.plan import Sweep
 from tuning.play import Played
 from tuning.record import Record
@@ -28,7 +28,7 @@ class Progress:
     """
 
     def __init__(self, found: Sweep, folder: Path):
-        self.console, self.folder, self.count = console(), folder, found.count
+        self.console, self.folder, self.count = terminal(), folder, found.count
         options = found.options
         what = f"{self.count} points × {len(options.seeds)} seeds by {options.backend} ({options.sampler}, pruner {options.pruner})"
         self._say(f"[bold]{found.base().game.name}[/]: {', '.join(found.space.names)}")
@@ -78,7 +78,7 @@ class Progress:
 
 def show(played: Played, seconds: float | None = None, to: Console | None = None) -> None:
     """What the trials say, the best point as a command, and where everything is."""
-    out = to or console()
+    out = to or terminal()
 
     def line(name: str, text: str) -> None:
         out.print(f"  {name:<14}{text}", highlight=False, soft_wrap=True, markup=False)
@@ -116,7 +116,7 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
     line("pictures", " ".join(path.name for path in sorted(played.folder.glob("*.png"))))
     line("folder", str(played.folder))
     if seconds is not None:
-        line("took", f"{int(seconds // 60)} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.1f} s")
+        line("took", duration(seconds))
 
 
 def _table(importance: Mapping[str, Mapping[str, object]], title: str) -> Table:
@@ -131,9 +131,3 @@ def _table(importance: Mapping[str, Mapping[str, object]], title: str) -> Table:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else word_of(value)  # type: ignore[arg-type]
-
-
-def console() -> Console:
-    """A file or a pipe has no width to fit."""
-    made = Console()
-    return made if made.is_terminal else Console(width=200)

@@ -1,9 +1,9 @@
 """Dominance: one player has nothing left to learn, and the other gets nowhere.
 
-    Lᵢ < share · Lᵢ(0)  and  Lⱼ > Lⱼ(0)
+    Lᵢ < share · Lᵢ(0)  and  Lⱼ > Lⱼ(0) > 0
 
 with L(0) the losses of the first turn in which a player moved. It is for losses that are positive at the start, whose floor is 0, such
-as all but the Wasserstein and hinge losses of a GAN; of others it says nothing.
+as all but the Wasserstein and hinge losses of a GAN; of others, such as those of a zero-sum game, it says nothing.
 """
 
 from arena.alarms.base import Alarm, Sight
@@ -30,7 +30,7 @@ class Dominance(Alarm):
         losses = sight.of_players("loss")
         for winner, (now, began) in losses.items():
             losers = [key for key in losses if key.partition(".")[0] != winner.partition(".")[0]]
-            if 0 <= now < self.share * began and losers and all(losses[key][0] > losses[key][1] for key in losers):
+            if 0 <= now < self.share * began and losers and all(losses[key][0] > losses[key][1] > 0 for key in losers):
                 loser = losers[0]
                 return (
                     f"{winner} has nothing left to learn (loss {now:.2g}, {began:.2g} at the start) while that of {loser} rose from "

@@ -23,7 +23,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if arguments else 2
 
     from arena.choosing import runs_in, side_by_side
-    from arena.comparison.report import own, terminal
+    from arena.comparison.report import own
+    from arena.progress import terminal
 
     screen = terminal()
     for folder in arguments:

@@ -14,7 +14,7 @@ from arena.comparison.plan import Job
 from arena.comparison.play import Comparison
 from arena.comparison.results import Summary
 from arena.comparison.verdict import Verdict
-from arena.progress import COLOURS, command
+from arena.progress import COLOURS, command, terminal
 from arena.tables import OwnTable
 
 SHADES = {
@@ -83,12 +83,6 @@ def report(found: Comparison, console: Console | None = None) -> None:
     for name in ["comparison.csv"] if own_table is None else ["table.md", "comparison.csv"]:
         console.print(f"  table       {found.folder / name}", highlight=False, soft_wrap=True)
     console.print(f"  look        {command('tensorboard')} --logdir {found.folder}", highlight=False, soft_wrap=True)
-
-
-def terminal() -> Console:
-    """A file or a pipe has no width to fit."""
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
 
 
 def table(summaries: Sequence[Summary]) -> Table:

@@ -15,7 +15,7 @@ from arena.config import Config, configure
 from arena.mapping.plan import Plan
 from arena.mapping.play import Map
 from arena.mapping.results import Cell, Run, State
-from arena.progress import COLOURS, command
+from arena.progress import COLOURS, command, duration, terminal
 
 SHADES = {State.CONVERGED: "green", State.COLLAPSED: "magenta", State.DIVERGED: "red", State.UNDEFINED: "yellow"}
 
@@ -30,7 +30,7 @@ class Progress:
     """
 
     def __init__(self, found: Plan, folder: Path, workers: int):
-        self.console, self.folder = _console(), folder
+        self.console, self.folder = terminal(), folder
         self._runs, self._turns = len(found.keys), {key: found.config(key).run.turns for key in found.keys}
         seeds = f" × {len(found.seeds)} seeds" if len(found.seeds) > 1 else ""
         what = f"{len(found.x.values)} × {len(found.y.values)} cells{seeds}, in {workers} process{'es' if workers > 1 else ''}"
@@ -88,7 +88,7 @@ class Progress:
 
 def report(found: Map, seconds: float | None = None, console: Console | None = None) -> None:
     """What became of the cells, the best of them as a command, and where everything is."""
-    console = console or _console()
+    console = console or terminal()
 
     def line(name: str, text: str) -> None:
         console.print(f"  {name:<12}{text}", highlight=False, soft_wrap=True, markup=False)
@@ -103,7 +103,7 @@ def report(found: Map, seconds: float | None = None, console: Console | None = N
     line("table", str(found.table))
     line("replay", f"{command('arena')} map --config {found.folder / 'config.yaml'}")
     if seconds is not None:
-        line("took", f"{int(seconds // 60)} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.1f} s")
+        line("took", duration(seconds))
 
 
 def table(found: Map) -> Table:
@@ -157,9 +157,3 @@ def play_command(config: Config) -> str:
 
 def _word(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _console() -> Console:
-    """A file or a pipe has no width to fit."""
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
