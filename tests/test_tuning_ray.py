@@ -60,6 +60,15 @@ def test_gpus_are_asked_for_only_where_there_are_some(cluster: Any, tmp_path: Pa
         ray_backend.play(found, begin(found, tmp_path / "s"), 2)
 
 
+@pytest.mark.parametrize("pruner", ["median", "hyperband", "successive-halving", "pbt"])
+def test_every_pruner_comes_to_its_end(cluster: Any, tmp_path: Path, pruner: str) -> None:
+    from tuning import ray_backend
+
+    found = _plan(80, trials=4, seeds=(0,), sampler="random", pruner=pruner)
+    ray_backend.play(found, begin(found, tmp_path / "s"), 2)
+    assert [record.number for record in read_all(tmp_path / "s")] == [0, 1, 2, 3]
+
+
 def test_a_killed_worker_and_a_killed_node_lose_no_trial(cluster: Any, tmp_path: Path) -> None:
     from tuning import ray_backend
 

@@ -25,8 +25,8 @@ from ray import tune
 from ray.exceptions import RayTaskError
 from ray.tune.schedulers import (
     ASHAScheduler,
+    AsyncHyperBandScheduler,
     FIFOScheduler,
-    HyperBandScheduler,
     MedianStoppingRule,
     PopulationBasedTraining,
     TrialScheduler,
@@ -194,7 +194,8 @@ def scheduler(sweep: Sweep) -> TrialScheduler:
         case "median":
             return MedianStoppingRule(time, grace_period=max(1, rungs // 3), min_samples_required=5)
         case "hyperband":
-            return HyperBandScheduler(time_attr=time, max_t=rungs)
+            # HyperBand in its asynchronous form: Ray's other one pauses trials until brackets are full, which a short sweep never fills.
+            return AsyncHyperBandScheduler(time_attr=time, max_t=rungs, grace_period=1, reduction_factor=2, brackets=3)
         case "successive-halving":
             return ASHAScheduler(time_attr=time, max_t=rungs, grace_period=max(1, rungs // 4), reduction_factor=2)
         case "pbt":
