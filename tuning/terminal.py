@@ -113,7 +113,8 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
     if len(played.sweep.options.objectives) > 1:
         for record in sorted(played.front, key=lambda record: record.value):
             line("front", " ".join(f"{n}={v:.4g}" for n, v in record.values.items()) + f"  trial {record.number}")
-    line("pictures", " ".join(path.name for path in sorted(played.folder.glob("*.png"))))
+    if pictures := sorted(played.folder.glob("*.png")):
+        line("pictures", " ".join(path.name for path in pictures))
     line("folder", str(played.folder))
     if seconds is not None:
         line("took", duration(seconds))
