@@ -36,7 +36,7 @@ class Stream:
         self.cursor = turns
         self.block: Batch = None
         self._batches: list[Batch] = []
-        self._began = [rng.get_state(), rng.noise.get_state()]
+        self._began = rng.state_dict()
 
     def next(self) -> Batch:
         """The next batch."""
@@ -51,26 +51,22 @@ class Stream:
 
     def refill(self) -> None:
         """Draw the next block."""
-        self._began = [self.rng.get_state(), self.rng.noise.get_state()]
+        self._began = self.rng.state_dict()
         self.block, self._batches = draw(self.sample, self.rng, self.turns), []
         self.cursor = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Where the stream stands: its states when the block began and now, and how much of the block is spent."""
-        now = [self.rng.get_state(), self.rng.noise.get_state()]
-        return {"began": list(self._began) if self.cursor < self.turns else now, "now": now, "cursor": self.cursor}
+        now = self.rng.state_dict()
+        return {"began": self._began if self.cursor < self.turns else now, "now": now, "cursor": self.cursor}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to there; the rest of the block is drawn again, and is the same."""
-        self._go(state["began"])
+        self.rng.load_state_dict(state["began"])
         if state["cursor"] < self.turns:
             self.refill()
-        self._go(state["now"])
+        self.rng.load_state_dict(state["now"])
         self.cursor = state["cursor"]
-
-    def _go(self, states: Sequence[Tensor]) -> None:
-        self.rng.set_state(states[0].cpu())
-        self.rng.noise.set_state(states[1].cpu())
 
 
 class Streams:
@@ -137,7 +133,11 @@ def channels_last(batch: Batch) -> Batch:
 
 def draw(sample: Callable[[Rng], Batch], rng: Rng, turns: int) -> Batch:
     """That many batches at once; each leaf has a leading axis of turns."""
-    return torch.vmap(lambda _: _tensors(sample(rng)), randomness="different")(torch.empty(turns))
+    rng.in_block = True
+    try:
+        return torch.vmap(lambda _: _tensors(sample(rng)), randomness="different")(torch.empty(turns))
+    finally:
+        rng.in_block = False
 
 
 def block_turns(sample: Callable[[Rng], Batch], rng: Rng) -> int:

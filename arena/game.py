@@ -45,16 +45,82 @@ class Rng(torch.Generator):
     """
 
     noise: torch.Generator
+    in_block: bool
+    """Whether many batches are being drawn by one call, so that nothing may depend on which of them it is."""
+    _epochs: dict[str, "Epoch"]
 
     def __new__(cls, device: str | torch.device = "cpu") -> "Rng":
         rng = super().__new__(cls, device=torch.device(device))  # type: ignore[call-arg]
         rng.noise = torch.Generator(device=torch.device(device))
+        rng.in_block, rng._epochs = False, {}
         return rng
 
     def seed_both(self, data: int, noise: int) -> "Rng":
         self.manual_seed(data)
         self.noise.manual_seed(noise)
+        self._epochs = {}
         return self
+
+    def epoch(self, count: int, n: int, name: str = "") -> Tensor:
+        """The next examples of an epoch: each of `count` comes once, in random order, before any comes again.
+
+        A batch that an epoch's end divides takes the rest from the next epoch. A game that draws so is asked for its batches one by one.
+
+        Args:
+            count: examples that there are.
+            n: examples that are wanted, at most `count`.
+            name: of what is drawn from, where a game draws from several data sets.
+
+        Returns:
+            Their indices, (n,).
+
+        Example:
+            >>> rng = Rng().seed_both(0, 1)
+            >>> torch.cat([rng.epoch(6, 4) for _ in range(3)]).view(2, 6).sort().values.tolist()
+            [[0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5]]
+        """
+        if self.in_block:
+            raise RuntimeError("an epoch is drawn from batch by batch")
+        epoch = self._epochs.get(name)
+        if epoch is None or len(epoch.order) != count:
+            epoch = Epoch(self.get_state(), self._order(count))
+        taken = epoch.order[epoch.place : epoch.place + n]
+        if (lacking := n - len(taken)) > 0:
+            epoch = Epoch(self.get_state(), self._order(count))
+            taken, n = torch.cat([taken, epoch.order[:lacking]]), lacking
+        self._epochs[name] = epoch._replace(place=epoch.place + n)
+        return taken
+
+    def _order(self, count: int) -> Tensor:
+        return torch.randperm(count, generator=self, device=self.device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where both streams stand, and within which epochs."""
+        epochs = {name: (epoch.began, len(epoch.order), epoch.place) for name, epoch in self._epochs.items()}
+        return {"data": self.get_state(), "noise": self.noise.get_state(), "epochs": epochs}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to there."""
+        self._epochs = {}
+        for name, (began, count, place) in state["epochs"].items():
+            self.set_state(began.cpu())
+            self._epochs[name] = Epoch(began, self._order(count), place)
+        self.set_state(state["data"].cpu())
+        self.noise.set_state(state["noise"].cpu())
+
+
+class Epoch(NamedTuple):
+    """An order of examples.
+
+    Args:
+        began: the stream's state from which it was drawn.
+        order: their indices.
+        place: how many have been taken.
+    """
+
+    began: Tensor
+    order: Tensor
+    place: int = 0
 
 
 class Clock(NamedTuple):

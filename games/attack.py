@@ -51,7 +51,7 @@ class Attack(Game):
         classifier: from images to logits of ten classes.
         attacker: from images to their perturbations.
         data: mnist, or scikit-learn's digits, which need no download; mnist is the default where it is on this machine.
-        batch: images in a batch.
+        batch: images in a batch; an epoch has each image of the training set once.
         epsilon: ε, radius of the ball of perturbations, at least 0; pixels are in [0, 1].
         norm: of the ball, linf or l2.
         regime: what the classifier trains on: adversarial (the losses above), or whatever λ is images as they are (natural), with noise, or
@@ -119,7 +119,7 @@ class Attack(Game):
 
     def sample(self, rng: Rng) -> Batch:
         pixels = images.load(self.data, rng.device)
-        index_N = torch.randint(len(pixels["x_train"]), (self.batch,), generator=rng, device=rng.device)
+        index_N = rng.epoch(len(pixels["x_train"]), self.batch)
         image = _as_numbers(pixels["x_train"].index_select(0, index_N))
         if self.regime == "noise":
             image = (image + self.noise * torch.randn(image.shape, generator=rng.noise, device=rng.device)).clamp(0, 1)

@@ -19,6 +19,7 @@ from arena.optimizers import normalized, sign
 from arena.steepest import Normalized, Sign
 from benchmarks.equality import difference
 from games.attack import Attack
+from games.data import images
 from games.robustness import Threat, accuracy, correct, curve, withstands
 from players.ball import uniform
 from players.base import build_player, hooks
@@ -102,6 +103,29 @@ def test_the_classifier_moves_on_the_images_that_were_attacked_and_the_next_batc
         torch.testing.assert_close(other.detach() - own.detach(), step, rtol=1e-8, atol=1e-12)
     playing.play_scheduled_turn()
     assert not torch.equal(playing.batch["image"], attacked)
+
+
+def test_an_epoch_has_each_image_once_and_goes_on_where_it_was() -> None:
+    rng, count, n = Rng().seed_both(3, 4), 10, 4
+    drawn, states = [], []
+    for _ in range(10):
+        states.append(rng.state_dict())
+        drawn.append(rng.epoch(count, n))
+    epochs = torch.cat(drawn).view(4, count)
+    assert torch.equal(epochs.sort().values, torch.arange(count).expand(4, count))
+    assert len({tuple(epoch.tolist()) for epoch in epochs}) == 4
+    for i in (0, 2, 5, 7):  # at the beginning, before and after an epoch's end, and in its middle
+        fresh = Rng()
+        fresh.load_state_dict(states[i])
+        torch.randn(3, generator=fresh.noise)  # which is another stream
+        assert all(torch.equal(fresh.epoch(count, n), drawn[j]) for j in range(i, 10))
+
+
+def test_the_images_of_an_epoch_are_drawn_without_replacement() -> None:
+    game, rng = Attack(data="digits", batch=300), Rng().seed_both(0, 1)
+    epoch = torch.cat([game.sample(rng)["image"].flatten(1) for _ in range(5)])
+    everything = images.load("digits", torch.device("cpu"))["x_train"].flatten(1)
+    assert sorted(map(tuple, (epoch * 255).round().int().tolist())) == sorted(map(tuple, everything.int().tolist()))
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

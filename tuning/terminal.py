@@ -81,7 +81,8 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
     out = to or terminal()
 
     def line(name: str, text: str) -> None:
-        out.print(f"  {name:<14}{text}", highlight=False, soft_wrap=True, markup=False)
+        if text:
+            out.print(f"  {name:<14}{text}", highlight=False, soft_wrap=True, markup=False)
 
     found, space = played.findings, played.sweep.space
     if found is None:
@@ -113,8 +114,7 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
     if len(played.sweep.options.objectives) > 1:
         for record in sorted(played.front, key=lambda record: record.value):
             line("front", " ".join(f"{n}={v:.4g}" for n, v in record.values.items()) + f"  trial {record.number}")
-    if pictures := sorted(played.folder.glob("*.png")):
-        line("pictures", " ".join(path.name for path in pictures))
+    line("pictures", " ".join(path.name for path in sorted(played.folder.glob("*.png"))))
     line("folder", str(played.folder))
     if seconds is not None:
         line("took", duration(seconds))

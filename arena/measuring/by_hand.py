@@ -46,8 +46,7 @@ class ByHand:
         self.game: Game = _copied(arena.game)
         self.device, self.dtype = arena.device, arena.dtype
         self.rng = Rng(self.device)
-        self.rng.set_state(arena.rng.get_state())
-        self.rng.noise.set_state(arena.rng.noise.get_state())
+        self.rng.load_state_dict(arena.rng.state_dict())
         self.parameters = {key: [p for p in self.game.parameters_of(key).values() if p.requires_grad] for key in self.game.keys}
         self.optimizers = {role: _default(arena.optimizers[role], self._groups(role)) for role in self.game.roles}
         self._on_batch = hooks(self.game.players, "on_batch")
@@ -82,16 +81,15 @@ class ByHand:
     def state_dict(self) -> dict[str, Any]:
         """Copies of everything that later turns depend on."""
         optimizers = {role: optimizer.state_dict() for role, optimizer in self.optimizers.items()}
-        streams = [self.rng.get_state(), self.rng.noise.get_state()]
-        return copy.deepcopy({"game": self.game.state_dict(), "optimizers": optimizers, "streams": streams, "batch": self.batch})
+        kept = {"game": self.game.state_dict(), "optimizers": optimizers, "streams": self.rng.state_dict(), "batch": self.batch}
+        return copy.deepcopy(kept)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to what `state_dict` gave."""
         self.game.load_state_dict(state["game"])
         for role, optimizer in self.optimizers.items():
             optimizer.load_state_dict(copy.deepcopy(state["optimizers"][role]))  # it keeps the very tensors that it is given
-        self.rng.set_state(state["streams"][0])
-        self.rng.noise.set_state(state["streams"][1])
+        self.rng.load_state_dict(state["streams"])
         self.batch = state["batch"]
 
     def _groups(self, role: str) -> list[dict[str, Any]]:

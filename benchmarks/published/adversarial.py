@@ -9,9 +9,8 @@
     python -m benchmarks.published.adversarial --full               # PGD on all 10,000 test images: about ten minutes more for each seed
     python -m benchmarks.published.adversarial --quick              # scikit-learn's digits, a few hundred turns: to see that it works
 
-What the arena does otherwise than the published code: images are drawn with replacement, so that ten epochs are 6,000 batches of
-random images; the published learning rate changes with each batch and so does ours, which is read in the middle of a batch rather than
-at its end."""
+What the arena does otherwise than the published code: the learning rate, which changes with each batch in both, is read in the middle of a
+batch rather than at its end."""
 
 import argparse
 import json
@@ -105,7 +104,7 @@ def main() -> None:
     images = "all test images" if attacked is None else f"the first {attacked:,} test images"
     print(
         f"{data}; conv 4/2 16, conv 4/2 32, fc 100, fc 10; "
-        f"batch 100, {batches:,} batches drawn with replacement;\nAdam (.9, .999), learning rate 0 → 5e-3 at 40 % → 0; "
+        f"batch 100, {batches:,} batches, an epoch having each image once;\nAdam (.9, .999), learning rate 0 → 5e-3 at 40 % → 0; "
         f"ε = {threat.epsilon:g} (L∞), uniform start in the ball, one sign step of α = {(RECIPE | own)['attacker.lr']:g}; "
         "the natural model\nthe same without the attacker. "
         f"Clean and FGSM on the whole test set, {threat} with α = {threat.step_size:g} on {images}; last weights.\n"
