@@ -21,6 +21,9 @@ from arena.errors import BadSetting, GameFault
 SHARE = 0.6
 """Of the free memory that a population may take."""
 
+OBJECTS = 40 * 2**10
+"""Bytes that a member takes besides its tensors: its configuration, its random streams and the modules that it was built from."""
+
 
 class Need(NamedTuple):
     """Bytes that a member needs.
@@ -133,23 +136,22 @@ def too_many(population: Any) -> BadSetting:
     return BadSetting("members", population.num_envs, f"at most about {most:,}, which fit into the memory of {population.device}")
 
 
-def fitting(population: Any, members: int | str, free: Callable[[torch.device], int] = free_bytes) -> int:
+def fitting(population: Any, members: int | str, free: Callable[[torch.device], int] = free_bytes, name: str = "members") -> int:
     """The most members that a population of this kind may have.
 
     Args:
         population: one of this kind, small; it is played for one turn.
         members: the number that is asked for, or auto.
         free: tells the free memory.
+        name: of the setting that asks for so many.
 
     Raises:
         BadSetting: where the number that is asked for does not fit.
     """
-    each = need(population).bytes
+    each = need(population).bytes + (OBJECTS if population.device.type == "cpu" else 0)
     most = max(1, int(SHARE * free(population.device) / max(each, 1)))
     if members == "auto":
         return most
     if int(members) > most:
-        raise BadSetting(
-            "members", members, f"at most {most:,}: each needs {each / 2**20:.3g} MiB, and {SHARE:.0%} of the free memory is used"
-        )
+        raise BadSetting(name, members, f"at most {most:,}: each needs {each / 2**20:.3g} MiB, and {SHARE:.0%} of the free memory is used")
     return int(members)

@@ -125,6 +125,7 @@ class Config:
             "micro_batches": run.micro_batches,
             "autocast": run.autocast,
             "channels_last": run.channels_last,
+            "threads": run.threads,
         }
 
     def numbers_of_game(self) -> tuple[tuple[str, float], ...]:

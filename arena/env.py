@@ -36,6 +36,7 @@ from arena.schedulers import Moment, Scheduler, Simultaneous
 from arena.schedules import Schedule, constant
 from arena.shards import ShardedField
 from arena.signals import Divergence, Signals
+from arena.threads import using_threads
 from arena.told import Told
 from players.base import hooks
 
@@ -64,6 +65,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         micro_batches: equal parts into which a batch is split and whose fields are averaged.
         autocast: compute the losses in bfloat16 where torch finds it safe, or none.
         channels_last: keep images and the players' convolutions channel by channel at each pixel.
+        threads: CPU threads of torch within `reset` and `step`; 0 leaves torch's own choice.
         ranks: the other processes that play this game, among which batches are dealt out.
         render_mode: `rgb_array`, or None.
 
@@ -102,6 +104,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         micro_batches: int = 1,
         autocast: Autocast = "none",
         channels_last: bool = False,
+        threads: int = 0,
         ranks: Ranks | None = None,
         render_mode: str | None = None,
     ):
@@ -122,6 +125,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.turns, self.seed, self.score_every = int(turns), int(seed), int(score_every)
         self.device, self.dtype, self.render_mode = torch.device(device), dtype, render_mode
         self.micro_batches, self.autocast, self.channels_last, self.ranks = int(micro_batches), autocast, channels_last, ranks
+        self.threads = threads
         self._rule_start = copy.deepcopy(self.rule.state_dict())
         self._scheduler_start = copy.deepcopy(self.scheduler.state_dict())
         self._build = None if isinstance(game, Game) else game
@@ -361,12 +365,17 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         if seed is None:  # a first episode uses the configured seed, later ones continue Gymnasium's own stream
             seed = self.seed if self._episodes == 0 else self._of_first(lambda: int(self.np_random.integers(2**31)))
         self._episodes += 1
-        self._begin(int(seed))
-        self.measure_score()
-        values = self.read_signals()
+        with using_threads(self.threads):
+            self._begin(int(seed))
+            self.measure_score()
+            values = self.read_signals()
         return self._observe(values), self._info(values)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        with using_threads(self.threads):
+            return self._step(action)
+
+    def _step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         with self.watching_outputs():
             self.play_turn(action, measure=True)
         values = self.read_signals()

@@ -25,7 +25,7 @@ from torch.utils._pytree import tree_map
 
 from arena import proof
 from arena.batches import Stream, Streams, block_turns
-from arena.capacity import out_of_memory, too_many
+from arena.capacity import fitting, out_of_memory, too_many
 from arena.compiled import Compiled
 from arena.config import Config, configure
 from arena.cuda_graph import Graphs
@@ -43,6 +43,7 @@ from arena.memory import keep_freed_memory
 from arena.rules.base import Turn
 from arena.schedulers import Moment
 from arena.sharing import Shared, Shares, builder_of, one_of, refuse_large, settings_of, uniform
+from arena.threads import using_threads
 from arena.told import Told
 from players.base import hooks
 
@@ -90,6 +91,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.compile = one_of([p["compile"] for p in parts], "compile")
         self.cuda_graphs = one_of([p["cuda_graphs"] for p in parts], "cuda_graphs")
         self.score_every = int(parts[0]["score_every"])
+        self.threads = int(parts[0]["threads"])
         one_of([config.evaluation for config in self.configs], "metric and way of measuring")
         self.budgets = np.array([p["turns"] for p in parts])
         self.seeds = np.array([p["seed"] for p in parts])
@@ -435,15 +437,20 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         mask = (options or {}).get("reset_mask")
         if mask is not None and np.shape(mask) != (self.num_envs,):
             raise BadSetting("reset_mask", np.shape(mask), f"{self.num_envs} bools, one for each member")
-        if mask is None:
-            self._begin(seeds)
-        else:
-            self._begin_again(np.asarray(mask, dtype=bool), seeds)
-        self.measure_scores()
-        values = self.read_signals()
+        with using_threads(self.threads):
+            if mask is None:
+                self._begin(seeds)
+            else:
+                self._begin_again(np.asarray(mask, dtype=bool), seeds)
+            self.measure_scores()
+            values = self.read_signals()
         return self._observe(values), self._info(values)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        with using_threads(self.threads):
+            return self._step(actions)
+
+    def _step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         fresh = self._ended.copy()
         self.over |= fresh
         self.play_turn(actions, measure=True)
@@ -653,6 +660,9 @@ def make_vec(
     if members is not None and num_envs == 1:
         num_envs = len(members)
     base = configure(game, settings)
+    if num_envs > 1:  # told before so many configurations are made
+        one = base.vary({**(members[0] if members else {}), "compile": False, "cuda_graphs": False})
+        fitting(Population([one]), num_envs, name="num_envs")
     own = list(members) if members is not None else [{} for _ in range(num_envs)]
     if len(own) != num_envs:
         raise BadSetting("members", f"a list of {len(own)}", f"{num_envs} dictionaries, as many as num_envs")

@@ -53,6 +53,12 @@ def prove(configs: Sequence["Config"]) -> None:
             together.play_scheduled_turn()
     except GameFault as error:
         raise CannotShare(f"{what} cannot be played by several members at once ({error}); they are played one by one") from error
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise CannotShare(
+            f"{what} cannot be held in float64 against runs alone ({why}); make tensors that it keeps buffers, so that they "
+            "get the precision of its players; they are played one by one"
+        ) from error
     for member, config in enumerate(picks):
         arena = config.build()
         arena.reset(seed=config.run.seed)

@@ -1,14 +1,15 @@
 """Sorting configurations into populations, and playing them."""
 
 import math
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 
 from arena import configure, populations
-from arena.capacity import fitting, need
+from arena.capacity import OBJECTS, fitting, need
 from arena.directions import Direction, times
 from arena.errors import BadSetting, RunFailed
 from arena.field import Field
@@ -16,6 +17,8 @@ from arena.grouping import play_alone, play_together
 from arena.members import CannotShare
 from arena.population import Population
 from arena.rules import UpdateRule
+from arena.threads import using_threads
+from games import Bilinear
 from tests.test_population import Asks, spectral
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 30}
@@ -50,6 +53,52 @@ def test_what_cannot_be_mapped_is_played_one_by_one_and_said(game: Any, settings
     assert why in found.why[0]
     assert "one by one" in found.why[0]
     assert [outcome.status for outcome in found.play()] == ["finished", "finished"]
+
+
+class Keeps(Bilinear):
+    """A tensor that is no buffer does not follow the players into another precision."""
+
+    def score(self) -> torch.Tensor:
+        return (torch.ones(1, 1, dtype=torch.float32) @ self.players["x"]().view(1, -1)).norm()
+
+
+def test_a_game_that_knows_one_precision_is_played_one_by_one_and_told_why() -> None:
+    base = configure(Keeps, {"turns": 6, "dim": 2})
+    found = populations([base, base.vary({"seed": 1})])
+    assert [group.indices for group in found.groups] == [(0,), (1,)]
+    assert "make tensors that it keeps buffers" in found.why[0]
+    assert [outcome.status for outcome in found.play()] == ["finished", "finished"]
+
+
+def test_far_too_many_members_are_refused_before_they_are_made() -> None:
+    import gymnasium as gym
+
+    import games  # noqa: F401
+
+    began = time.monotonic()
+    with pytest.raises(BadSetting, match=r"num_envs is 10000000, but must be at most [\d,]+: each needs"):
+        gym.make_vec("arena/Bilinear-v0", num_envs=10_000_000)
+    assert time.monotonic() - began < 10
+
+
+class Counts(Bilinear):
+    """Says with how many threads it was played."""
+
+    seen: ClassVar[set[int]] = set()
+
+    def losses(self, batch: Any, coupling: Any, movers: Any) -> Any:
+        self.seen.add(torch.get_num_threads())
+        return super().losses(batch, coupling, movers)
+
+
+def test_environments_step_with_the_threads_of_their_settings_and_leave_torch_its_own() -> None:
+    with using_threads(2):
+        for make in (lambda: configure(Counts, {"threads": 1}).build(), lambda: Population([configure(Counts, {"threads": 1})])):
+            env = make()
+            Counts.seen.clear()
+            env.reset(seed=0)
+            env.step(env.action_space.high)
+            assert (Counts.seen, torch.get_num_threads()) == ({1}, 2)
 
 
 def test_outcomes_are_those_of_runs_alone() -> None:
@@ -91,7 +140,7 @@ def test_a_population_takes_no_more_members_than_fit() -> None:
     found = populations(configs, members=2)
     assert sorted(len(group.indices) for group in found.groups) == [1, 2, 2]
     one = Population([base])
-    each = need(one).bytes
+    each = need(one).bytes + OBJECTS
     assert fitting(one, "auto", lambda _: 100 * each) == 60
     with pytest.raises(BadSetting, match=r"members is 61, but must be at most 60: each needs .* MiB"):
         fitting(one, 61, lambda _: 100 * each)

@@ -145,6 +145,17 @@ def test_what_diverges_counts_as_a_finite_penalty_and_is_not_played_on() -> None
     assert {play.verdict for play in record.plays[:2]} <= {"divergence", "diverged"}
 
 
+def test_a_run_that_leaves_the_solution_counts_at_least_as_untrained_however_near_it_began() -> None:
+    found = plan("bilinear", {"turns": 100}, space=parse_space({"x.lr": "0.1:0.2"}), options=Options(seeds=(0, 1, 2, 3), pruner="none"))
+    record = evaluate(found, 0, {"x.lr": 0.1})
+    assert {play.verdict for play in record.plays} == {"diverged"}
+    lucky = [play for play in record.plays if play.score is not None and play.score < found.untrained]
+    assert lucky
+    assert all(play.value == found.untrained for play in lucky)
+    values = sorted(play.value for play in record.plays)
+    assert record.value == (values[1] + values[2]) / 2
+
+
 def test_a_collapsed_generator_is_stopped_and_counts_as_untrained() -> None:
     settings = {**SMALL, "turns": 80, "dtype": "float32", "generator.lr": 1e-8}
     found = plan("ring", settings, space=parse_space({"discriminator.lr": "log:1e-5:1e-4"}), options=Options(seeds=(0,), pruner="none"))

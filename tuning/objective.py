@@ -163,14 +163,14 @@ def settled(sweep: Sweep, plays: Sequence[Play | None]) -> bool:
 
 
 def quantile(values: Sequence[float], which: float) -> float:
-    """The value that a share of the values are not above, rounded up to one of them; of the median, the lower of two in the middle.
+    """The least value that a share of the values are not above; where the share falls between two values, their mean, as of the median.
 
     Example:
         >>> quantile([3.0, 1.0, 2.0, 9.0], 0.5), quantile([3.0, 1.0, 2.0, 9.0], 0.9), quantile([1.0], 0.0)
-        (2.0, 9.0, 1.0)
+        (2.5, 9.0, 1.0)
     """
-    ranked = sorted(values)
-    return ranked[max(0, math.ceil(which * len(ranked)) - 1)]
+    ranked, place = sorted(values), round(which * len(values), 9)
+    return (ranked[max(0, math.ceil(place) - 1)] + ranked[min(len(ranked) - 1, math.floor(place))]) / 2
 
 
 def record_of(sweep: Sweep, number: int, point: Point, plays: Sequence[Play], pruned: bool = False, **said: Any) -> Record:

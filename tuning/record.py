@@ -26,8 +26,9 @@ class Play:
     Args:
         seed: its seed.
         status: finished, solved, diverged, undefined, alarmed, or pruned where the trial was.
-        value: its criterion at the end, at most the penalty; the penalty where it diverged; what untrained players come to where another
-            alarm stopped it; of a pruned one the latest.
+        value: its criterion at the end, at most the penalty, and at least what untrained players come to where its score ended above its
+            beginning and still grows; the penalty where it was stopped for divergence; what untrained players come to where another alarm
+            stopped it; of a pruned one the latest.
         score: the game's score at the end; None where there is none.
         turns: turns played.
         verdict: what became of it, as `arena compare` tells it from its scores; the name of the alarm that stopped it.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from arena.alarms.chosen import Alarms
-from arena.comparison.verdict import verdict
+from arena.comparison.verdict import Verdict, verdict
 from arena.game import Game
 from arena.grouping import Outcome
 from tuning.record import Play
@@ -75,8 +75,9 @@ class Watch:
             self.history.append(Judged(outcome.turns, score, outcome.criterion))
         whole = status in ("finished", "solved") and math.isfinite(outcome.criterion)
         idle = status == "alarmed" and self._stopped_by != "divergence"
-        value = min(outcome.criterion, self.penalty) if whole else self.untrained if idle else self.penalty
         told = self._stopped_by if status == "alarmed" else self._verdict("diverged" if not whole and status == "finished" else status)
+        least = self.untrained if told == Verdict.DIVERGED else -math.inf  # a seed that begins near the solution hides that it leaves it
+        value = min(max(outcome.criterion, least), self.penalty) if whole else self.untrained if idle else self.penalty
         self.play = self._made(
             status, value, score if math.isfinite(score) else None, outcome.turns, told, outcome.reason or "", outcome.signals
         )
