@@ -293,7 +293,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
                     self._freeze()
                     self._turn.begin(factors)
                     self.rule.step(self._turn)
-            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
                 if out_of_memory(error):
                     raise too_many(self) from error
                 what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,9 +1,12 @@
 """The command line as a person types it: real processes, exit codes, one sentence for an error."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from arena.cli import main
 from arena.registry import KINDS, entries
 from tests.conftest import Cli
 from tests.test_config import GAME_FILE
@@ -55,6 +58,16 @@ def test_mistakes_get_one_sentence_and_exit_code_2(cli: Cli, words: list[str], m
     assert done.stderr.startswith(message), done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_memory_that_runs_out_anywhere_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        torch.empty(10**15)
+
+    monkeypatch.setattr("arena.config.configure", full)
+    assert main(["play", "bilinear"]) == 1
+    told = "arena: memory has run out (3.55 PiB were asked for at once); take a smaller batch, smaller players or fewer of them at once\n"
+    assert capsys.readouterr().err == told
 
 
 def test_a_newcomers_game_is_checked_and_played_from_its_file(cli: Cli, tmp_path: Path) -> None:

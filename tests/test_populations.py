@@ -119,9 +119,17 @@ def test_populations_is_a_name_of_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+    ("error", "asked"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has"), r" \(20 GiB were asked for at once\)"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80000000000 bytes. Error code 12"),
+            r" \(74\.5 GiB were asked for at once\)",
+        ),
+        (MemoryError(), ""),
+    ],
 )
-def test_memory_that_runs_out_is_told_with_the_number_that_would_fit(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_runs_out_is_told_with_the_number_that_would_fit(error: Exception, asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     base = configure("swiss-roll", SMALL)
     playing = Population([base.vary({"seed": seed}) for seed in range(4)])
     playing.reset()
@@ -137,7 +145,7 @@ def test_memory_that_runs_out_is_told_with_the_number_that_would_fit(error: Exce
     monkeypatch.setattr(alone.rule, "step", full)
     with pytest.raises(
         RunFailed,
-        match=r"the memory of cpu does not hold a turn of SwissRoll .* take a smaller batch, more micro_batches or smaller players",
+        match=f"^the memory of cpu does not hold a turn of SwissRoll{asked}; take a smaller batch, more micro_batches or smaller players$",
     ):
         alone.play_scheduled_turn()
 
