@@ -29,6 +29,11 @@ def test_configurations_that_differ_in_numbers_share_a_population_and_others_do_
     found = populations([*rates, *others, *ratios])
     assert [group.indices for group in found.groups] == [(0, 1, 2, 3, 4, 5, 9, 10), (6,), (7,), (8,)]
     assert found.why == []
+    assert repr(found) == "<1 population of 8 members and 3 single games>"
+    assert repr(populations([*rates, *(others[0].vary({"seed": seed}) for seed in (1, 2))])) == (
+        "<1 population of 6 members and 1 population of 2 members>"
+    )
+    assert repr(populations([])) == "<0 single games>"
 
 
 def test_a_number_that_changes_shapes_separates_populations() -> None:
