@@ -97,7 +97,7 @@ def it_is_an_update_rule(build: Build) -> None:
     """What is examined, or what it builds, is an `UpdateRule`."""
     made: Any = build() if callable(build) else build
     if not isinstance(made, UpdateRule):
-        raise Fault(f"a {type(made).__name__} is no UpdateRule; derive its class from arena.rules.UpdateRule")
+        raise Fault(f"{type(made).__name__} is no UpdateRule; derive its class from arena.rules.UpdateRule")
 
 
 def a_solution_stays_where_it_is(build: Build) -> None:

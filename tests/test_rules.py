@@ -453,7 +453,7 @@ FAULTS: dict[Any, str] = {
     StepsEverybody: "it stepped the optimizer of a player whose share was 0|it moved a player whose share was 0",
     Overcharges: r"a turn takes 4 gradients and 0 products, but cost\(\) claims 2 and 0",
     Drifts: "at a solution, where every gradient is zero, a turn moves the players by",
-    NoRule: "a NoRule is no UpdateRule; derive its class from arena.rules.UpdateRule",
+    NoRule: "NoRule is no UpdateRule; derive its class from arena.rules.UpdateRule",
 }
 
 
