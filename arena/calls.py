@@ -4,6 +4,29 @@ import re
 
 from arena.errors import ArenaError
 
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+def unbalanced(text: str) -> str | None:
+    """What is wrong with the brackets of a text; None where nothing is.
+
+    Example:
+        >>> unbalanced("averaging(inner=unrolled(steps=3)"), unbalanced("a)"), unbalanced("[(1, 2), 3]")
+        ("a ')' is missing", "there is a ')' too many", None)
+    """
+    wanted: list[str] = []
+    for letter in text:
+        if letter in _CLOSING:
+            wanted.append(_CLOSING[letter])
+        elif letter in _CLOSING.values() and (not wanted or wanted.pop() != letter):
+            return f"there is a '{letter}' too many"
+    return f"a '{wanted[-1]}' is missing" if wanted else None
+
+
+def called(text: str) -> bool:
+    """Whether a word is more than a name: it has arguments, or was to have some."""
+    return text.endswith(")") or unbalanced(text) is not None
+
 
 def split(text: str, separator: str = ",") -> list[str]:
     """The parts of a list, where separators inside brackets do not count.
@@ -15,17 +38,15 @@ def split(text: str, separator: str = ",") -> list[str]:
         >>> split("simultaneous,unrolled(steps=3,player=1),[64,64]")
         ['simultaneous', 'unrolled(steps=3,player=1)', '[64,64]']
     """
+    if wrong := unbalanced(text):
+        raise ArenaError(f"the brackets of '{text}' do not match, since {wrong}; write them as in unrolled(steps=3)")
     parts, depth = [""], 0
     for letter in text:
         depth += (letter in "([{") - (letter in ")]}")
-        if depth < 0:
-            break
         if letter == separator and depth == 0:
             parts.append("")
         else:
             parts[-1] += letter
-    if depth != 0:
-        raise ArenaError(f"the brackets of '{text}' do not match; write them as in unrolled(steps=3)")
     parts = [part.strip() for part in parts]
     if not all(parts):
         raise ArenaError(f"the list '{text}' has an empty part; write it as in a,b,c")
@@ -42,6 +63,8 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
         >>> parse("extragradient"), parse("averaging(inner=unrolled(steps=3), average=uniform)")
         (('extragradient', {}), ('averaging', {'inner': 'unrolled(steps=3)', 'average': 'uniform'}))
     """
+    if wrong := unbalanced(text):
+        raise ArenaError(f"the brackets of '{text}' do not match, since {wrong}; write it as in unrolled(steps=3)")
     match = re.fullmatch(r"([^()=]+?)\s*(?:\((.*)\))?", text.strip(), re.DOTALL)
     if match is None:
         raise ArenaError(f"'{text}' is not a name with arguments; write it as in unrolled(steps=3)")

@@ -93,6 +93,13 @@ def examine_rule(rule: UpdateRule | Build | str) -> Report:
 # The checks, cheapest first -----------------------------------------------------------------------------------------------------
 
 
+def it_is_an_update_rule(build: Build) -> None:
+    """What is examined, or what it builds, is an `UpdateRule`."""
+    made: Any = build() if callable(build) else build
+    if not isinstance(made, UpdateRule):
+        raise Fault(f"{type(made).__name__} is no UpdateRule; derive its class from arena.rules.UpdateRule")
+
+
 def a_solution_stays_where_it_is(build: Build) -> None:
     """Where nobody wants to move, nobody moves."""
     for arena, _ in _quadratics(build):
@@ -212,6 +219,7 @@ def it_runs_over_every_optimizer(build: Build) -> None:
 
 
 CHECKS: tuple[Callable[[Build], None], ...] = (
+    it_is_an_update_rule,
     a_solution_stays_where_it_is,
     a_turn_is_the_claimed_map,
     it_costs_what_it_claims,

@@ -31,15 +31,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if _process() and words[0] not in ("play", "resume"):
             raise ArenaError(f"arena {words[0]} is for one process; only play and resume can be started by torchrun")
         return int(commands[words[0]].load()(words[1:]))
-    except ArenaError as error:
-        print(f"arena{_process()}: {error}", file=sys.stderr)
-        return error.exit_code
+    except (ArenaError, MemoryError, RuntimeError) as error:
+        told = _told(error)
+        print(f"arena{_process()}: {told}", file=sys.stderr)
+        return told.exit_code
     except KeyboardInterrupt:
         print("arena: stopped before anything was saved", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
         sys.stderr.close()
         return 0
+
+
+def _told(error: Exception) -> ArenaError:
+    """What to say of an error; one that is neither the project's nor tells that memory has run out is raised again."""
+    if isinstance(error, ArenaError):
+        return error
+    from arena.capacity import out_of_memory, short_of_memory
+
+    if not out_of_memory(error):
+        raise error
+    return short_of_memory(error, "memory has run out", "take a smaller batch, smaller players or fewer of them at once")
 
 
 def _process() -> str:

@@ -9,6 +9,7 @@ import copy
 import difflib
 import functools
 import inspect
+import itertools
 import json
 import re
 import typing
@@ -234,7 +235,7 @@ def configure(
     if "--help" in arguments or "-h" in arguments:
         parser.print_help()
         raise SystemExit(0)
-    namespace = _parse(parser, data, typed)
+    namespace = _parse(parser, data, typed, set(roles) - set(_swappable(entry.target)))
     complete = {"game": entry.id, **namespace.as_dict()}
     for component, choice in chosen.items():
         put(complete, component.key, choice.id)
@@ -359,7 +360,7 @@ def _choose(
             continue
         name = wanted.get(component.key, _DEFAULTS[component.kind])
         if not isinstance(name, str):
-            raise BadSetting(component.short, name, f"the name of a {component.kind}")
+            raise BadSetting(component.short, name, f"the name of {'an' if component.kind[0] in 'aeiou' else 'a'} {component.kind}")
         if name.startswith("python:"):
             raise ArenaError(
                 f"{component.short} was the Python object {name[7:]}, which no config file can rebuild; give it again from Python"
@@ -415,41 +416,82 @@ def _chosen_in(recipe: Settings, component: Component) -> str:
     return lookup(component.kind, name).id
 
 
-def _parse(parser: ArgumentParser, data: Settings, typed: list[tuple[str, str]]) -> Namespace:
+def _parse(parser: ArgumentParser, data: Settings, typed: list[tuple[str, str]], fixed: Iterable[str]) -> Namespace:
     known = flatten(parser.get_defaults().as_dict())
     for name in [*flatten(data), *(key for key, _ in typed)]:
-        if name not in known and not any(k.startswith(f"{name}.") for k in known):
-            raise _unknown_setting(name, {**dict.fromkeys({k.partition(".")[0] for k in known}), **known})
+        if name not in known:
+            raise _unknown_setting(name, known, data, fixed)
     lists = {name for name, value in known.items() if isinstance(value, (tuple, list))}
     arguments = []
     for key, value in typed:
         wrap = key in lists and not value.lstrip().startswith(("[", "("))
         listed = json.dumps(split(value)) if "(" in value else f"[{value}]"  # commas inside brackets belong to arguments
-        arguments += [f"--{key}={listed if wrap else value}"]
+        arguments += [f"--{key}={listed if wrap else _whole(known[key], value)}"]
+    said: Mapping[str, str] = {}
     try:
-        namespace = parser.parse_object(plain(data))
+        namespace = parser.parse_object(plain(_whole_in(data, known)))
+        said = dict(typed)
         return parser.parse_args(arguments, namespace=namespace)
     except ArgumentError as error:
-        raise _kind_error(str(error), known) from error
+        raise _kind_error(str(error), known, said) from error
 
 
-def _unknown_setting(name: str, known: Mapping[str, Any]) -> UnknownName:
+def _whole(example: object, value: Any) -> Any:
+    """A whole number, where one is wanted, that was written as 1e3 or 1000.0, in plain digits.
+
+    Example:
+        >>> _whole(1000, "1e3"), _whole(1000, 500.0), _whole(1000, "2.5"), _whole(0.1, "1e3")
+        ('1000', 500, '2.5', '1e3')
+    """
+    if not isinstance(example, int) or isinstance(example, bool):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if not isinstance(value, str) or not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e\+?\d{1,2})?", value, re.IGNORECASE) or value.isdigit():
+        return value
+    return str(int(float(value))) if float(value).is_integer() else value
+
+
+def _whole_in(data: Settings, known: Mapping[str, Any], prefix: str = "") -> Settings:
+    return {
+        name: _whole_in(value, known, f"{prefix}{name}.") if isinstance(value, dict) else _whole(known.get(f"{prefix}{name}"), value)
+        for name, value in data.items()
+    }
+
+
+def _unknown_setting(name: str, known: Mapping[str, Any], data: Settings, fixed: Iterable[str]) -> ArenaError:
+    for place in itertools.accumulate(name.split("."), lambda a, b: f"{a}.{b}"):
+        if place in known:
+            found, there = get(data, place)
+            if there:
+                kind = (
+                    "list" if isinstance(known[place], (tuple, list)) else "number" if isinstance(known[place], (int, float)) else "value"
+                )
+                return BadSetting(place, found, f"one {kind}, such as {_typed(known[place])}")
+            return UnknownName("setting", name, [place])
+    inside = [k for k in known if k.startswith(f"{name}.")]
+    if name.removesuffix(".player") in fixed:
+        role = name.removesuffix(".player")
+        return UnknownName("setting", name, None, f"the game builds its {role} itself; give its __init__ an argument {role} to choose one")
+    if inside:
+        return UnknownName("setting", name, inside, " (It is the place of several settings.)")
+    places = {place for k in known for place in itertools.accumulate(k.split("."), lambda a, b: f"{a}.{b}")}
     prefix, _, _ = name.rpartition(".")
     chosen = known.get(f"{prefix}.name")
-    beside = [k for k in known if k.startswith(f"{prefix}.") and k.count(".") == name.count(".") and not k.endswith(".name")]
+    beside = [k for k in places if k.startswith(f"{prefix}.") and k.count(".") == name.count(".") and not k.endswith(".name")]
     if chosen is None or difflib.get_close_matches(name, beside, cutoff=0.6):
-        return UnknownName("setting", name, known)
+        return UnknownName("setting", name, places)
     return UnknownName("setting", name, beside, f" (The {prefix} is {chosen}.)")
 
 
-def _kind_error(text: str, known: Mapping[str, Any]) -> ArenaError:
-    """jsonargparse's message in our one sentence."""
+def _kind_error(text: str, known: Mapping[str, Any], said: Mapping[str, str]) -> ArenaError:
+    """jsonargparse's message in our one sentence, with values as they were typed."""
     key = re.search(r'Parser key "([^"]+)"', text)
     expected = re.findall(r"Expected an? (.+?)\. Got value: (.*)", text)
     if key and expected:
         kind = expected[0][0].replace("typing.", "").replace("<class '", "").replace("'>", "")
         choices = re.search(r"Literal\[(.*)\]", kind)
-        found = expected[0][1]
+        found = said.get(key[1], expected[0][1])
         if choices:
             words = [w.strip(" '\"") for w in choices[1].split(",")]
             return ArenaError(f"{key[1]} is '{found}': {did_you_mean(found, words)}")
@@ -467,8 +509,8 @@ def _split_objects(data: Settings, components: list[Component]) -> tuple[Setting
     objects = {}
     for component in components:
         value, found = get(data, component.key)
-        if not found or isinstance(value, str):
-            continue
+        if not found or not (callable(value) or isinstance(value, (UpdateRule, Scheduler))):
+            continue  # data, which has to be a name
         if inspect.isclass(value) or inspect.isfunction(value):
             known = next((e.id for e in entries(component.kind).values() if e.target is value), None)
             importable = value.__module__ != "__main__" and "<" not in value.__qualname__ and "." not in value.__qualname__

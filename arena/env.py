@@ -20,10 +20,10 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from arena.batches import Stream, block_turns, channels_last
-from arena.capacity import out_of_memory
+from arena.capacity import in_memory, out_of_memory, short_of_memory
 from arena.compiled import Compiled
 from arena.cuda_graph import Graphs
-from arena.errors import ArenaError, BadSetting, GameFault, RuleUndefined, RunFailed, UnknownName, check_number
+from arena.errors import ArenaError, BadSetting, GameFault, RuleUndefined, UnknownName, check_number
 from arena.field import Field
 from arena.footprints import no_footprints
 from arena.game import Batch, Clock, Game, Rng
@@ -179,7 +179,11 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._batch_spent = True
         self._coupling = 0.0
         self.latest_share = dict.fromkeys(self.game.roles, 0.0)
-        with no_footprints(self.game), self.on_device():  # a throw-away batch, only to learn the names of the game's signals
+        with (
+            no_footprints(self.game),
+            self.on_device(),
+            self._in_memory(),
+        ):  # a throw-away batch, only to learn the names of the game's signals
             batch = self.sample(Rng(self.device).seed_both(data, noise))
             self.own_names = list(self.game.signals(batch))
             if isinstance(self.field, ShardedField):
@@ -277,7 +281,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
                     self.rule.step(self._turn)
             except RuleUndefined as error:
                 raise RuleUndefined(f"{type(self.rule).__name__} in turn {self.turns_played + 1}: {error}") from error
-            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
                 raise self._fault(error) from error
             self.turns_played += 1
             self.signals.note(self.turns_played, self.field, gradients=measure)
@@ -291,12 +295,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def _fault(self, error: Exception) -> ArenaError:
         if out_of_memory(error):
-            what = " ".join(str(error).split())[:120]
-            name = type(self.game).__name__
-            return RunFailed(
-                f"the memory of {self.device} does not hold a turn of {name} ({what}); take a smaller batch, more micro_batches or "
-                "smaller players"
-            )
+            what = f"the memory of {self.device} does not hold a turn of {type(self.game).__name__}"
+            return short_of_memory(error, what, "take a smaller batch, more micro_batches or smaller players")
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return GameFault(
             f"{type(self.rule).__name__} on {type(self.game).__name__} failed in turn {self.turns_played + 1} ({what}); mend the rule or "
@@ -453,10 +453,14 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
     # Batches ----------------------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        self.batch = channels_last(self.stream.next()) if self.channels_last else self.stream.next()
+        with self._in_memory():
+            self.batch = channels_last(self.stream.next()) if self.channels_last else self.stream.next()
         self._batch_spent = False
         for on_batch in self._on_batch:
             on_batch(self.batch)
+
+    def _in_memory(self) -> contextlib.AbstractContextManager[None]:
+        return in_memory(f"the memory of {self.device} does not hold a batch of {type(self.game).__name__}", "take a smaller batch")
 
     def _freeze(self) -> None:
         seed = int(torch.randint(2**31, (), generator=self._masks)) if self.field.stochastic else None

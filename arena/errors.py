@@ -17,10 +17,10 @@ class ArenaError(Exception):
 
 
 class UnknownName(ArenaError):
-    """A name that nothing is registered under, with the nearest one that exists."""
+    """A name that nothing is registered under, with the nearest one that exists; or, where `known` is None, with what else to do."""
 
-    def __init__(self, what: str, name: str, known: Iterable[str], hint: str = ""):
-        super().__init__(f"unknown {what} '{name}': {did_you_mean(name, known)}{hint}")
+    def __init__(self, what: str, name: str, known: Iterable[str] | None, hint: str = ""):
+        super().__init__(f"unknown {what} '{name}': {'' if known is None else did_you_mean(name, known)}{hint}")
 
 
 class BadSetting(ArenaError):

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from arena.capacity import out_of_memory, short_of_memory
 from arena.choosing import Criterion
 from arena.errors import ArenaError, GameFault, SlotMismatch, UnknownName
 from arena.evaluation import Evaluation
@@ -174,7 +175,11 @@ change the module's last layer
             module = build_player(self.player, self.inputs, self.outputs, self.told)
         except ArenaError:
             raise
-        except (TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, RuntimeError, MemoryError) as error:
+            if out_of_memory(error):
+                sizes = [f"{role}.{name}" for name, value in getattr(self.player, "keywords", {}).items() if _is_size(value)]
+                lower = f"lower {' or '.join(sizes)}" if sizes else "take a smaller one"
+                raise short_of_memory(error, f"{role}: memory does not hold {_name(self.player)}", lower) from error
             raise SlotMismatch(
                 f"{role}: {_name(self.player)} could not be built for inputs {self.inputs} and outputs {self.outputs} "
                 f"({_first_line(error)}); both are tuples, and its other arguments must suit it"
@@ -456,6 +461,12 @@ def _shape(shape: Shape, *, batched: bool) -> str:
     if batched:
         return f"(N, {inside})" if shape else "(N,)"
     return str(tuple(shape))
+
+
+def _is_size(value: object) -> bool:
+    """Whether it is a whole number, or several."""
+    numbers = value if isinstance(value, (tuple, list)) and value else [value]
+    return all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
 
 
 def _name(source: object) -> str:

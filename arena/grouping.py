@@ -6,6 +6,7 @@ decides by the numbers it computes, or uses an operation without a batching rule
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -78,12 +79,21 @@ class Populations:
         >>> sorted_ = populations([base.vary({"x.lr": lr}) for lr in (0.01, 0.1)] + [base.vary({"rule": "extragradient"})])
         >>> [group.indices for group in sorted_.groups]
         [(0, 1), (2,)]
+        >>> sorted_
+        <1 population of 2 members and 1 single game>
         >>> [outcome.status for outcome in sorted_.play()]
         ['finished', 'finished', 'finished']
     """
 
     def __init__(self, configs: Sequence[Config], groups: Sequence[Group], every: int = 100):
         self.configs, self.groups, self.every = list(configs), list(groups), every
+
+    def __repr__(self) -> str:
+        together = Counter(len(group.indices) for group in self.groups if len(group.indices) > 1)
+        parts = [f"{_count(many, 'population')} of {size} members" for size, many in sorted(together.items(), reverse=True)]
+        alone = len(self.groups) - together.total()
+        parts += [_count(alone, "single game")] if alone or not parts else []
+        return f"<{' and '.join(filter(None, (', '.join(parts[:-1]), parts[-1])))}>"
 
     @property
     def why(self) -> list[str]:
@@ -109,6 +119,10 @@ class Populations:
             found |= dict(zip(group.indices, outcomes, strict=True))
             before += sum(config.run.turns for config in configs)
         return [found[i] for i in range(len(self.configs))]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def populations(configs: Iterable[Config], members: int | str = "auto", every: int = 100) -> Populations:

@@ -196,12 +196,15 @@ def signature(game: Game) -> tuple[Any, ...]:
     return tuple((name, tuple(t.shape), str(t.dtype)) for name, t in tensors)
 
 
-def stack(games: Sequence[Game], try_on: Callable[[Game], Batch] | None = None) -> tuple[Game, Members]:
+def stack(
+    games: Sequence[Game], try_on: Callable[[Game], Batch] | None = None, differing: Callable[[], Sequence[str]] = tuple
+) -> tuple[Game, Members]:
     """Stack games into the first of them.
 
     Args:
         games: of one class and one signature; all but the first are used up.
         try_on: draws a batch; given one, the stacked losses of some members are compared with their games' own.
+        differing: names the settings in which they differ, for the message where their shapes do.
 
     Raises:
         CannotShare: where they differ in something that is neither a tensor nor a number, where a game's code cannot be mapped, or where
@@ -209,7 +212,8 @@ def stack(games: Sequence[Game], try_on: Callable[[Game], Batch] | None = None) 
     """
     first, count = games[0], len(games)
     if len({signature(game) for game in games}) > 1:
-        raise CannotShare(f"{type(first).__name__}s whose tensors differ in shape cannot share a population; play them one by one")
+        by = f" by {', '.join(names)}" if (names := differing()) else ""
+        raise CannotShare(f"{type(first).__name__}s whose tensors differ in shape{by} cannot share a population; play them one by one")
     batch = None if try_on is None else try_on(first)
     changed = _changed(first, batch) if try_on is not None else set()
     picks = sorted({round(i * (count - 1) / 7) for i in range(8)}) if count > 1 else [0]

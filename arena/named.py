@@ -57,4 +57,4 @@ def _arguments(target: Callable[..., Any], name: str, given: tuple[tuple[str, st
     try:
         return MappingProxyType(parser.parse_args([f"--{argument}={value}" for argument, value in given]).as_dict())
     except ArgumentError as error:
-        raise ArenaError(f"{name}.{_kind_error(str(error), known)}") from error
+        raise ArenaError(f"{name}.{_kind_error(str(error), known, dict(given))}") from error

@@ -42,7 +42,7 @@ from arena.members import CannotShare, stack
 from arena.memory import keep_freed_memory
 from arena.rules.base import Turn
 from arena.schedulers import Moment
-from arena.sharing import Shared, Shares, builder_of, one_of, refuse_large, settings_of, uniform
+from arena.sharing import Shared, Shares, builder_of, differing, one_of, refuse_large, settings_of, uniform
 from arena.threads import using_threads
 from arena.told import Told
 from players.base import hooks
@@ -131,7 +131,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
 
     def _begin(self, seeds: np.ndarray) -> None:
         games = [self._build(member, int(seed)) for member, seed in enumerate(seeds)]
-        self.game, self.members = stack(games, self._trial)
+        self.game, self.members = stack(games, self._trial, lambda: differing(self.configs))
         self.field = Field(self.game, self.members)
         optimizers = {role: self._optimizer(role) for role in self.game.roles}
         if self.compile:
@@ -295,7 +295,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
                     self._freeze()
                     self._turn.begin(factors)
                     self.rule.step(self._turn)
-            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
                 if out_of_memory(error):
                     raise too_many(self) from error
                 what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

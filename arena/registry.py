@@ -108,6 +108,11 @@ def lookup(kind: str, name: str) -> Entry:
     also = {other: entry for entry in known.values() for other in getattr(entry.target, "also", ())}
     if (entry := known.get(name) or known.get(dashed(name)) or also.get(name)) is not None:
         return entry
+    if kind == "game" and (file := Path(name) / "config.yaml").is_file():
+        raise ArenaError(
+            f"{file.parent} is a run folder and no game; type `arena resume {file.parent}` to go on with it, or "
+            f"`arena play --config {file}` to play it anew"
+        )
     if re.search(r"\.py(:|$)", name):
         return _from_file(kind, name)
     if "." in name:

@@ -43,19 +43,34 @@ def load_file(path: str | Path) -> Settings:
     Raises:
         ArenaError: where it cannot be read or is not a mapping.
     """
+    text = ""
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        data = yaml.safe_load(text)
     except OSError as error:
         raise ArenaError(f"the config file {path} cannot be read ({error.strerror}); check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
+        where = _place(text, getattr(error, "problem_mark", None))
         raise ArenaError(f"the config file {path} is not valid YAML{where}; mend it there") from error
     if data is None:
         raise ArenaError(f"the config file {path} is empty, but must hold settings such as 'turns: 1000'")
     if not isinstance(data, dict):
         raise ArenaError(f"the config file {path} holds a {type(data).__name__}, but must hold settings such as 'turns: 1000'")
     return data
+
+
+def _place(text: str, mark: yaml.Mark | None) -> str:
+    """Where a file is wrong; what only its end shows is wrong at the end of its last words, not on an empty line below.
+
+    Example:
+        >>> _place("turns: [1\\n", yaml.Mark("", 10, 1, 0, None, None))
+        ' (line 1, column 10)'
+    """
+    if mark is None:
+        return ""
+    before = text[: mark.index] if text[mark.index :].strip() else text.rstrip()
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    return f" (line {line}, column {column})"
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Settings:
@@ -87,7 +102,7 @@ def normal(settings: Mapping[str, Any], components: list[Component]) -> Settings
         elif found:
             drop(nested, component.short)
         if found:
-            if isinstance(value, str) and value.endswith(")"):
+            if isinstance(value, str) and calls.called(value):
                 value, inside = calls.parse(value)
                 for name, text in inside.items():
                     put(nested, f"{component.prefix}.{name}", yaml.safe_load(text))
@@ -137,7 +152,7 @@ def normal_arguments(arguments: Sequence[str], components: list[Component]) -> l
                 raise ArenaError(f"--{name} has no value; write --{name} VALUE")
             value = rest.pop(0)
         component = shorts.get(name)
-        if component is not None and value.endswith(")"):
+        if component is not None and calls.called(value):
             value, inside = calls.parse(value)
             typed += normal_arguments([f"--{component.prefix}.{name}={text}" for name, text in inside.items()], components)
         if component is not None and component.kind == "schedule" and re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?|[-+]?nan|[-+]?inf", value):

@@ -59,6 +59,20 @@ def settings_of(flat: Mapping[str, Any], prefix: str) -> tuple[Any, ...]:
     return tuple((name, str(value)) for name, value in flat.items() if name.startswith(f"{prefix}."))
 
 
+def differing(configs: Sequence[Config]) -> list[str]:
+    """The settings in which configurations differ, without those that shape no game.
+
+    Example:
+        >>> from arena.config import configure
+        >>> base = configure("swiss-roll")
+        >>> differing([base, base.vary({"generator.hidden": (8,), "seed": 3, "turns": 7})])
+        ['generator.hidden']
+    """
+    flats = [config.flat() for config in configs]
+    names = dict.fromkeys(name for flat in flats for name in flat)
+    return [name for name in names if name not in ("seed", "turns") and any(flat.get(name) != flats[0].get(name) for flat in flats)]
+
+
 def uniform(numbers: np.ndarray | float) -> Shares:
     """One number where all members agree.
 

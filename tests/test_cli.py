@@ -1,9 +1,12 @@
 """The command line as a person types it: real processes, exit codes, one sentence for an error."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from arena.cli import main
 from arena.registry import KINDS, entries
 from tests.conftest import Cli
 from tests.test_config import GAME_FILE
@@ -57,6 +60,25 @@ def test_mistakes_get_one_sentence_and_exit_code_2(cli: Cli, words: list[str], m
     assert done.stdout == ""
 
 
+def test_a_run_folder_in_the_place_of_a_game_is_told_apart(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "swiss-roll-1").mkdir(parents=True)
+    (tmp_path / "runs" / "swiss-roll-1" / "config.yaml").write_text("game: swiss-roll")
+    assert cli("play", "runs/swiss-roll-1/").stderr == (
+        "arena: runs/swiss-roll-1 is a run folder and no game; type `arena resume runs/swiss-roll-1` to go on with it, or "
+        "`arena play --config runs/swiss-roll-1/config.yaml` to play it anew\n"
+    )
+
+
+def test_memory_that_runs_out_anywhere_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        torch.empty(10**15)
+
+    monkeypatch.setattr("arena.config.configure", full)
+    assert main(["play", "bilinear"]) == 1
+    told = "arena: memory has run out (3.55 PiB were asked for at once); take a smaller batch, smaller players or fewer of them at once\n"
+    assert capsys.readouterr().err == told
+
+
 def test_a_newcomers_game_is_checked_and_played_from_its_file(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "tug.py").write_text(GAME_FILE)
     checked = cli("check", "tug.py")
@@ -72,6 +94,7 @@ def test_a_broken_game_fails_its_check(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "tug.py").write_text(GAME_FILE.replace('"right": -pull', '"right": pull'))
     done = cli("check", "tug.py")
     assert done.returncode == 2
+    assert "✗ tug-of-war  9 of 15 checks hold, 1 does not, and 5 after it were not tried" in done.stdout
     assert "mend a sign, or set zero_sum = False" in done.stdout
     assert "arena: 1 of 1 games broke the contract" in done.stderr
 

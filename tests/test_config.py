@@ -10,7 +10,7 @@ from torch import nn
 
 import arena
 from arena import ArenaError, configure
-from arena.errors import BadSetting, UnknownName
+from arena.errors import BadSetting, RunFailed, UnknownName
 from arena.rules import Extragradient
 from arena.settings import load_file
 from games import SwissRoll
@@ -166,6 +166,29 @@ def test_every_setting_of_a_run_is_documented(capsys: pytest.CaptureFixture[str]
         ({"trace.every": 0}, BadSetting, "trace.every is 0, but must be a whole number of at least 1"),
         ({"device": "cuda:99"}, BadSetting, "device is 'cuda:99', but must be auto or cpu: torch sees "),
         ({"device": "gpu"}, BadSetting, "device is 'gpu', but must be auto, cpu, cuda or cuda:1"),
+        ({"rule": "averaging(iner=optimistic)"}, UnknownName, "unknown setting 'rule.iner': did you mean 'rule.inner'?"),
+        (
+            {"rule": "averaging(inner=unrolled(steps=3)"},
+            ArenaError,
+            "the brackets of 'averaging(inner=unrolled(steps=3)' do not match, since a ')' is missing; write it as in unrolled(steps=3)",
+        ),
+        ({"generator": 3}, BadSetting, "generator is 3, but must be the name of a player"),
+        ({"rule": None}, BadSetting, "rule is None, but must be the name of a rule"),
+        ({"generator.optimizer": 1.0}, BadSetting, "generator.optimizer is 1.0, but must be the name of an optimizer"),
+        ({"turns": {"a": 1}}, BadSetting, "turns is {'a': 1}, but must be one number, such as 12000"),
+        ({"generator.hidden": {"a": 1}}, BadSetting, "generator.hidden is {'a': 1}, but must be one list, such as 128,128"),
+        ({"trace": 5}, UnknownName, "unknown setting 'trace': did you mean 'trace.every'? (It is the place of several settings.)"),
+        (
+            {"batch": 10**15},
+            RunFailed,
+            "the memory of cpu does not hold a batch of SwissRoll (3.55 PiB were asked for at once); take a smaller batch",
+        ),
+        ({"batch": 10**30}, RunFailed, "the memory of cpu does not hold a batch of SwissRoll; take a smaller batch"),
+        (
+            {"generator.hidden": (10**7, 10**8)},
+            RunFailed,
+            "generator: memory does not hold MLP (3.55 PiB were asked for at once); lower generator.hidden",
+        ),
     ],
 )
 def test_bad_settings_get_one_sentence(settings: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -175,9 +198,46 @@ def test_bad_settings_get_one_sentence(settings: dict[str, Any], error: type[Exc
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--generator.hidden", "64,x"], "generator.hidden is '64,x', but must be numbers such as 128,128"),
+        (["--generator.betas", "0.9"], "generator.betas is '0.9', but must be numbers such as 0.5,0.9"),
+        (["--turns", "2.50"], "turns is '2.50', but must be a whole number, such as 12000"),
+        (["--turns", "1e400"], "turns is '1e400', but must be a whole number, such as 12000"),
+        (["--turns.a", "1"], "unknown setting 'turns.a': did you mean 'turns'?"),
+        (["--rule=averaging(inner=optimistic"], "the brackets of 'averaging(inner=optimistic' do not match, since a ')' is missing; "),
+        (["--alarms.names", "stall(patience=x)"], "stall.patience is 'x', but must be a whole number, such as 1"),
+    ],
+)
+def test_bad_words_are_told_as_they_were_typed(words: list[str], message: str) -> None:
+    with pytest.raises(ArenaError) as raised:
+        configure("swiss-roll", {}, words).build()
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(("settings", "words"), [({}, ["--turns", "1e3"]), ({"turns": 1000.0}, []), ({"turns": "1E+3"}, [])])
+def test_whole_numbers_may_be_written_as_others_are(settings: dict[str, Any], words: list[str]) -> None:
+    turns = configure("swiss-roll", settings, words).settings["turns"]
+    assert (type(turns), turns) == (int, 1000)
+    assert configure("swiss-roll", {}, ["--seed", "9007199254740993"]).settings["seed"] == 9007199254740993
+
+
+@pytest.mark.parametrize("name", ["left", "left.player"])
+def test_a_player_that_a_game_does_not_take_is_an_unknown_setting(name: str) -> None:
+    game = Path(__file__).parent.parent / "examples" / "tug_of_war.py"
+    with pytest.raises(UnknownName) as raised:
+        configure(str(game), {}, [f"--{name}", "my_net.py:MyNet"])
+    told = f"unknown setting '{name}': the game builds its left itself; give its __init__ an argument left to choose one"
+    assert str(raised.value) == told
+
+
 def test_config_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="cannot be read"):
         load_file(tmp_path / "none.yaml")
+    (tmp_path / "late.yaml").write_text("turns: [1\n\n")
+    with pytest.raises(ArenaError, match=r"is not valid YAML \(line 1, column 10\); mend it there"):
+        load_file(tmp_path / "late.yaml")
     (tmp_path / "bad.yaml").write_text("turns: [1")
     with pytest.raises(ArenaError, match=r"is not valid YAML \(line 1, column 10\); mend it there"):
         load_file(tmp_path / "bad.yaml")

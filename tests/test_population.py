@@ -388,7 +388,10 @@ def spectral(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> nn.Module:
         (lambda: [configure("bilinear", {"x.optimizer": "torch.optim.NAdam"})] * 2, "or Sign or Normalized, not NAdam"),
         (lambda: [configure("bilinear"), configure("bilinear", {"dtype": "float64"})], "share one dtype"),
         (lambda: [configure("swiss-roll"), configure("swiss-roll", {"batch": 7})], "whose 'batch' differs (256 and others)"),
-        (lambda: [configure("swiss-roll"), configure("swiss-roll", {"generator.hidden": (3,)})], "differ in shape"),
+        (
+            lambda: [configure("swiss-roll"), configure("swiss-roll", {"generator.hidden": (3,)})],
+            "in shape by generator.hidden cannot",
+        ),
         (lambda: [configure("bilinear", {"rule": "unrolled", "rule.steps": k}) for k in (1, 2)], "steps differs within the population"),
         (lambda: [configure(Asks)] * 2, "Asks's losses cannot be mapped over members"),
         (lambda: [configure(Hidden), configure(Hidden, {"weight": 3.0})], "something that differs between members is not an attribute"),

@@ -32,6 +32,11 @@ def test_configurations_that_differ_in_numbers_share_a_population_and_others_do_
     found = populations([*rates, *others, *ratios])
     assert [group.indices for group in found.groups] == [(0, 1, 2, 3, 4, 5, 9, 10), (6,), (7,), (8,)]
     assert found.why == []
+    assert repr(found) == "<1 population of 8 members and 3 single games>"
+    assert repr(populations([*rates, *(others[0].vary({"seed": seed}) for seed in (1, 2))])) == (
+        "<1 population of 6 members and 1 population of 2 members>"
+    )
+    assert repr(populations([])) == "<0 single games>"
 
 
 def test_a_number_that_changes_shapes_separates_populations() -> None:
@@ -168,9 +173,17 @@ def test_populations_is_a_name_of_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+    ("error", "asked"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has"), r" \(20 GiB were asked for at once\)"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80000000000 bytes. Error code 12"),
+            r" \(74\.5 GiB were asked for at once\)",
+        ),
+        (MemoryError(), ""),
+    ],
 )
-def test_memory_that_runs_out_is_told_with_the_number_that_would_fit(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_runs_out_is_told_with_the_number_that_would_fit(error: Exception, asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     base = configure("swiss-roll", SMALL)
     playing = Population([base.vary({"seed": seed}) for seed in range(4)])
     playing.reset()
@@ -186,7 +199,7 @@ def test_memory_that_runs_out_is_told_with_the_number_that_would_fit(error: Exce
     monkeypatch.setattr(alone.rule, "step", full)
     with pytest.raises(
         RunFailed,
-        match=r"the memory of cpu does not hold a turn of SwissRoll .* take a smaller batch, more micro_batches or smaller players",
+        match=f"^the memory of cpu does not hold a turn of SwissRoll{asked}; take a smaller batch, more micro_batches or smaller players$",
     ):
         alone.play_scheduled_turn()
 

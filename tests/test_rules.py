@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -429,8 +430,12 @@ class Drifts(Simultaneous):
         return {name: g + 1.0 for name, g in field.gradients().items()}
 
 
+class NoRule:
+    """It is nothing that the arena knows."""
+
+
 LINEAR = "away from where linear_map says"
-FAULTS = {
+FAULTS: dict[Any, str] = {
     StepsOneByOne: LINEAR,
     ForgetsToRestore: LINEAR,
     FreezesOwnBlock: LINEAR,
@@ -448,11 +453,12 @@ FAULTS = {
     StepsEverybody: "it stepped the optimizer of a player whose share was 0|it moved a player whose share was 0",
     Overcharges: r"a turn takes 4 gradients and 0 products, but cost\(\) claims 2 and 0",
     Drifts: "at a solution, where every gradient is zero, a turn moves the players by",
+    NoRule: "NoRule is no UpdateRule; derive its class from arena.rules.UpdateRule",
 }
 
 
 @pytest.mark.parametrize("faulty", FAULTS, ids=lambda rule: rule.__name__)
-def test_a_planted_fault_is_caught(faulty: type[UpdateRule]) -> None:
+def test_a_planted_fault_is_caught(faulty: Any) -> None:
     with pytest.raises(GameFault, match=f"^{faulty.__name__}: .*({FAULTS[faulty]})"):
         check_rule(faulty)
 

@@ -37,6 +37,16 @@ SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8,
 RATES = {"x.lr": "log:0.02:0.5", "y.lr": "log:0.02:0.5"}
 
 
+def test_a_backend_that_is_not_installed_is_told_before_anything_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "tuning.ray_backend", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArenaError) as raised:
+        sweep("bilinear", RATES, backend="ray", trials=2, settings={"turns": 10})
+    assert str(raised.value) == "the backend ray needs ray, which is not installed; type: pip install -e '.[tuning]'"
+    assert not (tmp_path / "runs").exists()
+
+
 # The space -----------------------------------------------------------------------------------------------------------------------
 
 

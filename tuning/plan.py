@@ -7,6 +7,7 @@ One that an alarm stopped since a player had collapsed, or had nothing left to l
 
 import dataclasses
 import functools
+import importlib
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -205,9 +206,24 @@ def begin(found: Sweep, out: str | Path | None = None) -> Path:
     """Make the sweep's folder and write the plan into it.
 
     Raises:
+        ArenaError: where the backend's package is missing.
         FolderInTheWay: where the folder exists.
     """
+    backend_of(found.options.backend)
     return new_folder(out, f"sweep-{stem(found.game)}", "a sweep", {PLAN: found.dump()})
+
+
+def backend_of(name: str) -> Any:
+    """The module that plays sweeps in that way.
+
+    Raises:
+        ArenaError: where it needs a package that is missing.
+    """
+    try:
+        return importlib.import_module(f"tuning.{name}_backend")
+    except ImportError as error:
+        lacks = error.name or error
+        raise ArenaError(f"the backend {name} needs {lacks}, which is not installed; type: pip install -e '.[tuning]'") from error
 
 
 def load(folder: str | Path) -> Sweep:

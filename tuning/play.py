@@ -4,17 +4,16 @@ The folder of a sweep holds `sweep.yaml` (what is played: `arena sweep --config 
 each that has ended), and the report: `trials.csv`, `importance.csv`, `tolerance.csv`, `best.yaml`, pictures, TensorBoard's HParams.
 """
 
-import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.errors import ArenaError, RunFailed
+from arena.errors import RunFailed
 from tuning.locks import locked
 from tuning.options import Options
-from tuning.plan import Sweep, begin, plan
+from tuning.plan import Sweep, backend_of, begin, plan
 from tuning.record import Record, read_all
 from tuning.space import parse_space
 
@@ -127,12 +126,3 @@ def best(records: Sequence[Record]) -> Record | None:
 def _dominates(a: Record, b: Record) -> bool:
     pairs = [(a.values[name], b.values[name]) for name in a.values]
     return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)
-
-
-def backend_of(name: str) -> Any:
-    try:
-        return importlib.import_module(f"tuning.{name}_backend")
-    except ImportError as error:
-        raise ArenaError(
-            f"the backend {name} needs a package that is missing ({error}); type: pip install 'two-player-arena[tuning]'"
-        ) from error

@@ -43,7 +43,10 @@ def main(arguments: Sequence[str]) -> int:
         faults += report.fault is not None
         sign = "[red]✗[/]" if report.fault else "[green]✓[/]"
         told = f"{len(report.passed)} of {total} checks hold"
-        told += f"; not claimed: {', '.join(report.skipped)}" if report.skipped and not report.fault else ""
+        if report.fault:
+            told += f", 1 does not, and {total - len(report.passed) - len(report.skipped) - 1} after it were not tried"
+        elif report.skipped:
+            told += f"; not claimed: {', '.join(report.skipped)}"
         console.print(f"{sign} [bold]{entry.name}[/]  {told}", highlight=False, soft_wrap=True)
         if report.fault:
             console.print(f"  {report.fault}", highlight=False, markup=False, soft_wrap=True)

@@ -29,7 +29,7 @@ from arena.tables import OwnTable
 PLAN = "comparison.yaml"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """A comparison that has been played.
 
@@ -42,6 +42,10 @@ class Comparison:
     folder: Path
     summaries: list[Summary]
     own_table: OwnTable | None = None
+
+    def __repr__(self) -> str:
+        runs = sum(len(summary.outcomes) for summary in self.summaries)
+        return f"<comparison of {len(self.summaries)} variants by {runs} runs in {self.folder}>"
 
     @property
     def pictures(self) -> list[Path]:
@@ -76,6 +80,8 @@ def compare(
         ...                 out=tempfile.mkdtemp() + "/c", **{"trace.tensorboard": False})
         >>> [(s.variant, s.verdicts, f"{s.spread('contraction')[0]:.4f}") for s in found.summaries]
         [('rule=simultaneous', 'diverged', '1.0050'), ('rule=extragradient', 'converging', '0.9950')]
+        >>> found  # doctest: +ELLIPSIS
+        <comparison of 2 variants by 2 runs in /.../c>
     """
     alone("a comparison")
     words = {key: [value if isinstance(value, str) else str(plain(value)) for value in values] for key, values in vary.items()}
