@@ -95,6 +95,8 @@ def test_a_score_of_0_is_on_the_axis(seeds: int) -> None:
     assert axis.get_yscale() == "symlog" and axis.get_ylim()[0] <= 0
     words = [text.get_text() for text in axis.get_legend().get_texts()]
     assert words == ["adapt", "lowest to highest of 2 seeds"][:seeds]
+    nothing_else = figures.scores([Summary("regime=adapt", [outcome(0.0, 0.0)], None)])
+    assert nothing_else is not None and nothing_else.axes[0].get_yscale() == "linear"
 
 
 def test_the_dirac_gan_converges_where_it_was_published_to(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
     everything = np.concatenate([middle[middle > 0] for _, middle, _ in curves.values()])
     nought = any((low == 0).any() for _, _, (low, _) in curves.values())
     several = max(len(s.outcomes) for s in shown)
-    wide = bool(everything.max() > 10 * everything.min())
+    wide = bool(everything.size and everything.max() > 10 * everything.min())
     first = float(np.median([middle[0] for _, middle, _ in curves.values()]))
     columns = 1 if len(shown) <= 8 else 6
     rows = math.ceil(len(shown) / columns) if columns > 1 else 1
