@@ -1,9 +1,11 @@
 """Pictures: one look for all of them. Everything returns a matplotlib `Figure`, drawn without a display and without global state.
 
-The first player is always orange, the second blue, data grey.
+The first player is always orange, the second blue, data grey. Classes have colours of their own; of two domains the source is hollow, the
+target filled. Whatever is wrong is orange.
 """
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -25,7 +27,14 @@ if TYPE_CHECKING:
 
 FIRST, SECOND, DATA, INK = "#e4572e", "#2e6fb7", "#9aa0a6", "#22262a"
 ATTRACTED, REPELLED = "#1b8a78", "#8e3b9e"
+CLASSES = ("#1b8a78", "#8e3b9e", "#e0a526", "#56b4e9", "#c0304d", "#8fb339", "#8c564b", "#e78ac3", "#5f6670", "#274b8f")
 SURFACE = LinearSegmentedColormap.from_list("surface", ["#f9d9c9", "#ffffff", "#bcd6f2"])
+CLASS_SURFACE = LinearSegmentedColormap.from_list("classes", ["#cfe8e3", "#ffffff", "#e8d3ec"])
+"""Of the probability of class 1."""
+DIFFERENCE = LinearSegmentedColormap.from_list("difference", [FIRST, "#ffffff", SECOND])
+DPI = 200
+WIDEST, TALLEST = 3400, 30_000
+"""Dots of a sheet of pictures, beyond which one more column is not begun, or is."""
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -65,10 +74,34 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 @styled
 def figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, np.ndarray]:
-    """An empty figure of that size in inches, at 120 dots per inch, and its axes as a rows × columns array."""
-    made = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    """An empty figure of that size in inches, and its axes as a rows × columns array."""
+    made = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(made)
     return made, made.subplots(rows, columns, squeeze=False, **options)
+
+
+@styled
+def sheet(images: Sequence[np.ndarray], titles: Sequence[str], colours: Sequence[str]) -> Figure:
+    """Pictures under their titles, dot for dot, so that what is written in them stays as large as it was: wide ones below each other.
+
+    Args:
+        images: height × width × 3 or 4 each.
+        titles: one for each.
+        colours: of the titles.
+    """
+    height, width = (max(sizes) for sizes in zip(*(image.shape[:2] for image in images), strict=True))
+    columns = min(len(images), max(1, WIDEST // width, math.ceil(len(images) * height / TALLEST)))
+    tall = height + DPI // 3
+    rows = math.ceil(len(images) / columns)
+    made = Figure(figsize=(columns * width / DPI, rows * tall / DPI), dpi=DPI)
+    FigureCanvasAgg(made)
+    for place, (image, title, colour) in enumerate(zip(images, titles, colours, strict=True)):
+        row, column = divmod(place, columns)
+        top = (rows - row) * tall
+        made.figimage(image, column * width, top - tall + height - image.shape[0])
+        middle, up = (column * width + image.shape[1] / 2) / (columns * width), (top - DPI // 5) / (rows * tall)
+        made.text(middle, up, title, ha="center", va="center", fontsize=11, color=colour)
+    return made
 
 
 @styled
@@ -77,7 +110,7 @@ def to_array(made: Figure) -> np.ndarray:
 
     Example:
         >>> to_array(figure(1, 1)[0]).shape
-        (120, 120, 3)
+        (200, 200, 3)
     """
     canvas = made.canvas
     assert isinstance(canvas, FigureCanvasAgg)
@@ -150,6 +183,7 @@ def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -
     axis.scatter(*real.T.numpy(), s=4, color="#7d848c", alpha=0.45, linewidths=0, label="data")
     axis.scatter(*fake.T.numpy(), s=4, color=FIRST, alpha=0.6, linewidths=0, label="generated")
     axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
+    axis.locator_params(integer=True)
     axis.grid(False)
     bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
     bar.set_label("discriminator: probability of being data", fontsize=8)
@@ -338,7 +372,7 @@ def _parameters(arena: "Arena | Population") -> Figure:
         own = [p.detach().flatten() for p in arena.game.players[role].parameters()]
         values = torch.cat(own).cpu().double().numpy() if own else np.zeros(0)
         if few:
-            axis.plot(values, "o-", color=colour, markersize=5, linewidth=0.8, label=role)
+            axis.plot(values, "o", color=colour, markersize=5, label=role)
         else:
             axis.hist(values[np.isfinite(values)], bins=40, color=colour, alpha=0.55, label=role)
     if few:

@@ -189,7 +189,7 @@ def report(console: Console, result: "Result") -> None:
         line("alarms" if place == 0 else "", f"[dark_orange]{name}[/] in turn {turn:,}: {reason}")
     if result.picture.is_file():
         line("picture", str(result.picture))
-        line("", str(result.folder / "traces.png"))
+        line("", f"beside it {', '.join(str(file.relative_to(result.folder)) for file in result.pictures[1:])}")
     line("trace", str(result.trace))
     line("run folder", str(result.folder))
     line("look", f"{command('tensorboard')} --logdir {result.folder}")

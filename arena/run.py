@@ -68,6 +68,14 @@ class Result:
         return self.folder / "picture.png"
 
     @property
+    def pictures(self) -> list[Path]:
+        """All that the run ends with: the picture, then what lies beside it, then the last of each kind that lies only in `pictures/`."""
+        beside = sorted(file for ending in ("gif", "png") for file in self.folder.glob(f"*.{ending}"))
+        last = {file.name.rpartition("-turn-")[0]: file for file in sorted((self.folder / "pictures").glob("*-turn-*.png"))}
+        inside = [file for kind, file in last.items() if self.folder / f"{kind}.png" not in beside]
+        return sorted([*beside, *inside], key=lambda file: file != self.picture)
+
+    @property
     def trace(self) -> Path:
         return self.folder / "trace.jsonl"
 

@@ -198,10 +198,11 @@ class Adaptation(Game):
         if self.source.form:
             return domain_pictures.clouds(*self._clouds(400))
         like = next(self.parameters())
-        (source, _), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
+        (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
         with torch.no_grad(), self.evaluating():
             surface = lambda points: self.label(self.features_of(points.to(like), 1)).softmax(1)[:, 1]  # noqa: E731
-            return domain_pictures.boundary(source[:400].cpu(), target[:400].cpu(), others_N[:400].cpu(), surface)
+            source, target, labels_N, others_N = (t[:400].cpu() for t in (source, target, labels_N, others_N))
+            return domain_pictures.boundary(source, target, labels_N, others_N, surface)
 
     def pictures(self, *, last: bool) -> Mapping[str, Any]:
         """Of points, their features as well; and at the end of a run the features by t-SNE, and how sure the classifier is of its guesses

@@ -17,21 +17,21 @@ def traces(rows: Sequence[Mapping[str, Any]]) -> Any:
     made, axes = plots.figure(10.4, 3.0, columns=3)
     accuracies, losses, target = axes[0]
     lines = [
-        (accuracies, "game.label_accuracy", "source labels", plots.DATA),
-        (accuracies, "game.target_accuracy", "target labels", plots.SECOND),
-        (accuracies, "game.domain_accuracy", "domains", plots.FIRST),
-        (losses, "game.label_loss", "source labels", plots.DATA),
-        (losses, "game.domain_loss", "domains", plots.FIRST),
-        (target, "metrics.target-cross-entropy", "cross-entropy", plots.SECOND),
-        (target, "metrics.calibration-error", "calibration error", plots.INK),
-        (target, "metrics.proxy-a-distance", "proxy A-distance", plots.FIRST),
+        (accuracies, "game.label_accuracy", "source labels", plots.DATA, "-"),
+        (accuracies, "game.target_accuracy", "target labels", plots.INK, "-"),
+        (accuracies, "game.domain_accuracy", "domains", plots.SECOND, "-"),
+        (losses, "game.label_loss", "source labels", plots.DATA, "-"),
+        (losses, "game.domain_loss", "domains", plots.SECOND, "-"),
+        (target, "metrics.target-cross-entropy", "cross-entropy", plots.INK, "-"),
+        (target, "metrics.calibration-error", "calibration error", plots.INK, "--"),
+        (target, "metrics.proxy-a-distance", "proxy A-distance", plots.SECOND, "-"),
     ]
-    for axis, name, label, colour in lines:
+    for axis, name, label, colour, style in lines:
         turns, values = plots.column(rows, name)
         if values:
-            axis.plot(turns, values, color=colour, label=label, linewidth=1.0)
-    accuracies.axhline(0.5, color=plots.FIRST, linestyle=":", linewidth=0.9)
-    losses.axhline(math.log(2), color=plots.FIRST, linestyle=":", linewidth=0.9, label="ln 2: domains alike")
+            axis.plot(turns, values, color=colour, linestyle=style, label=label, linewidth=1.0)
+    accuracies.axhline(0.5, color=plots.SECOND, linestyle=":", linewidth=0.9, label="½: domains alike")
+    losses.axhline(math.log(2), color=plots.SECOND, linestyle=":", linewidth=0.9, label="ln 2: domains alike")
     accuracies.set(title="accuracy on the batch", ylim=(0, 1.03))
     losses.set(title="loss on the batch", ylim=(0, None))
     target.set(title="target, and distance of the domains", ylim=(0, None))

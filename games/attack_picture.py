@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arena.plots import DATA, FIRST, INK, SECOND, SURFACE, figure, styled
+from arena.plots import DATA, DIFFERENCE, FIRST, INK, SECOND, figure, styled
 from games.robustness import Threat, attack, curve, evaluating
 from players.ball import uniform
 
@@ -40,7 +40,8 @@ def draw(game: "Attack") -> Any:
         f"PGD-{game.steps}": curve(classifier, image, label, epsilons, threat),
         "FGSM": curve(classifier, image, label, epsilons, Threat.fgsm(game.epsilon, game.norm)),
     }
-    made, axes = figure(10.4, 3.1, 1, 2, width_ratios=[2.55, 1])
+    made, axes = figure(10.8, 3.1, 1, 2, width_ratios=[2.4, 1])
+    made.set_layout_engine("compressed")
     _grid(axes[0, 0], rows, own.tolist())
     accuracy_over_epsilon(axes[0, 1], epsilons, lines, game.epsilon, game.norm)
     axes[0, 1].set_title(f"on {len(image)} test images")
@@ -48,26 +49,30 @@ def draw(game: "Attack") -> Any:
 
 
 def _grid(axis: Any, rows: Mapping[str, tuple[Tensor, list[int] | None]], label: Sequence[int]) -> None:
-    """Rows of images with what the classifier takes each for, in orange where that is wrong."""
+    """Rows of images with what the classifier takes each for, in orange where that is wrong, and the scale of the row without guesses."""
     height, width = next(iter(rows.values()))[0].shape[2:]
-    tall, wide = height * 1.42, width * 1.12
-    axis.set(xlim=(-0.1 * width, len(label) * wide), ylim=(len(rows) * tall, -0.42 * height), aspect="equal")
-    axis.set_axis_off()
-    for r, (name, (images, believed)) in enumerate(rows.items()):
-        pixels = images.detach().cpu().float()
-        reach = 1.0 if believed is not None else max(float(pixels.abs().max()), 1e-6)
+    gap, words, wide = 0.12 * height, 0.36 * height, 1.12 * width
+    down = 0.0
+    for name, (images, believed) in rows.items():
+        down += gap + (words if believed is not None else 0)
+        pixels = images.detach().cpu().float().mean(1)
+        reach = max(float(pixels.abs().max()), 1e-6)
+        look: dict[str, Any] = (
+            {"cmap": "gray", "vmin": 0, "vmax": 1} if believed is not None else {"cmap": DIFFERENCE, "vmin": -reach, "vmax": reach}
+        )
         for n, image in enumerate(pixels):
-            place = (n * wide, n * wide + width, r * tall + height, r * tall)
-            if believed is None:
-                axis.imshow(image.mean(0), extent=place, cmap=SURFACE, vmin=-reach, vmax=reach, interpolation="nearest")
-            else:
-                axis.imshow(image.mean(0), extent=place, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-                colour = INK if believed[n] == label[n] else FIRST
-                weight = "normal" if believed[n] == label[n] else "bold"
-                where = (n * wide + width / 2, r * tall - 0.06 * height)
-                axis.text(*where, str(believed[n]), color=colour, weight=weight, ha="center", va="bottom", fontsize=8)
-        axis.text(-0.16 * width, r * tall + height / 2, name, ha="right", va="center", fontsize=8, color="#5f6670")
-    axis.set(xlim=(-0.1 * width, len(label) * wide), ylim=(len(rows) * tall, -0.42 * height))
+            drawn = axis.imshow(image, extent=(n * wide, n * wide + width, down + height, down), interpolation="nearest", **look)
+            if believed is not None:
+                right = believed[n] == label[n]
+                style = {"color": INK if right else FIRST, "weight": "normal" if right else "bold"}
+                axis.text(n * wide + width / 2, down - 0.06 * height, str(believed[n]), ha="center", va="bottom", fontsize=8, **style)
+        axis.text(-0.16 * width, down + height / 2, name, ha="right", va="center", fontsize=8, color="#5f6670")
+        if believed is None:
+            scale = axis.inset_axes((len(label) * wide, down, 0.12 * width, height), transform=axis.transData)
+            axis.figure.colorbar(drawn, cax=scale, ticks=[-reach, 0, reach], format="{x:.2g}").outline.set_visible(False)
+        down += height
+    axis.set(xlim=(0, (len(label) + 0.2) * wide), ylim=(down, 0), aspect="equal")
+    axis.set_axis_off()
 
 
 @styled
@@ -79,7 +84,7 @@ def accuracy_over_epsilon(
     for (name, accuracy), (colour, line, marker) in zip(lines.items(), styles, strict=False):
         axis.plot(epsilons, np.array(accuracy), color=colour, linestyle=line, marker=marker, markersize=3.5, label=name)
     if epsilon:
-        axis.axvline(epsilon, color=DATA, linewidth=0.8, linestyle="--")
+        axis.axvline(epsilon, color=DATA, linewidth=0.8, linestyle="--", label=f"the game's ε = {epsilon:g}")
     ball = "L∞" if norm == "linf" else "L2"
     axis.set(xlabel=f"ε ({ball})", ylabel="accuracy", ylim=(-0.03, 1.03))
-    axis.legend(loc="lower left")
+    axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")

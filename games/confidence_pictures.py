@@ -34,7 +34,7 @@ def confidence(logits_NK: Tensor, labels_N: Tensor, examples: Tensor) -> Any:
     histogram, curve, shown = axes[0]
 
     bins = np.linspace(0, 1, 21)
-    for which, colour, word in ((right_N, plots.SECOND, "right"), (~right_N, plots.FIRST, "wrong")):
+    for which, colour, word in ((right_N, plots.DATA, "right"), (~right_N, plots.FIRST, "wrong")):
         histogram.hist(sure_N[which].numpy(), bins=bins, color=colour, alpha=0.65, label=f"{word}: {int(which.sum()):,}")
     error = float(calibration_error(logits_NK, labels_N))
     histogram.set(yscale="log", xlabel="confidence", ylabel="examples", xlim=(0, 1))

@@ -6,22 +6,28 @@ Shapes: N = examples, F = features.
 from collections.abc import Callable
 from typing import Any
 
-import matplotlib
 import numpy as np
 import torch
 from torch import Tensor
 
 from arena import plots
 
+MARKERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "source": lambda colour: {"s": 11, "marker": "o", "facecolors": "none", "edgecolors": colour, "linewidths": 0.7, "alpha": 0.8},
+    "target": lambda colour: {"s": 12, "marker": "^", "facecolors": colour, "linewidths": 0, "alpha": 0.8},
+}
+"""How a point of each domain is drawn in a colour, or in one colour for each point: hollow, and filled."""
+
 
 @plots.styled
-def boundary(source: Tensor, target: Tensor, labels: Tensor, probability: Callable[[Tensor], Tensor]) -> Any:
+def boundary(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor, probability: Callable[[Tensor], Tensor]) -> Any:
     """Points of both domains on the surface of the probability of class 1.
 
     Args:
-        source: N × 2 points, drawn in grey.
+        source: N × 2 points.
         target: N × 2 points.
-        labels: of the target, 0 or 1; drawn, and not known to the classifier.
+        source_labels: 0 or 1.
+        target_labels: 0 or 1; drawn, and not known to the classifier.
         probability: from N × 2 points to N numbers.
     """
     both = torch.cat([source, target]).float()
@@ -31,23 +37,24 @@ def boundary(source: Tensor, target: Tensor, labels: Tensor, probability: Callab
     surface = probability(grid.flatten(1).T).cpu().float().reshape(grid.shape[1:]).numpy()
     made, axes = plots.figure(5.6, 4.1)
     axis, (x, y) = axes[0, 0], grid.numpy()
-    mesh = axis.contourf(x, y, surface, levels=np.linspace(0, 1, 21), cmap=plots.SURFACE, vmin=0, vmax=1)
+    mesh = axis.contourf(x, y, surface, levels=np.linspace(0, 1, 21), cmap=plots.CLASS_SURFACE, vmin=0, vmax=1)
     axis.contour(x, y, surface, levels=[0.5], colors=[plots.INK], linewidths=1)
-    axis.scatter(*source.T.numpy(), s=7, color=plots.DATA, alpha=0.6, linewidths=0, label="source")
-    for label, colour in ((0, plots.FIRST), (1, plots.SECOND)):
-        axis.scatter(*target[labels == label].T.numpy(), s=9, color=colour, alpha=0.85, linewidths=0, label=f"target, class {label}")
+    for domain, points, labels in (("source", source, source_labels), ("target", target, target_labels)):
+        for label in (0, 1):
+            colour = plots.CLASSES[label]
+            axis.scatter(*points[labels == label].T.numpy(), **MARKERS[domain](colour), label=f"{domain}, class {label}")
     axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
     axis.grid(False)
     bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
     bar.set_label("probability of class 1", fontsize=8)
     bar.outline.set_visible(False)
-    made.legend(loc="outside upper center", ncols=3, markerscale=2.5)
+    made.legend(loc="outside lower center", ncols=4, markerscale=1.5)
     return made
 
 
 @plots.styled
 def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None) -> Any:
-    """Features of both domains along their two principal components, coloured by domain and by class.
+    """Features of both domains along their two principal components, told apart by domain, and by class.
 
     The components point to where the source's first two classes are, so that the pictures of a run can follow each other.
 
@@ -98,7 +105,7 @@ def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tens
     """
     panels = {"source": source, "made of the source": of_source, "target": target, "made of the target": of_target}
     made, axes = plots.figure(10.4, 2.3 if source.dim() == 4 else 2.9, columns=4)
-    for axis, (title, examples), colour in zip(axes[0], panels.items(), (plots.DATA, plots.FIRST, plots.DATA, plots.SECOND), strict=True):
+    for axis, (title, examples), colour in zip(axes[0], panels.items(), (plots.DATA, plots.FIRST) * 2, strict=True):
         axis.set_title(title)
         if source.dim() == 4:
             axis.imshow(plots.tiled(examples.cpu() + 0.5, 6), interpolation="nearest")
@@ -114,18 +121,17 @@ def _two_views(flat: np.ndarray, source_labels: Tensor, target_labels: Tensor | 
     n = len(source_labels)
     made, axes = plots.figure(8.6, 4.2, columns=2, sharex=True, sharey=True)
     by_domain, by_class = axes[0]
-    for part, colour, name in ((slice(n), plots.DATA, "source"), (slice(n, None), plots.SECOND, "target")):
-        by_domain.scatter(*flat[part].T, s=6, color=colour, alpha=0.6, linewidths=0, label=name)
-    colours = matplotlib.colormaps["tab10"]
-    parts = [(flat[:n], source_labels, "o"), *([(flat[n:], target_labels, "^")] if target_labels is not None else [])]
-    for points, labels, marker in parts:
-        by_class.scatter(*points.T, s=8, c=colours(labels.cpu().numpy() % 10), marker=marker, alpha=0.6, linewidths=0)
+    for part, colour, name in ((slice(n), plots.DATA, "source"), (slice(n, None), plots.INK, "target")):
+        by_domain.scatter(*flat[part].T, **MARKERS[name](colour), label=name)
+    parts = [("source", flat[:n], source_labels), *([("target", flat[n:], target_labels)] if target_labels is not None else [])]
+    for name, points, labels in parts:
+        by_class.scatter(*points.T, **MARKERS[name]([plots.CLASSES[label % 10] for label in labels.tolist()]))
     for label in sorted(set(source_labels.tolist())):
-        by_class.scatter([], [], s=8, color=colours(label % 10), label=str(label))
+        by_class.scatter([], [], s=12, marker="s", color=plots.CLASSES[label % 10], label=str(label))
     by_domain.set_title("by domain")
-    by_class.set_title("by class: source ●, target ▲" if target_labels is not None else "by class of the source")
-    by_domain.legend(loc="best", markerscale=2.5)
-    by_class.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=2.5)
+    by_class.set_title("by class: source ○, target ▲" if target_labels is not None else "by class of the source")
+    by_domain.legend(loc="best", markerscale=1.5, frameon=True, framealpha=0.85, edgecolor="none")
+    by_class.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=1.8, title="class", title_fontsize=8)
     for axis in (by_domain, by_class):
         axis.set(xticks=[], yticks=[], xlabel=along)
     by_domain.set_ylabel(up)

@@ -1,13 +1,17 @@
 """What a run of domain adaptation shows: features in motion and by t-SNE, confidence, and the trace with ln 2."""
 
+import io
 import math
 from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
+from rich.console import Console
 
 from arena import configure, play, plots
+from arena.progress import report
 from games import adaptation_traces, confidence_pictures, domain_pictures
 
 SMALL = {"extractor.hidden": (8, 6), "domain.hidden": (8,), "batch": 16}
@@ -28,6 +32,29 @@ def test_a_run_leaves_its_pictures_in_motion_and_what_takes_long_once(folder: Pa
     assert [p.name for p in (folder / "pictures").glob("embedding-*")] == ["embedding-turn-00000006.png"]
     assert [p.name for p in (folder / "pictures").glob("confidence-*")] == ["confidence-turn-00000006.png"]
     assert all((folder / f"{name}.png").is_file() for name in ("embedding", "confidence", "adaptation"))
+
+
+def test_the_summary_names_every_picture(tmp_path: Path) -> None:
+    """Those beside the game's own, and of those that lie only in `pictures/` the last of each kind."""
+    result = play("bilinear", out=tmp_path / "b", display=False, turns=4, **{"diagnostics.names": ["spectrum"], "trace.tensorboard": False})
+    (result.folder / "features.gif").touch()
+    shown = io.StringIO()
+    report(Console(file=shown, width=200), result)
+    assert f"  picture     {result.picture}\n" in shown.getvalue()
+    assert "  beside it features.gif, traces.png, pictures/spectrum-turn-00000004.png\n" in shown.getvalue()
+
+
+def test_a_class_has_one_colour_in_every_picture() -> None:
+    points, labels = torch.randn(20, 2, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 2
+    surface = domain_pictures.boundary(points, points, labels, labels, lambda x: torch.full((len(x),), 0.5)).axes[0]
+    source, other = (c for c in surface.collections if c.get_label() in ("source, class 1", "target, class 1"))
+    cloud = domain_pictures.clouds(points, points, labels, labels).axes[1].collections
+    expected = to_rgb(plots.CLASSES[1])
+    for hollow in (source.get_edgecolors()[0], cloud[0].get_edgecolors()[1]):
+        assert tuple(hollow[:3]) == expected
+    for filled in (other.get_facecolors()[0], cloud[1].get_facecolors()[1]):
+        assert tuple(filled[:3]) == expected
+    assert len(source.get_facecolors()) == len(cloud[0].get_facecolors()) == 0  # the source is hollow
 
 
 def test_frames_follow_each_other_and_the_last_stays(tmp_path: Path) -> None:

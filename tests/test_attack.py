@@ -456,6 +456,18 @@ def test_threats_out_of_range_are_refused() -> None:
 # A whole run --------------------------------------------------------------------------------------------------------------------
 
 
+def test_the_picture_says_what_its_scale_and_its_dashed_line_are() -> None:
+    game = configure("attack", {"data": "digits", "scored": 10}).build().game
+    made = game.picture()
+    made.canvas.draw()
+    grid, curve = made.axes[:2]
+    (scale,) = grid.child_axes
+    assert [text.get_text() for text in scale.get_yticklabels()] == ["−0.3", "0", "0.3"]
+    assert "the game's ε = 0.3" in [text.get_text() for text in curve.get_legend().get_texts()]
+    box, whole = grid.get_window_extent(), made.bbox
+    assert box.height > 0.7 * whole.height and box.width > 0.5 * whole.width
+
+
 def test_a_short_run_ends_with_a_picture(tmp_path: Path) -> None:
     settings = {"score.every": 20, "trace.every": 10, "trace.tensorboard": False}
     result = arena.play("attack", data="digits", turns=40, batch=50, scored=50, out=tmp_path / "run", display=False, **settings)

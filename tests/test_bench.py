@@ -15,6 +15,7 @@ from arena.cli import main
 from arena.errors import ArenaError, BadSetting, DataUnavailable, GameFault
 from arena.measuring import Measurement, measure
 from arena.measuring.by_hand import ByHand
+from arena.measuring.figures import turn
 from arena.measuring.report import words
 from arena.measuring.script import record
 from players import Vector
@@ -136,6 +137,15 @@ def test_a_rule_has_a_stage_of_its_own_and_is_said_not_to_be_played_by_hand() ->
     assert found.stages["the rule"] > found.stages["optimizer"]
     assert "The loop by hand does not play the consensus rule, so this shows what the rule costs." in words(found)
     assert not any("does not play" in sentence for sentence in words(measure(configure("bilinear"), seconds=0.1)))
+
+
+def test_the_picture_says_who_is_how_fast_and_names_every_stage() -> None:
+    found = measure(configure("bilinear"), seconds=0.1)
+    made = turn(found)
+    said = [text.get_text() for text in made.axes[0].texts]
+    for spread in (found.ratio, found.share):
+        assert any(words.endswith(f"(the arena is {spread.middle:.2f}× as fast)") for words in said)
+    assert [text.get_text().partition("\n")[0] for text in made.legends[0].get_texts()] == list(found.stages)
 
 
 @pytest.mark.parametrize(("nap", "stage"), [("sampling", "sampling"), ("losses", "field")])

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import yaml
 
-from arena.comparison import Verdict, compare, verdict
+from arena.comparison import Verdict, compare, figures, verdict
 from arena.comparison.figures import labels
-from arena.comparison.plan import parse_vary, plan
+from arena.comparison.plan import Job, parse_vary, plan
 from arena.comparison.play import load
-from arena.comparison.results import spent
+from arena.comparison.results import Outcome, Summary, spent
 from arena.comparison.verdict import contraction
 from arena.errors import ArenaError, FolderInTheWay
 from arena.registry import entries
@@ -64,6 +64,39 @@ def test_a_comparison_leaves_a_table_and_pictures(bilinear) -> None:  # type: ig
     lines = (bilinear.folder / "comparison.csv").read_text().splitlines()
     assert len(lines) == 1 + len(bilinear.summaries)
     assert lines[0] == "variant,seed,verdict,status,score,ceiling,cost,contraction,theory,reason"
+
+
+def test_every_rule_has_its_panel(bilinear) -> None:  # type: ignore[no-untyped-def]
+    """Of eigenvalues even where no linear map is known; and where a column ends early, its last panel has the numbers of its axis."""
+    drawn = figures.spectra(bilinear.summaries)
+    assert drawn is not None
+    panels = [axis for axis in drawn.axes if axis.axison]
+    assert len(panels) == len(bilinear.summaries)
+    assert [axis.get_title().partition("\n")[0] for axis in panels if axis.texts] == ["adaptive-competitive-", "follow-the-ridge"]
+    chart = figures.scores(bilinear.summaries)
+    assert chart is not None
+    assert [axis.xaxis.get_tick_params()["labelbottom"] for axis in chart.axes] == [False] * 11 + [True] * 7
+    words = [text.get_text() for text in chart.legends[0].get_texts()]
+    assert words == ["converged", "converging", "cycling", "diverged", "the others"]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_score_of_0_is_on_the_axis(seeds: int) -> None:
+    """A logarithmic one ends at 0 where a score is exactly 0; the range between seeds is in the legend."""
+
+    def outcome(*values: float) -> Outcome:
+        rows = [{"turn": n, "gradient_evaluations": n, "products": 0, "score": v} for n, v in enumerate(values)]
+        job = Job("regime=adapt", 0, {"game": "dann"})
+        return Outcome(job, rows, "finished", None, Verdict.CONVERGED, values[-1], None, 3, None)
+
+    drawn = figures.scores([Summary("regime=adapt", [outcome(1.0, 0.02, 0.0)] * seeds, None)])
+    assert drawn is not None
+    axis = drawn.axes[0]
+    assert axis.get_yscale() == "symlog" and axis.get_ylim()[0] <= 0
+    words = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert words == ["adapt", "lowest to highest of 2 seeds"][:seeds]
+    nothing_else = figures.scores([Summary("regime=adapt", [outcome(0.0, 0.0)], None)])
+    assert nothing_else is not None and nothing_else.axes[0].get_yscale() == "linear"
 
 
 def test_the_dirac_gan_converges_where_it_was_published_to(tmp_path: Path) -> None:

@@ -203,11 +203,11 @@ def test_the_device_and_the_versionless_config_are_written(unbroken: Path) -> No
 
 
 def small_files_only() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 
 
 def test_a_full_disk_ends_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
-    """Files may not grow beyond 100 kB: the first checkpoint of these players (400 kB) cannot be written."""
+    """Files may not grow beyond 300 kB: the first checkpoint of these players (400 kB) cannot be written."""
     folder = tmp_path / "run"
     words = command(folder, **SETTINGS)
     done = subprocess.run(words, capture_output=True, text=True, check=False, preexec_fn=small_files_only)
@@ -218,7 +218,7 @@ def test_a_full_disk_ends_in_a_sentence_and_loses_nothing(tmp_path: Path) -> Non
 
 
 def test_a_disk_that_fills_up_later_keeps_what_was_saved(unbroken: Path, tmp_path: Path) -> None:
-    """The trace may not grow beyond 100 kB; the run's checkpoints of small players may. It goes on when there is room again."""
+    """The trace may not grow beyond 300 kB; the run's checkpoints of small players may. It goes on when there is room again."""
     folder = tmp_path / "run"
     small = {**SETTINGS, "generator.hidden": [4], "discriminator.hidden": [4], "trace.every": 1}
     done = subprocess.run(command(folder, **small), capture_output=True, text=True, check=False, preexec_fn=small_files_only)

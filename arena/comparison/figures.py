@@ -9,6 +9,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from arena import plots
 from arena.comparison.results import Summary
@@ -25,6 +27,9 @@ COLOURS = {
     Verdict.UNDEFINED: DATA,
     Verdict.UNFINISHED: DATA,
 }
+
+SIDE_COLOURS = {"ρ < 1: converges": plots.ATTRACTED, "ρ = 1: neither": INK, "ρ > 1: diverges": FIRST}
+"""Colours of the eigenvalues, by where the outermost one lies."""
 
 
 def draw(summaries: Sequence[Summary], folder: Path) -> None:
@@ -65,7 +70,8 @@ def labels(summaries: Sequence[Summary]) -> list[str]:
 def scores(summaries: Sequence[Summary]) -> Figure | None:
     """Score against gradient evaluations: the mean over the seeds (geometric on a logarithmic axis), and the range between the seeds.
 
-    Up to eight variants share one chart; more get a panel each, with the others in grey.
+    Up to eight variants share one chart; more get a panel each, with the others in grey. Where a score is exactly 0, the logarithmic
+    axis is linear below the power of ten under the others, and ends at 0.
     """
     names = dict(zip((s.variant for s in summaries), labels(summaries), strict=True))
     curves = {s.variant: curve for s in summaries if (curve := _score_curve(s)) is not None}
@@ -74,26 +80,33 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
     shown = [s for s in summaries if s.variant in curves]
     ceiling = next((o.ceiling for s in shown for o in s.outcomes if o.ceiling is not None), None)
     everything = np.concatenate([middle[middle > 0] for _, middle, _ in curves.values()])
-    wide = bool(everything.max() > 10 * everything.min())
+    nought = any((low == 0).any() for _, _, (low, _) in curves.values())
+    several = max(len(s.outcomes) for s in shown)
+    wide = bool(everything.size and everything.max() > 10 * everything.min())
     first = float(np.median([middle[0] for _, middle, _ in curves.values()]))
     columns = 1 if len(shown) <= 8 else 6
     rows = math.ceil(len(shown) / columns) if columns > 1 else 1
     made, axes = plots.figure(*((8.6, 4.4) if columns == 1 else (11.9, 1.75 * rows + 0.5)), rows, columns, sharex=True, sharey=True)
     for axis in axes.flat:
-        axis.set_yscale("log" if wide else "linear")
         if ceiling is not None:
             axis.axhline(ceiling, color=DATA, linestyle="--", linewidth=1.2, label="real data")
         if wide:
-            axis.set_ylim(max(everything.min(), 1e-16 * first) / 1.6, min(everything.max(), 1e3 * first) * 1.6)
+            least, most = max(everything.min(), 1e-16 * first), min(everything.max(), 1e3 * first) * 1.6
+            if nought:
+                least = 10.0 ** math.floor(math.log10(least))
+                axis.set_yscale("symlog", linthresh=least, linscale=0.4)
+            else:
+                axis.set_yscale("log")
+            axis.set_ylim(-0.1 * least if nought else least / 1.6, most)
     if columns == 1:
         for summary, colour in zip(shown, _line_colours(len(shown)), strict=True):
             x, middle, (low, high) = curves[summary.variant]
             axes[0, 0].plot(x, middle, color=colour, label=names[summary.variant], linewidth=1.5)
             axes[0, 0].fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
-        axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+        handles = [*axes[0, 0].get_legend_handles_labels()[0], *_band(several)]
+        axes[0, 0].legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     else:
-        for axis in axes.flat[len(shown) :]:
-            axis.set_axis_off()
+        _empty_after(axes, len(shown))
         for axis, summary in zip(axes.flat, shown, strict=False):
             for x, middle, _ in curves.values():
                 axis.plot(x, middle, color="#dfe3e6", linewidth=0.7, zorder=1)
@@ -102,6 +115,10 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
             axis.plot(x, middle, color=colour, linewidth=1.8, zorder=3)
             axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=2)
             axis.set_title(_wrapped(names[summary.variant]), fontsize=8)
+        verdicts = dict.fromkeys(s.outcomes[0].verdict for s in shown)
+        lines = [Line2D([], [], color=COLOURS[verdict], linewidth=1.8, label=str(verdict)) for verdict in verdicts]
+        lines.append(Line2D([], [], color="#dfe3e6", linewidth=1.0, label="the others"))
+        made.legend(handles=[*lines, *_band(several)], loc="outside upper center", ncols=len(lines) + 1)
     made.supxlabel("gradient evaluations, a product counted as three", fontsize=9, color=INK)
     made.supylabel("score (lower is better)", fontsize=9, color=INK)
     return made
@@ -147,32 +164,35 @@ def trajectories(summaries: Sequence[Summary]) -> Figure | None:
 
 @styled
 def spectra(summaries: Sequence[Summary]) -> Figure | None:
-    """Eigenvalues of each variant's linear map at the solution, in the unit circle, inside which it converges; right, the outermost."""
-    shown = [(label, s.theory) for label, s in zip(labels(summaries), summaries, strict=True) if s.theory is not None]
-    if not shown:
+    """Eigenvalues of each variant's linear map at the solution, in the unit circle, inside which it converges; ρ is the largest modulus."""
+    if all(s.theory is None for s in summaries):
         return None
-    made, axes = plots.figure(10.6, 4.2, 1, 2)
-    circle = np.exp(1j * np.linspace(0, 2 * np.pi, 4000))
-    outermost = []
-    for i, ((label, claim), colour) in enumerate(zip(shown, _line_colours(len(shown)), strict=True)):
-        values = np.linalg.eigvals(claim.matrix.numpy())
-        per_turn = np.abs(values) ** (1 / claim.turns) * np.exp(1j * np.angle(values) / claim.turns)
-        outermost += [value for value in per_turn if abs(value) >= np.abs(per_turn).max() - 1e-9 and value.imag >= -1e-12]
-        for axis, size in zip(axes[0], (3.5, 6), strict=True):
-            style = {"marker": "osD^vP*X"[i % 8], "linestyle": "none", "markersize": size, "alpha": 0.85}
-            named = f"{label}  ρ = {claim.spectral_radius():.4f}" if size > 4 else None
-            axis.plot(per_turn.real, per_turn.imag, color=colour, label=named, **style)
-    for axis in axes[0]:
+    columns = min(6, len(summaries))
+    rows = math.ceil(len(summaries) / columns)
+    made, axes = plots.figure(max(1.95 * columns + 0.3, 6.0), 2.3 * rows + 0.7, rows, columns, sharex=True, sharey=True)
+    circle = np.exp(1j * np.linspace(0, 2 * np.pi, 400))
+    reach = 1.15
+    _empty_after(axes, len(summaries))
+    for axis, label, summary in zip(axes.flat, labels(summaries), summaries, strict=False):
         axis.fill(circle.real, circle.imag, color="#f3f5f7", zorder=0)
         axis.plot(circle.real, circle.imag, color=DATA, linewidth=1.0)
-        axis.set(xlabel="real part", ylabel="imaginary part", aspect="equal")
-    places = np.array(outermost)
-    middle = complex((places.real.max() + places.real.min()) / 2, (places.imag.max() + places.imag.min()) / 2)
-    half = 0.65 * max(np.ptp(places.real), np.ptp(places.imag), 0.02)
-    axes[0, 0].set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15))
-    axes[0, 1].set(xlim=(middle.real - half, middle.real + half), ylim=(middle.imag - half, middle.imag + half))
-    axes[0, 1].set_title("the outermost ones", fontsize=9)
-    axes[0, 1].legend(loc="center left", bbox_to_anchor=(1.04, 0.5), frameon=False)
+        axis.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+        if summary.theory is None:
+            axis.set_title(f"{_wrapped(label)}\n", fontsize=8)
+            axis.text(0, 0, "no linear map\nis known", ha="center", va="center", fontsize=8, color="#5f6670")
+            continue
+        claim = summary.theory
+        values, rho = np.linalg.eigvals(claim.matrix.numpy()), claim.spectral_radius()
+        per_turn = np.abs(values) ** (1 / claim.turns) * np.exp(1j * np.angle(values) / claim.turns)
+        reach = max(reach, 1.1 * float(np.abs(per_turn).max()))
+        colour = list(SIDE_COLOURS.values())[1 + int(np.sign(round(rho, 4) - 1))]
+        axis.plot(per_turn.real, per_turn.imag, "o", color=colour, markersize=5, alpha=0.6, markeredgewidth=0, zorder=3)
+        axis.set_title(f"{_wrapped(label)}\nρ = {rho:.4f}", fontsize=8)
+    axes[0, 0].set(xlim=(-reach, reach), ylim=(-reach, reach))
+    handles = [Line2D([], [], color=colour, marker="o", linestyle="none", label=side) for side, colour in SIDE_COLOURS.items()]
+    made.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    made.supxlabel("real part", fontsize=9, color=INK)
+    made.supylabel("imaginary part", fontsize=9, color=INK)
     return made
 
 
@@ -188,21 +208,25 @@ def pictures(summaries: Sequence[Summary], folder: Path) -> dict[str, Figure]:
     return {name: figure for name, figure in made.items() if figure is not None}
 
 
-@styled
 def _side_by_side(summaries: Sequence[Summary], files: Sequence[Path]) -> Figure | None:
     shown = [(label, s.outcomes[0], imread(f)) for label, s, f in zip(labels(summaries), summaries, files, strict=True) if f.is_file()]
     if not shown:
         return None
-    columns = min(3, len(shown))
-    rows = math.ceil(len(shown) / columns)
-    height, width = shown[0][2].shape[:2]
-    made, axes = plots.figure(3.6 * columns, (3.6 * height / width + 0.3) * rows, rows, columns)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for axis, (label, outcome, image) in zip(axes.flat, shown, strict=False):
-        axis.imshow(image)
-        axis.set_title(f"{label}, seed {outcome.job.seed}: {outcome.verdict}", fontsize=9, color=COLOURS[outcome.verdict])
-    return made
+    titles = [f"{label}, seed {outcome.job.seed}: {outcome.verdict}" for label, outcome, _ in shown]
+    return plots.sheet([image for *_, image in shown], titles, [COLOURS[outcome.verdict] for _, outcome, _ in shown])
+
+
+def _empty_after(axes: np.ndarray, count: int) -> None:
+    """Switch off the axes beyond so many; what they leave uncovered gets their numbers."""
+    columns = axes.shape[1]
+    for place in range(count, axes.size):
+        axes.flat[place].set_axis_off()
+        axes.flat[place - columns].tick_params(labelbottom=True)
+
+
+def _band(seeds: int) -> list[Patch]:
+    """What the legend says of the range between so many seeds."""
+    return [Patch(color=DATA, alpha=0.3, linewidth=0, label=f"lowest to highest of {seeds} seeds")] if seeds > 1 else []
 
 
 def _score_curve(summary: Summary) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]] | None:

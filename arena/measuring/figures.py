@@ -8,9 +8,6 @@ from arena.measuring.measurement import Measurement
 from arena.measuring.report import BY_HAND, FLOOR, SHADES, heading, micro
 from arena.plots import INK, styled
 
-LEAST = 0.07
-"""Share of the axis that a stage takes if its name is to be written into it."""
-
 
 @styled
 def turn(found: Measurement) -> Figure:
@@ -19,14 +16,11 @@ def turn(found: Measurement) -> Figure:
     axis = axes[0, 0]
     bars = [("the arena", found.arena, 1.0), ("the loop\nby hand", found.by_hand, found.ratio.middle)]
     bars.append(("the floor", found.floor, found.share.middle))
-    reach = 1.25e6 * max(*(spread.high for _, spread, _ in bars), sum(found.stages.values()))
+    reach = 1.7e6 * max(*(spread.high for _, spread, _ in bars), sum(found.stages.values()))
     begin = 0.0
     for name, time in found.stages.items():
         end = begin + 1e6 * time
         axis.barh(0, end - begin, left=begin, height=0.62, color=SHADES[name], edgecolor="white", linewidth=0.6, zorder=3)
-        room = min(end, 1e6 * found.arena.low) - begin  # beside the whisker
-        if room > LEAST * reach:
-            axis.text(begin + room / 2, 0, name, ha="center", va="center", color="white", fontsize=8.5, zorder=4)
         begin = end
     for place, spread, colour in ((1, found.by_hand, BY_HAND), (2, found.floor, FLOOR)):
         axis.barh(place, 1e6 * spread.middle, height=0.62, color=colour, zorder=3)
@@ -34,11 +28,11 @@ def turn(found: Measurement) -> Figure:
         low, middle, high = (1e6 * t for t in (spread.low, spread.middle, spread.high))
         axis.errorbar(middle, place, xerr=[[middle - low], [high - middle]], color=INK, elinewidth=1, capsize=3, zorder=5)
         end = (max(high, begin) if place == 0 else high) + 0.012 * reach
-        words = f"{micro(spread.middle)} µs" + (f"  ({ratio:.2f}×)" if place else "")
+        words = f"{micro(spread.middle)} µs" + (f"  (the arena is {ratio:.2f}× as fast)" if place else "")
         axis.text(end, place, words, va="center", fontsize=9.5, fontweight="bold", color=INK)
     axis.set_yticks(range(3), [label for label, _, _ in bars], fontsize=9.5, color=INK)
     chunks = "one chunk" if found.chunks == 1 else f"{found.chunks} chunks"
-    axis.set(xlim=(0, reach), ylim=(2.5, -0.5), xlabel=f"microseconds a turn (× the arena's): median and quartiles of {chunks}")
+    axis.set(xlim=(0, reach), ylim=(2.5, -0.5), xlabel=f"microseconds a turn: median and quartiles of {chunks}")
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.tick_params(axis="y", length=0)
     axis.grid(False, axis="y")
