@@ -29,7 +29,7 @@ each may be off, and the best point.
   --backend NAME      optuna: processes on this machine; ray: Ray Tune, here or on a cluster; population: points that are known beforehand,
                       as members of populations (default: optuna)
   --sampler NAME      tpe, gp, cma-es, nsga-ii; or, known beforehand, qmc, grid, random (default: tpe, or qmc where it must be)
-  --pruner NAME       none, median, hyperband, successive-halving, wilcoxon; of ray also pbt (default: median where it can be)
+  --pruner NAME       none, median, hyperband, successive-halving, wilcoxon; of ray also pbt (default: none)
   --objective NAMES   criterion (what the game is to be chosen by), score, cost, spread, seconds; several give a Pareto front
   --quantile Q        of a point's seeds that counts: 0.5 is the median, 0.9 nearly the worst (default: 0.5)
   --rungs N           how often a run is judged on its way (default: 8)

@@ -24,8 +24,8 @@ class Options:
         backend: optuna, ray or population.
         sampler: tpe, gp, cma-es, nsga-ii, qmc, grid or random; nothing takes tpe, nsga-ii for several objectives, and qmc where points
             must be known beforehand.
-        pruner: none, median, hyperband, successive-halving or wilcoxon; of ray also pbt, and no wilcoxon; nothing takes median where it
-            can.
+        pruner: none, median, hyperband, successive-halving or wilcoxon; of ray also pbt, and no wilcoxon. With none, bad points are played to their
+            ends as well, from which the report learns what matters; the others find a good point sooner.
         objectives: what is to be low: criterion (what the game is to be chosen by), score, cost (gradient evaluations), spread (of the
             seeds) or seconds; several give a Pareto front.
         quantile: of a point's seeds that counts, in [0, 1]: 0.5 is the median, 0.9 nearly the worst.
@@ -44,7 +44,7 @@ class Options:
     seeds: tuple[int, ...] = (0, 1, 2)
     backend: str = "optuna"
     sampler: str = ""
-    pruner: str = ""
+    pruner: str = "none"
     objectives: tuple[str, ...] = ("criterion",)
     quantile: float = 0.5
     rungs: int = 8
@@ -61,7 +61,7 @@ class Options:
         check_number("gpus", self.gpus, least=0)
         check_choice("backend", self.backend, BACKENDS)
         check_choice("sampler", self.sampler, ("", *SAMPLERS))
-        check_choice("pruner", self.pruner, ("", *(RAY_PRUNERS if self.backend == "ray" else PRUNERS)))
+        check_choice("pruner", self.pruner, RAY_PRUNERS if self.backend == "ray" else PRUNERS)
         for objective in self.objectives:
             check_choice("objective", objective, OBJECTIVES)
         if not self.seeds or not self.objectives or len(set(self.objectives)) < len(self.objectives):
@@ -72,17 +72,14 @@ class Options:
             raise ArenaError(f"{chosen} chooses points by what others came to, but here they are played at once; take qmc, grid or random")
         if chosen == "cma-es" and len(self.objectives) > 1:
             raise ArenaError("cma-es has one objective; for several take nsga-ii, tpe or gp")
-        prunes = not beforehand and len(self.objectives) == 1 and chosen != "grid"
-        pruner = self.pruner or ("median" if prunes else "none")
-        if pruner != "none" and (beforehand or len(self.objectives) > 1):
+        if self.pruner != "none" and (beforehand or len(self.objectives) > 1):
             what = "several objectives" if len(self.objectives) > 1 else "points that are played at once"
-            raise ArenaError(f"the pruner {pruner} cannot judge {what}; write --pruner none")
-        if pruner == "pbt" and (chosen != "random" and self.sampler):
+            raise ArenaError(f"the pruner {self.pruner} cannot judge {what}; write --pruner none")
+        if self.pruner == "pbt" and (chosen != "random" and self.sampler):
             raise ArenaError("pbt draws its points at random and changes them as it goes; leave out --sampler")
-        if pruner == "wilcoxon" and len(self.seeds) < 3:
+        if self.pruner == "wilcoxon" and len(self.seeds) < 3:
             raise ArenaError(f"wilcoxon compares points seed by seed, and {len(self.seeds)} are too few; write --seeds 5 or more")
-        object.__setattr__(self, "sampler", "random" if pruner == "pbt" else chosen)
-        object.__setattr__(self, "pruner", pruner)
+        object.__setattr__(self, "sampler", "random" if self.pruner == "pbt" else chosen)
 
     @property
     def planned(self) -> bool:

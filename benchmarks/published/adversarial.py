@@ -7,6 +7,7 @@
     python -m benchmarks.published.adversarial                      # six seeds, PGD on the first 2,000 test images: half an hour on a core
     python -m benchmarks.published.adversarial --first 2 --seeds 1  # one of them; adversarial.json keeps them all
     python -m benchmarks.published.adversarial --full               # PGD on all 10,000 test images: about ten minutes more for each seed
+    python -m benchmarks.published.adversarial --training pgd       # one of fgsm, pgd and natural
     python -m benchmarks.published.adversarial --quick              # scikit-learn's digits, a few hundred turns: to see that it works
 
 What the arena does otherwise than the published code: the learning rate, which changes with each batch in both, is read in the middle of a
@@ -37,6 +38,7 @@ BATCHES = 6000
 
 MODELS: dict[str, dict[str, Any]] = {
     "adversarial (FGSM from a random start)": {"scheduler": "alternating"},
+    "adversarial (PGD-3 from a random start)": {"scheduler": "alternating", "scheduler.ratio": 3, "attacker.lr": 0.2},
     "natural": {
         "regime": "natural",
         "scheduler": "warm-up",  # the classifier moves alone
@@ -45,6 +47,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "scheduler.second": 0.0,
     },
 }
+NAMES = dict(zip(("fgsm", "pgd", "natural"), MODELS, strict=True))
 PUBLISHED = (
     ("Madry et al. (arXiv:1706.06083)", "98.8", "95.6", "93.2 (PGD-40)"),
     ("Wong et al. (arXiv:2001.03994)", "≈ 98.5", "–", "≈ 88.5 (PGD-50-10)"),
@@ -86,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.published.adversarial")
     parser.add_argument("--seeds", type=int, default=6, help="how many, from 0")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--training", choices=("all", *NAMES), default="all", help="what is trained")
     parser.add_argument("--attacked", type=int, default=2000, help="test images that PGD attacks")
     parser.add_argument("--full", action="store_true", help="attack all test images")
     parser.add_argument("--quick", action="store_true", help="a small form, for tests")
@@ -106,11 +110,12 @@ def main() -> None:
         f"{data}; conv 4/2 16, conv 4/2 32, fc 100, fc 10; "
         f"batch 100, {batches:,} batches, an epoch having each image once;\nAdam (.9, .999), learning rate 0 → 5e-3 at 40 % → 0; "
         f"ε = {threat.epsilon:g} (L∞), uniform start in the ball, one sign step of α = {(RECIPE | own)['attacker.lr']:g}; "
-        "the natural model\nthe same without the attacker. "
+        f"PGD-3:\nthree of α = {(MODELS[NAMES['pgd']] | own)['attacker.lr']:g}; the natural model the same without the attacker. "
         f"Clean and FGSM on the whole test set, {threat} with α = {threat.step_size:g} on {images}; last weights.\n"
     )
-    for name, settings in MODELS.items():
-        turns = batches * (2 if settings["scheduler"] == "alternating" else 1)
+    chosen_models = MODELS if chosen.training == "all" else {NAMES[chosen.training]: MODELS[NAMES[chosen.training]]}
+    for name, settings in chosen_models.items():
+        turns = batches * (1 + settings.get("scheduler.ratio", 1) if settings["scheduler"] == "alternating" else 1)
         for seed in range(chosen.first, chosen.first + chosen.seeds):
             one = measure({**settings, **own, "turns": turns}, seed, attacked, threat)
             rows = rows | _keep(name, seed, str(attacked or "all"), one) if not chosen.quick else {**rows, f"{name} | {seed}": one}
