@@ -24,8 +24,8 @@ class Options:
         backend: optuna, ray or population.
         sampler: tpe, gp, cma-es, nsga-ii, qmc, grid or random; nothing takes tpe, nsga-ii for several objectives, and qmc where points
             must be known beforehand.
-        pruner: none, median, hyperband, successive-halving or wilcoxon; of ray also pbt, and no wilcoxon. With none, bad points are played to their
-            ends as well, from which the report learns what matters; the others find a good point sooner.
+        pruner: none, median, hyperband, successive-halving or wilcoxon; of ray also pbt, and no wilcoxon. With none, bad points are played
+            to their ends as well, from which the report learns what matters; the others find a good point sooner.
         objectives: what is to be low: criterion (what the game is to be chosen by), score, cost (gradient evaluations), spread (of the
             seeds) or seconds; several give a Pareto front.
         quantile: of a point's seeds that counts, in [0, 1]: 0.5 is the median, 0.9 nearly the worst.
