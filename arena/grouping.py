@@ -335,6 +335,7 @@ def by_itself(
     arena = config.build()
     arena.reset(seed=config.run.seed)
     start = arena.measure_score()
+    until_solved = config.run.until_solved
     if state is not None:
         arena.load_state_dict(state)
     status, reason = "finished", None
@@ -352,7 +353,7 @@ def by_itself(
                 if asked is not None:
                     status, reason = "alarmed", asked
                     break
-            if config.run.until_solved and arena.score_every and turn % arena.score_every == 0:
+            if until_solved and arena.score_every and turn % arena.score_every == 0:
                 arena.measure_score()
                 if arena.is_solved():
                     status = "solved"

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,8 +24,41 @@ def sliced_wasserstein(a_ND: Tensor, b_ND: Tensor, directions_DP: Tensor) -> Ten
         >>> float(sliced_wasserstein(a, a + 3, torch.ones(1, 1)))
         3.0
     """
-    a, b = ((x @ directions_DP).sort(dim=0).values for x in (a_ND, b_ND))
+    a, b = (ascending((x @ directions_DP).T) for x in (a_ND, b_ND))
     return (a - b).abs().mean()
+
+
+def ascending(x: Tensor) -> Tensor:
+    """Numbers sorted along the last axis.
+
+    NumPy's sort takes a twentieth of the time of torch's on a CPU, where sorting would be most of a population's scores.
+
+    Example:
+        >>> ascending(torch.tensor([[3.0, 1.0, 2.0]])).tolist()
+        [[1.0, 2.0, 3.0]]
+    """
+    return _Ascending.apply(x)
+
+
+class _Ascending(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):
+            return torch.from_numpy(np.sort(x.detach().numpy(), axis=-1))
+        return x.sort(dim=-1).values
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return torch.zeros_like(x).scatter(-1, x.argsort(dim=-1), gradient)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], x: Tensor) -> tuple[Tensor, int]:
+        return ascending(x.movedim(in_dims[0], 0)), 0
 
 
 def directions(dim: int, count: int) -> Tensor:

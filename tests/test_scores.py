@@ -6,7 +6,7 @@ from torch import Tensor
 
 from games import Digits, SwissRoll
 from games.data import planar
-from games.scores import directions, sliced_wasserstein
+from games.scores import ascending, directions, sliced_wasserstein
 
 
 def test_a_shift_in_the_plane() -> None:
@@ -101,3 +101,12 @@ def test_the_swiss_roll_is_the_papers() -> None:
     assert float(radius.mean()) == pytest.approx(3 * torch.pi, rel=0.01)
     noisy = planar.swiss_roll(50_000, torch.Generator().manual_seed(0), noise=0.25)
     assert float((noisy - points).std()) == pytest.approx(0.25 / 7.5, rel=0.01)
+
+
+def test_sorting_is_that_of_torch_mapped_and_differentiated() -> None:
+    x = torch.randn(3, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    for axis, moved in ((0, x), (1, x.movedim(1, 0)), (2, x.movedim(2, 0))):
+        assert torch.equal(torch.vmap(ascending, in_dims=axis)(x), moved.sort(dim=-1).values)
+    assert torch.autograd.gradcheck(ascending, (x,))
+    odd = torch.tensor([[1.0, float("nan"), -float("inf"), 0.0]])
+    assert torch.equal(ascending(odd)[:, :3], torch.tensor([[-float("inf"), 0.0, 1.0]])) and ascending(odd)[0, 3].isnan()
