@@ -7,8 +7,8 @@ workers    100 short ring trials in two worker processes against a plain script 
            after the other in one process; both include starting up.
 overhead   seconds of a trial that are not the game's, by backend: the time the sweep takes with two processes, less what the trials'
            runs took, over the trials; starting up is measured with a sweep of two trials and taken off.
-population 32 × 32 learning rates of small nets, as populations in one process against the Optuna backend in two. The Optuna backend plays
-           a share of the points, and its time is scaled.
+population 32 × 32 learning rates of small nets for 2,000 rounds, as populations in one process against the Optuna backend in two. The
+           Optuna backend plays a share of the points, and its time is scaled.
 report     everything that is said of 1,000 trials of five settings with three seeds.
 """
 
@@ -34,6 +34,7 @@ from tuning.record import Play, Record, read_all, write
 
 SMALL: dict[str, Any] = {"generator.hidden": (16, 16), "discriminator.hidden": (16, 16), "batch": 32}
 RATES = {"generator.lr": "log:1e-5:1e-1", "discriminator.lr": "log:1e-5:1e-1"}
+ROUNDS = 2000
 WANTED = {"workers": 1.8, "population": 8.0, "optuna": 0.060, "ray": 0.600, "report": 15.0}
 
 
@@ -91,7 +92,7 @@ def overhead(where: Path, backend: str, trials: int) -> str:
 
 
 def population(where: Path, side: int, share: int) -> str:
-    settings = {**SMALL, "turns": 1000}
+    settings = {**SMALL, "turns": ROUNDS}
     grid = Options(trials=side * side, seeds=(0,), backend="population", sampler="grid", pruner="none", rungs=4)
     together, records = played(plan("ring", settings, space=parse_space(RATES), options=grid), where / "together")
     options = Options(trials=side * side // share, seeds=(0,), sampler="qmc", pruner="none", jobs=2, rungs=4)

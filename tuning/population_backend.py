@@ -20,8 +20,8 @@ from tuning.space import Point
 from tuning.watch import Judged, Watch
 
 Tell = Callable[[Record], None]
-AT_ONCE = 256
-"""Points of one go where nothing else is asked for: those that have ended are kept when the sweep is stopped in the next one."""
+AT_ONCE = 1024
+"""Runs of one go where nothing else is asked for: those that have ended are kept when the sweep is stopped in the next one."""
 
 
 def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None) -> None:
@@ -42,7 +42,7 @@ def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None
         if (ended := read(folder, number)) is not None:
             tell(ended)
     left = [(number, point) for number, point in enumerate(sweep.points) if number not in there]
-    size = sweep.options.members or AT_ONCE
+    size = sweep.options.members or max(1, AT_ONCE // len(sweep.options.seeds))
     try:
         with signals_interrupt():
             for begin in range(0, len(left), size):
