@@ -42,7 +42,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "scheduler": "alternating",
         "scheduler.ratio": 3,
         "attacker.lr": 0.2,
-        "classifier.lr": 2e-3,
+        "classifier.lr": 1e-3,
         "coupling": "dann-ramp",  # against the full attack from the first batch on, the net stays at chance
     },
     "natural": {
@@ -116,7 +116,7 @@ def main() -> None:
         f"{data}; conv 4/2 16, conv 4/2 32, fc 100, fc 10; "
         f"batch 100, {batches:,} batches, an epoch having each image once;\nAdam (.9, .999), learning rate 0 → 5e-3 at 40 % → 0; "
         f"ε = {threat.epsilon:g} (L∞), uniform start in the ball, one sign step of α = {(RECIPE | own)['attacker.lr']:g}; "
-        f"PGD-3:\nthree of α = {(MODELS[NAMES['pgd']] | own)['attacker.lr']:g}, peak 2e-3, "
+        f"PGD-3:\nthree of α = {(MODELS[NAMES['pgd']] | own)['attacker.lr']:g}, peak 1e-3, "
         "clean images mixed in at first (λ from 0 to 1); the natural model the same without the attacker. "
         f"Clean and FGSM on the whole test set, {threat} with α = {threat.step_size:g} on {images}; last weights.\n"
     )
