@@ -23,6 +23,11 @@ def unbalanced(text: str) -> str | None:
     return f"a '{wanted[-1]}' is missing" if wanted else None
 
 
+def _check_brackets(text: str) -> None:
+    if wrong := unbalanced(text):
+        raise ArenaError(f"the brackets of '{text}' do not match, since {wrong}; write it as in unrolled(steps=3)")
+
+
 def called(text: str) -> bool:
     """Whether a word is more than a name: it has arguments, or was to have some."""
     return text.endswith(")") or unbalanced(text) is not None
@@ -38,8 +43,7 @@ def split(text: str, separator: str = ",") -> list[str]:
         >>> split("simultaneous,unrolled(steps=3,player=1),[64,64]")
         ['simultaneous', 'unrolled(steps=3,player=1)', '[64,64]']
     """
-    if wrong := unbalanced(text):
-        raise ArenaError(f"the brackets of '{text}' do not match, since {wrong}; write them as in unrolled(steps=3)")
+    _check_brackets(text)
     parts, depth = [""], 0
     for letter in text:
         depth += (letter in "([{") - (letter in ")]}")
@@ -63,8 +67,7 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
         >>> parse("extragradient"), parse("averaging(inner=unrolled(steps=3), average=uniform)")
         (('extragradient', {}), ('averaging', {'inner': 'unrolled(steps=3)', 'average': 'uniform'}))
     """
-    if wrong := unbalanced(text):
-        raise ArenaError(f"the brackets of '{text}' do not match, since {wrong}; write it as in unrolled(steps=3)")
+    _check_brackets(text)
     match = re.fullmatch(r"([^()=]+?)\s*(?:\((.*)\))?", text.strip(), re.DOTALL)
     if match is None:
         raise ArenaError(f"'{text}' is not a name with arguments; write it as in unrolled(steps=3)")

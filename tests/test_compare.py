@@ -148,7 +148,7 @@ def test_any_setting_varies_and_lists_keep_their_commas() -> None:
         (
             ["rule=unrolled(steps=3"],
             [],
-            "the brackets of 'unrolled(steps=3' do not match, since a ')' is missing; write them as in unrolled(steps=3)",
+            "the brackets of 'unrolled(steps=3' do not match, since a ')' is missing; write it as in unrolled(steps=3)",
         ),
         (["coupling=0,2"], [], "coupling is 2.0, but must be in [0, 1]"),
         (["seed=a,b"], [], "seed is 'a', but must be a whole number, such as 0"),

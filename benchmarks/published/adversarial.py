@@ -4,7 +4,7 @@
     α = .375 from a start uniform in the L∞ ball of ε = .3; batch 100, 10 epochs, Adam with a learning rate 0 → 5e-3 at 40 % → 0.
     Evaluated by PGD-50, α = .01, 10 restarts.
 
-    python -m benchmarks.published.adversarial                      # six seeds, PGD on the first 2,000 test images: half an hour on a core
+    python -m benchmarks.published.adversarial                      # six seeds of three trainings, PGD on the first 2,000 images: an hour
     python -m benchmarks.published.adversarial --first 2 --seeds 1  # one of them; adversarial.json keeps them all
     python -m benchmarks.published.adversarial --full               # PGD on all 10,000 test images: about ten minutes more for each seed
     python -m benchmarks.published.adversarial --training pgd       # one of fgsm, pgd and natural
