@@ -87,10 +87,7 @@ def resume(folder: str | Path, *, display: bool = True) -> Result:
 
 def _go(config: Config, arena: Arena, folder: Path, *, display: bool, resumed: bool = False) -> Result:
     leads = arena.ranks is None or arena.ranks.leads
-    result = Run(config, arena, folder, show() if display and leads else Silent()).go(resumed=resumed)
-    if arena.ranks is not None:
-        arena.ranks.leave_at_exit()
-    return result
+    return Run(config, arena, folder, show() if display and leads else Silent()).go(resumed=resumed)
 
 
 def _new_folder(config: Config, out: str | Path | None) -> Path:

@@ -6,6 +6,7 @@ over the ranks make it one field. So nothing but those means is sent, and what f
 
 import atexit
 import contextlib
+import importlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -123,12 +124,6 @@ class Ranks:
         if self.any(self.first(lambda: settings) != settings):
             raise ArenaError(f"the {self.count} processes were given different settings; start them all by one torchrun command")
 
-    def leave_at_exit(self) -> None:
-        """Close the connections when the process ends; after a failure they are left alone, since others may wait in them."""
-        if _mine and not _leaving:
-            _leaving.append(self)
-            atexit.register(dist.destroy_process_group)
-
 
 def join(device: str) -> Ranks | None:
     """Meet the other processes of this game; None where there are none.
@@ -148,9 +143,12 @@ def join(device: str) -> Ranks | None:
     if not met:
         if where.type == "cuda":
             torch.cuda.set_device(where)
+        # Its functions' default argument is the group of all ranks as it is when the module is imported. Imported later, by whatever builds
+        # an optimizer, they would hold the group for ever: its threads would live on and now and then abort a process at its end.
+        importlib.import_module("torch.distributed.nn.functional")
         with _peers():
             dist.init_process_group("nccl" if where.type == "cuda" else "gloo", device_id=where if where.type == "cuda" else None)
-        _mine.append(True)
+        atexit.register(dist.destroy_process_group)
     if not _known or _known[-1].device != where:
         _known.append(Ranks(where))
     return _known[-1]
@@ -193,8 +191,6 @@ class _Leave(torch.autograd.Function):
 
 
 _known: list[Ranks] = []
-_mine: list[bool] = []
-_leaving: list[Ranks] = []
 
 
 def _device(name: str, local: int) -> torch.device:

@@ -139,6 +139,24 @@ arena.play("ring", out="run", display=False, discriminator=net, **settings)
     assert read_trace(tmp_path / "run")[-1]["status"] == "finished"
 
 
+def test_no_thread_of_the_connections_outlives_them(tmp_path: Path) -> None:
+    """One that does may want Python's lock while Python ends, and aborts a process that has finished its game."""
+    text = f"""
+import atexit, os
+def threads():
+    names = [open(f"/proc/self/task/{{number}}/comm").read() for number in os.listdir("/proc/self/task")]
+    return sum("gloo" in name for name in names)
+atexit.register(lambda: print("at the end:", threads(), flush=True))  # registered first, so that it runs last
+import arena
+arena.play("ring", out="run", display=False, **{RUN!r})
+print("after the game:", threads() > 0, flush=True)
+"""
+    code, output, errors = script(text, tmp_path)
+    assert code == 0, errors
+    assert output.count("after the game: True") == 2, "threads have other names now, and this test sees none of them"
+    assert output.count("at the end: 0") == 2, output
+
+
 FAULTY = """
 import os, torch
 from arena import register
