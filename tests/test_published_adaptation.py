@@ -17,12 +17,15 @@ def test_moons_prints_a_row_for_each_regime(monkeypatch: pytest.MonkeyPatch, cap
     assert rows[0][-1] == "– |" and rows[2][-1][0] in "+-"
 
 
-def test_mnist_usps_prints_each_run_and_a_summary(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["mnist_usps", "--quick", "--regimes", "source-only", "adapt"])
+@pytest.mark.parametrize(("plain", "how"), [([], "batch norm, Adam"), (["--plain"], "SGD")])
+def test_mnist_usps_prints_each_run_and_a_summary(
+    plain: list[str], how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["mnist_usps", "--quick", "--regimes", "source-only", "adapt", *plain])
     mnist_usps.main()
     printed = capsys.readouterr().out
     assert sum(line.startswith("| digits → shaded-digits | ") for line in printed.splitlines()) == 4
-    assert "20 turns of 16 + 16; SGD; last weights" in printed
+    assert f"20 turns of 16 + 16; {how}; last weights" in printed
 
 
 def test_a_regime_below_source_only_is_called_so() -> None:
