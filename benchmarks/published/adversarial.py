@@ -4,11 +4,14 @@
     α = .375 from a start uniform in the L∞ ball of ε = .3; batch 100, 10 epochs, Adam with a learning rate 0 → 5e-3 at 40 % → 0.
     Evaluated by PGD-50, α = .01, 10 restarts.
 
-    python -m benchmarks.published.adversarial                      # six seeds of three trainings, PGD on the first 2,000 images: an hour
+    python -m benchmarks.published.adversarial                      # five seeds of three trainings, PGD on the first 2,000 images: an hour
     python -m benchmarks.published.adversarial --first 2 --seeds 1  # one of them; adversarial.json keeps them all
-    python -m benchmarks.published.adversarial --full               # PGD on all 10,000 test images: about ten minutes more for each seed
+    python -m benchmarks.published.adversarial --full               # PGD on all 10,000 test images: a few minutes more for each seed
     python -m benchmarks.published.adversarial --training pgd       # one of fgsm, pgd and natural
     python -m benchmarks.published.adversarial --quick              # scikit-learn's digits, a few hundred turns: to see that it works
+
+One step is a gamble: in some runs the net learns to fool that step, and PGD finds everything (catastrophic overfitting). Five steps, with
+clean images that give way to perturbed ones as the training goes on, are stable.
 
 What the arena does otherwise than the published code: the learning rate, which changes with each batch in both, is read in the middle of a
 batch rather than at its end."""
@@ -38,12 +41,14 @@ BATCHES = 6000
 
 MODELS: dict[str, dict[str, Any]] = {
     "adversarial (FGSM from a random start)": {"scheduler": "alternating"},
-    "adversarial (PGD-3 from a random start)": {
+    "adversarial (PGD-5 from a random start)": {
         "scheduler": "alternating",
-        "scheduler.ratio": 3,
-        "attacker.lr": 0.2,
-        "classifier.lr": 1e-3,
-        "coupling": "dann-ramp",  # against the full attack from the first batch on, the net stays at chance
+        "scheduler.ratio": 5,
+        "attacker.lr": 0.12,
+        "classifier.lr": 2e-3,
+        "coupling": "linear",  # against the full attack from the first batch on, the net stays at chance
+        "coupling.start": 0.0,
+        "coupling.end": 1.0,
     },
     "natural": {
         "regime": "natural",
@@ -93,7 +98,7 @@ def measure(settings: dict[str, Any], seed: int, attacked: int | None, threat: T
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.published.adversarial")
-    parser.add_argument("--seeds", type=int, default=6, help="how many, from 0")
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--training", choices=("all", *NAMES), default="all", help="what is trained")
     parser.add_argument("--attacked", type=int, default=2000, help="test images that PGD attacks")
@@ -105,8 +110,9 @@ def main() -> None:
     own: dict[str, Any] = {}
     batches = BATCHES
     if chosen.quick:
-        own, batches, chosen.attacked = {"data": "digits", "epsilon": 0.15, "attacker.lr": 0.1875}, 400, 297
+        own, batches, chosen.attacked = {"data": "digits", "epsilon": 0.15}, 400, 297
         threat = Threat(0.15, steps=10, step_size=0.03, restarts=2)
+    scale = threat.epsilon / RECIPE["epsilon"]
     attacked = None if chosen.full else chosen.attacked
     rows = {} if chosen.quick else _kept(str(attacked or "all"))
     print(f"{_processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}")
@@ -115,16 +121,17 @@ def main() -> None:
     print(
         f"{data}; conv 4/2 16, conv 4/2 32, fc 100, fc 10; "
         f"batch 100, {batches:,} batches, an epoch having each image once;\nAdam (.9, .999), learning rate 0 → 5e-3 at 40 % → 0; "
-        f"ε = {threat.epsilon:g} (L∞), uniform start in the ball, one sign step of α = {(RECIPE | own)['attacker.lr']:g}; "
-        f"PGD-3:\nthree of α = {(MODELS[NAMES['pgd']] | own)['attacker.lr']:g}, peak 1e-3, "
-        "clean images mixed in at first (λ from 0 to 1); the natural model the same without the attacker. "
+        f"ε = {threat.epsilon:g} (L∞), uniform start in the ball, one sign step of α = {_step(NAMES['fgsm']) * scale:g}; "
+        f"PGD-5:\nfive of α = {_step(NAMES['pgd']) * scale:g}, peak 2e-3, "
+        "(1 − λ) CE(clean) + λ CE(perturbed), λ = p, the share of the training that is over;\nthe natural model without the attacker. "
         f"Clean and FGSM on the whole test set, {threat} with α = {threat.step_size:g} on {images}; last weights.\n"
     )
     chosen_models = MODELS if chosen.training == "all" else {NAMES[chosen.training]: MODELS[NAMES[chosen.training]]}
     for name, settings in chosen_models.items():
         turns = batches * (1 + settings.get("scheduler.ratio", 1) if settings["scheduler"] == "alternating" else 1)
+        scaled = {"attacker.lr": _step(name) * scale}
         for seed in range(chosen.first, chosen.first + chosen.seeds):
-            one = measure({**settings, **own, "turns": turns}, seed, attacked, threat)
+            one = measure({**settings, **own, **scaled, "turns": turns}, seed, attacked, threat)
             rows = rows | _keep(name, seed, str(attacked or "all"), one) if not chosen.quick else {**rows, f"{name} | {seed}": one}
             print(f"{name}, seed {seed}: {one.training:.0f} s of training, {one.attacking:.0f} s of attacks", flush=True)
     print(f"\n| training | seed | clean | FGSM | {threat} |\n|---|---|---|---|---|")
@@ -138,6 +145,11 @@ def main() -> None:
     print(f"\nPublished numbers are MNIST's.\n\n| | clean | FGSM | PGD ({threat}) |\n|---|---|---|---|")
     for row in (*PUBLISHED, *summary):
         print("| " + " | ".join(row) + " |")
+
+
+def _step(name: str) -> float:
+    """α of a training."""
+    return float({**RECIPE, **MODELS[name]}["attacker.lr"])
 
 
 def _kept(attacked: str) -> dict[str, Found]:
