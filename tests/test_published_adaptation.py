@@ -1,10 +1,12 @@
 """The commands that print the tables of domain adaptation, in their small forms."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from arena.config import configure
+from arena.errors import DataUnavailable
 from arena.settings import load_file
 from benchmarks.published import mnist_m, mnist_usps, moons, svhn_mnist
 
@@ -26,6 +28,27 @@ def test_mnist_usps_prints_each_run_and_a_summary(
     printed = capsys.readouterr().out
     assert sum(line.startswith("| digits → shaded-digits | ") for line in printed.splitlines()) == 4
     assert f"20 turns of 16 + 16; {how}; last weights" in printed
+
+
+@pytest.mark.slow
+def test_the_generating_method_has_its_own_nets_and_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "sys.argv", ["mnist_usps", "--generate", "--quick", "--regimes", "real-fake", "--pictures", str(tmp_path / "drawn")]
+    )
+    mnist_usps.main()
+    assert "| digits → shaded-digits | real-fake | 0 |" in capsys.readouterr().out
+    assert "digits-shaded-digits-real-fake-0-generated.png" in {file.name for file in (tmp_path / "drawn").iterdir()}
+
+
+def test_what_a_user_can_mend_ends_a_benchmark_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, said in (
+        (DataUnavailable("MNIST is not here"), "benchmarks: MNIST is not here\n"),
+        (ValueError("a fault"), "ValueError: a fault\n"),
+    ):
+        sys.excepthook(type(error), error, None)
+        assert capsys.readouterr().err == said
 
 
 def test_a_regime_below_source_only_is_called_so() -> None:

@@ -3,18 +3,20 @@
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from arena import plots
 from arena.config import configure
 from benchmarks.bench import _processor
 from benchmarks.published.moons import gain, spread
 from games.adaptation_table import published
 
 
-def measure(game: str, settings: Mapping[str, Any], seed: int) -> tuple[float, float, float]:
-    """Target accuracy in percent, target cross-entropy, and seconds of training."""
+def measure(game: str, settings: Mapping[str, Any], seed: int, pictures: Path | None = None) -> tuple[float, float, float]:
+    """Target accuracy in percent, target cross-entropy, and seconds of training; the game's last pictures go into a folder."""
     arena = configure(game, {**settings, "seed": seed, "score.every": 0}).build()
     arena.reset(seed=seed)
     began = time.perf_counter()
@@ -26,6 +28,10 @@ def measure(game: str, settings: Mapping[str, Any], seed: int) -> tuple[float, f
     seconds = time.perf_counter() - began
     if arena.divergence is not None:
         raise SystemExit(str(arena.divergence))
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+        for name, figure in plots.more_figures(arena, last=True):
+            plots.save(figure, pictures / f"{settings['source']}-{settings['target']}-{settings['regime']}-{seed}-{name}.png")
     with torch.no_grad(), arena.on_device():
         logits, labels = arena.game.outputs(1)  # type: ignore[operator]
     return 100 * (1 - arena.measure_score()), float(torch.nn.functional.cross_entropy(logits, labels)), seconds
@@ -39,7 +45,14 @@ def heading(recipe: Mapping[str, Any], how: str) -> None:
     print(f"{recipe['turns']:,} turns of {recipe['batch']} + {recipe['batch']}; {how}; last weights\n", flush=True)
 
 
-def table(game: str, ways: Sequence[tuple[str, str]], recipe: Mapping[str, Any], regimes: Sequence[str], seeds: int) -> None:
+def table(
+    game: str,
+    ways: Sequence[tuple[str, str]],
+    recipe: Mapping[str, Any],
+    regimes: Sequence[str],
+    seeds: int,
+    pictures: Path | None = None,
+) -> None:
     """A row for each run, and one for each regime with means over the seeds, published numbers and the gain over source-only."""
     print("| source → target | regime | seed | target accuracy % | cross-entropy | training |\n|---|---|---|---|---|---|", flush=True)
     summary = []
@@ -48,7 +61,7 @@ def table(game: str, ways: Sequence[tuple[str, str]], recipe: Mapping[str, Any],
         for regime in regimes:
             found = []
             for seed in range(seeds):
-                found.append(measure(game, {**recipe, "source": source, "target": target, "regime": regime}, seed))
+                found.append(measure(game, {**recipe, "source": source, "target": target, "regime": regime}, seed, pictures))
                 one = found[-1]
                 print(f"| {source} → {target} | {regime} | {seed} | {one[0]:.1f} | {one[1]:.2f} | {one[2]:.0f} s |", flush=True)
             accuracies = [accuracy for accuracy, _, _ in found]
