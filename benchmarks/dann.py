@@ -4,7 +4,8 @@
     python -m benchmarks.dann --quick    # fewer chunks
 
 All sides play the same nets and batch sizes on one thread, in one process, in turns, chunk by chunk. "Explicit" is the same arena with
-`jointly=False`: one forward, and a backward pass for each player that goes no further than its own parameters. The loops by hand are in
+`jointly=False`: one forward, and a backward pass for each player that goes no further than its own parameters. "One after the other" is
+an alternating round of it, a forward and a backward pass for each player, as loops without a reversal are written. The loops by hand are in
 `benchmarks.loops`; that of MNIST → USPS takes its images from two DataLoaders, as published loops do.
 """
 
@@ -21,9 +22,9 @@ import torch
 from arena.config import configure
 from benchmarks.loops import dann, moons_dann
 from benchmarks.population import seconds
-from benchmarks.published.mnist_usps import RECIPE
+from benchmarks.published.mnist_usps import PLAIN
 
-LENET = {name: value for name, value in RECIPE.items() if not name.startswith("scheduler")} | {"source": "mnist", "target": "usps"}
+LENET = {name: value for name, value in PLAIN.items() if not name.startswith("scheduler")} | {"source": "mnist", "target": "usps"}
 
 
 def turns(settings: dict[str, Any]) -> Callable[[], None]:
@@ -35,6 +36,17 @@ def turns(settings: dict[str, Any]) -> Callable[[], None]:
         arena.play_scheduled_turn()
         if arena.turns_played % 500 == 0:
             arena.read_signals()
+
+    return play
+
+
+def one_after_the_other(settings: dict[str, Any]) -> Callable[[], None]:
+    """What plays a round of two turns: each player moves by its own forward and backward pass."""
+    turn = turns({**settings, "jointly": False, "scheduler": "alternating"})
+
+    def play() -> None:
+        turn()
+        turn()
 
     return play
 
@@ -69,6 +81,7 @@ def main() -> None:
         settings = {"compile": compiled, "batch": 64}
         joint, explicit = turns(settings), turns({**settings, "jointly": False})
         row(f"moons, batch 64 + 64, {how}, against explicit losses", 1.25, explicit, joint, chunks, 100)
+        row(f"moons, batch 64 + 64, {how}, against one after the other", 1.25, one_after_the_other(settings), joint, chunks, 100)
         row(f"moons, batch 64 + 64, {how}, against the loop by hand", 1.1, moons_dann().__next__, joint, chunks, 100)
     root = os.environ.get("ARENA_DATA")
     if not (root and all((Path(root) / f"{name}.npz").is_file() for name in ("mnist", "usps"))):
@@ -79,6 +92,7 @@ def main() -> None:
         settings = {**LENET, "channels_last": last}
         joint, explicit = turns(settings), turns({**settings, "jointly": False})
         row(f"MNIST → USPS, LeNet, 64 + 64, {how}, against explicit losses", 1.25, explicit, joint, chunks, 3)
+        row(f"MNIST → USPS, LeNet, 64 + 64, {how}, against one after the other", 1.25, one_after_the_other(settings), joint, chunks, 3)
         row(f"MNIST → USPS, LeNet, 64 + 64, {how}, against the DataLoader loop", 1.3, dann(root).__next__, joint, chunks, 3)
 
 
