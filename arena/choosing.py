@@ -59,7 +59,7 @@ class Choice:
 
     Args:
         turn: that it takes.
-        truth: what the oracle's metric is there.
+        truth: what the oracle's metric is there; NaN where the data have no labels.
         kept: whether the run has a checkpoint of that turn.
     """
 
@@ -77,12 +77,18 @@ def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = Non
         folder: of the run, in which checkpoints may be.
     """
     oracle = next(criterion for criterion in criteria if criterion.peeks)
+    blind = [criterion for criterion in criteria if not criterion.peeks]
     judged = [row for row in rows if _finite(row.get(oracle.field))]
-    found = {"last": judged[-1] if judged else None}
-    found |= {criterion.name: criterion.best(judged) for criterion in criteria if not criterion.peeks}
+    looked = judged or [row for row in rows if any(_finite(row.get(criterion.field)) for criterion in blind)]
+    found = {"last": looked[-1] if looked else None}
+    found |= {criterion.name: criterion.best(looked) for criterion in blind}
     found["oracle"] = oracle.best(judged)
     return {
-        name: Choice(row["turn"], row[oracle.field], folder is not None and (folder / f"checkpoints/turn-{row['turn']:08d}.pt").is_file())
+        name: Choice(
+            row["turn"],
+            row.get(oracle.field, math.nan),
+            folder is not None and (folder / f"checkpoints/turn-{row['turn']:08d}.pt").is_file(),
+        )
         for name, row in found.items()
         if row is not None
     }
@@ -107,9 +113,9 @@ def side_by_side(folders: Sequence[Path]) -> OwnTable:
         looks.append(sum(any(name.startswith("metrics.") for name in row) for row in rows))
         made.append(choices(rows, criteria, folder))
         if not made[-1]:
-            peeking = next(c.name for c in criteria if c.peeks)
-            raise ArenaError(f"the trace of {folder} has no {peeking}, by which choices are judged; give a run whose data have labels")
-    oracle = [of_run["oracle"].truth for of_run in made]
+            raise ArenaError(f"the trace of {folder} has no looks to choose from; play longer, or look more often by --metrics.every")
+    labelled = all("oracle" in of_run for of_run in made)
+    oracle = [of_run["oracle"].truth if labelled else math.nan for of_run in made]
     several = len(made) > 1
     rows_of_words = []
     for name in made[0]:
@@ -121,8 +127,8 @@ def side_by_side(folders: Sequence[Path]) -> OwnTable:
             [
                 name + (" (peeks at labels)" if name == "oracle" else ""),
                 ", ".join(f"{choice.turn:,}" for choice in own),
-                _percent(truths, several),
-                "–" if name == "oracle" else f"{100 * behind:.1f}",
+                _percent(truths, several) if labelled else "–",
+                "–" if name == "oracle" or not labelled else f"{100 * behind:.1f}",
                 f"{kept} of {len(own)}" if several else "yes" if kept else "no",
             ]
         )
@@ -131,7 +137,8 @@ def side_by_side(folders: Sequence[Path]) -> OwnTable:
     note = (
         f"{min(looks)} looks in a run; `--metrics.every` takes more, and `--checkpoint.every` and `--checkpoint.keep` keep the checkpoints."
     )
-    return OwnTable(head, rows_of_words, [note])
+    blind = "The data have no labels, so that how good a choice is cannot be told."
+    return OwnTable(head, rows_of_words, [note] if labelled else [note, blind])
 
 
 def runs_in(folder: Path) -> dict[str, list[Path]]:

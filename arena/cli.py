@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a run that failed or diverged, 2 input that cannot be used
 import importlib
 import os
 import sys
+import warnings
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
@@ -16,6 +17,7 @@ from arena.errors import ArenaError, UnknownName
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; errors become one sentence on standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    warnings.formatwarning = _warned
     commands = {point.name: point for point in sorted(entry_points(group="arena.commands"), key=lambda p: p.name)}
     try:
         if not words or words[0] in ("-h", "--help"):
@@ -41,6 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
         sys.stderr.close()
         return 0
+
+
+def _warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
+    """A warning as it is shown: one that a user can do something about as a sentence, another library's with its place."""
+    return f"arena: {message}\n" if category is UserWarning else f"{filename}:{lineno}: {category.__name__}: {message}\n"
 
 
 def _told(error: Exception) -> ArenaError:

@@ -181,8 +181,8 @@ change the module's last layer
                 lower = f"lower {' or '.join(sizes)}" if sizes else "take a smaller one"
                 raise short_of_memory(error, f"{role}: memory does not hold {_name(self.player)}", lower) from error
             raise SlotMismatch(
-                f"{role}: {_name(self.player)} could not be built for inputs {self.inputs} and outputs {self.outputs} "
-                f"({_first_line(error)}); both are tuples, and its other arguments must suit it"
+                f"{role}: {_name(self.player)} could not be built: {_first_line(error)}; the role has inputs {self.inputs} and outputs "
+                f"{self.outputs}, and the player's other arguments must suit it"
             ) from error
         if not isinstance(module, nn.Module):
             raise SlotMismatch(f"{role}: a player must be an nn.Module, but {_name(self.player)} gave a {type(module).__name__}")

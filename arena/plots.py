@@ -282,7 +282,9 @@ def traces(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], ceiling: floa
     for axis, what in zip(axes[0], ("loss", "gradient_norm"), strict=False):
         colours = (FIRST, SECOND) if len(keys) == 2 else (FIRST, "#d99a2b", "#8a5fa8", SECOND, ATTRACTED, REPELLED)
         for key, colour in zip(keys, colours, strict=False):
-            axis.plot(*column(rows, f"{key}.{what}"), color=colour, label=key, linewidth=1.0)
+            turns, values = column(rows, f"{key}.{what}")
+            single = "o" if len(values) == 1 else None  # of which a line shows nothing
+            axis.plot(turns, values, color=colour, label=key, linewidth=1.0, marker=single, markersize=3)
         axis.set(title=what.replace("_", " "), xlabel="turn")
         _legend(axis)
     axis = axes[0, 2]

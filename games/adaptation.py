@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from arena import Game, Rng, Slot, choosing
-from arena.errors import SlotMismatch, check_choice, check_number
+from arena.errors import BadSetting, SlotMismatch, check_choice, check_number
 from arena.registry import entries
 from arena.tables import OwnTable, Variant
 from games import adaptation_table
@@ -78,6 +78,17 @@ class Adaptation(Game):
                 f"the target {target} has no labels: its accuracy, cross-entropy, calibration and the score are absent", stacklevel=3
             )
         return first, second
+
+    @staticmethod
+    def check_batch(batch: int, *pair: Domain) -> None:
+        """Refuse a batch that a domain of images cannot fill without drawing one twice.
+
+        Raises:
+            BadSetting: naming the domain and how many images it has to train on.
+        """
+        for domain in pair:
+            if domain.count is not None and batch > domain.count:
+                raise BadSetting("batch", batch, f"at most {domain.count}, the images of {domain.name} to train on")
 
     @staticmethod
     def check_numbers(batch: int, angle: float, noise: float) -> None:

@@ -109,7 +109,7 @@ def verdict(variant: Variant, base: Variant | None) -> str:
     Example:
         >>> of = lambda *seen: Variant({"regime": "?"}, {}, [{ACCURACY: a} for a in seen], len(seen))
         >>> verdict(of(0.61), of(0.713)), verdict(of(0.7, 0.8), of(0.6, 0.8))
-        ('worse than source-only', 'better than source-only, within the spread of the seeds')
+        ('worse than source-only, in one seed', 'better than source-only, within the spread of the seeds')
     """
     if len(variant.ends) < variant.runs:  # some have diverged, or were cut short
         return f"{variant.runs - len(variant.ends)} of {variant.runs} runs did not end"
@@ -121,6 +121,8 @@ def verdict(variant: Variant, base: Variant | None) -> str:
     if more and all(len(values) > 1 for values in samples):
         error = 100 * math.sqrt(sum(statistics.variance(values) / len(values) for values in samples))
         word += ", within the spread of the seeds" if abs(more) < 2 * error else ""
+    elif more:
+        word += ", in one seed"
     return word
 
 
@@ -152,6 +154,8 @@ def _notes(variants: Sequence[Variant], *, known: bool, labelled: bool) -> list[
     if not labelled:
         return [f"{pair}the target has no labels, so that no accuracy can be told."]
     notes = [f"{pair}the target's test set, the last weights, no target label used for adapting; seeds: {variants[0].runs}."]
+    if all(variant.varied["regime"] != "source-only" for variant in variants):
+        notes.append("Gain and verdict need the regime source-only beside the others.")
     if known:
         notes.append(
             "Published numbers are papers' own, of their nets and budgets; those in square brackets are from memory of the papers."

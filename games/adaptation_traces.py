@@ -29,9 +29,14 @@ def traces(rows: Sequence[Mapping[str, Any]]) -> Any:
     for axis, name, label, colour, style in lines:
         turns, values = plots.column(rows, name)
         if values:
-            axis.plot(turns, values, color=colour, linestyle=style, label=label, linewidth=1.0)
-    accuracies.axhline(0.5, color=plots.SECOND, linestyle=":", linewidth=0.9, label="½: domains alike")
-    losses.axhline(math.log(2), color=plots.SECOND, linestyle=":", linewidth=0.9, label="ln 2: domains alike")
+            single = "o" if len(values) == 1 else None  # of which a line shows nothing
+            axis.plot(turns, values, color=colour, linestyle=style, label=label, linewidth=1.0, marker=single, markersize=3)
+    for axis, field, at, label in (
+        (accuracies, "game.domain_accuracy", 0.5, "½: domains alike"),
+        (losses, "game.domain_loss", math.log(2), "ln 2: domains alike"),
+    ):
+        if plots.column(rows, field)[1]:
+            axis.axhline(at, color=plots.SECOND, linestyle=":", linewidth=0.9, label=label)
     accuracies.set(title="accuracy on the batch", ylim=(0, 1.03))
     losses.set(title="loss on the batch", ylim=(0, None))
     target.set(title="target, and distance of the domains", ylim=(0, None))

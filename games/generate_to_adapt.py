@@ -98,6 +98,7 @@ class GenerateToAdapt(Adaptation):
         check_number("alpha", alpha, least=0)
         check_number("beta", beta, least=0)
         first, second = self.domains(source, target, form, regime)
+        self.check_batch(batch, first, second)
         classes = len((second if regime == "target-only" else first).labels)
         told = {"latent": latent, "pixels": bool(first.form)}
         super().__init__(
@@ -209,9 +210,11 @@ class GenerateToAdapt(Adaptation):
         return found
 
     def pictures(self, *, last: bool) -> Mapping[str, Any]:
-        """Source-like examples generated from source and from target ones; and what every game of adaptation shows."""
+        """Source-like examples generated from source and from target ones, where a generator is trained; and what every such game shows."""
         from games import domain_pictures
 
+        if self.regime not in ("real-fake", "adapt"):
+            return super().pictures(last=last)
         like = next(self.parameters())
         n = 24 if self.source.form else 400
         drawn = [next(domain.held_out(self.angle, self.noise, n)) for domain in (self.source, self.target)]
@@ -220,7 +223,7 @@ class GenerateToAdapt(Adaptation):
         with torch.no_grad(), self.evaluating():
             for which, (x, labels_N) in enumerate(drawn):
                 own = x[:n].to(like)
-                told = labels_N[:n] if which == 0 and self.regime != "target-only" else None
+                told = labels_N[:n] if which == 0 else None
                 made += [own, self.generate(self.features_of(own, which), told, noise_NZ[: len(own)])]
         return {"generated": domain_pictures.generated(*made), **super().pictures(last=last)}
 

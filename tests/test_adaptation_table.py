@@ -35,7 +35,7 @@ def test_rows_of_known_numbers() -> None:
 def test_adaptation_that_harms_is_called_so() -> None:
     found = table([variant("source-only", 0.713), variant("adapt", 0.61)], "dann")
     assert found is not None
-    assert found.rows[1][3] == "-10.3" and found.rows[1][-1] == "worse than source-only"
+    assert found.rows[1][3] == "-10.3" and found.rows[1][-1] == "worse than source-only, in one seed"
 
 
 def test_a_gain_within_two_standard_errors_is_no_gain_yet() -> None:

@@ -1,5 +1,6 @@
 """Choosing a checkpoint without target labels: each criterion in closed form, and what it would have taken from a trace."""
 
+import json
 import math
 from pathlib import Path
 
@@ -199,8 +200,24 @@ def test_what_cannot_be_chosen_from_is_told(tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="is of the game 'bilinear', which names no criteria to choose by"):
         side_by_side(runs_in(tmp_path)[tmp_path.name])
     (tmp_path / "config.yaml").write_text("game: dann\n")
-    with pytest.raises(ArenaError, match="has no target-accuracy, by which choices are judged"):
+    with pytest.raises(ArenaError, match="has no looks to choose from"):
         side_by_side([tmp_path])
+
+
+def test_without_labels_the_choices_are_told_and_not_how_good_they_are(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("game: dann\n")
+    looks = [(100, 0.9, 0.3), (200, 0.8, 0.2), (300, 0.85, 0.4)]
+    rows = [
+        {"kind": "turn", "turn": turn, "metrics.source-accuracy": accuracy, "metrics.entropy": entropy} for turn, accuracy, entropy in looks
+    ]
+    (tmp_path / "trace.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = side_by_side([tmp_path])
+    assert [row[:4] for row in found.rows] == [
+        ["last", "300", "–", "–"],
+        ["entropy", "200", "–", "–"],
+        ["source-accuracy", "100", "–", "–"],
+    ]
+    assert found.notes[-1].startswith("The data have no labels")
 
 
 def test_a_comparison_is_sorted_into_variants(tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ class TwoTensors(nn.Module):
         (lambda: "net", "discriminator: a player must be an nn.Module, but <lambda> gave a str"),
         (
             functools.partial(MLP, hidden=(0,)),
-            "discriminator: MLP could not be built for inputs (2,) and outputs (1,) (hidden is (0,), but every width must be at least 1); "
-            "both are tuples, and its other arguments must suit it",
+            "discriminator: MLP could not be built: hidden is (0,), but every width must be at least 1; the role has inputs (2,) and "
+            "outputs (1,), and the player's other arguments must suit it",
         ),
     ],
 )

@@ -6,7 +6,7 @@ Points (two classes):
     rotated-moons    the same, turned about their centre by an angle
 
 Images of the ten digits, each a set of uint8 pixels: see `SOURCES`. Or the path of an npz with `x_train`, `y_train`, `x_test`, `y_test`,
-pixels uint8 from 0 to 255, N×H×W or N×H×W×3; a target may lack the labels.
+pixels uint8 from 0 to 255, square images, N×H×H or N×H×H×1 (grey) or N×H×H×3 (colour); a target may lack the labels.
 
 Both domains of a pair are brought to one form, and their pixels to x/255 − ½ in [−½, ½]:
 
@@ -74,6 +74,11 @@ class Domain:
     shape: Shape
     labels: tuple[int, ...]
     form: str = ""
+
+    @property
+    def count(self) -> int | None:
+        """Images to train on; None of points, of which there are as many as one likes."""
+        return len(_arrays(self.name)["x_train"]) if self.form else None
 
     def draw(
         self, n: int, rng: torch.Generator, angle: float | Tensor = 0.0, noise: float | Tensor = 0.1, part: str = "train"
@@ -248,32 +253,51 @@ def of_file(file: Path) -> images.Arrays:
     try:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files if key in images.KEYS}
-    except (OSError, ValueError, EOFError) as error:
-        raise DataDamaged(f"{file} cannot be read as an npz ({error}); check the path") from error
+    except FileNotFoundError as error:
+        raise DataDamaged(f"{file} is not there; give the path of an npz") from error
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        raise DataDamaged(f"{file} is no npz of arrays of numbers; write it by numpy.savez with {', '.join(images.KEYS)}") from error
     missing = [key for key in ("x_train", "x_test") if key not in arrays]
     if missing:
         raise DataDamaged(f"{file} has no {' and no '.join(missing)}, but a domain needs both")
     if ("y_train" in arrays) != ("y_test" in arrays):
         raise DataDamaged(f"{file} has only one of y_train and y_test; give both, or neither for a target without labels")
     for part in ("train", "test"):
-        _check_pixels(file, f"x_{part}", arrays[f"x_{part}"])
+        arrays[f"x_{part}"] = _check_pixels(file, f"x_{part}", arrays[f"x_{part}"])
         y: Any = arrays.get(f"y_{part}")
-        if y is not None and (y.ndim != 1 or len(y) != len(arrays[f"x_{part}"])):
-            raise DataDamaged(
-                f"{file} has {len(arrays[f'x_{part}'])} images in x_{part} but y_{part} of shape {y.shape}; give one label each"
-            )
+        if y is not None:
+            _check_labels(file, f"y_{part}", y, len(arrays[f"x_{part}"]))
+    shapes = [arrays[f"x_{part}"].shape[1:] for part in ("train", "test")]
+    if shapes[0] != shapes[1]:
+        each = " but ".join(f"{'×'.join(map(str, s))} in x_{part}" for s, part in zip(shapes, ("train", "test"), strict=True))
+        raise DataDamaged(f"{file} has images of {each}; bring them to one shape")
     return arrays
 
 
-def _check_pixels(file: Path, key: str, x: np.ndarray) -> None:
-    square = x.ndim in (3, 4) and x.shape[1] == x.shape[2]
-    if not square or (x.ndim == 4 and x.shape[3] != 3):
-        raise DataDamaged(f"{file} has {key} of shape {x.shape}, but images must be square, N×H×H or N×H×H×3")
+def _check_pixels(file: Path, key: str, x: np.ndarray) -> np.ndarray:
+    """Images N×H×H or N×H×H×3, or a sentence on what they are."""
+    found = f"{file} has {key} of shape {x.shape}"
+    if x.ndim == 0 or len(x) == 0:
+        raise DataDamaged(f"{found}, which is no image; put at least one into it")
+    if x.ndim == 4 and x.shape[3] == 1:
+        x = x[..., 0]
+    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] != 3):
+        raise DataDamaged(f"{found}, but images must be N×H×H, grey, or N×H×H×3, colour, with the channels last; transpose or reshape it")
+    if x.shape[1] != x.shape[2]:
+        raise DataDamaged(f"{found}, but images must be square; pad them")
     if x.dtype != np.uint8:
-        low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
-        raise DataDamaged(
-            f"{file} has {key} of {x.dtype} from {low:g} to {high:g}, but pixels must be uint8 from 0 to 255; scale and round"
-        )
-    if x.size == 0 or int(x.max()) <= 16:
-        most = int(x.max()) if x.size else "nothing"
-        raise DataDamaged(f"{file} has {key} with no pixel above {most}, but pixels must reach from 0 to 255; multiply them")
+        numeric = x.dtype.kind in "biuf"
+        what = f"{x.dtype} from {float(x.min()):g} to {float(x.max()):g}" if numeric else f"{x.dtype}"
+        raise DataDamaged(f"{file} has {key} of {what}, but pixels must be uint8 from 0 to 255; scale and round")
+    if int(x.max()) <= 16:
+        raise DataDamaged(f"{file} has {key} with no pixel above {int(x.max())}, but pixels must reach from 0 to 255; multiply them")
+    return x
+
+
+def _check_labels(file: Path, key: str, y: np.ndarray, count: int) -> None:
+    if y.shape != (count,):
+        raise DataDamaged(f"{file} has {count} images in x{key[1:]} but {key} of shape {y.shape}; give one label each")
+    if y.dtype.kind not in "iu":
+        raise DataDamaged(f"{file} has {key} of {y.dtype}, but labels must be whole numbers from 0; give each class its number")
+    if not 0 <= int(y.min()) <= int(y.max()) <= 255:
+        raise DataDamaged(f"{file} has {key} from {int(y.min())} to {int(y.max())}, but labels must be from 0 to 255; number the classes")
