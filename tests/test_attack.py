@@ -288,6 +288,17 @@ def test_the_score_is_the_error_under_an_attack_with_one_start(trained: dict[str
     assert 0.05 < expected < 0.95
 
 
+def test_the_metrics_are_accuracies_as_they_are_and_under_one_step(trained: dict[str, Attack]) -> None:
+    game = trained["adversarial"]
+    classifier, (image, label) = game.players["classifier"], game.test_images(game.scored)
+    found = {name: float(value) for name, value in game.metrics().items()}
+    clean = float(correct(classifier, image, label).double().mean())
+    assert found == pytest.approx(
+        {"clean-accuracy": clean, "fgsm-accuracy": accuracy(classifier, image, label, Threat.fgsm(game.epsilon))}, abs=1e-6
+    )
+    assert found["clean-accuracy"] >= found["fgsm-accuracy"] >= 1 - float(game.score()) - 0.05
+
+
 def test_measuring_leaves_no_footprints() -> None:
     one, other = played(3), played(3)
     game = other.game
@@ -295,6 +306,7 @@ def test_measuring_leaves_no_footprints() -> None:
     image, label = game.test_images(20)
     streams = torch.get_rng_state()
     game.score()
+    game.metrics()
     game.picture()
     game.signals(other.batch)
     curve(game.players["classifier"], image, label, [0.1, 0.2], Threat(0.2, restarts=2))

@@ -14,6 +14,10 @@ from arena.alarms.base import Alarm, Sight
 from arena.errors import check_number
 
 
+LEAST = 3
+"""Scores that there must have been since then, so that a run of a few turns is not said to have stalled."""
+
+
 class Stall(Alarm):
     """Rings where the best score has hardly improved over a share of the run, far from a good one.
 
@@ -39,12 +43,12 @@ class Stall(Alarm):
         if score is not None and math.isfinite(score):
             self._best.append((progress, min(score, self._best[-1][1]) if self._best else score))
         before = [best for p, best in self._best if p <= progress - self.share]
-        if not before or len(before) == len(self._best):  # nothing to compare with, or no score since then
+        if not before or len(self._best) - len(before) < LEAST:
             return None
         latest = self._best[-1][1]
         if not sight.is_far(latest) or latest <= (1 - self.gain) * before[-1]:
             return None
-        return f"the best score is {latest:.3g}, and was {before[-1]:.3g} a share of {self.share:g} of the run's turns ago"
+        return f"the best score is {latest:.3g}, and was {before[-1]:.3g} before the last {100 * self.share:g} % of the run's turns"
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": [list(pair) for pair in self._best]}

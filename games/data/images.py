@@ -68,7 +68,7 @@ def load(name: str, device: torch.device) -> dict[str, Tensor]:
         DataDamaged: where the file's content is not what was published, or holds no images as they are described above.
     """
     if name.endswith(".npz"):
-        arrays = check(read(Path(name).expanduser()), name, None)
+        arrays = check(read(Path(name).expanduser(), mend="save it anew by numpy.savez"), name, None)
     else:
         check_choice("data set", name, SOURCES)
         arrays = check(SOURCES[name](), name, CLASSES)
@@ -132,17 +132,18 @@ def cifar10_4k() -> Arrays:
     return {"x_train": x[:3500], "y_train": y[:3500], "x_test": x[3500:4000], "y_test": y[3500:4000]}
 
 
-def read(file: Path, content: str | None = None) -> Arrays:
+def read(file: Path, content: str | None = None, mend: str | None = None) -> Arrays:
     """The four arrays of an npz.
 
     Args:
         file: the npz.
         content: the SHA-256 that `digest` of it must be.
+        mend: what to do about one that is not sound; by default, of a published file, to delete or replace it.
 
     Raises:
         DataDamaged: naming the file.
     """
-    mend = f"delete it, or put a sound copy at {file}"
+    mend = mend or f"delete it, or put a sound copy at {file}"
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             missing = [key for key in KEYS if key not in archive.files]
