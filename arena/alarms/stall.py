@@ -13,7 +13,6 @@ from typing import Any
 from arena.alarms.base import Alarm, Sight
 from arena.errors import check_number
 
-
 LEAST = 3
 """Scores that there must have been since then, so that a run of a few turns is not said to have stalled."""
 
