@@ -94,7 +94,7 @@ def test_no_file_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DataUnavailable) as error:
         images.mnist()
     assert str(tmp_path / "none" / "mnist.npz") in str(error.value)
-    assert "or play 'digits', which needs no download" in str(error.value)
+    assert "or take 'digits', which needs no download" in str(error.value)
     assert not list((tmp_path / "none").glob("*.part"))
 
 
@@ -143,7 +143,7 @@ def test_fashion_mnist_that_is_not_here(tmp_path: Path, monkeypatch: pytest.Monk
         images.fashion_mnist()
     assert str(error.value).startswith("FashionMNIST is not on this machine and could not be downloaded (")
     assert f"put fashion-mnist.npz at {tmp_path / 'none' / 'fashion-mnist.npz'} or " in str(error.value)
-    assert str(error.value).endswith(", or play 'digits', which needs no download")
+    assert str(error.value).endswith(", or take 'digits', which needs no download")
 
 
 def photographs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> images.Arrays:

@@ -287,9 +287,10 @@ def _said(title: str, name: str) -> Iterator[None]:
     except (RuntimeError, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(": ")
         places = " or ".join(str(folder / f"{name}.npz") for folder in folders())
+        named = "" if os.environ.get("ARENA_DATA") else ", let ARENA_DATA name a folder that holds it"
         raise DataUnavailable(
-            f"{title} is not on this machine and could not be downloaded ({reason}): put {name}.npz at {places}, "
-            "or play 'digits', which needs no download"
+            f"{title} is not on this machine and could not be downloaded ({reason}): put {name}.npz at {places}{named}, "
+            "or take 'digits', which needs no download"
         ) from error
 
 
