@@ -73,6 +73,21 @@ def size(shape: Shape) -> int:
     return math.prod(shape)
 
 
+def image_shape(name: str, shape: Shape) -> Shape:
+    """The same shape, if it is an image's.
+
+    Raises:
+        ValueError: where it has not channels, height and width.
+
+    Example:
+        >>> image_shape("inputs", (3, 32, 32))
+        (3, 32, 32)
+    """
+    if len(shape) != 3:
+        raise ValueError(f"{name} is {shape}, but a convolutional player is for images: channels, height, width")
+    return shape
+
+
 def mixes_examples(module: nn.Module, inputs: Shape) -> bool:
     """Whether what a module gives for one example may depend on the others of its batch, as batch normalisation makes it.
 

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, linear
 
-from players.base import Shape, size
+from players.base import Shape, image_shape, size
 from players.mlp import ACTIVATIONS
 from players.spectral_norm import SpectralNorm
 
@@ -55,7 +55,7 @@ class ConvGenerator(nn.Module):
         final: Literal["none", "sigmoid", "tanh"] = "tanh",
     ):
         super().__init__()
-        channels, height, width = _image("outputs", outputs)
+        channels, height, width = image_shape("outputs", outputs)
         _check_widths(widths)
         times = 2 ** len(widths)
         if height % times or width % times:
@@ -98,7 +98,7 @@ class ConvDiscriminator(nn.Module):
 
     def __init__(self, inputs: Shape, outputs: Shape, widths: tuple[int, ...] = (64, 128, 256), spectral_norm: bool = False):
         super().__init__()
-        channels, height, width = _image("inputs", inputs)
+        channels, height, width = image_shape("inputs", inputs)
         _check_widths(widths)
         left = (height >> len(widths), width >> len(widths))  # a side of 2n or 2n + 1 becomes n
         if min(left) < 1:
@@ -133,12 +133,6 @@ class ConvDiscriminator(nn.Module):
     def _pairs(self) -> list[tuple[Any, Any]]:
         """Each layer with its spectral norm; none without norms."""
         return [] if self.norms is None else list(zip([*self.layers, self.last], self.norms, strict=True))
-
-
-def _image(name: str, shape: Shape) -> Shape:
-    if len(shape) != 3:
-        raise ValueError(f"{name} is {shape}, but a convolutional player is for images: channels, height, width")
-    return shape
 
 
 def _check_widths(widths: tuple[int, ...]) -> None:

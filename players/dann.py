@@ -8,7 +8,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from players.base import Shape, size
+from players.base import Shape, image_shape, size
 from players.mlp import MLP
 
 
@@ -77,7 +77,7 @@ class Lenet(TwoParts):
     """
 
     def __init__(self, inputs: Shape, outputs: Shape, dropout: float = 0.5, normed: bool = False):
-        channels, side, _ = inputs
+        channels, side, _ = image_shape("inputs", inputs)
         flat = 50 * (((side - 4) // 2 - 4) // 2) ** 2
         features = nn.Sequential(
             nn.Conv2d(channels, 20, 5, bias=not normed),
@@ -116,7 +116,7 @@ class MnistNet(TwoParts):
     """
 
     def __init__(self, inputs: Shape, outputs: Shape, same: bool = True, normed: bool = False):
-        channels, side, _ = inputs
+        channels, side, _ = image_shape("inputs", inputs)
         wide, narrow = (64, 50) if normed else (32, 48)
         lost = 0 if same else 4
         flat = narrow * (((side - lost) // 2 - lost) // 2) ** 2
@@ -160,7 +160,7 @@ class SvhnNet(TwoParts):
     """
 
     def __init__(self, inputs: Shape, outputs: Shape, normed: bool = False, width: int = 3072):
-        channels, side, _ = inputs
+        channels, side, _ = image_shape("inputs", inputs)
         pooled = ((side - 1) // 2 - 1) // 2  # twice 3×3 with stride 2
         layers: list[nn.Module] = []
         for before, after in ((channels, 64), (64, 64)):
@@ -189,7 +189,7 @@ class SixConvs(TwoParts):
     """
 
     def __init__(self, inputs: Shape, outputs: Shape, normed: bool = False, spread: float = 0.0):
-        channels, side, _ = inputs
+        channels, side, _ = image_shape("inputs", inputs)
         layers: list[nn.Module] = []
         for width in (32, 64, 128):
             for before in (channels, width):
