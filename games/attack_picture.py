@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SHOWN = 10
 """Images in the grid."""
 
+NOTHING = 1e-6
+"""Below this a difference has no scale."""
+
 ATTACKED = 128
 """Test images of the curve."""
 
@@ -38,12 +41,13 @@ def draw(game: "Attack") -> Any:
     epsilons = [game.epsilon * part for part in (0, 0.25, 0.5, 0.75, 1, 1.25)] if game.epsilon else [0.0]
     lines = {
         f"PGD-{game.steps}": curve(classifier, image, label, epsilons, threat),
-        "FGSM": curve(classifier, image, label, epsilons, Threat.fgsm(game.epsilon, game.norm)),
+        "FGSM" if game.norm == "linf" else "one step": curve(classifier, image, label, epsilons, Threat.fgsm(game.epsilon, game.norm)),
     }
     made, axes = figure(10.8, 3.1, 1, 2, width_ratios=[2.4, 1])
     made.set_layout_engine("compressed")
     _grid(axes[0, 0], rows, own.tolist())
     accuracy_over_epsilon(axes[0, 1], epsilons, lines, game.epsilon, game.norm)
+    axes[0, 0].set_title(f"PGD-{game.steps} at ε = {game.epsilon:g}, and what the classifier takes each image for (orange: wrong)")
     axes[0, 1].set_title(f"on {len(image)} test images")
     return made
 
@@ -56,7 +60,7 @@ def _grid(axis: Any, rows: Mapping[str, tuple[Tensor, list[int] | None]], label:
     for name, (images, believed) in rows.items():
         down += gap + (words if believed is not None else 0)
         pixels = images.detach().cpu().float().mean(1)
-        reach = max(float(pixels.abs().max()), 1e-6)
+        reach = max(float(pixels.abs().max()), NOTHING)
         look: dict[str, Any] = (
             {"cmap": "gray", "vmin": 0, "vmax": 1} if believed is not None else {"cmap": DIFFERENCE, "vmin": -reach, "vmax": reach}
         )
@@ -69,7 +73,8 @@ def _grid(axis: Any, rows: Mapping[str, tuple[Tensor, list[int] | None]], label:
         axis.text(-0.16 * width, down + height / 2, name, ha="right", va="center", fontsize=8, color="#5f6670")
         if believed is None:
             scale = axis.inset_axes((len(label) * wide, down, 0.12 * width, height), transform=axis.transData)
-            axis.figure.colorbar(drawn, cax=scale, ticks=[-reach, 0, reach], format="{x:.2g}").outline.set_visible(False)
+            ticks = [-reach, 0, reach] if reach > NOTHING else [0]
+            axis.figure.colorbar(drawn, cax=scale, ticks=ticks, format="{x:.2g}").outline.set_visible(False)
         down += height
     axis.set(xlim=(0, (len(label) + 0.2) * wide), ylim=(down, 0), aspect="equal")
     axis.set_axis_off()

@@ -37,7 +37,7 @@ def confidence(logits_NK: Tensor, labels_N: Tensor, examples: Tensor) -> Any:
     for which, colour, word in ((right_N, plots.DATA, "right"), (~right_N, plots.FIRST, "wrong")):
         histogram.hist(sure_N[which].numpy(), bins=bins, color=colour, alpha=0.65, label=f"{word}: {int(which.sum()):,}")
     error = float(calibration_error(logits_NK, labels_N))
-    histogram.set(yscale="log", xlabel="confidence", ylabel="examples", xlim=(0, 1))
+    histogram.set(yscale="log", xlabel="confidence", ylabel="examples", xlim=(0, 1), ylim=(0.7, None))  # one example is a bar
     histogram.set_title(f"accuracy {100 * float(right_N.double().mean()):.1f} %, calibration error {error:.3f}")
     histogram.legend(loc="upper left")
     histogram.set_axisbelow(True)
