@@ -1,7 +1,7 @@
-"""Draws the pictures of the README: the swiss roll, and the update rules compared on f = xy and on the ring.
+"""Draws pictures of the README: the swiss roll, the update rules compared on f = xy and on the ring, images and an attack on MNIST.
 
-python examples/readme_pictures.py docs            # about eight minutes on two cores
-python examples/readme_pictures.py docs --quick    # the swiss roll alone
+python examples/readme_pictures.py docs                     # all of them: about half an hour on two cores
+python examples/readme_pictures.py docs swiss_roll rules    # some of them
 """
 
 import sys
@@ -43,9 +43,22 @@ def rules(folder: Path) -> None:
             Image.open(found.folder / f"{name}.png").convert("RGB").save(folder / f"{target}.png", optimize=True)
 
 
+def images(folder: Path) -> None:
+    """Write `mnist-conv.png` and `cifar10-4k.png` into a folder: fixed noise, and ways between."""
+    for game in ("mnist-conv", "cifar10-4k"):
+        found = arena.play(game, out=Path(tempfile.mkdtemp()) / game, turns=6000)
+        Image.open(found.folder / "picture.png").convert("RGB").save(folder / f"{game}.png", optimize=True)
+
+
+def attack(folder: Path) -> None:
+    """Write `attack.png` into a folder."""
+    found = arena.play("attack", out=Path(tempfile.mkdtemp()) / "attack", data="mnist")
+    Image.open(found.folder / "picture.png").convert("RGB").save(folder / "attack.png", optimize=True)
+
+
+DRAWN = {draw.__name__: draw for draw in (swiss_roll, rules, images, attack)}
+
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if not word.startswith("--")]
-    docs = Path(words[0] if words else "docs")
-    swiss_roll(docs)
-    if "--quick" not in sys.argv:
-        rules(docs)
+    words = sys.argv[1:] or ["docs"]
+    for name in words[1:] or DRAWN:
+        DRAWN[name](Path(words[0]))
