@@ -46,7 +46,7 @@ def rules(folder: Path) -> None:
 def images(folder: Path) -> None:
     """Write `mnist-conv.png` and `cifar10-4k.png` into a folder: fixed noise, and ways between."""
     for game in ("mnist-conv", "cifar10-4k"):
-        found = arena.play(game, out=Path(tempfile.mkdtemp()) / game, turns=6000)
+        found = arena.play(game, out=Path(tempfile.mkdtemp()) / game, turns=3000)
         Image.open(found.folder / "picture.png").convert("RGB").save(folder / f"{game}.png", optimize=True)
 
 
