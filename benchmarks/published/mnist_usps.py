@@ -4,14 +4,14 @@
     28×28 grey in [−½, ½]; 64 + 64; a first twentieth on the source alone; λ(p).
     Two forms. The default: batch norm, the two domains go through the net one after the other, Adam 1e-3 (.5, .999), falling linearly.
     Plain, as published: no batch norm; SGD .01, momentum .9, weight decay 5e-4, lr·(1 + 10p)^−.75.
-    Generate-to-Adapt: the published nets and rates (`svhn_mnist`) in 32×32×3, but batches of 32 + 32 and 3,000 turns: sized for one core.
+    Generate-to-Adapt: the published nets and rates (`svhn_mnist`) in 32×32×3, but batches of 32 + 32 and 2,000 turns: sized for one core.
     (M. Long et al., "Conditional Adversarial Domain Adaptation", arXiv:1705.10667, its code; Y. Ganin et al., arXiv:1505.07818.)
 
     python -m benchmarks.published.mnist_usps                     # both ways, three regimes, one seed: about 20 minutes on one core
     python -m benchmarks.published.mnist_usps --seeds 3           # over seeds
     python -m benchmarks.published.mnist_usps --way usps mnist --regimes source-only adapt --turns 10000
     python -m benchmarks.published.mnist_usps --plain             # the published form
-    python -m benchmarks.published.mnist_usps --generate --way usps mnist --pictures folder    # Generate-to-Adapt: 25 minutes a regime
+    python -m benchmarks.published.mnist_usps --generate --way usps mnist --pictures folder    # Generate-to-Adapt: 15 minutes a regime
     python -m benchmarks.published.mnist_usps --quick             # a few turns of scikit-learn's digits: to see that it works
 
 The last weights are scored on the target's whole test set; no target label is used before.
@@ -71,7 +71,7 @@ def main() -> None:
     if chosen.plain:
         recipe, how = PLAIN, "SGD"
     if chosen.generate:
-        turns = chosen.turns or 3000
+        turns = chosen.turns or 2000
         method, has, recipe, how = "generate-to-adapt", GenerateToAdapt.regimes, {**generate_to_adapt(turns), "batch": 32}, "Adam"
     recipe = {**recipe, "turns": chosen.turns or recipe["turns"]}
     ways = [tuple(chosen.way)] if chosen.way else WAYS
