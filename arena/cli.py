@@ -11,7 +11,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
-from arena.errors import ArenaError, UnknownName
+from arena.errors import ArenaError, ArenaWarning, UnknownName
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
-    """A warning as it is shown: one that a user can do something about as a sentence, another library's with its place."""
-    return f"arena: {message}\n" if category is UserWarning else f"{filename}:{lineno}: {category.__name__}: {message}\n"
+    """A warning as it is shown: the project's own as its sentence, another library's with its place."""
+    return f"arena: {message}\n" if issubclass(category, ArenaWarning) else f"{filename}:{lineno}: {category.__name__}: {message}\n"
 
 
 def _told(error: Exception) -> ArenaError:

@@ -16,6 +16,10 @@ class ArenaError(Exception):
     exit_code = 2
 
 
+class ArenaWarning(UserWarning):
+    """What the project warns of on purpose; the command line shows it as its sentence, without a place in the code."""
+
+
 class UnknownName(ArenaError):
     """A name that nothing is registered under, with the nearest one that exists; or, where `known` is None, with what else to do."""
 

@@ -148,7 +148,7 @@ def join(device: str) -> Ranks | None:
         importlib.import_module("torch.distributed.nn.functional")
         with _peers():
             dist.init_process_group("nccl" if where.type == "cuda" else "gloo", device_id=where if where.type == "cuda" else None)
-        atexit.register(dist.destroy_process_group)
+        atexit.register(_close)
     if not _known or _known[-1].device != where:
         _known.append(Ranks(where))
     return _known[-1]
@@ -191,6 +191,12 @@ class _Leave(torch.autograd.Function):
 
 
 _known: list[Ranks] = []
+
+
+def _close() -> None:
+    """Close the connections, unless a user's script has."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _device(name: str, local: int) -> torch.device:

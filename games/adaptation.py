@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from arena import Game, Rng, Slot, choosing
-from arena.errors import BadSetting, SlotMismatch, check_choice, check_number
+from arena.errors import ArenaWarning, BadSetting, SlotMismatch, check_choice, check_number
 from arena.registry import entries
 from arena.tables import OwnTable, Variant
 from games import adaptation_table
@@ -57,6 +57,7 @@ class Adaptation(Game):
     peeks = True
 
     def __init__(self, pair: tuple[Domain, Domain], regime: str, batch: int, angle: float, noise: float, **players: nn.Module | Slot):
+        self.check_batch(batch, *pair)
         super().__init__(**players)
         self.source, self.target = pair
         self.regime, self.batch, self.angle, self.noise = regime, batch, angle, noise
@@ -75,7 +76,9 @@ class Adaptation(Game):
             raise domains.without_labels("target", target, "regime target-only")
         if not second.labels:
             warnings.warn(
-                f"the target {target} has no labels: its accuracy, cross-entropy, calibration and the score are absent", stacklevel=3
+                f"the target {target} has no labels: its accuracy, cross-entropy, calibration and the score are absent",
+                ArenaWarning,
+                stacklevel=3,
             )
         return first, second
 

@@ -102,7 +102,6 @@ class DANN(Adaptation):
         self.check_numbers(batch, angle, noise)
         check_choice("bn_mode", bn_mode, BN_MODES)
         first, second = self.domains(source, target, form, regime)
-        self.check_batch(batch, first, second)
         classes = (len((second if regime == "target-only" else first).labels),)
         built = Slot(first.shape, classes, extractor).fill("extractor")
         if bn_mode == "per_domain":

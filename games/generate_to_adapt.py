@@ -98,7 +98,6 @@ class GenerateToAdapt(Adaptation):
         check_number("alpha", alpha, least=0)
         check_number("beta", beta, least=0)
         first, second = self.domains(source, target, form, regime)
-        self.check_batch(batch, first, second)
         classes = len((second if regime == "target-only" else first).labels)
         told = {"latent": latent, "pixels": bool(first.form)}
         super().__init__(

@@ -104,3 +104,11 @@ def test_plain_lines_where_the_output_is_no_terminal(cli: Cli) -> None:
     assert "\x1b" not in done.stdout
     assert done.stdout.count("turn ") > 5
     assert "runs/bilinear-1" in done.stdout
+
+
+def test_the_projects_own_warnings_are_sentences_and_others_keep_their_place() -> None:
+    from arena.cli import _warned
+    from arena.errors import ArenaWarning
+
+    assert _warned("no labels", ArenaWarning, "games/adaptation.py", 77) == "arena: no labels\n"
+    assert _warned("slow", UserWarning, "torch/nn.py", 5) == "torch/nn.py:5: UserWarning: slow\n"

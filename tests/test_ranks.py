@@ -150,11 +150,15 @@ atexit.register(lambda: print("at the end:", threads(), flush=True))  # register
 import arena
 arena.play("ring", out="run", display=False, **{RUN!r})
 print("after the game:", threads() > 0, flush=True)
+if os.environ["RANK"] == "1":
+    import torch.distributed
+    torch.distributed.destroy_process_group()  # as a careful script does by itself
 """
     code, output, errors = script(text, tmp_path)
     assert code == 0, errors
     assert output.count("after the game: True") == 2, "threads have other names now, and this test sees none of them"
     assert output.count("at the end: 0") == 2, output
+    assert "Traceback" not in errors, errors
 
 
 FAULTY = """

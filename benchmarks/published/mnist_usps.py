@@ -11,7 +11,7 @@
     python -m benchmarks.published.mnist_usps --seeds 3           # over seeds
     python -m benchmarks.published.mnist_usps --way usps mnist --regimes source-only adapt --turns 10000
     python -m benchmarks.published.mnist_usps --plain             # the published form
-    python -m benchmarks.published.mnist_usps --generate --way usps mnist --pictures folder    # Generate-to-Adapt: 15 minutes a regime
+    python -m benchmarks.published.mnist_usps --generate --way usps mnist --pictures folder    # Generate-to-Adapt: 20 minutes a regime
     python -m benchmarks.published.mnist_usps --quick             # a few turns of scikit-learn's digits: to see that it works
 
 The last weights are scored on the target's whole test set; no target label is used before.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from arena.errors import ArenaWarning
 from games.data.images import Arrays, digits, folders, mnist
 
 
@@ -25,6 +26,7 @@ def mnist_m() -> Arrays:
         warnings.warn(
             "there are no photographs for mnist-m: its backgrounds are smooth coloured noise; put bsds500/train/*.jpg into one of "
             + " or ".join(map(str, folders())),
+            ArenaWarning,
             stacklevel=2,
         )
         photographs = [smooth(rng, 256, 3) for _ in range(200)]
