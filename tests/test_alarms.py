@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import arena
+from arena.alarms.base import Sight
 from arena.alarms.chosen import Alarms, chosen
 from arena.alarms.rotation import period
 from arena.errors import ArenaError, BadSetting, UnknownName
@@ -150,3 +151,14 @@ def test_words_for_alarms() -> None:
     with pytest.raises(UnknownName, match=r"unknown alarm in alarms.stop 'rotatoin': did you mean 'rotation'"):
         arena.configure("bilinear", {"alarms.stop": ("rotatoin",)})
     assert Alarms(["all"], Bilinear()).ringing == {}
+
+
+@pytest.mark.parametrize(("scores", "rings"), [(3, False), (5, False), (6, True), (11, True)])
+def test_a_run_of_a_few_scores_is_not_said_to_have_stalled(scores: int, rings: bool) -> None:
+    """Evenly spaced and all alike: at the end of 6 there are three in the last half, of 5 only two."""
+    alarm = chosen(["stall"])["stall"]
+    told = None
+    for n in range(scores):
+        row = {"progress": n / (scores - 1), "score": 1.0}
+        told = alarm.look(Sight(Bilinear(), row, row, {"score": 1.0}))  # type: ignore[attr-defined]
+    assert (told is not None) is rings
