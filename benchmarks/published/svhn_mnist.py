@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
     parser.add_argument("--turns", type=int, help="turns of each run")
     parser.add_argument("--batch", type=int, help="examples of each domain in a turn")
+    parser.add_argument("--autocast", action="store_true", help="losses in bfloat16: two to three times as fast on a CPU with AMX")
     parser.add_argument("--full", action="store_true", help="SVHN's published training set as the source")
     parser.add_argument("--quick", action="store_true", help="a small form, for tests")
     chosen = parser.parse_args()
@@ -91,6 +92,7 @@ def main() -> None:
         recipe = dann(source) if method == "dann" else generate_to_adapt(chosen.turns or 24_000)
         recipe |= {name: value for name, value in (("turns", chosen.turns), ("batch", chosen.batch)) if value}
         recipe |= {"tf32": True} if torch.cuda.is_available() else {}
+        recipe |= {"autocast": "bfloat16"} if chosen.autocast else {}
         seeds = chosen.seeds
         if chosen.quick:
             small = {"latent": 8, "form": "8x8x1", "adapter": "adapter", "discriminator": "mlp"} if method != "dann" else {}
