@@ -9,7 +9,7 @@ import io
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -17,6 +17,8 @@ from arena.errors import CheckpointUnusable
 
 FORMAT = 2
 """Version of the checkpoint's layout; a reader refuses others."""
+
+Kind = Literal["turn", "best", "oracle"]
 
 
 class Checkpoints:
@@ -38,8 +40,12 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int = 3):
         self.folder, self.keep = folder, keep
 
-    def save(self, state: dict[str, Any], *, best: bool = False) -> Path:
-        """Write a state that has its turn under "turn". The oldest beyond `keep` go; of those marked `best` only the last stays.
+    def save(self, state: dict[str, Any], kind: Kind = "turn") -> Path:
+        """Write a state that has its turn under "turn". The oldest beyond `keep` go; of the kinds `best` and `oracle` only the last stays.
+
+        Args:
+            state: to be written.
+            kind: `turn` for one in a row, `best` for the one of the lowest score, `oracle` where that score may not be chosen by.
 
         Raises:
             OSError: where the disk is full or read-only; the checkpoints before it are whole.
@@ -48,18 +54,18 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, **state}, buffer)
         data = buffer.getvalue()
-        path = self.folder / f"{'best' if best else 'turn'}-{state['turn']:08d}.pt"
+        path = self.folder / f"{kind}-{state['turn']:08d}.pt"
         # The checksum first: a checkpoint without one would be refused, one without a checkpoint is only left over.
         _write(path.with_name(path.name + ".sha256"), f"{hashlib.sha256(data).hexdigest()}  {path.name}\n".encode())
         _write(path, data)
-        stale = [p for p in self.paths("best") if p != path] if best else self.paths()[: -self.keep]
+        stale = [p for p in self.paths(kind) if p != path] if kind != "turn" else self.paths()[: -self.keep]
         for old in stale:
             old.unlink()
             old.with_name(old.name + ".sha256").unlink(missing_ok=True)
         return path
 
-    def paths(self, kind: str = "turn") -> list[Path]:
-        """The kept checkpoints, oldest first; of the kind `turn` or `best`."""
+    def paths(self, kind: Kind = "turn") -> list[Path]:
+        """The kept checkpoints of a kind, oldest first."""
         if not self.folder.is_dir():
             return []
         return sorted(p for p in self.folder.iterdir() if re.fullmatch(kind + r"-\d{8,}\.pt", p.name))

@@ -412,6 +412,11 @@ class Game(nn.Module):
         """Names of the metrics that the score can be; a game that has several gives in `score` what `evaluation.metric` names."""
         return ()
 
+    @property
+    def score_peeks(self) -> bool:
+        """Whether the score, as the game is measured now, looks at what may not be chosen by; a metric in its place never does."""
+        return self.peeks and not self.evaluation.metric
+
     def evaluated(self, evaluation: Evaluation) -> "Game":
         """This game, measured from now on as asked for.
 

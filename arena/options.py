@@ -125,7 +125,7 @@ class CheckpointOptions:
     Args:
         every: turns between checkpoints; 0 saves only at the beginning and the end.
         keep: how many of the latest are kept, beside the best.
-        best: also save whenever the score is the lowest so far.
+        best: also save whenever the score is the lowest so far: as `best`, or as `oracle` by a score that may not be chosen by.
     """
 
     every: int = 1000

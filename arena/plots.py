@@ -282,9 +282,7 @@ def traces(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], ceiling: floa
     for axis, what in zip(axes[0], ("loss", "gradient_norm"), strict=False):
         colours = (FIRST, SECOND) if len(keys) == 2 else (FIRST, "#d99a2b", "#8a5fa8", SECOND, ATTRACTED, REPELLED)
         for key, colour in zip(keys, colours, strict=False):
-            turns, values = column(rows, f"{key}.{what}")
-            single = "o" if len(values) == 1 else None  # of which a line shows nothing
-            axis.plot(turns, values, color=colour, label=key, linewidth=1.0, marker=single, markersize=3)
+            draw_column(axis, rows, f"{key}.{what}", color=colour, label=key)
         axis.set(title=what.replace("_", " "), xlabel="turn")
         _legend(axis)
     axis = axes[0, 2]
@@ -360,6 +358,14 @@ def column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], lis
     """
     there = [(row["turn"], row[name]) for row in rows if row.get(name) is not None]
     return [turn for turn, _ in there], [value for _, value in there]
+
+
+def draw_column(axis: Any, rows: Sequence[Mapping[str, Any]], name: str, **style: Any) -> bool:
+    """Draw a quantity over the turns, as a dot where it was recorded once, of which a line would show nothing; whether it ever was."""
+    turns, values = column(rows, name)
+    if values:
+        axis.plot(turns, values, linewidth=1.0, marker="o" if len(values) == 1 else None, markersize=3, **style)
+    return bool(values)
 
 
 def _legend(axis: Any) -> None:

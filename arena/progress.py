@@ -159,8 +159,13 @@ class Panel(Lines):
             table.add_row(f"[{colour}]{role}[/]", *(self._number(f"{role}.{name}") for name in names))
         own = [f"{name[5:]} {self._number(name)}" for name in self._latest if name.startswith("game.")]
         real = f" (real data {self._number('ceiling')})" if "ceiling" in self._latest else ""
-        score = f"score [bold]{self._number('score')}[/]{real}, best {self._number('best')}"
+        score = f"score [bold]{self._number('score')}[/]{real}, best {self._number('best')}{_peeking(self.arena)}"
         return Group(self._bar, table, "   ".join([score, *own]))
+
+
+def _peeking(arena: "Arena | None") -> str:
+    """What is said of a best score that nobody may choose by."""
+    return " (an oracle's: it peeks at labels)" if arena is not None and arena.game.score_peeks else ""
 
 
 def report(console: Console, result: "Result") -> None:
@@ -179,7 +184,8 @@ def report(console: Console, result: "Result") -> None:
         console.print(f"[bold]{result.status}[/] after {result.turns:,} turns", highlight=False)
     if result.score is not None:
         real = f", real data {result.ceiling:.4g} ({result.score / result.ceiling:.2f}×)" if result.ceiling else ""
-        line("score", f"{result.score:.4g}{real}" + (f", best {result.best:.4g}" if result.best is not None else ""))
+        best = f", best {result.best:.4g}{_peeking(result.arena)}" if result.best is not None else ""
+        line("score", f"{result.score:.4g}{real}{best}")
     wide = max([22, *map(len, result.metrics)]) + 2
     for place, (name, value) in enumerate(result.metrics.items()):
         number = "–" if value is None else f"{value:.4g}"

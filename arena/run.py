@@ -17,7 +17,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from arena.alarms.chosen import Alarms
-from arena.checkpoint import Checkpoints
+from arena.checkpoint import Checkpoints, Kind
 from arena.config import Config
 from arena.diagnostics.chosen import Diagnostics
 from arena.env import Arena
@@ -225,7 +225,7 @@ class Run:
         if "picture" in due and self.leads:
             self._picture(last=solved or arena.turns_played == arena.turns)
         if "score" in due and better and self._keeps_best:
-            self._save(best=True)
+            self._save("oracle" if arena.game.score_peeks else "best")
         if "checkpoint" in due:
             self._save()
         if self._fatal_alarm() and not solved:
@@ -375,9 +375,9 @@ class Run:
             "alarms": self.alarms.state_dict(),
         }
 
-    def _save(self, *, best: bool = False) -> None:
+    def _save(self, kind: Kind = "turn") -> None:
         if self.leads:
-            self.checkpoints.save(self._state(), best=best)
+            self.checkpoints.save(self._state(), kind)
 
     def _has_checkpoint(self) -> bool:
         return self._of_first(lambda: bool(self.checkpoints.paths()))

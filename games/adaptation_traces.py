@@ -27,10 +27,7 @@ def traces(rows: Sequence[Mapping[str, Any]]) -> Any:
         (target, "metrics.proxy-a-distance", "proxy A-distance", plots.SECOND, "-"),
     ]
     for axis, name, label, colour, style in lines:
-        turns, values = plots.column(rows, name)
-        if values:
-            single = "o" if len(values) == 1 else None  # of which a line shows nothing
-            axis.plot(turns, values, color=colour, linestyle=style, label=label, linewidth=1.0, marker=single, markersize=3)
+        plots.draw_column(axis, rows, name, color=colour, linestyle=style, label=label)
     for axis, field, at, label in (
         (accuracies, "game.domain_accuracy", 0.5, "½: domains alike"),
         (losses, "game.domain_loss", math.log(2), "ln 2: domains alike"),

@@ -32,6 +32,14 @@ def test_the_last_few_and_the_best_are_kept(run: Path) -> None:
     assert not list((run / "checkpoints").glob("*.part"))
 
 
+def test_the_best_by_a_score_that_peeks_is_called_an_oracles(tmp_path: Path) -> None:
+    """The score of adaptation looks at target labels; what is chosen by it is no result, and one by entropy is."""
+    for metric, kind in (("", "oracle"), ("entropy", "best")):
+        settings = {"turns": 6, "batch": 8, "score.every": 2, **QUIET} | ({"metric": metric} if metric else {})
+        folder = arena.play("dann", out=tmp_path / f"by-{metric}", display=False, **settings).folder
+        assert {p.name.partition("-")[0] for p in (folder / "checkpoints").glob("*.pt")} == {"turn", kind}
+
+
 def test_anyone_can_load_them_with_weights_only_and_check_their_sums(run: Path) -> None:
     for path in (run / "checkpoints").glob("*.pt"):
         state = torch.load(path, weights_only=True)

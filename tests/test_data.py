@@ -247,13 +247,14 @@ GOOD = {"x_train": GREY, "y_train": LABELS, "x_test": GREY, "y_test": LABELS}
         ({"x_train": GREY.reshape(4, 64)}, "x_train of mine.npz has the shape (4, 64), but must be N×H×W or N×H×W×3"),
         (
             {"x_train": GREY[:0], "y_train": LABELS[:0]},
-            "x_train of mine.npz has the shape (0, 8, 8), but must be N×H×W or N×H×W×3, N at least 1",
+            "x_train of mine.npz has the shape (0, 8, 8), but must be N×H×W or N×H×W×3 with the channels last, N at least 1",
         ),
         ({"x_train": GREY[:, None]}, "x_train of mine.npz has the shape (4, 1, 8, 8), but must be"),
         ({"x_test": GREY[:, :4]}, "the images of mine.npz to train on and to test on have sizes 8×8 and 4×8, but must have one"),
         ({"y_train": LABELS[:3]}, "y_train of mine.npz holds uint8 of shape (3,), but labels are whole numbers, one for each of 4 images"),
         ({"y_test": LABELS / 2}, "y_test of mine.npz holds float64 of shape (4,), but labels are whole numbers"),
         ({"y_test": LABELS + 7}, "y_test of mine.npz holds labels from 7 to 10, but they must be in 0 to 9; count them from 0"),
+        ({"x_test": GREY // 20}, "x_test of mine.npz holds uint8 from 10 to 10, but pixels are uint8 from 0 to 255"),
         ({"y_train": LABELS.astype(int) - 1}, "y_train of mine.npz holds labels from -1 to 2, but they must be in 0 to 9"),
     ],
 )
@@ -269,7 +270,7 @@ def test_a_set_of_ones_own_goes_by_its_path(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", **(GOOD | {"y_train": LABELS.astype(np.int64)}))  # type: ignore[arg-type]
     data = images.load(str(tmp_path / "mine.npz"), torch.device("cpu"))
     assert {t.dtype for t in data.values()} == {torch.uint8} and data["x_train"].shape == (4, 8, 8)
-    with pytest.raises(DataDamaged, match=r"is damaged .*No such file"):
+    with pytest.raises(DataDamaged, match=r"none.npz is not there; give the path of an npz"):
         images.load(str(tmp_path / "none.npz"), torch.device("cpu"))
     with pytest.raises(UnknownName, match="unknown data set 'minst': did you mean 'mnist'"):
         images.load("minst", torch.device("cpu"))

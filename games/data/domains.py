@@ -24,14 +24,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from arena.errors import BadSetting, DataDamaged, UnknownName
+from arena.errors import BadSetting, UnknownName
 from games.data import images
 from games.data.digits import svhn, svhn_10k, usps
 from games.data.mnist_m import mnist_m, shaded_digits
@@ -242,7 +241,7 @@ def _tensors(name: str, form: str, part: str, device: torch.device) -> tuple[Ten
 
 
 def of_file(file: Path) -> images.Arrays:
-    """The arrays of a user's own npz.
+    """The arrays of a user's own npz, grey images without an axis of channels.
 
     Args:
         file: with x_train and x_test, and y_train and y_test where there are labels.
@@ -250,54 +249,6 @@ def of_file(file: Path) -> images.Arrays:
     Raises:
         DataDamaged: for a file that holds something else, with what.
     """
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files if key in images.KEYS}
-    except FileNotFoundError as error:
-        raise DataDamaged(f"{file} is not there; give the path of an npz") from error
-    except (OSError, ValueError, EOFError, AttributeError) as error:
-        raise DataDamaged(f"{file} is no npz of arrays of numbers; write it by numpy.savez with {', '.join(images.KEYS)}") from error
-    missing = [key for key in ("x_train", "x_test") if key not in arrays]
-    if missing:
-        raise DataDamaged(f"{file} has no {' and no '.join(missing)}, but a domain needs both")
-    if ("y_train" in arrays) != ("y_test" in arrays):
-        raise DataDamaged(f"{file} has only one of y_train and y_test; give both, or neither for a target without labels")
-    for part in ("train", "test"):
-        arrays[f"x_{part}"] = _check_pixels(file, f"x_{part}", arrays[f"x_{part}"])
-        y: Any = arrays.get(f"y_{part}")
-        if y is not None:
-            _check_labels(file, f"y_{part}", y, len(arrays[f"x_{part}"]))
-    shapes = [arrays[f"x_{part}"].shape[1:] for part in ("train", "test")]
-    if shapes[0] != shapes[1]:
-        each = " but ".join(f"{'×'.join(map(str, s))} in x_{part}" for s, part in zip(shapes, ("train", "test"), strict=True))
-        raise DataDamaged(f"{file} has images of {each}; bring them to one shape")
-    return arrays
-
-
-def _check_pixels(file: Path, key: str, x: np.ndarray) -> np.ndarray:
-    """Images N×H×H or N×H×H×3, or a sentence on what they are."""
-    found = f"{file} has {key} of shape {x.shape}"
-    if x.ndim == 0 or len(x) == 0:
-        raise DataDamaged(f"{found}, which is no image; put at least one into it")
-    if x.ndim == 4 and x.shape[3] == 1:
-        x = x[..., 0]
-    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] != 3):
-        raise DataDamaged(f"{found}, but images must be N×H×H, grey, or N×H×H×3, colour, with the channels last; transpose or reshape it")
-    if x.shape[1] != x.shape[2]:
-        raise DataDamaged(f"{found}, but images must be square; pad them")
-    if x.dtype != np.uint8:
-        numeric = x.dtype.kind in "biuf"
-        what = f"{x.dtype} from {float(x.min()):g} to {float(x.max()):g}" if numeric else f"{x.dtype}"
-        raise DataDamaged(f"{file} has {key} of {what}, but pixels must be uint8 from 0 to 255; scale and round")
-    if int(x.max()) <= 16:
-        raise DataDamaged(f"{file} has {key} with no pixel above {int(x.max())}, but pixels must reach from 0 to 255; multiply them")
-    return x
-
-
-def _check_labels(file: Path, key: str, y: np.ndarray, count: int) -> None:
-    if y.shape != (count,):
-        raise DataDamaged(f"{file} has {count} images in x{key[1:]} but {key} of shape {y.shape}; give one label each")
-    if y.dtype.kind not in "iu":
-        raise DataDamaged(f"{file} has {key} of {y.dtype}, but labels must be whole numbers from 0; give each class its number")
-    if not 0 <= int(y.min()) <= int(y.max()) <= 255:
-        raise DataDamaged(f"{file} has {key} from {int(y.min())} to {int(y.max())}, but labels must be from 0 to 255; number the classes")
+    read = images.read(file.expanduser(), mend=images.SAVE_ANEW, needed=("x_train", "x_test"))
+    arrays = images.check(read, str(file), None, square=True)
+    return {key: array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array for key, array in arrays.items()}

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,8 @@ from arena.errors import DataDamaged, DataUnavailable, check_choice
 Arrays = dict[str, np.ndarray]
 Name = TypeVar("Name", bound=str)
 KEYS = ("x_train", "y_train", "x_test", "y_test")
+SAVE_ANEW = "save it anew by numpy.savez"
+"""What to do about a file of one's own that is not sound."""
 
 CONTENT = {
     "mnist": "25c98f992c005963b7428e1f38418b233c9b286cc403519287eb8063f0bcfe07",
@@ -68,7 +70,7 @@ def load(name: str, device: torch.device) -> dict[str, Tensor]:
         DataDamaged: where the file's content is not what was published, or holds no images as they are described above.
     """
     if name.endswith(".npz"):
-        arrays = check(read(Path(name).expanduser(), mend="save it anew by numpy.savez"), name, None)
+        arrays = check(read(Path(name).expanduser(), mend=SAVE_ANEW), name, None)
     else:
         check_choice("data set", name, SOURCES)
         arrays = check(SOURCES[name](), name, CLASSES)
@@ -132,13 +134,14 @@ def cifar10_4k() -> Arrays:
     return {"x_train": x[:3500], "y_train": y[:3500], "x_test": x[3500:4000], "y_test": y[3500:4000]}
 
 
-def read(file: Path, content: str | None = None, mend: str | None = None) -> Arrays:
-    """The four arrays of an npz.
+def read(file: Path, content: str | None = None, mend: str | None = None, needed: Sequence[str] = KEYS) -> Arrays:
+    """The arrays of an npz that are named in `KEYS`.
 
     Args:
         file: the npz.
         content: the SHA-256 that `digest` of it must be.
         mend: what to do about one that is not sound; by default, of a published file, to delete or replace it.
+        needed: which of them must be there.
 
     Raises:
         DataDamaged: naming the file.
@@ -146,24 +149,27 @@ def read(file: Path, content: str | None = None, mend: str | None = None) -> Arr
     mend = mend or f"delete it, or put a sound copy at {file}"
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            missing = [key for key in KEYS if key not in archive.files]
+            missing = [key for key in needed if key not in archive.files]
             if missing:
-                raise DataDamaged(f"{file} has no {' and no '.join(missing)}, but must hold {', '.join(KEYS)}; {mend}")
-            arrays = {key: archive[key] for key in KEYS}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+                raise DataDamaged(f"{file} has no {' and no '.join(missing)}, but must hold {', '.join(needed)}; {mend}")
+            arrays = {key: archive[key] for key in KEYS if key in archive.files}
+    except FileNotFoundError as error:
+        raise DataDamaged(f"{file} is not there; give the path of an npz") from error
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
         raise DataDamaged(f"{file} is damaged ({error}); {mend}") from error
     if content is not None and (found := digest(arrays)) != content:
         raise DataDamaged(f"{file} is damaged: its content has the checksum {found[:12]}…, but the published data {content[:12]}…; {mend}")
     return arrays
 
 
-def check(arrays: Arrays, name: str, classes: int | None) -> Arrays:
+def check(arrays: Arrays, name: str, classes: int | None, square: bool = False) -> Arrays:
     """The same arrays, if they are images and labels as this file describes them.
 
     Args:
-        arrays: the four arrays.
+        arrays: pixels, and labels of both parts or of neither.
         name: of the data set, for messages.
         classes: how many labels there are; None takes any up to 256.
+        square: whether images must be as high as wide.
 
     Raises:
         DataDamaged: naming the array, what it holds and what it should.
@@ -176,26 +182,43 @@ def check(arrays: Arrays, name: str, classes: int | None) -> Arrays:
         arena.errors.DataDamaged: x_train of mine holds float64 from 0 to 0, but pixels are uint8 from 0 to 255; \
 multiply them by 255 if they are in [0, 1], round them and save them as uint8
     """
+    if ("y_train" in arrays) != ("y_test" in arrays):
+        raise DataDamaged(f"{name} has only one of y_train and y_test; give both, or neither where there are no labels")
     for part in ("train", "test"):
-        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] not in (1, 3)) or not x.size:
-            raise DataDamaged(f"x_{part} of {name} has the shape {x.shape}, but must be N×H×W or N×H×W×3, N at least 1; save it so")
-        if x.dtype != np.uint8 or x.max() <= 1:
-            raise DataDamaged(
-                f"x_{part} of {name} holds {x.dtype} from {x.min():g} to {x.max():g}, but pixels are uint8 from 0 to 255; "
-                "multiply them by 255 if they are in [0, 1], round them and save them as uint8"
-            )
-        if y.shape != x.shape[:1] or not np.issubdtype(y.dtype, np.integer):
-            raise DataDamaged(
-                f"y_{part} of {name} holds {y.dtype} of shape {y.shape}, but labels are whole numbers, one for each of {len(x):,} images"
-            )
-        low, high, most = int(y.min()), int(y.max()), (256 if classes is None else classes) - 1
-        if low < 0 or high > most:
-            raise DataDamaged(f"y_{part} of {name} holds labels from {low} to {high}, but they must be in 0 to {most}; count them from 0")
+        _check_pixels(f"x_{part} of {name}", arrays[f"x_{part}"], square)
+        if f"y_{part}" in arrays:
+            _check_labels(f"y_{part} of {name}", arrays[f"y_{part}"], len(arrays[f"x_{part}"]), classes)
     if arrays["x_train"].shape[1:] != arrays["x_test"].shape[1:]:
         sizes = " and ".join("×".join(map(str, arrays[key].shape[1:])) for key in ("x_train", "x_test"))
         raise DataDamaged(f"the images of {name} to train on and to test on have sizes {sizes}, but must have one; bring them to the same")
     return arrays
+
+
+FAINT = 16
+"""Pixels that reach no further are of another range: those of scikit-learn's digits, or fractions that were cut off."""
+
+
+def _check_pixels(what: str, x: np.ndarray, square: bool) -> None:
+    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] not in (1, 3)) or not x.size:
+        raise DataDamaged(
+            f"{what} has the shape {x.shape}, but must be N×H×W or N×H×W×3 with the channels last, N at least 1; transpose or reshape it"
+        )
+    if square and x.shape[1] != x.shape[2]:
+        raise DataDamaged(f"{what} has the shape {x.shape}, but images must be square; pad them")
+    if x.dtype != np.uint8 or x.max() <= FAINT:
+        found = f"{x.dtype} from {x.min():g} to {x.max():g}" if x.dtype.kind in "biuf" else f"{x.dtype}"
+        raise DataDamaged(
+            f"{what} holds {found}, but pixels are uint8 from 0 to 255; "
+            "multiply them by 255 if they are in [0, 1], round them and save them as uint8"
+        )
+
+
+def _check_labels(what: str, y: np.ndarray, count: int, classes: int | None) -> None:
+    if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):
+        raise DataDamaged(f"{what} holds {y.dtype} of shape {y.shape}, but labels are whole numbers, one for each of {count:,} images")
+    low, high, most = int(y.min()), int(y.max()), (256 if classes is None else classes) - 1
+    if low < 0 or high > most:
+        raise DataDamaged(f"{what} holds labels from {low} to {high}, but they must be in 0 to {most}; count them from 0")
 
 
 def digest(arrays: Arrays) -> str:
