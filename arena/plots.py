@@ -360,16 +360,16 @@ def column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], lis
     return [turn for turn, _ in there], [value for _, value in there]
 
 
-def draw_column(axis: Any, rows: Sequence[Mapping[str, Any]], name: str, **style: Any) -> bool:
-    """Draw a quantity over the turns, as a dot where it was recorded once, of which a line would show nothing; whether it ever was."""
+def draw_column(axis: Any, rows: Sequence[Mapping[str, Any]], name: str, **style: Any) -> None:
+    """Draw a quantity over the turns, where it was ever recorded; as a dot where it was once, of which a line would show nothing."""
     turns, values = column(rows, name)
     if values:
         axis.plot(turns, values, linewidth=1.0, marker="o" if len(values) == 1 else None, markersize=3, **style)
-    return bool(values)
 
 
 def _legend(axis: Any) -> None:
-    axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def _parameters(arena: "Arena | Population") -> Figure:
