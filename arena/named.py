@@ -45,7 +45,7 @@ def build(kind: str, word: str) -> tuple[str, Any]:
 @functools.cache
 def _arguments(target: Callable[..., Any], name: str, given: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
     """All arguments by name, those that are given in their types: read once, since a thousand runs may name the same."""
-    from arena.config import _kind_error
+    from arena.parsing import kind_error
 
     parser = ArgumentParser(exit_on_error=False, default_env=False)
     if inspect.signature(target).parameters:
@@ -57,4 +57,4 @@ def _arguments(target: Callable[..., Any], name: str, given: tuple[tuple[str, st
     try:
         return MappingProxyType(parser.parse_args([f"--{argument}={value}" for argument, value in given]).as_dict())
     except ArgumentError as error:
-        raise ArenaError(f"{name}.{_kind_error(str(error), known, dict(given))}") from error
+        raise ArenaError(f"{name}.{kind_error(str(error), known, dict(given))}") from error
