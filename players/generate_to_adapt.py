@@ -4,6 +4,8 @@ The adapter is a classifier label(features(x)) and, beside it, a generator of im
 the target, features, and noise, one after the other in N × (K + 1 + F + Z) numbers. The discriminator gives N × (1 + K) logits: of being a
 real source example, and of the classes.
 
+Where papers pool what comes out of a ReLU, these nets pool what goes into it: max relu(x) = relu(max x), at a quarter of the work.
+
 Shapes: N = batch, K = classes, F = features, Z = noise, C, H, W = channels, height, width.
 """
 
@@ -80,8 +82,8 @@ class ConvAdapter(TwoParts):
         _check_image(inputs, pixels)
         channels, classes = inputs[0], outputs[0]
         features = nn.Sequential(
-            *(nn.Conv2d(channels, 64, 5), nn.ReLU(), nn.MaxPool2d(2)),
-            *(nn.Conv2d(64, 64, 5), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(channels, 64, 5), nn.MaxPool2d(2), nn.ReLU()),
+            *(nn.Conv2d(64, 64, 5), nn.MaxPool2d(2), nn.ReLU()),
             *(nn.Conv2d(64, 128, 5), nn.ReLU(), nn.Flatten()),
         )
         super().__init__(features, nn.Sequential(nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, classes)))
@@ -118,7 +120,7 @@ class ConvTwoHeads(nn.Module):
         layers: list[nn.Module] = []
         width = inputs[0]
         for wide, pool in ((64, 2), (128, 2), (256, 2), (128, 4)):
-            layers += [nn.Conv2d(width, wide, 3, padding=1, bias=False), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2), nn.MaxPool2d(pool)]
+            layers += [nn.Conv2d(width, wide, 3, padding=1, bias=False), nn.BatchNorm2d(wide), nn.MaxPool2d(pool), nn.LeakyReLU(0.2)]
             width = wide
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.real, self.classes = nn.Linear(128, 1), nn.Linear(128, size(outputs) - 1)
