@@ -169,6 +169,7 @@ class DANN(Adaptation):
         return self.players["extractor"]
 
     def features_of(self, x: Tensor, which: int) -> Tensor:
+        which = which if self.regime == "adapt" else 0  # who learns from one domain has the statistics of that one alone
         with use(which, self.classifier) if self.bn_mode == "per_domain" else contextlib.nullcontext():
             return super().features_of(x, which)
 

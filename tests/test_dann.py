@@ -232,6 +232,21 @@ def test_separate_statistics_are_those_of_each_domain() -> None:
         torch.testing.assert_close(norm["per_domain"].of_domain[which].running_mean, 0.1 * (v @ own.T).mean(0).detach())
 
 
+@pytest.mark.parametrize("regime", ["source-only", "target-only"])
+def test_who_learns_from_one_domain_has_its_statistics_for_both(regime: str) -> None:
+    """Statistics of a domain that never goes through in training would be those of an untrained net."""
+    found = []
+    for mode in ("concat", "per_domain"):
+        torch.manual_seed(0)
+        game = DANN(Normed, MLP, bn_mode=mode, batch=64, regime=regime)  # type: ignore[arg-type]
+        batch = game.sample(Rng().seed_both(0, 1))
+        for _ in range(50):
+            game.losses(batch, 1.0, game.keys)
+        found.append([game.outputs(which)[0] for which in (0, 1)])
+    for alone, kept_apart in zip(*found, strict=True):
+        torch.testing.assert_close(alone, kept_apart)
+
+
 PUBLISHED_NETS: list[tuple[str, dict[str, Any], int, int]] = [
     ("lenet", {"form": "28x28x1"}, 500, 431_080),
     ("mnist-net", {"form": "32x32x3"}, 3072, 2432 + 38_448 + 307_300 + 10_100 + 1010),  # conv5 3→32, conv5 32→48, fc 100, 100, 10
