@@ -1,6 +1,7 @@
 """What the commands of domain adaptation share: train, score the last weights on the target's whole test set, print rows and a summary."""
 
 import platform
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +16,16 @@ from benchmarks.published.moons import gain, spread
 from games.adaptation_table import published
 
 
-def measure(game: str, settings: Mapping[str, Any], seed: int, pictures: Path | None = None) -> tuple[float, float, float]:
-    """Target accuracy in percent, target cross-entropy, and seconds of training; the game's last pictures go into a folder."""
+def measure(game: str, settings: Mapping[str, Any], seed: int, pictures: Path | None = None, looks: int = 0) -> tuple[float, float, float]:
+    """Target accuracy in percent, target cross-entropy, and seconds of training.
+
+    Args:
+        game: id of the game.
+        settings: of the run.
+        seed: of the run.
+        pictures: folder that the game's last pictures go into.
+        looks: turns after which the target's accuracy is told, on the way, to whoever waits; nothing is chosen by it.
+    """
     arena = configure(game, {**settings, "seed": seed, "score.every": 0}).build()
     arena.reset(seed=seed)
     began = time.perf_counter()
@@ -24,6 +33,8 @@ def measure(game: str, settings: Mapping[str, Any], seed: int, pictures: Path | 
         arena.play_scheduled_turn()
         if arena.turns_played % 500 == 0:
             arena.read_signals()  # as any run must, to notice a divergence
+        if looks and arena.turns_played % looks == 0:
+            print(f"    turn {arena.turns_played:,}: {100 * (1 - arena.measure_score()):.1f} %", file=sys.stderr, flush=True)
     arena.read_signals()
     seconds = time.perf_counter() - began
     if arena.divergence is not None:
@@ -52,6 +63,7 @@ def table(
     regimes: Sequence[str],
     seeds: int,
     pictures: Path | None = None,
+    looks: int = 0,
 ) -> None:
     """A row for each run, and one for each regime with means over the seeds, published numbers and the gain over source-only."""
     print("| source → target | regime | seed | target accuracy % | cross-entropy | training |\n|---|---|---|---|---|---|", flush=True)
@@ -61,7 +73,7 @@ def table(
         for regime in regimes:
             found = []
             for seed in range(seeds):
-                found.append(measure(game, {**recipe, "source": source, "target": target, "regime": regime}, seed, pictures))
+                found.append(measure(game, {**recipe, "source": source, "target": target, "regime": regime}, seed, pictures, looks))
                 one = found[-1]
                 print(f"| {source} → {target} | {regime} | {seed} | {one[0]:.1f} | {one[1]:.2f} | {one[2]:.0f} s |", flush=True)
             accuracies = [accuracy for accuracy, _, _ in found]
