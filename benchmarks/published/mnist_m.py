@@ -15,12 +15,11 @@ backgrounds are noise, a warning says so, and the numbers cannot be compared. Th
 10,000; no target label is used before.
 """
 
-import argparse
 from typing import Any
 
 import torch
 
-from benchmarks.published.regimes import heading, table
+from benchmarks.published.regimes import asked_for, heading, options, table
 from games.dann import DANN
 
 RECIPE: dict[str, Any] = {
@@ -56,22 +55,14 @@ PLAIN: dict[str, Any] = {
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.published.mnist_m")
-    parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
-    parser.add_argument("--turns", type=int, help="turns of each run")
-    parser.add_argument("--batch", type=int, default=64, help="examples of each domain in a turn")
-    parser.add_argument("--regimes", nargs="+", default=list(DANN.regimes), choices=DANN.regimes)
-    parser.add_argument("--plain", action="store_true", help="the paper's own nets, without batch norm, and SGD")
-    parser.add_argument("--quick", action="store_true", help="a small form, for tests")
-    chosen = parser.parse_args()
+    chosen = options("mnist_m", DANN.regimes).parse_args()
     torch.set_num_threads(1)
-    recipe = {**(PLAIN if chosen.plain else RECIPE), "batch": chosen.batch}
-    recipe |= {"turns": chosen.turns} if chosen.turns else {}
+    recipe = asked_for(PLAIN if chosen.plain else RECIPE, chosen)
     ways = [("mnist", "mnist-m")]
     if chosen.quick:
         ways, recipe = [("digits", "shaded-digits")], {**recipe, "turns": 4, "batch": 8}
     heading(recipe, "the paper's nets, SGD" if chosen.plain else "batch norm, Adam")
-    table("dann", ways, recipe, chosen.regimes, chosen.seeds)
+    table("dann", ways, recipe, DANN.regimes, chosen)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,11 @@
 The last weights are scored on the target's whole test set; no target label is used before.
 """
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.published.regimes import heading, table
+from benchmarks.published.regimes import asked_for, heading, options, table
 from benchmarks.published.svhn_mnist import generate_to_adapt
 from games.dann import DANN
 from games.generate_to_adapt import GenerateToAdapt
@@ -56,15 +54,9 @@ WAYS = [("mnist", "usps"), ("usps", "mnist")]
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.published.mnist_usps")
-    parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
-    parser.add_argument("--turns", type=int, help="turns of each run")
+    parser = options("mnist_usps", GenerateToAdapt.regimes)
     parser.add_argument("--way", nargs=2, metavar=("SOURCE", "TARGET"), help="one pair only")
-    parser.add_argument("--regimes", nargs="+", default=list(GenerateToAdapt.regimes), choices=GenerateToAdapt.regimes)
-    parser.add_argument("--plain", action="store_true", help="the published form: no batch norm, and SGD")
     parser.add_argument("--generate", action="store_true", help="Generate-to-Adapt in the place of DANN")
-    parser.add_argument("--pictures", type=Path, help="folder for the pictures of each run")
-    parser.add_argument("--quick", action="store_true", help="a small form, for tests")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     method, has, recipe, how = "dann", DANN.regimes, RECIPE, "batch norm, Adam"
@@ -73,13 +65,12 @@ def main() -> None:
     if chosen.generate:
         turns = chosen.turns or 2000
         method, has, recipe, how = "generate-to-adapt", GenerateToAdapt.regimes, {**generate_to_adapt(turns), "batch": 32}, "Adam"
-    recipe = {**recipe, "turns": chosen.turns or recipe["turns"]}
+    recipe = asked_for(recipe, chosen)
     ways = [tuple(chosen.way)] if chosen.way else WAYS
     if chosen.quick:
         ways, recipe = [("digits", "shaded-digits")], {**recipe, "form": recipe.get("form", "28x28x1"), "turns": 20, "batch": 16}
     heading(recipe, how)
-    regimes = [regime for regime in has if regime in chosen.regimes]
-    table(method, ways, recipe, regimes, chosen.seeds, chosen.pictures)
+    table(method, ways, recipe, has, chosen)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,11 @@ Published numbers are of SVHN's 73,257 training digits and stand beside only whe
 The last weights are scored on MNIST's test set; no target label is used before (but in the regime target-only).
 """
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.published.regimes import heading, table
+from benchmarks.published.regimes import asked_for, heading, options, table
 from games.dann import DANN
 from games.generate_to_adapt import GenerateToAdapt
 
@@ -79,18 +77,9 @@ def generate_to_adapt(turns: int) -> dict[str, Any]:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.published.svhn_mnist")
+    parser = options("svhn_mnist", GenerateToAdapt.regimes, seeds=3)
     parser.add_argument("--methods", nargs="+", default=list(GAMES), choices=list(GAMES))
-    parser.add_argument("--regimes", nargs="+", default=list(GenerateToAdapt.regimes), choices=GenerateToAdapt.regimes)
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
-    parser.add_argument("--turns", type=int, help="turns of each run")
-    parser.add_argument("--batch", type=int, help="examples of each domain in a turn")
-    parser.add_argument("--plain", action="store_true", help="DANN as published: no batch norm")
-    parser.add_argument("--pictures", type=Path, help="folder for the pictures of each run")
-    parser.add_argument("--looks", type=int, default=0, help="turns after which the target's accuracy is told on the way; 0 never tells it")
-    parser.add_argument("--autocast", action="store_true", help="losses in bfloat16: two to three times as fast on a CPU with AMX")
     parser.add_argument("--full", action="store_true", help="SVHN's published training set as the source")
-    parser.add_argument("--quick", action="store_true", help="a small form, for tests")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     source = "svhn" if chosen.full else "svhn-10k"
@@ -99,24 +88,13 @@ def main() -> None:
         print("SMALL PROTOCOL: 7,999 source digits, so that published numbers do not compare.")
     for method in chosen.methods:
         recipe = dann(source, chosen.plain) if method == "dann" else generate_to_adapt(chosen.turns or 24_000)
-        recipe |= {name: value for name, value in (("turns", chosen.turns), ("batch", chosen.batch)) if value}
-        recipe |= {"tf32": True} if torch.cuda.is_available() else {}
-        recipe |= {"autocast": "bfloat16"} if chosen.autocast else {}
-        seeds = chosen.seeds
+        recipe = asked_for(recipe, chosen)
         if chosen.quick:
             small = {"latent": 8, "form": "8x8x1", "adapter": "adapter", "discriminator": "mlp"} if method != "dann" else {}
-            recipe, seeds = {**recipe, **small, "turns": 2, "batch": 4}, 1
+            recipe, chosen.seeds = {**recipe, **small, "turns": 2, "batch": 4}, 1
         print(f"\n## {method}")
-        heading(recipe, "Adam, losses in bfloat16" if chosen.autocast else "Adam")
-        table(
-            method,
-            ways,
-            recipe,
-            [regime for regime in GAMES[method].regimes if regime in chosen.regimes],
-            seeds,
-            chosen.pictures,
-            chosen.looks,
-        )
+        heading(recipe, "batch norm, Adam" if method == "dann" and not chosen.plain else "Adam")
+        table(method, ways, recipe, GAMES[method].regimes, chosen)
 
 
 if __name__ == "__main__":
