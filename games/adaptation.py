@@ -25,6 +25,7 @@ from games.choosing import Outputs, criteria
 from games.data import domains
 from games.data.domains import Domain
 from games.told_apart import proxy_a_distance
+from players.domain_norm import per_domain, use
 
 BatchOfBoth = tuple[Tensor, ...]
 """Source examples and labels, target examples and labels; and what else a game draws."""
@@ -55,6 +56,7 @@ class Adaptation(Game):
     embedded: ClassVar[int] = 250
     animated: ClassVar[bool] = True
     peeks = True
+    _kept_apart = False
 
     def __init__(self, pair: tuple[Domain, Domain], regime: str, batch: int, angle: float, noise: float, **players: nn.Module | Slot):
         self.check_batch(batch, *pair)
@@ -111,9 +113,23 @@ class Adaptation(Game):
         """The module whose children are `features` and `label`."""
         raise TypeError(f"{type(self).__name__} must say which of its modules is the classifier: def classifier(self)")
 
+    @property
+    def adapts(self) -> bool:
+        """Whether both domains are learnt from."""
+        return self.regime not in ("source-only", "target-only")
+
+    def keep_apart(self) -> None:
+        """Give the batch normalisation of the classifier's features statistics for each domain."""
+        per_domain(self.classifier.features)
+        self._kept_apart = True
+
     def features_of(self, x: Tensor, which: int) -> Tensor:
-        """Features of examples of one domain: 0 the source, 1 the target."""
-        return self.classifier.features(x)
+        """Features of examples of one domain: 0 the source, 1 the target.
+
+        Who learns from one domain alone has that one's statistics for both: others would be those of an untrained net.
+        """
+        with use(which if self.adapts else 0, self.classifier) if self._kept_apart else contextlib.nullcontext():
+            return self.classifier.features(x)
 
     def label(self, features_NF: Tensor) -> Tensor:
         """Logits of the classes."""

@@ -18,7 +18,6 @@ Target labels are used to measure, and never to train (but where `regime` says s
 Shapes: N = batch, F = features, K = classes.
 """
 
-import contextlib
 import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -33,7 +32,6 @@ from arena.errors import check_choice
 from games.adaptation import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
 from players import MLP, LabelledMLP, reverse
 from players.base import Shape
-from players.domain_norm import per_domain, use
 
 BN_MODES = ("concat", "separate", "per_domain")
 
@@ -104,11 +102,11 @@ class DANN(Adaptation):
         first, second = self.domains(source, target, form, regime)
         classes = (len((second if regime == "target-only" else first).labels),)
         built = Slot(first.shape, classes, extractor).fill("extractor")
-        if bn_mode == "per_domain":
-            per_domain(part_of(built, "features"))
         features = _shape_of_features(built, first.shape)
         super().__init__((first, second), regime, batch, angle, noise, extractor=built, domain=Slot(features, (1,), domain))
         self.slots["extractor"] = Slot(first.shape, classes, extractor)
+        if bn_mode == "per_domain":
+            self.keep_apart()
         self.bn_mode, self.jointly = bn_mode, jointly
         self._apart = bn_mode != "concat" and bool(layers_of(self.players))
         self._mixes = bool(layers_of(built))
@@ -167,11 +165,6 @@ class DANN(Adaptation):
     @property
     def classifier(self) -> Any:
         return self.players["extractor"]
-
-    def features_of(self, x: Tensor, which: int) -> Tensor:
-        which = which if self.regime == "adapt" else 0  # who learns from one domain has the statistics of that one alone
-        with use(which, self.classifier) if self.bn_mode == "per_domain" else contextlib.nullcontext():
-            return super().features_of(x, which)
 
     # What is measured -------------------------------------------------------------------------------------------------------
 

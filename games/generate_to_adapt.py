@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
 from arena import PlayerSource, Rng, Slot, register
-from arena.errors import SlotMismatch, check_number
+from arena.errors import SlotMismatch, check_choice, check_number
 from games.adaptation import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
 from players import MLP
 from players.base import Shape
@@ -53,6 +53,8 @@ class GenerateToAdapt(Adaptation):
         latent: Z, size of the noise, at least 1.
         alpha: α, how much the features feel of the class that source-like images of the source are taken for; at least 0.
         beta: β, how much they feel of whether source-like images of the target pass for real ones; at least 0.
+        bn_mode: how batch normalisation in the features sees the domains, which go through one after the other: separate, with one set of
+            running statistics, or per_domain, with one for each.
         batch: examples drawn per turn, of each domain.
         form: of images: what both domains are brought to, such as 32x32x3; auto is the smallest that loses nothing.
         angle: by which rotated-moons are turned, in degrees.
@@ -88,12 +90,14 @@ class GenerateToAdapt(Adaptation):
         latent: int = 8,
         alpha: float = 0.1,
         beta: float = 0.03,
+        bn_mode: Literal["separate", "per_domain"] = "separate",
         batch: int = 64,
         form: Literal["auto", "8x8x1", "28x28x1", "32x32x3"] = "auto",
         angle: float = 35.0,
         noise: float = 0.1,
     ):
         self.check_numbers(batch, angle, noise)
+        check_choice("bn_mode", bn_mode, ("separate", "per_domain"))
         check_number("latent", latent, least=1, whole=True)
         check_number("alpha", alpha, least=0)
         check_number("beta", beta, least=0)
@@ -112,6 +116,8 @@ class GenerateToAdapt(Adaptation):
         self.latent, self.alpha, self.beta, self.classes = latent, alpha, beta, classes
         for name in PARTS:
             part_of(self.players["adapter"], name, "adapter")
+        if bn_mode == "per_domain":
+            self.keep_apart()
         self._try_generator()
 
     # The game ---------------------------------------------------------------------------------------------------------------
@@ -121,7 +127,7 @@ class GenerateToAdapt(Adaptation):
         return (*super().sample(rng), *(torch.randn(self.batch, self.latent, generator=rng.noise) for _ in range(2)))
 
     def losses(self, batch: BatchOfBoth, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
-        if self.regime not in ("real-fake", "adapt") or (isinstance(coupling, float) and coupling == 0):
+        if not self.adapts or (isinstance(coupling, float) and coupling == 0):
             labels = self.supervised(batch)
             return {
                 "adapter.features": labels,
@@ -212,7 +218,7 @@ class GenerateToAdapt(Adaptation):
         """Source-like examples generated from source and from target ones, where a generator is trained; and what every such game shows."""
         from games import domain_pictures
 
-        if self.regime not in ("real-fake", "adapt"):
+        if not self.adapts:
             return super().pictures(last=last)
         like = next(self.parameters())
         n = 24 if self.source.form else 400

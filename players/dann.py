@@ -83,11 +83,11 @@ class Lenet(TwoParts):
         flat = 50 * (((side - 4) // 2 - 4) // 2) ** 2
         features = nn.Sequential(
             nn.Conv2d(channels, 20, 5, bias=not normed),
-            *_norm(20, normed),
+            *norm(20, normed),
             nn.MaxPool2d(2),
             nn.ReLU(),
             nn.Conv2d(20, 50, 5, bias=not normed),
-            *_norm(50, normed),
+            *norm(50, normed),
             nn.Dropout2d(dropout),
             nn.MaxPool2d(2),
             nn.ReLU(),
@@ -123,20 +123,20 @@ class MnistNet(TwoParts):
         lost = 0 if same else 4
         flat = narrow * (((side - lost) // 2 - lost) // 2) ** 2
         features = nn.Sequential(
-            *(nn.Conv2d(channels, wide, 5, padding=2 if same else 0, bias=not normed), *_norm(wide, normed)),
+            *(nn.Conv2d(channels, wide, 5, padding=2 if same else 0, bias=not normed), *norm(wide, normed)),
             *(nn.MaxPool2d(2), nn.ReLU()),
-            *(nn.Conv2d(wide, narrow, 5, padding=2 if same else 0, bias=not normed), *_norm(narrow, normed)),
+            *(nn.Conv2d(wide, narrow, 5, padding=2 if same else 0, bias=not normed), *norm(narrow, normed)),
             *([nn.Dropout2d()] if normed else []),
             *(nn.MaxPool2d(2), nn.ReLU()),
             nn.Flatten(),
         )
         label = nn.Sequential(
             nn.Linear(flat, 100, bias=not normed),
-            *_norm(100, normed, flat=True),
+            *norm(100, normed, flat=True),
             nn.ReLU(),
             *([nn.Dropout()] if normed else []),
             nn.Linear(100, 100, bias=not normed),
-            *_norm(100, normed, flat=True),
+            *norm(100, normed, flat=True),
             nn.ReLU(),
             nn.Linear(100, outputs[0]),
         )
@@ -166,8 +166,8 @@ class SvhnNet(TwoParts):
         pooled = ((side - 1) // 2 - 1) // 2  # twice 3×3 with stride 2
         layers: list[nn.Module] = []
         for before, after in ((channels, 64), (64, 64)):
-            layers += [nn.Conv2d(before, after, 5, padding=2, bias=not normed), *_norm(after, normed), nn.MaxPool2d(3, 2), nn.ReLU()]
-        features = nn.Sequential(*layers, nn.Conv2d(64, 128, 5, padding=2, bias=not normed), *_norm(128, normed), nn.ReLU(), nn.Flatten())
+            layers += [nn.Conv2d(before, after, 5, padding=2, bias=not normed), *norm(after, normed), nn.MaxPool2d(3, 2), nn.ReLU()]
+        features = nn.Sequential(*layers, nn.Conv2d(64, 128, 5, padding=2, bias=not normed), *norm(128, normed), nn.ReLU(), nn.Flatten())
         second = 2 * width // 3
         dense: list[nn.Module] = []
         for before, after in ((128 * pooled**2, width), (width, second)):
@@ -195,7 +195,7 @@ class SixConvs(TwoParts):
         layers: list[nn.Module] = []
         for width in (32, 64, 128):
             for before, pool in ((channels, []), (width, [nn.MaxPool2d(2)])):
-                layers += [nn.Conv2d(before, width, 3, padding=1, bias=not normed), *_norm(width, normed), *pool, nn.ReLU()]
+                layers += [nn.Conv2d(before, width, 3, padding=1, bias=not normed), *norm(width, normed), *pool, nn.ReLU()]
             channels = width
         features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * (side // 8) ** 2, 128), nn.ReLU())
         super().__init__(features, nn.Linear(128, outputs[0]))
@@ -235,7 +235,7 @@ class DomainNet(nn.Module):
         for wider in hidden:
             layers += [
                 nn.Linear(width, wider, bias=not normed),
-                *_norm(wider, normed, flat=True),
+                *norm(wider, normed, flat=True),
                 nn.LeakyReLU(leak) if leak else nn.ReLU(),
             ]
             layers += [nn.Dropout(dropout)] if dropout else []
@@ -248,7 +248,8 @@ class DomainNet(nn.Module):
         return self.layers(features)
 
 
-def _norm(width: int, normed: bool, *, flat: bool = False) -> list[nn.Module]:
+def norm(width: int, normed: bool, *, flat: bool = False) -> list[nn.Module]:
+    """A batch normalisation layer, or none, of images or (flat) of rows of numbers."""
     if not normed:
         return []
     return [nn.BatchNorm1d(width) if flat else nn.BatchNorm2d(width)]

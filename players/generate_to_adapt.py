@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from players.base import Shape, size
-from players.dann import TwoParts
+from players.dann import TwoParts, norm
 from players.mlp import MLP
 
 
@@ -64,6 +64,7 @@ class ConvAdapter(TwoParts):
         latent: Z, size of the generator's noise.
         pixels: whether examples are images in [−½, ½]; they must be.
         published: initial weights as published: N(0, 0.02) of convolutions, N(0, 0.1) of linear layers.
+        normed: batch normalisation behind the convolutions of the features, which the published ones lack.
 
     Raises:
         ValueError: for images of another size.
@@ -78,13 +79,13 @@ class ConvAdapter(TwoParts):
         S. Sankaranarayanan et al., "Generate To Adapt", arXiv:1704.01705, its code for the digits.
     """
 
-    def __init__(self, inputs: Shape, outputs: Shape, latent: int = 512, pixels: bool = True, published: bool = True):
+    def __init__(self, inputs: Shape, outputs: Shape, latent: int = 512, pixels: bool = True, published: bool = True, normed: bool = False):
         _check_image(inputs, pixels)
         channels, classes = inputs[0], outputs[0]
         features = nn.Sequential(
-            *(nn.Conv2d(channels, 64, 5), nn.MaxPool2d(2), nn.ReLU()),
-            *(nn.Conv2d(64, 64, 5), nn.MaxPool2d(2), nn.ReLU()),
-            *(nn.Conv2d(64, 128, 5), nn.ReLU(), nn.Flatten()),
+            *(nn.Conv2d(channels, 64, 5), *norm(64, normed), nn.MaxPool2d(2), nn.ReLU()),
+            *(nn.Conv2d(64, 64, 5), *norm(64, normed), nn.MaxPool2d(2), nn.ReLU()),
+            *(nn.Conv2d(64, 128, 5), *norm(128, normed), nn.ReLU(), nn.Flatten()),
         )
         super().__init__(features, nn.Sequential(nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, classes)))
         layers: list[nn.Module] = [nn.Unflatten(1, (classes + 1 + 128 + latent, 1, 1))]
