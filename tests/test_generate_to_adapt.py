@@ -163,6 +163,31 @@ def test_points_play_as_well() -> None:
     assert list(dict(plots.more_figures(arena, last=False))) == ["generated", "features"]
 
 
+class Normed(Adapter):
+    """The small adapter with batch normalisation in its features."""
+
+    def __init__(self, inputs: Any, outputs: Any, latent: int, pixels: bool):
+        super().__init__(inputs, outputs, latent, pixels, hidden=(8, 6), generates=(8,))
+        self.features = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(inputs), 6), nn.BatchNorm1d(6))
+
+
+@pytest.mark.parametrize("regime", ["source-only", "real-fake", "adapt"])
+def test_statistics_of_each_domain_where_both_are_learnt_from(regime: Any) -> None:
+    """Running means are those of each domain's own batch, by hand; who learns from the source alone has its for both."""
+    torch.manual_seed(0)
+    game = GenerateToAdapt(Normed, MLP, batch=12, latent=3, regime=regime, bn_mode="per_domain").double()
+    x, _, t, *_ = batch = drawn(game)
+    game.losses(batch, 1.0, game.keys)
+    _, linear, layer = game.players["adapter"].features  # type: ignore[misc]
+    means = [0.1 * linear(v.flatten(1)).mean(0).detach() for v in (x, t)]
+    if regime == "source-only":
+        means[1].zero_()
+        game.eval()
+        torch.testing.assert_close(game.features_of(t, 1), game.features_of(t, 0))
+    for statistics, mean in zip(layer.of_domain, means, strict=True):
+        torch.testing.assert_close(statistics.running_mean, mean)
+
+
 def test_the_published_nets_play() -> None:
     nets = {"adapter": "conv-adapter", "discriminator": "conv-two-heads", "form": "32x32x3", "batch": 3, "latent": 512}
     arena = configure("generate-to-adapt", nets).build()
@@ -197,6 +222,7 @@ class Broken(Adapter):
         ({"adapter": ConvAdapter}, SlotMismatch, "these nets are for images of 32×32 pixels; choose the form 32x32x3, or another player"),
         ({"discriminator": ConvTwoHeads}, SlotMismatch, "these nets are for images of 32×32 pixels"),
         ({"regime": "real"}, UnknownName, "unknown regime 'real'"),
+        ({"bn_mode": "concat"}, UnknownName, "unknown bn_mode 'concat'"),
         ({"latent": 0}, BadSetting, "latent is 0, but must be a whole number of at least 1"),
         ({"alpha": -1.0}, BadSetting, "alpha is -1.0, but must be a finite number of at least 0"),
     ],
