@@ -15,14 +15,24 @@ from games.generate_to_adapt import GenerateToAdapt
 from players import MLP
 from players.generate_to_adapt import Adapter, ConvAdapter, ConvTwoHeads
 
-SMALL = {"adapter.hidden": (8, 6), "adapter.generates": (8,), "discriminator.hidden": (8,), "batch": 12, "latent": 3}
+DIGITS: dict[str, Any] = {"source": "digits", "target": "shaded-digits"}
+SMALL = {
+    **DIGITS,
+    "coupling": "constant",
+    "beta": 0.03,
+    "adapter.hidden": (8, 6),
+    "adapter.generates": (8,),
+    "discriminator.hidden": (8,),
+    "batch": 12,
+    "latent": 3,
+}
 KEYS = ("adapter.features", "adapter.label", "adapter.generator", "discriminator")
 
 
 def small(**settings: Any) -> GenerateToAdapt:
     torch.manual_seed(0)
     adapter = functools.partial(Adapter, hidden=(8, 6), generates=(8,))
-    return GenerateToAdapt(adapter, functools.partial(MLP, hidden=(8,)), batch=12, latent=3, **settings).double()
+    return GenerateToAdapt(adapter, functools.partial(MLP, hidden=(8,)), batch=12, latent=3, **DIGITS, **settings).double()
 
 
 def drawn(game: GenerateToAdapt) -> tuple[Tensor, ...]:
@@ -175,7 +185,7 @@ class Normed(Adapter):
 def test_statistics_of_each_domain_where_both_are_learnt_from(regime: Any) -> None:
     """Running means are those of each domain's own batch, by hand; who learns from the source alone has its for both."""
     torch.manual_seed(0)
-    game = GenerateToAdapt(Normed, MLP, batch=12, latent=3, regime=regime, bn_mode="per_domain").double()
+    game = GenerateToAdapt(Normed, MLP, batch=12, latent=3, regime=regime, bn_mode="per_domain", **DIGITS).double()
     x, _, t, *_ = batch = drawn(game)
     game.losses(batch, 1.0, game.keys)
     _, linear, layer = game.players["adapter"].features  # type: ignore[misc]
@@ -189,7 +199,7 @@ def test_statistics_of_each_domain_where_both_are_learnt_from(regime: Any) -> No
 
 
 def test_the_published_nets_play() -> None:
-    nets = {"adapter": "conv-adapter", "discriminator": "conv-two-heads", "form": "32x32x3", "batch": 3, "latent": 512}
+    nets = {**DIGITS, "adapter": "conv-adapter", "discriminator": "conv-two-heads", "form": "32x32x3", "batch": 3, "latent": 512}
     arena = configure("generate-to-adapt", nets).build()
     arena._begin(0)  # without scoring the whole test set
     sizes = {key: sum(p.numel() for p in arena.game.parameters_of(key).values()) for key in KEYS}
@@ -229,6 +239,6 @@ class Broken(Adapter):
 )
 def test_bad_input_gets_one_clear_sentence(settings: dict[str, Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as error:
-        GenerateToAdapt(**settings)
+        GenerateToAdapt(**DIGITS, **settings)
     assert message in str(error.value)
     assert "\n" not in str(error.value)

@@ -11,11 +11,13 @@ from arena.settings import load_file
 from benchmarks.published import mnist_m, mnist_usps, moons, svhn_mnist
 
 
-def test_moons_prints_a_row_for_each_regime(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["moons", "--quick"])
+@pytest.mark.parametrize("how", ["--generate", "--quick"])
+def test_moons_prints_a_row_for_each_regime(how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["moons", "--quick", how])
     moons.main()
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ") and "±" in line][1:]
-    assert [row[0] for row in rows] == ["| source-only", "| adapt", "| target-only"]
+    regimes = ["source-only", *(["real-fake"] if how == "--generate" else []), "adapt", "target-only"]
+    assert [row[0] for row in rows] == [f"| {regime}" for regime in regimes]
     assert rows[0][-1] == "– |" and rows[2][-1][0] in "+-"
 
 

@@ -1,6 +1,7 @@
 """Inter-twinned moons against moons turned by 35°: the toy of domain adaptation, over seeds.
 
-    python -m benchmarks.published.moons            # ten seeds of three regimes, half a minute
+    python -m benchmarks.published.moons            # ten seeds of three regimes of DANN, half a minute
+    python -m benchmarks.published.moons --generate # Generate-to-Adapt with its ablation, some minutes
     python -m benchmarks.published.moons --quick    # two seeds of a few turns, for tests
 
 Y. Ganin et al., arXiv:1505.07818, section 5.1.1 and figure 2, show it without numbers. The last weights are scored on 1,000 target points.
@@ -17,11 +18,12 @@ from arena.config import configure
 from arena.population import Population
 from benchmarks.bench import _processor
 from games.dann import DANN
+from games.generate_to_adapt import GenerateToAdapt
 
 
-def accuracies(regime: str, seeds: int, turns: int | None = None) -> list[float]:
+def accuracies(game: str, regime: str, seeds: int, turns: int | None = None) -> list[float]:
     """Target accuracy in percent of each seed, all trained as one population."""
-    base = configure("dann", {"regime": regime, **({} if turns is None else {"turns": turns})})
+    base = configure(game, {"regime": regime, **({} if turns is None else {"turns": turns})})
     members = Population([base.vary({"seed": seed}) for seed in range(seeds)], prove=False)
     members.reset()
     for _ in range(base.run.turns):
@@ -49,13 +51,14 @@ def gain(means: Mapping[str, float], regime: str) -> str:
 def main() -> None:
     """Print the table."""
     torch.set_num_threads(1)
+    game, regimes = ("generate-to-adapt", GenerateToAdapt.regimes) if "--generate" in sys.argv else ("dann", DANN.regimes)
     seeds, turns = (2, 20) if "--quick" in sys.argv else (10, None)
     print(f"{_processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}")
-    print(f"seeds 0 to {seeds - 1}, {turns or configure('dann').run.turns:,} turns; last weights, 1,000 target points\n")
+    print(f"seeds 0 to {seeds - 1}, {turns or configure(game).run.turns:,} turns of {game}; last weights, 1,000 target points\n")
     print("| moons → rotated moons | target accuracy %, mean ± SD | lowest | highest | gain |\n|---|---|---|---|---|", flush=True)
     means: dict[str, float] = {}
-    for regime in DANN.regimes:
-        found = accuracies(regime, seeds, turns)
+    for regime in regimes:
+        found = accuracies(game, regime, seeds, turns)
         means[regime] = statistics.mean(found)
         print(f"| {regime} | {spread(found)} | {min(found):.1f} | {max(found):.1f} | {gain(means, regime)} |", flush=True)
 

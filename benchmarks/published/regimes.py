@@ -85,7 +85,7 @@ def heading(recipe: Mapping[str, Any], how: str) -> None:
     where = torch.cuda.get_device_name() if device.startswith("cuda") else f"{_processor()}, one thread"
     print(f"{where}; Python {platform.python_version()}, torch {torch.__version__}")
     cast = ", losses in bfloat16" if recipe.get("autocast", "none") != "none" else ""
-    held = f", λ = {recipe['coupling.value']:g}" if recipe.get("coupling") == "constant" else ""
+    held = f", λ = {recipe['coupling.value']:g}" if "coupling.value" in recipe else ""
     print(f"{recipe['turns']:,} turns of {recipe['batch']} + {recipe['batch']}; {how}{held}{cast}; last weights\n", flush=True)
 
 
