@@ -383,6 +383,7 @@ FAULTS: list[tuple[Callable[[Path], dict[str, Any]], str]] = [
         lambda p: {"source": "digits", "target": npz(p, y_test=np.zeros(7, np.uint8))},
         "holds uint8 of shape (7,), but labels are whole numbers, one for each of 40 images",
     ),
+    (lambda p: {"source": "digits", "target": npz(p, None, y_train=np.zeros(40, np.uint8))}, "has only one of y_train and y_test"),
     (lambda p: {"source": "digits", "target": "nowhere.npz"}, "nowhere.npz is not there; give the path of an npz"),
     (lambda p: {"angle": math.nan}, "angle is nan, but must be a finite number"),
     (lambda p: {"regime": "adapted"}, "unknown regime 'adapted': did you mean 'adapt'?"),

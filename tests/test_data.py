@@ -266,6 +266,16 @@ def test_what_holds_no_images_and_labels_is_told_in_one_sentence(changes: images
     assert str(error.value).count("\n") == 0
 
 
+def test_what_is_no_npz_is_told_without_a_word_of_how_to_load_it_unsafely(tmp_path: Path) -> None:
+    np.save(tmp_path / "array.npy", GREY)
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    (tmp_path / "text.npz").write_text("hello")
+    for name in ("array.npz", "text.npz"):
+        with pytest.raises(DataDamaged) as error:
+            images.load(str(tmp_path / name), torch.device("cpu"))
+        assert str(error.value) == f"{tmp_path / name} is damaged: it is no npz of arrays of numbers; save it anew by numpy.savez"
+
+
 def test_a_set_of_ones_own_goes_by_its_path(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", **(GOOD | {"y_train": LABELS.astype(np.int64)}))  # type: ignore[arg-type]
     data = images.load(str(tmp_path / "mine.npz"), torch.device("cpu"))

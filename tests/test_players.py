@@ -1,5 +1,6 @@
 """Players keep what they promise, whoever moves them."""
 
+import copy
 import functools
 from typing import Any
 
@@ -12,6 +13,8 @@ from arena.optimizers import sgd
 from games import Bilinear
 from players import MLP, Vector
 from players.base import hooks
+from players.dann import MnistNet, SixConvs, SvhnNet
+from players.generate_to_adapt import ConvAdapter, ConvTwoHeads
 from players.spectral_norm import SpectralNorm
 
 
@@ -74,6 +77,27 @@ def test_a_free_net_has_nothing_to_project() -> None:
 def norms(player: MLP) -> list[float]:
     """Largest singular values of the weights that the player uses."""
     return [float(torch.linalg.matrix_norm(n(layer.weight).detach(), 2)) for n, layer in zip(player.norms, player.layers, strict=True)]  # type: ignore
+
+
+@pytest.mark.parametrize("player", [MnistNet, SvhnNet, SixConvs, ConvAdapter, ConvTwoHeads])
+def test_pooling_before_the_relu_changes_no_number(player: type[nn.Module]) -> None:
+    """Against the same net in the published order, ReLU first: outputs and gradients, to the bit."""
+    torch.manual_seed(0)
+    outputs = (11,) if player is ConvTwoHeads else (10,)
+    net = player((3, 32, 32), outputs)  # type: ignore[call-arg]
+    published, swapped = copy.deepcopy(net), 0
+    for layers in [m for m in published.modules() if isinstance(m, nn.Sequential)]:
+        for i in range(len(layers) - 1):
+            if isinstance(layers[i], nn.MaxPool2d) and isinstance(layers[i + 1], (nn.ReLU, nn.LeakyReLU)):
+                layers[i], layers[i + 1] = layers[i + 1], layers[i]
+                swapped += 1
+    assert swapped >= 2
+    x = torch.randn(4, 3, 32, 32)
+    made, wanted = net(x), published(x)
+    assert torch.equal(made, wanted)
+    parameters = [[p for name, p in n.named_parameters() if not name.startswith("generator")] for n in (net, published)]
+    found, right = (torch.autograd.grad(y.square().sum(), ps) for y, ps in zip((made, wanted), parameters, strict=True))
+    torch.testing.assert_close(found, right)
 
 
 def test_spectral_norms_follow_the_weights() -> None:

@@ -63,7 +63,6 @@ def options(command: str, regimes: Sequence[str], seeds: int = 1) -> argparse.Ar
     parser.add_argument("--batch", type=int, help="examples of each domain in a turn")
     parser.add_argument("--regimes", nargs="+", default=list(regimes), choices=regimes)
     parser.add_argument("--plain", action="store_true", help="DANN as published: no batch norm")
-    parser.add_argument("--coupling", type=float, help="λ held at this; at 0 nothing adapts but the statistics of batch norm")
     parser.add_argument("--autocast", action="store_true", help="losses in bfloat16: two to three times as fast on a CPU with AMX")
     parser.add_argument("--pictures", type=Path, help="folder for the pictures of each run")
     parser.add_argument("--looks", type=int, default=0, help="turns after which the target's accuracy is told on the way; 0 never tells it")
@@ -74,9 +73,8 @@ def options(command: str, regimes: Sequence[str], seeds: int = 1) -> argparse.Ar
 def asked_for(recipe: Mapping[str, Any], chosen: argparse.Namespace) -> dict[str, Any]:
     """A recipe with what was asked for in its place, on the machine that there is."""
     given = {name: value for name in ("turns", "batch") if (value := getattr(chosen, name))}
-    held = {} if chosen.coupling is None else {"coupling": "constant", "coupling.value": chosen.coupling}
     quicker = {"autocast": "bfloat16"} if chosen.autocast else {}
-    return {**recipe, **given, **held, **quicker, "tf32": torch.cuda.is_available()}
+    return {**recipe, **given, **quicker, "tf32": torch.cuda.is_available()}
 
 
 def heading(recipe: Mapping[str, Any], how: str) -> None:
@@ -85,8 +83,7 @@ def heading(recipe: Mapping[str, Any], how: str) -> None:
     where = torch.cuda.get_device_name() if device.startswith("cuda") else f"{_processor()}, one thread"
     print(f"{where}; Python {platform.python_version()}, torch {torch.__version__}")
     cast = ", losses in bfloat16" if recipe.get("autocast", "none") != "none" else ""
-    held = f", λ = {recipe['coupling.value']:g}" if "coupling.value" in recipe else ""
-    print(f"{recipe['turns']:,} turns of {recipe['batch']} + {recipe['batch']}; {how}{held}{cast}; last weights\n", flush=True)
+    print(f"{recipe['turns']:,} turns of {recipe['batch']} + {recipe['batch']}; {how}{cast}; last weights\n", flush=True)
 
 
 def table(

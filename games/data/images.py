@@ -155,7 +155,9 @@ def read(file: Path, content: str | None = None, mend: str | None = None, needed
             arrays = {key: archive[key] for key in KEYS if key in archive.files}
     except FileNotFoundError as error:
         raise DataDamaged(f"{file} is not there; give the path of an npz") from error
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+    except (ValueError, AttributeError, TypeError) as error:  # numpy's own words on a pickle would say how to load it unsafely
+        raise DataDamaged(f"{file} is damaged: it is no npz of arrays of numbers; {mend}") from error
+    except (OSError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
         raise DataDamaged(f"{file} is damaged ({error}); {mend}") from error
     if content is not None and (found := digest(arrays)) != content:
         raise DataDamaged(f"{file} is damaged: its content has the checksum {found[:12]}…, but the published data {content[:12]}…; {mend}")
