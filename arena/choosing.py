@@ -5,7 +5,6 @@ takes the turn at which it was best, `last` takes the last one; what they took i
 oracle. As the choice is made from the trace, nothing needs to be played again.
 """
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,44 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError
+from arena.evaluation import Criterion, Rows, is_finite
 from arena.registry import lookup
 from arena.settings import load_file
 from arena.tables import OwnTable
 from arena.trace import read_trace
 
-Rows = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """A metric by which a checkpoint may be chosen.
-
-    Args:
-        name: of the metric.
-        higher_is_better: which way.
-        peeks: whether it looks at what nobody has when a choice must be made, such as target labels.
-    """
-
-    name: str
-    higher_is_better: bool = True
-    peeks: bool = False
-
-    @property
-    def field(self) -> str:
-        """Its name in the trace."""
-        return f"metrics.{self.name}"
-
-    def best(self, rows: Rows) -> Mapping[str, Any] | None:
-        """The row at which it was best, the earliest of several; None where it was never measured.
-
-        Example:
-            >>> rows = [{"turn": 0, "metrics.entropy": 0.5}, {"turn": 5, "metrics.entropy": 0.1}, {"turn": 9}]
-            >>> Criterion("entropy", higher_is_better=False).best(rows)["turn"]
-            5
-        """
-        there = [row for row in rows if _finite(row.get(self.field))]
-        sign = 1 if self.higher_is_better else -1
-        return max(there, key=lambda row: sign * row[self.field], default=None)
 
 
 @dataclass(frozen=True)
@@ -78,8 +45,8 @@ def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = Non
     """
     oracle = next(criterion for criterion in criteria if criterion.peeks)
     blind = [criterion for criterion in criteria if not criterion.peeks]
-    judged = [row for row in rows if _finite(row.get(oracle.field))]
-    looked = judged or [row for row in rows if any(_finite(row.get(criterion.field)) for criterion in blind)]
+    judged = [row for row in rows if is_finite(row.get(oracle.field))]
+    looked = judged or [row for row in rows if any(is_finite(row.get(criterion.field)) for criterion in blind)]
     found = {"last": looked[-1] if looked else None}
     found |= {criterion.name: criterion.best(looked) for criterion in blind}
     found["oracle"] = oracle.best(judged)
@@ -161,6 +128,3 @@ def _percent(values: Sequence[float], several: bool) -> str:
     mean = f"{100 * statistics.fmean(values):.1f}"
     return f"{mean} ± {100 * statistics.stdev(values):.1f}" if several and len(values) > 1 else mean
 
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)

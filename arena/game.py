@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from arena.capacity import out_of_memory, short_of_memory
-from arena.choosing import Criterion
+from arena.evaluation import Criterion, Evaluation
 from arena.errors import ArenaError, GameFault, SlotMismatch, UnknownName
-from arena.evaluation import Evaluation
 from arena.tables import OwnTable, Variant
 from players.base import Shape, build_player
 
