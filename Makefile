@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow lint bench clean help
+.PHONY: demo test test-slow lint links bench clean help
 
 help:
 	@echo "make demo   play the swiss-roll GAN and say where everything is"
@@ -13,15 +13,15 @@ help:
 	@echo "make bench  measure the arena against loops written by hand"
 
 # pip and setuptools first: those of a fresh venv are older than torch wants.
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; say which: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
-	$(BIN)/python -m pip install --quiet -e . --config-settings editable_mode=compat
+	$(BIN)/python -m pip install --quiet -e .
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet -e '.[test]' --config-settings editable_mode=compat
+	$(BIN)/python -m pip install --quiet -e '.[test]'
 	@touch $@
 
 demo: $(VENV)/installed
@@ -34,10 +34,15 @@ test: $(VENV)/installed-test
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow
 
-lint: $(VENV)/installed-test
+# Type checkers and editors follow links: the folders beside arena/ are imported as arena.games, arena.players and arena.tuning.
+links:
+	@mkdir -p build/types/arena
+	@ln -sfn $(CURDIR)/arena/* $(CURDIR)/games $(CURDIR)/players $(CURDIR)/tuning build/types/arena/
+
+lint: $(VENV)/installed-test links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	MYPYPATH=build/types $(BIN)/mypy
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.bench

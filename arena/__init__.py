@@ -4,61 +4,62 @@ Names are imported when they are first used, so that `arena --help` answers with
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from arena.check import check_game as check_game
-    from arena.check_rules import check_rule as check_rule
-    from arena.comparison.play import compare as compare
-    from arena.config import Config as Config
-    from arena.config import configure as configure
-    from arena.env import Arena as Arena
+    from arena.checks.games import check_game as check_game
+    from arena.checks.rules import check_rule as check_rule
+    from arena.config.config import Config as Config
+    from arena.config.config import configure as configure
+    from arena.core.field.field import Field as Field
+    from arena.core.game import Clock as Clock
+    from arena.core.game import Game as Game
+    from arena.core.game import PlayerSource as PlayerSource
+    from arena.core.game import Rng as Rng
+    from arena.core.game import Slot as Slot
+    from arena.engine.env import Arena as Arena
+    from arena.engine.vector_env import Population as Population
     from arena.errors import ArenaError as ArenaError
     from arena.errors import GameFault as GameFault
-    from arena.field import Field as Field
-    from arena.game import Clock as Clock
-    from arena.game import Game as Game
-    from arena.game import PlayerSource as PlayerSource
-    from arena.game import Rng as Rng
-    from arena.game import Slot as Slot
-    from arena.grouping import populations as populations
-    from arena.loop import play as play
-    from arena.loop import resume as resume
-    from arena.population import Population as Population
-    from arena.registry import register as register
+    from arena.experiments.compare.play import compare as compare
+    from arena.experiments.populations import populations as populations
+    from arena.registry.entries import register as register
     from arena.rules.base import Turn as Turn
     from arena.rules.base import UpdateRule as UpdateRule
-    from arena.run import Result as Result
-    from arena.schedulers import Moment as Moment
-    from arena.schedulers import Scheduler as Scheduler
+    from arena.runs.play import play as play
+    from arena.runs.play import resume as resume
+    from arena.runs.run import Result as Result
+    from arena.schedulers.base import Moment as Moment
+    from arena.schedulers.base import Scheduler as Scheduler
 
 _WHERE = {
-    "Arena": "arena.env",
+    "Arena": "arena.engine.env",
     "ArenaError": "arena.errors",
     "GameFault": "arena.errors",
-    "Clock": "arena.game",
+    "Clock": "arena.core.game",
     "Config": "arena.config",
-    "Field": "arena.field",
-    "Game": "arena.game",
+    "Field": "arena.core.field.field",
+    "Game": "arena.core.game",
     "Moment": "arena.schedulers",
-    "PlayerSource": "arena.game",
-    "Population": "arena.population",
-    "Result": "arena.run",
-    "Rng": "arena.game",
+    "PlayerSource": "arena.core.game",
+    "Population": "arena.engine.vector_env",
+    "Result": "arena.runs.run",
+    "Rng": "arena.core.game",
     "Scheduler": "arena.schedulers",
-    "Slot": "arena.game",
+    "Slot": "arena.core.game",
     "Turn": "arena.rules.base",
     "UpdateRule": "arena.rules.base",
-    "check_game": "arena.check",
-    "check_rule": "arena.check_rules",
-    "compare": "arena.comparison.play",
+    "check_game": "arena.checks.games",
+    "check_rule": "arena.checks.rules",
+    "compare": "arena.experiments.compare.play",
     "configure": "arena.config",
-    "play": "arena.loop",
-    "populations": "arena.grouping",
+    "play": "arena.runs.play",
+    "populations": "arena.experiments.populations",
     "register": "arena.registry",
-    "resume": "arena.loop",
+    "resume": "arena.runs.play",
 }
 
 __all__ = list(_WHERE)
@@ -68,3 +69,9 @@ def __getattr__(name: str) -> Any:
     if name in _WHERE:
         return getattr(importlib.import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'arena' has no attribute '{name}'")
+
+
+if "gymnasium" in sys.modules:  # `gymnasium.make("arena:arena/Ring-v0")` imports this package and then expects its ids to be registered
+    from arena.registry.entries import entries
+
+    entries("game")

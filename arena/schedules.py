@@ -8,9 +8,9 @@ import functools
 import math
 from collections.abc import Callable
 
-from arena.arguments import parameters_of
-from arena.calls import parse
 from arena.errors import BadSetting, UnknownName
+from arena.registry.grammar import parse
+from arena.registry.signature import parameters_of
 
 Schedule = Callable[[float], float]
 
@@ -139,7 +139,7 @@ def named(setting: str, text: str) -> Schedule:
         ...
         arena.errors.UnknownName: unknown schedule 'linaer': did you mean 'linear'?
     """
-    from arena.registry import lookup
+    from arena.registry.entries import lookup
 
     name, given = parse(text)
     schedule = lookup("schedule", name)

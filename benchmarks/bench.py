@@ -22,8 +22,8 @@ from typing import Any
 import torch
 
 from arena.config import configure
-from arena.progress import Silent
-from arena.run import Run
+from arena.runs.display import Silent
+from arena.runs.run import Run
 from benchmarks.loops import convolutional_gan, fast_adversarial, image_gan, planar_gan
 
 ROUNDS = 50

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import torch
 
 from arena.config import configure
+from arena.engine.vector_env import Population
 from arena.errors import RuleUndefined
-from arena.population import Population
 from arena.registry import entries
 from tests.population_games import CriticRegression, MoonsDANN
 

@@ -16,13 +16,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from arena.players import ConvDiscriminator, ConvGenerator
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from arena.config import configure
-from arena.population import Population
+from arena.engine.vector_env import Population
 from benchmarks.loops import planar_gan
-from players import ConvDiscriminator, ConvGenerator
 
 
 def images_by_hand(device: torch.device, batch: int = 128, latent: int = 128) -> Callable[[], None]:

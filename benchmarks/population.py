@@ -24,7 +24,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from arena.config import configure
-from arena.population import Population
+from arena.engine.vector_env import Population
 from benchmarks.loops import planar_gan
 
 SIZES = ((16, 32, 25.0), (32, 64, 10.0), (64, 64, 4.5), (128, 256, 1.5))
@@ -157,7 +157,7 @@ def single(chunks: int) -> None:
 def growth() -> None:
     """Time of a round over members and over batch, and the memory that members take; drawn into docs/growth.png."""
     from arena import plots
-    from arena.capacity import need
+    from arena.engine.members.capacity import need
 
     width = 32
     by_members = [(k, _fastest(population(width, 64, k))) for k in (1, 4, 16, 64, 256, 1024)]

@@ -16,8 +16,8 @@ from collections.abc import Callable
 import torch
 
 from arena.config import configure
-from arena.env import Arena
-from arena.field import PRODUCT
+from arena.core.field.field import PRODUCT
+from arena.engine.env import Arena
 from arena.registry import entries
 from benchmarks.bench import _processor
 

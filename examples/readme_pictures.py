@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 import arena
-from arena.comparison.report import table
+from arena.experiments.compare.report import table
 from arena.registry import entries
 
 RING = ["simultaneous", "alternating", "extragradient", "optimistic", "consensus", "lookahead"]

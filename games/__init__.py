@@ -1,16 +1,21 @@
-"""Games, one file each. Importing this package registers them with the arena and with Gymnasium; a new file is found by itself."""
+"""Games, one file each, in one folder for each family. Importing this package registers them with the arena and with Gymnasium.
+
+A new file, here or in a family's folder, is found by itself.
+"""
 
 import importlib
 import pkgutil
 
-from games.dirac import Dirac
-from games.image import MNIST, Digits
-from games.matching_pennies import MatchingPennies
-from games.quadratic import Bilinear, Quadratic
-from games.toy2d import Checkerboard, Grid, Pinwheel, Planar, Ring, SwissRoll, TwoModes, TwoMoons
+from arena.games.gan.images import MNIST, Digits
+from arena.games.gan.planar import Checkerboard, Grid, Pinwheel, Planar, Ring, SwissRoll, TwoModes, TwoMoons
+from arena.games.small.dirac import Dirac
+from arena.games.small.matching_pennies import MatchingPennies
+from arena.games.small.quadratic import Bilinear, Quadratic
 
-for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
-    importlib.import_module(_module.name)
+for _family in pkgutil.iter_modules(__path__, f"{__name__}."):
+    _package = importlib.import_module(_family.name)
+    for _module in pkgutil.iter_modules(getattr(_package, "__path__", ()), f"{_family.name}."):
+        importlib.import_module(_module.name)
 
 __all__ = [
     "MNIST",

@@ -7,12 +7,12 @@ class name in lower case with dashes.
 import importlib
 import pkgutil
 
-from players.base import Shape, build_player
-from players.conv import ConvDiscriminator, ConvGenerator
-from players.dann import LabelledMLP, TwoParts
-from players.mlp import MLP
-from players.reversal import reverse
-from players.vector import Vector
+from arena.players.base import Shape, build_player
+from arena.players.conv import ConvDiscriminator, ConvGenerator
+from arena.players.dann import LabelledMLP, TwoParts
+from arena.players.mlp import MLP
+from arena.players.reversal import reverse
+from arena.players.vector import Vector
 
 for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
     importlib.import_module(_module.name)

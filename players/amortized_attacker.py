@@ -13,11 +13,10 @@ Shapes: N = batch, * = the shape of one image.
 from typing import Any
 
 import torch
+from arena.players.ball import Norm
+from arena.players.base import Shape
+from arena.players.mlp import MLP
 from torch import Tensor, nn
-
-from players.ball import Norm
-from players.base import Shape
-from players.mlp import MLP
 
 
 class AmortizedAttacker(nn.Module):

@@ -29,7 +29,7 @@ def build_player(
         told: what else the slot tells, by the name of the argument.
 
     Example:
-        >>> from players import MLP
+        >>> from arena.players import MLP
         >>> build_player(MLP, (2,), (1,))(__import__("torch").zeros(5, 2)).shape
         torch.Size([5, 1])
         >>> build_player(lambda: nn.Linear(2, 1), (2,), (1,))

@@ -17,12 +17,11 @@ import itertools
 from collections.abc import Callable
 from typing import Any, Literal
 
+from arena.players.base import Shape, image_shape, size
+from arena.players.mlp import ACTIVATIONS
+from arena.players.spectral_norm import SpectralNorm
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu, linear
-
-from players.base import Shape, image_shape, size
-from players.mlp import ACTIVATIONS
-from players.spectral_norm import SpectralNorm
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
 
@@ -83,7 +82,7 @@ class ConvDiscriminator(nn.Module):
         inputs: shape of one image, (C, H, W).
         outputs: shape of one result.
         widths: channels after each convolution.
-        spectral_norm: divide each layer's weight by its largest singular value; see `players.spectral_norm`.
+        spectral_norm: divide each layer's weight by its largest singular value; see `arena.players.spectral_norm`.
 
     Raises:
         ValueError: for no width, a width below 1, or an image that has no pixel left.

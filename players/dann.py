@@ -8,10 +8,9 @@ Where papers pool what comes out of a ReLU, these nets pool what goes into it: m
 
 from typing import Literal
 
+from arena.players.base import Shape, image_shape, size
+from arena.players.mlp import MLP
 from torch import Tensor, nn
-
-from players.base import Shape, image_shape, size
-from players.mlp import MLP
 
 
 class TwoParts(nn.Module):

@@ -10,11 +10,10 @@ Shapes: N = batch, K = classes, F = features, Z = noise, C, H, W = channels, hei
 """
 
 import torch
+from arena.players.base import Shape, size
+from arena.players.dann import TwoParts, norm
+from arena.players.mlp import MLP
 from torch import Tensor, nn
-
-from players.base import Shape, size
-from players.dann import TwoParts, norm
-from players.mlp import MLP
 
 
 class Adapter(TwoParts):

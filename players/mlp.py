@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
+from arena.players.base import Shape, size
+from arena.players.spectral_norm import SpectralNorm
 from torch import Tensor, nn
 from torch.nn import functional
-
-from players.base import Shape, size
-from players.spectral_norm import SpectralNorm
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
@@ -35,7 +34,7 @@ class MLP(nn.Module):
         hidden: widths of the hidden layers; empty for a linear map.
         activation: between layers; leaky-relu has the slope 0.2 that GANs use.
         final: after the last layer: none, sigmoid for pixels in [0, 1], tanh for [−1, 1], or another activation for features.
-        spectral_norm: divide each layer's weight by its largest singular value; see `players.spectral_norm`.
+        spectral_norm: divide each layer's weight by its largest singular value; see `arena.players.spectral_norm`.
         bound: largest size of a weight or bias, kept at the start and after each move (weight clipping); 0 leaves them free.
 
     Raises:

@@ -20,10 +20,9 @@ Shapes: N = batch, * = the shape of one image.
 from collections.abc import Mapping
 
 import torch
+from arena.players.ball import Norm, into_ball, into_range
+from arena.players.base import Shape
 from torch import Tensor, nn
-
-from players.ball import Norm, into_ball, into_range
-from players.base import Shape
 
 
 class Perturbation(nn.Module):

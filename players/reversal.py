@@ -12,7 +12,7 @@ mode with the identity as the forward derivative of R:
     forward mode    Ṙ = ẋ, and d/dt(−λg) = −λġ
 
 Reverse mode over reverse mode turns twice: it goes through R once more where it follows the values, and multiplies them by −λ as well. It
-differentiates what R pretends to be and not the field; take Jᵀc from losses that are written out, as `arena.field.Field` does.
+differentiates what R pretends to be and not the field; take Jᵀc from losses that are written out, as `arena.Field` does.
 """
 
 from typing import Any, cast

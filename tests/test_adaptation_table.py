@@ -4,13 +4,13 @@ import io
 from pathlib import Path
 
 import pytest
+from arena.games.adaptation.dann import DANN
+from arena.games.adaptation.table import ACCURACY, CROSS_ENTROPY, published, table
 from rich.console import Console
 
-from arena.comparison import compare
-from arena.comparison.report import report
-from arena.tables import Variant
-from games.adaptation_table import ACCURACY, CROSS_ENTROPY, published, table
-from games.dann import DANN
+from arena.core.result_table import Variant
+from arena.experiments.compare import compare
+from arena.experiments.compare.report import report
 
 PAIR = {"source": "mnist", "target": "usps"}
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from arena.games import Bilinear, SwissRoll
 
 import arena
+from arena.alarms.active import Alarms, chosen
 from arena.alarms.base import Sight
-from arena.alarms.chosen import Alarms, chosen
 from arena.alarms.rotation import period
 from arena.errors import ArenaError, BadSetting, UnknownName
 from arena.registry import entries
 from arena.trace import read_trace
-from games import Bilinear, SwissRoll
 from tests.conftest import QUIET, Cli
 
 SMALL = {"generator.hidden": (16, 16), "discriminator.hidden": (16, 16), "batch": 64, "metrics.every": 0}

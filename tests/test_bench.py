@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 import torch
+from arena.players import Vector
 from matplotlib.image import imread
 from torch import Tensor, nn
 
 from arena import Game, configure
+from arena.bench import Measurement, measure
+from arena.bench.baseline_loop import ByHand
+from arena.bench.figures import turn
+from arena.bench.recorded_turns import record
+from arena.bench.report import words
 from arena.cli import main
 from arena.errors import ArenaError, BadSetting, DataUnavailable, GameFault
-from arena.measuring import Measurement, measure
-from arena.measuring.by_hand import ByHand
-from arena.measuring.figures import turn
-from arena.measuring.report import words
-from arena.measuring.script import record
-from players import Vector
 from tests.conftest import SELF_CONTAINED, Cli
 
 TUG = str(Path(__file__).parent.parent / "examples" / "tug_of_war.py")
@@ -39,7 +39,7 @@ TUG = str(Path(__file__).parent.parent / "examples" / "tug_of_war.py")
     ],
 )
 def test_the_loop_by_hand_trains_the_same(game: str, settings: dict[str, Any], scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arena.batches.TURNS", 1)  # the loop by hand draws turn by turn, from the same stream
+    monkeypatch.setattr("arena.engine.streams.TURNS", 1)  # the loop by hand draws turn by turn, from the same stream
     arena = configure(game, {"dtype": "float64", "turns": 60, "seed": 3, **settings}, ["--scheduler", scheduler]).build()
     start = [p.detach().clone() for p in arena.game.parameters()]
     by_hand = ByHand(arena)
@@ -150,7 +150,7 @@ def test_the_picture_says_who_is_how_fast_and_names_every_stage() -> None:
 
 @pytest.mark.parametrize(("nap", "stage"), [("sampling", "sampling"), ("losses", "field")])
 def test_a_planted_nap_is_found_where_it_was_planted(nap: str, stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arena.batches.TURNS", 1)  # a nap for each turn rather than for each block of them
+    monkeypatch.setattr("arena.engine.streams.TURNS", 1)  # a nap for each turn rather than for each block of them
     found = measure(configure(Slow, {nap: 0.02}), seconds=2)
     assert found.stages[stage] >= 0.02
     assert found.stages[stage] > 0.6 * found.arena.middle
@@ -242,7 +242,7 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("arena.plots.save", full)
-    monkeypatch.setattr("arena.run.Run._picture", lambda run, **_: None)
+    monkeypatch.setattr("arena.runs.run.Run._picture", lambda run, **_: None)
     assert main(["bench", "bilinear", "--seconds", "0.05", "--out", "here.png"]) == 2
     assert capsys.readouterr().err == "arena: the picture here.png could not be written (No space left on device); choose another --out\n"
     assert not list(tmp_path.iterdir())

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from arena.players import MLP, Vector
 from torch import Tensor, nn
 
 from arena import Game, GameFault, Slot, check_game
-from arena.check import CHECKS, examine
+from arena.checks.games import CHECKS, examine
 from arena.registry import entries
-from players import MLP, Vector
 from tests.conftest import SELF_CONTAINED
 
 

@@ -8,8 +8,8 @@ import torch
 import yaml
 
 import arena
-from arena.checkpoint import Checkpoints
 from arena.errors import ArenaError, CheckpointUnusable
+from arena.trace.checkpoint import Checkpoints
 from tests.conftest import QUIET, Cli
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from arena.games.adaptation.criteria import Outputs, criteria
+from arena.games.adaptation.criteria.deep_embedded_validation import controlled_risk
+from arena.games.adaptation.domain_divergence import RIDGE, log_odds, proxy_a_distance
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from arena import configure, play
-from arena.choosing import Criterion, choices, runs_in, side_by_side
 from arena.commands import choose
 from arena.errors import ArenaError, UnknownName
-from games.choosing import Outputs, criteria
-from games.choosing.deep_embedded_validation import controlled_risk
-from games.told_apart import RIDGE, log_odds, proxy_a_distance
+from arena.runs.model_selection import Criterion, choices, runs_in, side_by_side
 
 
 def outputs(target_logits: Tensor, source_logits: Tensor | None = None, labels: Tensor | None = None) -> Outputs:

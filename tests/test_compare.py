@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import yaml
 
-from arena.comparison import Verdict, compare, figures, verdict
-from arena.comparison.figures import labels
-from arena.comparison.plan import Job, parse_vary, plan
-from arena.comparison.play import load
-from arena.comparison.results import Outcome, Summary, spent
-from arena.comparison.verdict import contraction
 from arena.errors import ArenaError, FolderInTheWay
+from arena.experiments import verdict
+from arena.experiments.compare import Verdict, compare, figures
+from arena.experiments.compare.figures import labels
+from arena.experiments.compare.plan import Job, parse_vary, plan
+from arena.experiments.compare.play import load
+from arena.experiments.compare.results import Outcome, Summary, spent
+from arena.experiments.verdict import contraction
 from arena.registry import entries
 from arena.trace import read_trace
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from arena.short_products import SHORT, WRITTEN_OUT, product, with_bias
+from arena.accelerate.small_matmul import SHORT, WRITTEN_OUT, product, with_bias
 
 SIDES = [(5, 2, 7), (7, 6, 1), (3, 9, 8), (1, 1, 1), (SHORT, SHORT, SHORT), (8, SHORT, 8)]
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from arena.games.regression.game import CriticRegression, Regression, Regression2D, RegressionGap
+from arena.players import MLP
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from arena import ArenaError, Rng, configure
 from arena.errors import BadSetting, SlotMismatch
 from benchmarks.published import regression as published
-from games.critic_regression import CriticRegression, Regression, Regression2D, RegressionGap
-from players import MLP
 
 KINDS = (Regression, RegressionGap, Regression2D)
 NAMES = ("regression", "regression-gap", "regression-2d")

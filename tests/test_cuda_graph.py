@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from arena import configure
-from arena.cuda_graph import WARM, Graphs
-from arena.env import Arena
-from arena.population import Population
+from arena.engine.cuda_graph import WARM, Graphs
+from arena.engine.env import Arena
+from arena.engine.vector_env import Population
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "dtype": "float64", "turns": 60}
 

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from arena.games.adaptation.calibration import calibration_error
+from arena.games.adaptation.dann import DANN
+from arena.players import MLP, LabelledMLP, TwoParts
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softplus
 
 from arena import Field, Population, Rng, configure
-from arena.check import examine
-from arena.compiled import Compiled
+from arena.accelerate.compiled_field import Compiled
+from arena.accelerate.sharded_field import ShardedField
+from arena.checks.games import examine
 from arena.errors import ArenaError
-from arena.shards import ShardedField
-from games.calibration import calibration_error
-from games.dann import DANN
-from players import MLP, LabelledMLP, TwoParts
 
 SMALL = {"extractor.hidden": (8, 6), "domain.hidden": (8,), "batch": 16}
 
@@ -74,11 +74,11 @@ def test_the_turn_of_one_backward_pass_is_the_explicit_field(bn_mode: Any, coupl
 
 
 def test_it_is_played_by_one_forward_and_one_backward(monkeypatch: pytest.MonkeyPatch) -> None:
-    import arena.field
+    from arena.core.field import field as field_module
 
     passes: list[Any] = []
-    own = arena.field.backward
-    monkeypatch.setattr(arena.field, "backward", lambda *a: passes.append(a) or own(*a))
+    own = field_module.backward
+    monkeypatch.setattr(field_module, "backward", lambda *a: passes.append(a) or own(*a))
     for jointly, count in ((True, 1), (False, 2)):
         arena_ = configure("dann", {**SMALL, "jointly": jointly}).build()
         arena_.reset(seed=0)

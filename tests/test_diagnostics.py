@@ -11,21 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from arena.games import Bilinear, Quadratic
 from torch import Tensor, nn
 
 import arena
 from arena import Arena, ArenaError, configure
-from arena.checkpoint import Checkpoints
 from arena.diagnostics import Cost, Diagnostic, Distance, DualityGap, MeasurementFailed, Path, Position, Rotation, Spectrum
-from arena.diagnostics.chosen import Diagnostics
+from arena.diagnostics.active import Diagnostics
 from arena.diagnostics.path import between
 from arena.diagnostics.spectrum import jacobian
 from arena.errors import BadSetting, UnknownName
-from arena.named import build
 from arena.optimizers import sgd
 from arena.registry import entries
+from arena.registry.construct import build
 from arena.trace import read_trace
-from games import Bilinear, Quadratic
+from arena.trace.checkpoint import Checkpoints
 from tests.conftest import QUIET
 from tests.test_loop import assert_same
 from tests.test_rules import BOTH, position, quadratic, random_jacobian

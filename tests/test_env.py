@@ -4,20 +4,20 @@ import functools
 import warnings
 from pathlib import Path
 
+import arena.games
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from arena.games import Bilinear, Quadratic, SwissRoll
 from gymnasium.utils.env_checker import check_env
 
 import arena
-import games  # noqa: F401 - registers the games with Gymnasium
 from arena import Arena
 from arena.config import configure
-from arena.env import BOUND
+from arena.engine.env import BOUND
 from arena.errors import BadSetting, UnknownName
 from arena.optimizers import sgd
-from games import Bilinear, Quadratic, SwissRoll
 from tests.conftest import QUIET
 
 BOTH = np.ones(3, dtype=np.float32)
@@ -31,7 +31,7 @@ def test_check_env_passes_without_warnings(id: str) -> None:
 
 
 def test_gym_make_imports_the_games_by_itself() -> None:
-    assert gym.make("games:arena/SwissRoll-v0").unwrapped.game.roles == ("generator", "discriminator")
+    assert gym.make("arena:arena/SwissRoll-v0").unwrapped.game.roles == ("generator", "discriminator")
 
 
 def weights(env: Arena) -> list[torch.Tensor]:

@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from arena.games.data import images
+from arena.games.data.judge import judge, train
+from arena.games.gan.images import CIFAR10Subset, Digits, FashionMNIST, ImageGAN, MNISTConv, between, codes_of, range_of
+from arena.players import MLP, ConvDiscriminator, ConvGenerator
+from arena.players.base import mixes_examples
 from torch import Tensor, nn
 
 from arena import Population, Rng, check_game, configure
 from arena.errors import BadSetting, SlotMismatch
 from arena.plots import game_figure, image_grids
-from games.data import images
-from games.data.judge import judge, train
-from games.image import CIFAR10Subset, Digits, FashionMNIST, ImageGAN, MNISTConv, between, codes_of, range_of
-from players import MLP, ConvDiscriminator, ConvGenerator
-from players.base import mixes_examples
 
 
 @pytest.fixture(autouse=True)
 def hasty_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Judges that learn for a moment and are forgotten: nothing here asks what they say."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("games.data.judge.train", functools.partial(train, steps=3))
+    monkeypatch.setattr("arena.games.data.judge.train", functools.partial(train, steps=3))
     judge.cache_clear()
     yield
     judge.cache_clear()

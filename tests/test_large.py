@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 import torch
+from arena.games import SwissRoll
+from arena.games.gan.base import GAN
+from arena.players import Vector
 from torch import Tensor, nn
 
 from arena import Arena, ArenaError, Field, Game, GameFault, Rng, configure
+from arena.accelerate.autocast import multiplications
+from arena.accelerate.sharded_field import ShardedField
+from arena.engine.members.stacking import CannotShare
+from arena.engine.vector_env import Population
 from arena.errors import BadSetting
-from arena.members import CannotShare
-from arena.population import Population
-from arena.precision import multiplications
 from arena.registry import entries
-from arena.shards import ShardedField
-from games import SwissRoll
-from games.gan import GAN
-from players import Vector
 from tests.conftest import QUIET
 
 SMALL: dict[str, Any] = {

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from arena.games import SwissRoll
 
 import arena
 from arena.errors import FolderInTheWay
 from arena.trace import FIELDS, read_trace
-from games import SwissRoll
 from tests.conftest import QUIET, Cli
 
 SETTINGS: dict[str, Any] = {

@@ -5,11 +5,8 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
-
-from games import SwissRoll
-from games.losses import (
+from arena.games import SwissRoll
+from arena.games.gan.losses import (
     GENERATOR_LOSSES,
     LOSS_PAIRS,
     hinge_discriminator,
@@ -20,6 +17,8 @@ from games.losses import (
     wasserstein_discriminator,
     wasserstein_generator,
 )
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 LOGITS = torch.linspace(-6, 6, 13, dtype=torch.float64)
 

@@ -15,22 +15,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from arena.games import SwissRoll
 from matplotlib.collections import PolyCollection
 from matplotlib.image import imread
 from torch import Tensor, nn
 
 from arena.config import configure
+from arena.core.game import Rng
 from arena.errors import ArenaError, FolderInTheWay
-from arena.game import Rng
-from arena.grouping import Outcome, play_alone
-from arena.mapping import Map, play_map
-from arena.mapping.axis import parse_axis, parse_seeds
-from arena.mapping.figure import draw
-from arena.mapping.plan import load, plan
-from arena.mapping.play import finish, groups, sized
-from arena.mapping.report import best_config, play_command
-from arena.mapping.results import Cell, Run, State, cells, run_of
-from games import SwissRoll
+from arena.experiments.map import Map, play_map
+from arena.experiments.map.figure import draw
+from arena.experiments.map.plan import load, plan
+from arena.experiments.map.play import finish, groups, sized
+from arena.experiments.map.report import best_config, play_command
+from arena.experiments.map.results import Cell, Run, State, cells, run_of
+from arena.experiments.populations import Outcome, play_alone
+from arena.experiments.values import parse_axis, parse_seeds
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16}
@@ -173,7 +173,7 @@ def test_names_and_whole_numbers_are_axes_too(tmp_path: Path) -> None:
 
 UNMAPPED = '''
 from arena import Game, register
-from players import Vector
+from arena.players import Vector
 
 @register("asks")
 class Asks(Game):

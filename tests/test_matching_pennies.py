@@ -5,11 +5,11 @@ import itertools
 
 import pytest
 import torch
+from arena.games import MatchingPennies
 
 from arena import Arena, Field
 from arena.optimizers import sgd
 from arena.rules import Extragradient, Simultaneous
-from games import MatchingPennies
 
 
 def pennies(x: float, y: float) -> MatchingPennies:

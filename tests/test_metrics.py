@@ -5,31 +5,31 @@ import math
 import sys
 from pathlib import Path
 
+import arena.games.gan.metrics
 import numpy as np
 import pytest
 import torch
+from arena.games import Checkerboard, Grid, Ring, SwissRoll, TwoModes
+from arena.games.data import planar
+from arena.games.data.judge import Classifier, Judge
+from arena.games.gan.metrics import Modes, Samples, metrics
+from arena.games.gan.metrics.covered import covered
+from arena.games.gan.metrics.density_coverage import NEIGHBOURS
+from arena.games.gan.metrics.energy_distance import energy_distance
+from arena.games.gan.metrics.judge_frechet_distance import frechet_distance
+from arena.games.gan.metrics.mode_variation import total_variation
+from arena.games.gan.metrics.reverse_kl import reverse_kl
+from arena.games.gan.scores import against_real, real_ceiling
 from rich.console import Console
 from torch import Tensor
 
 import arena
-import games.metrics
 from arena.config import configure
+from arena.core.measures import Evaluation
+from arena.engine.vector_env import Population
 from arena.errors import BadSetting, GameFault, UnknownName
-from arena.evaluation import Evaluation
-from arena.population import Population
-from arena.progress import report
+from arena.runs.display import report
 from arena.trace import read_trace
-from games import Checkerboard, Grid, Ring, SwissRoll, TwoModes
-from games.data import planar
-from games.data.judge import Classifier, Judge
-from games.metrics import Modes, Samples, metrics
-from games.metrics.covered import covered
-from games.metrics.density_coverage import NEIGHBOURS
-from games.metrics.energy_distance import energy_distance
-from games.metrics.judge_frechet_distance import frechet_distance
-from games.metrics.mode_variation import total_variation
-from games.metrics.reverse_kl import reverse_kl
-from games.scores import against_real, real_ceiling
 from tests.conftest import QUIET
 
 RING = Modes(planar.ring_centres(), 0.1)
@@ -305,21 +305,21 @@ def test_an_unknown_metric_gets_one_sentence() -> None:
 
 def test_a_new_file_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mean_norm.py").write_text(
-        "from games.metrics import Metric\n\nclass MeanNorm(Metric):\n    def value(self, samples):\n"
+        "from arena.games.gan.metrics import Metric\n\nclass MeanNorm(Metric):\n    def value(self, samples):\n"
         "        return samples.fake.norm(dim=1).mean()\n"
     )
     metrics.cache_clear()
     try:
         with monkeypatch.context() as patched:
-            patched.setattr(games.metrics, "__path__", [*games.metrics.__path__, str(tmp_path)])
+            patched.setattr(arena.games.gan.metrics, "__path__", [*arena.games.gan.metrics.__path__, str(tmp_path)])
             torch.manual_seed(0)
             with torch.no_grad():
                 assert float(Checkerboard().metrics()["mean-norm"]) > 0
             assert configure("checkerboard", {"metric": "mean-norm"}).build().game.scores[3] == "mean-norm"
     finally:
-        from games.metrics.base import Metric
+        from arena.games.gan.metrics.base import Metric
 
-        sys.modules.pop("games.metrics.mean_norm", None)
+        sys.modules.pop("arena.games.gan.metrics.mean_norm", None)
         for kind in [kind for kind in Metric.__subclasses__() if kind.__name__ == "MeanNorm"]:
             kind.__module__ = "gone"  # a class that is a subclass for as long as it lives
         metrics.cache_clear()
@@ -391,8 +391,8 @@ def test_members_have_the_metrics_of_single_runs(vary: dict[str, tuple[float, ..
 
 
 def test_members_share_one_way_of_measuring() -> None:
-    from arena.grouping import structure
-    from arena.members import CannotShare
+    from arena.engine.members.stacking import CannotShare
+    from arena.experiments.populations import structure
 
     base = configure("ring", {"turns": 5, **QUIET})
     other = base.vary({"metrics.radius": 2.0})

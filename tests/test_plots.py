@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from arena.games import Bilinear, Dirac, MatchingPennies, Quadratic
 from matplotlib.quiver import Quiver
 
 from arena import configure, plots
 from arena.plots import arrows
-from games import Bilinear, Dirac, MatchingPennies, Quadratic
 
 
 def test_the_arrows_are_the_negated_field() -> None:

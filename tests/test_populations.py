@@ -7,18 +7,18 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from arena.games import Bilinear
 
 from arena import configure, populations
-from arena.capacity import OBJECTS, fitting, need
-from arena.directions import Direction, times
+from arena.core.directions import Direction, times
+from arena.core.field.field import Field
+from arena.core.torch_settings import using_threads
+from arena.engine.members.capacity import OBJECTS, fitting, need
+from arena.engine.members.stacking import CannotShare
+from arena.engine.vector_env import Population
 from arena.errors import BadSetting, RunFailed
-from arena.field import Field
-from arena.grouping import play_alone, play_together
-from arena.members import CannotShare
-from arena.population import Population
+from arena.experiments.populations import play_alone, play_together
 from arena.rules import UpdateRule
-from arena.threads import using_threads
-from games import Bilinear
 from tests.test_population import Asks, spectral
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 30}
@@ -76,9 +76,8 @@ def test_a_game_that_knows_one_precision_is_played_one_by_one_and_told_why() -> 
 
 
 def test_far_too_many_members_are_refused_before_they_are_made() -> None:
+    import arena.games  # noqa: F401
     import gymnasium as gym
-
-    import games  # noqa: F401
 
     began = time.monotonic()
     with pytest.raises(BadSetting, match=r"num_envs is 10000000, but must be at most [\d,]+: each needs"):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from arena.config import configure
+from arena.config.settings import load_file
 from arena.errors import DataUnavailable
-from arena.settings import load_file
 from benchmarks.published import mnist_m, mnist_usps, moons, svhn_mnist
 
 

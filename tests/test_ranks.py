@@ -12,9 +12,9 @@ import pytest
 import torch
 
 import arena
+from arena.accelerate.process_group import _device, alone, join
 from arena.config import configure
 from arena.errors import ArenaError, BadSetting
-from arena.ranks import _device, alone, join
 from arena.trace import read_trace
 from tests.test_large import RULES, SMALL, noisy, played
 
@@ -99,7 +99,7 @@ def test_every_rule_plays_the_same_over_two_processes(tmp_path: Path) -> None:
     """The planted fault, a sum in the place of the mean, is caught by the same comparison."""
     text = f"""
 import torch
-from arena.ranks import Ranks
+from arena.accelerate.process_group import Ranks
 from tests.test_large import RULES, noisy, played
 def save(name, **settings):
     made = played("ring", 4, scheduler="simultaneous", device="cpu", **settings)
@@ -164,7 +164,7 @@ if os.environ["RANK"] == "1":
 FAULTY = """
 import os, torch
 from arena import register
-from games import SwissRoll
+from arena.games import SwissRoll
 {imports}
 
 @register("faulty")
@@ -264,7 +264,7 @@ def test_what_is_for_one_process_refuses_several(monkeypatch: pytest.MonkeyPatch
     assert done.stderr == "arena (process 1 of 2): arena bench is for one process; only play and resume can be started by torchrun\n"
     for name, value in MANY.items():
         monkeypatch.setenv(name, value)
-    from arena.population import Population
+    from arena.engine.vector_env import Population
 
     message = "is for one process, but torchrun started 2; only play and resume can share a game"
     config = configure("bilinear")

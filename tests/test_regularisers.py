@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 import torch
+from arena.games import Ring
+from arena.games.gan.penalties import PENALTIES
+from arena.players import MLP
 from torch import Tensor, nn
 
 from arena import Arena, Field, Population, Rng
 from arena.config import configure
-from arena.directions import dot
+from arena.core.directions import dot
 from arena.errors import RuleUndefined
 from arena.optimizers import sgd
 from arena.registry import entries, lookup
-from games import Ring
-from games.penalties import PENALTIES
-from players import MLP
 from tests.operations import Once
 
 PLAYERS: dict[str, Any] = {
@@ -113,7 +113,7 @@ def test_a_discriminator_that_cannot_be_differentiated_twice_is_told_of() -> Non
 
 
 def test_a_convolutional_discriminator_with_batch_norm_bears_a_penalty() -> None:
-    from games import Digits
+    from arena.games import Digits
 
     class Convolutional(nn.Sequential):
         def __init__(self) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from arena.games import Bilinear, Quadratic
 from torch import Tensor
 
 from arena import Arena, Field, GameFault, UpdateRule
-from arena.check_rules import CHECKS, check_rule, examine_rule
+from arena.checks.rules import CHECKS, check_rule, examine_rule
 from arena.config import configure
-from arena.directions import Direction, plus, times
+from arena.core.directions import Direction, plus, times
 from arena.errors import UnknownName
 from arena.optimizers import adam, adamw, rmsprop, sgd
 from arena.registry import entries
@@ -36,7 +37,6 @@ from arena.rules import (
     competitive_gradient_descent,
 )
 from arena.schedulers import Alternating
-from games import Bilinear, Quadratic
 from tests.known_answers.rules import KNOWN
 
 OPTIMIZERS = {

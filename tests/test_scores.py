@@ -2,11 +2,10 @@
 
 import pytest
 import torch
+from arena.games import Digits, SwissRoll
+from arena.games.data import planar
+from arena.games.gan.scores import ascending, directions, sliced_wasserstein
 from torch import Tensor
-
-from games import Digits, SwissRoll
-from games.data import planar
-from games.scores import ascending, directions, sliced_wasserstein
 
 
 def test_a_shift_in_the_plane() -> None:

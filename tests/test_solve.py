@@ -5,14 +5,14 @@ import math
 
 import pytest
 import torch
+from arena.games import Quadratic
 from torch import Tensor
 
 from arena import Arena
 from arena.config import configure
 from arena.errors import RuleUndefined
 from arena.optimizers import sgd
-from arena.rules.solve import conjugate_gradients
-from games import Quadratic
+from arena.rules.conjugate_gradients import conjugate_gradients
 from tests.known_answers.rules import competitive
 from tests.test_rules import BOTH, position, random_jacobian
 

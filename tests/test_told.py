@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from arena.players import Vector
 from torch import Tensor
 
 import arena
 from arena import Arena, Game, GameFault, Population, Rng
 from arena.config import Config, configure
-from arena.game import Clock
+from arena.core.game import Clock
 from arena.optimizers import sgd
-from players import Vector
 from tests.test_cuda_graph import recorded
 
 

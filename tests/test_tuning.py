@@ -17,20 +17,20 @@ import numpy as np
 import optuna
 import pytest
 import yaml
+from arena.tuning import Options, parse_space, sweep
+from arena.tuning.backends.journal import JOURNAL, STUDY, Journal
+from arena.tuning.objective import evaluate
+from arena.tuning.options import seeds_of
+from arena.tuning.plan import Sweep, begin, load, plan
+from arena.tuning.play import finish
+from arena.tuning.points import planned_points
+from arena.tuning.report.sensitivity import examine, variance_of_settings
+from arena.tuning.space import Dimension, Space, default_space
 
 from arena.config import configure
 from arena.errors import ArenaError, FolderInTheWay
-from arena.grouping import play_alone
-from tuning import Options, parse_space, sweep
-from tuning.journal import JOURNAL, STUDY, Journal
-from tuning.objective import evaluate
-from tuning.options import seeds_of
-from tuning.plan import Sweep, begin, load, plan
-from tuning.play import finish
-from tuning.points import planned_points
-from tuning.record import Play, Record, read, read_all, write
-from tuning.sensitivity import examine, variance_of_settings
-from tuning.space import Dimension, Space, default_space
+from arena.experiments.ledger import Play, Record, read, read_all, write
+from arena.experiments.populations import play_alone
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 40, "dtype": "float64"}
@@ -39,7 +39,7 @@ RATES = {"x.lr": "log:0.02:0.5", "y.lr": "log:0.02:0.5"}
 
 def test_a_backend_that_is_not_installed_is_told_before_anything_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "tuning.ray_backend", raising=False)
+    monkeypatch.delitem(sys.modules, "arena.tuning.backends.ray", raising=False)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ArenaError) as raised:
         sweep("bilinear", RATES, backend="ray", trials=2, settings={"turns": 10})
@@ -210,10 +210,10 @@ def test_the_population_gives_what_optuna_gives(tmp_path: Path) -> None:
     ("sampler", "pruner"), [("tpe", "hyperband"), ("gp", "successive-halving"), ("nsga-ii", "median"), ("random", "none")]
 )
 def test_samplers_and_pruners_by_name(tmp_path: Path, sampler: str, pruner: str) -> None:
-    from tuning import samplers
-    from tuning.journal import open_study
-    from tuning.ledger import Ledger
-    from tuning.optuna_backend import play_next
+    from arena.tuning import samplers
+    from arena.tuning.backends.journal import open_study
+    from arena.tuning.backends.optuna import play_next
+    from arena.tuning.backends.trial_queue import Ledger
 
     options = Options(trials=5, seeds=(0,), sampler=sampler, pruner=pruner, rungs=4)
     found = plan("bilinear", {"turns": 12}, space=parse_space(RATES), options=options)

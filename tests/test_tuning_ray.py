@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import ray
+from arena.tuning import Options, parse_space
+from arena.tuning.plan import Sweep, begin, load, plan
 
 from arena.errors import ArenaError
-from tuning import Options, parse_space
-from tuning.plan import Sweep, begin, load, plan
-from tuning.record import read_all
+from arena.experiments.ledger import read_all
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 RATES = parse_space({"x.lr": "log:0.02:0.5", "y.lr": "log:0.02:0.5"})
@@ -28,9 +28,8 @@ def _plan(turns: int, **options: Any) -> Sweep:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two nodes of one CPU each."""
+    import arena.tuning.backends.ray  # noqa: F401  # which sets what Ray reads when it begins
     from ray.cluster_utils import Cluster
-
-    import tuning.ray_backend  # noqa: F401  # which sets what Ray reads when it begins
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     made.add_node(num_cpus=1)
@@ -42,7 +41,8 @@ def cluster() -> Iterator[Any]:
 
 
 def test_ray_gives_what_the_population_gives(cluster: Any, tmp_path: Path) -> None:
-    from tuning import population_backend, ray_backend
+    from arena.tuning.backends import population as population_backend
+    from arena.tuning.backends import ray as ray_backend
 
     found = _plan(30, trials=4, seeds=(0, 1), sampler="qmc", pruner="none", members=2)
     ray_backend.play(found, begin(found, tmp_path / "ray"), 2)
@@ -53,7 +53,7 @@ def test_ray_gives_what_the_population_gives(cluster: Any, tmp_path: Path) -> No
 
 
 def test_gpus_are_asked_for_only_where_there_are_some(cluster: Any, tmp_path: Path) -> None:
-    from tuning import ray_backend
+    from arena.tuning.backends import ray as ray_backend
 
     found = _plan(30, trials=2, seeds=(0,), gpus=0.25)
     with pytest.raises(ArenaError, match=r"--gpus 0.25 is asked for each trial, but the cluster has 0 GPUs; leave it out"):
@@ -62,7 +62,7 @@ def test_gpus_are_asked_for_only_where_there_are_some(cluster: Any, tmp_path: Pa
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband", "successive-halving", "pbt"])
 def test_every_pruner_comes_to_its_end(cluster: Any, tmp_path: Path, pruner: str) -> None:
-    from tuning import ray_backend
+    from arena.tuning.backends import ray as ray_backend
 
     found = _plan(80, trials=4, seeds=(0,), sampler="random", pruner=pruner)
     ray_backend.play(found, begin(found, tmp_path / "s"), 2)
@@ -70,7 +70,7 @@ def test_every_pruner_comes_to_its_end(cluster: Any, tmp_path: Path, pruner: str
 
 
 def test_a_killed_worker_and_a_killed_node_lose_no_trial(cluster: Any, tmp_path: Path) -> None:
-    from tuning import ray_backend
+    from arena.tuning.backends import ray as ray_backend
 
     found = _plan(2500, trials=5, seeds=(0,), sampler="random", pruner="none")
     folder, done = begin(found, tmp_path / "s"), []

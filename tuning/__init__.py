@@ -4,9 +4,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tuning.options import Options
-    from tuning.play import Played, sweep
-    from tuning.space import Space, parse_space
+    from arena.tuning.options import Options
+    from arena.tuning.play import Played, sweep
+    from arena.tuning.space import Space, parse_space
 
 __all__ = ["Options", "Played", "Space", "parse_space", "sweep"]
 
@@ -16,5 +16,5 @@ _FROM = {"Options": "options", "Played": "play", "Space": "space", "parse_space"
 def __getattr__(name: str) -> Any:
     """What the package offers, imported when it is asked for: `arena --help` reads this package's command and must not load torch."""
     if name not in _FROM:
-        raise AttributeError(f"module 'tuning' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"tuning.{_FROM[name]}"), name)
+        raise AttributeError(f"module 'arena.tuning' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"arena.tuning.{_FROM[name]}"), name)

@@ -56,9 +56,9 @@ def main(arguments: Sequence[str]) -> int:
     game, settings = words.game(file=given["config"])
     said = settings.pop("sweep", {})
 
-    from tuning.options import Options
-    from tuning.plan import begin, plan
-    from tuning.space import parse_space
+    from arena.tuning.options import Options
+    from arena.tuning.plan import begin, plan
+    from arena.tuning.space import parse_space
 
     space = parse_space(spaces or said.get("space") or []) if spaces or said.get("space") else None
     found = plan(game, settings, [*said.get("arguments", []), *words.left], space, Options(**_options(said, given)))
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(said: Mapping[str, Any], given: Mapping[str, str | None]) -> dict[str, Any]:
     """The options of a config file, over which those of the command line win."""
-    from tuning.options import Options, seeds_of
+    from arena.tuning.options import Options, seeds_of
 
     chosen = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items() if name in inspect.signature(Options).parameters}
     chosen |= {name: _number(name, word, kind) for name, kind in OPTIONS.items() if (word := given[name]) is not None}
@@ -82,9 +82,9 @@ def _options(said: Mapping[str, Any], given: Mapping[str, str | None]) -> dict[s
 
 def play_on(folder: Path) -> int:
     """Play a sweep to its end, or on from where it was cut short, and tell what came of it."""
-    from tuning.plan import load
-    from tuning.play import finish
-    from tuning.terminal import Progress, show
+    from arena.tuning.plan import load
+    from arena.tuning.play import finish
+    from arena.tuning.report.terminal import Progress, show
 
     found = load(folder)
     began = time.monotonic()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from arena.errors import ArenaError, BadSetting, check_choice, check_number
-from arena.mapping.axis import parse_seeds
+from arena.experiments.values import parse_seeds
 
 BACKENDS = ("optuna", "ray", "population")
 SAMPLERS = ("tpe", "gp", "cma-es", "nsga-ii", "qmc", "grid", "random")

@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from arena.tuning.options import Options
+from arena.tuning.points import planned_points
+from arena.tuning.space import Dimension, Space, changes, default_space, parse_space, settings_of, words_of
 
-from arena.comparison.plan import cost_per_turn
-from arena.config import Config, configure
+from arena.config.config import Config, configure
+from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.errors import ArenaError
-from arena.folders import new_folder, stem
-from arena.grouping import structure
-from arena.mapping.plan import key_of
-from arena.mapping.results import FLED
-from arena.settings import Settings, load_file, moved_by_rules, named_in, plain
-from tuning.options import Options
-from tuning.points import planned_points
-from tuning.space import Dimension, Point, Space, changes, default_space, parse_space, settings_of, words_of
+from arena.experiments.compare.plan import cost_per_turn
+from arena.experiments.map.plan import key_of
+from arena.experiments.map.results import FLED
+from arena.experiments.populations import structure
+from arena.experiments.values import Point
+from arena.runs.folders import new_folder, stem
 
 PLAN = "sweep.yaml"
 FATAL = ("divergence", "collapse", "dominance")
@@ -220,7 +221,7 @@ def backend_of(name: str) -> Any:
         ArenaError: where it needs a package that is missing.
     """
     try:
-        return importlib.import_module(f"tuning.{name}_backend")
+        return importlib.import_module(f"arena.tuning.backends.{name}")
     except ImportError as error:
         lacks = error.name or error
         raise ArenaError(f"the backend {name} needs {lacks}, which is not installed; type: pip install -e '.[tuning]'") from error

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arena.tuning.backends.locks import locked
+from arena.tuning.options import Options
+from arena.tuning.plan import Sweep, backend_of, begin, plan
+from arena.tuning.space import parse_space
+
 from arena.errors import RunFailed
-from tuning.locks import locked
-from tuning.options import Options
-from tuning.plan import Sweep, backend_of, begin, plan
-from tuning.record import Record, read_all
-from tuning.space import parse_space
+from arena.experiments.ledger import Record, read_all
 
 if TYPE_CHECKING:
-    from tuning.sensitivity import Findings
+    from arena.tuning.report.sensitivity import Findings
 
 Tell = Callable[[Record], None]
 
@@ -105,7 +106,7 @@ def finish(made: Sweep, folder: Path, jobs: int | None = None, tell: Tell = lamb
 
 def report(made: Sweep, folder: Path) -> Played:
     """Write what the trials of a sweep say."""
-    from tuning.writing import write_report
+    from arena.tuning.report.writing import write_report
 
     records = read_all(folder)
     try:

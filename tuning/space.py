@@ -14,15 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.calls import split
-from arena.config import Config
+from arena.config.config import Config
 from arena.errors import ArenaError
-from arena.mapping.axis import word_of
-from arena.mapping.plan import key_of
-from arena.registry import entries
+from arena.experiments.map.plan import key_of
+from arena.experiments.values import Point, Value, word_of
+from arena.registry.entries import entries
+from arena.registry.grammar import split
 
-Value = float | int | str
-Point = dict[str, Value]
 """A value for every dimension, by its name."""
 
 BELOW, ABOVE = 100.0, 10.0

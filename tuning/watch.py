@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from arena.alarms.chosen import Alarms
-from arena.comparison.verdict import Verdict, verdict
-from arena.game import Game
-from arena.grouping import Outcome
-from tuning.record import Play
+from arena.alarms.active import Alarms
+from arena.core.game import Game
+from arena.experiments.ledger import Play
+from arena.experiments.populations import Outcome
+from arena.experiments.verdict import Verdict, verdict
 
 
 class Judged(NamedTuple):

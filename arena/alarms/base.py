@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from arena.core.game import Game
 from arena.errors import GameFault, check_number
-from arena.game import Game
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     from rich.console import Console
 
-    from arena import check, check_rules
-    from arena.registry import entries, lookup
+    from arena.checks import games as check
+    from arena.checks import rules as check_rules
+    from arena.registry.entries import entries, lookup
 
     names = [word for word in arguments if word != "--rules"]
     kind = "game" if len(names) == len(arguments) else "rule"

@@ -22,9 +22,9 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE)
         return 0 if arguments else 2
 
-    from arena.choosing import runs_in, side_by_side
-    from arena.comparison.report import own
-    from arena.progress import terminal
+    from arena.experiments.compare.report import own
+    from arena.runs.display import terminal
+    from arena.runs.model_selection import runs_in, side_by_side
 
     screen = terminal()
     for folder in arguments:

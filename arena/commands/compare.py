@@ -37,8 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     if not vary:
         raise ArenaError("nothing varies; write --vary SETTING=A,B, such as --vary rule=simultaneous,extragradient")
 
-    from arena.comparison.plan import parse_vary, plan
-    from arena.comparison.play import begin
+    from arena.experiments.compare.plan import parse_vary, plan
+    from arena.experiments.compare.play import begin
 
     jobs = plan(game, settings, words.left, parse_vary(vary), budget or "gradients")
     return play_on(begin(game, jobs, out), workers(count))
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def play_on(folder: Path, workers: int | None = None) -> int:
     """Play a comparison to its end, or on from where it was cut short, and tell what became of it."""
-    from arena.comparison.play import finish, load
-    from arena.comparison.report import Progress, report
+    from arena.experiments.compare.play import finish, load
+    from arena.experiments.compare.report import Progress, report
 
     jobs = load(folder)
     with Progress(jobs, folder) as progress:

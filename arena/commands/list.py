@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from arena.registry import KINDS, entries
+    from arena.registry.entries import KINDS, entries
 
     kinds = {f"{kind}s": kind for kind in KINDS}
     wanted = [word if word in kinds else f"{word}s" for word in arguments] or list(kinds)

@@ -44,8 +44,8 @@ def main(arguments: Sequence[str]) -> int:
             raise ArenaError(f"no axis was named; write --{name} SETTING=VALUES, such as --{name} generator.lr=1e-5:1e-1:16")
     members = _members(given["members"]) or said.get("members", "auto")
 
-    from arena.mapping.plan import begin, plan
-    from arena.mapping.play import default_workers, sized
+    from arena.experiments.map.plan import begin, plan
+    from arena.experiments.map.play import default_workers, sized
 
     found = plan(game, settings, [*said.get("options", []), *words.left], x, y, given["seeds"] or said.get("seeds"), members)
     return play_on(begin(sized(found, count or default_workers(found)), given["out"]), count)
@@ -53,9 +53,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def play_on(folder: Path, count: int | None = None) -> int:
     """Play a map to its end, or on from where it was cut short, and tell what became of it."""
-    from arena.mapping.plan import load
-    from arena.mapping.play import default_workers, finish, sized
-    from arena.mapping.report import Progress, report
+    from arena.experiments.map.plan import load
+    from arena.experiments.map.play import default_workers, finish, sized
+    from arena.experiments.map.report import Progress, report
 
     found = load(folder)
     count = count or default_workers(found)

@@ -30,8 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     out = words.take("out")
     game, settings = words.game(file=words.take("config"))
 
-    from arena.config import configure
-    from arena.loop import start
+    from arena.config.config import configure
+    from arena.runs.play import start
 
     return exit_code(start(configure(game, settings, words.left), out).status)
 

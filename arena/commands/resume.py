@@ -27,13 +27,13 @@ def main(arguments: Sequence[str]) -> int:
         raise ArenaError(f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {arguments[0]}`")
     from arena.commands.compare import play_on
     from arena.commands.play import exit_code
-    from arena.comparison.play import PLAN
-    from arena.loop import resume
-    from arena.progress import report
+    from arena.experiments.compare.play import PLAN
+    from arena.runs.display import report
+    from arena.runs.play import resume
 
     if (Path(arguments[0]) / PLAN).is_file():
         return play_on(Path(arguments[0]))
-    from arena.mapping.plan import TABLE
+    from arena.experiments.map.plan import TABLE
 
     if (Path(arguments[0]) / TABLE).is_file():
         from arena.commands.map import play_on as draw_on

@@ -65,7 +65,7 @@ class Words:
         Raises:
             ArenaError: where none was named, or the file cannot be read.
         """
-        from arena.settings import load_file
+        from arena.config.settings import load_file
 
         settings = load_file(file) if file is not None else {}
         named = settings.pop("game", None)

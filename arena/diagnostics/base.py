@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from arena.core.field.field import Field
+from arena.core.game import Batch, Game, Rng
+from arena.core.preserve import no_footprints
 from arena.errors import ArenaError, GameFault
-from arena.field import Field
-from arena.footprints import no_footprints
-from arena.game import Batch, Game, Rng
-from players.base import hooks
+from arena.players.base import hooks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from arena.env import Arena
+    from arena.engine.env import Arena
 
 
 class MeasurementFailed(ArenaError):
@@ -58,7 +58,7 @@ class Diagnostic:
         ...     def cost(self, game):
         ...         return Cost(gradient_evaluations=len(game.keys))
         >>> from arena import Arena
-        >>> from games import Bilinear
+        >>> from arena.games import Bilinear
         >>> slope, arena = Slope(), Arena(Bilinear)
         >>> sorted(slope.measure(arena)), slope.spent, arena.field.gradient_evaluations
         (['norm'], Cost(gradient_evaluations=2, products=0, at_most=False), 0)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from arena.core.game import Game
+from arena.core.preserve import no_footprints
 from arena.diagnostics.base import Cost, Diagnostic
 from arena.errors import ArenaError
-from arena.footprints import no_footprints
-from arena.game import Game
 
 if TYPE_CHECKING:
-    from arena.env import Arena
+    from arena.engine.env import Arena
 
 
 class Distance(Diagnostic):
@@ -24,7 +24,7 @@ class Distance(Diagnostic):
 
     Example:
         >>> from arena import Arena
-        >>> from games import Bilinear
+        >>> from arena.games import Bilinear
         >>> sorted(Distance().measure(Arena(Bilinear)))
         ['total', 'x', 'y']
     """

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from arena.core.field.field import Field
+from arena.core.game import Game
 from arena.diagnostics.base import Cost, Diagnostic
 from arena.errors import check_number
-from arena.field import Field
-from arena.game import Game
-from players.base import hooks
+from arena.players.base import hooks
 
 if TYPE_CHECKING:
-    from arena.env import Arena
+    from arena.engine.env import Arena
 
 
 class DualityGap(Diagnostic):
@@ -40,7 +40,7 @@ class DualityGap(Diagnostic):
 
     Example:
         >>> from arena import Arena
-        >>> from games import Quadratic
+        >>> from arena.games import Quadratic
         >>> gap = DualityGap(steps=20).measure(Arena(Quadratic))
         >>> sorted(gap), gap["gap"] > 0
         (['gap', 'x', 'y'], True)

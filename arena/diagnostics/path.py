@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arena.checkpoint import Checkpoints
+from arena.core.directions import dot
+from arena.core.field.field import Field
+from arena.core.game import Game
 from arena.diagnostics.base import Cost, Diagnostic
-from arena.directions import dot
 from arena.errors import BadSetting, check_number
-from arena.field import Field
-from arena.game import Game
+from arena.trace.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from arena.env import Arena
+    from arena.engine.env import Arena
 
 
 class Curve(NamedTuple):
@@ -60,7 +60,7 @@ class Path(Diagnostic):
 
     Example:
         >>> from arena import Arena
-        >>> from games import Quadratic
+        >>> from arena.games import Quadratic
         >>> path, arena = Path(points=9), Arena(Quadratic)
         >>> path.measure(arena)
         {}
@@ -101,7 +101,7 @@ class Path(Diagnostic):
         return Cost() if self._previous is None else Cost(gradient_evaluations=self.points * len(game.keys))
 
     def figure(self, arena: "Arena") -> "Figure | None":
-        from arena import plots
+        from arena.plots import style as plots
 
         curve = self._curve
         old, new = (f"turn {turn:,}" for turn in self._turns)

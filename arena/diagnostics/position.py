@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from arena.core.game import Game
 from arena.diagnostics.base import Cost, Diagnostic, parameters_in
 from arena.errors import ArenaError
-from arena.game import Game
 
 if TYPE_CHECKING:
-    from arena.env import Arena
+    from arena.engine.env import Arena
 
 MOST = 8
 """Most numbers that are written into each row."""
@@ -25,7 +25,7 @@ class Position(Diagnostic):
 
     Example:
         >>> from arena import Arena
-        >>> from games import Bilinear
+        >>> from arena.games import Bilinear
         >>> sorted(Position().measure(Arena(Bilinear)))
         ['x.value', 'y.value']
     """

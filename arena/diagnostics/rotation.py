@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from arena.core.directions import dot
+from arena.core.game import Game
 from arena.diagnostics.base import Cost, Diagnostic
-from arena.directions import dot
-from arena.game import Game
 
 if TYPE_CHECKING:
-    from arena.env import Arena
+    from arena.engine.env import Arena
 
 
 class Rotation(Diagnostic):
@@ -29,7 +29,7 @@ class Rotation(Diagnostic):
 
     Example:
         >>> from arena import Arena
-        >>> from games import Bilinear
+        >>> from arena.games import Bilinear
         >>> Rotation().measure(Arena(Bilinear))["share"]
         1.0
     """

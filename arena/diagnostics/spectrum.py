@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from arena.core.field.field import Field
+from arena.core.game import Game
 from arena.diagnostics.base import Cost, Diagnostic, MeasurementFailed, parameters_in
 from arena.errors import ArenaError, BadSetting, check_choice, check_number
-from arena.field import Field
-from arena.game import Game
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from arena.env import Arena
+    from arena.engine.env import Arena
 
 EXTREMES = {"LM": "largest modulus", "SR": "smallest real part", "LI": "largest imaginary part"}
 """The three ends of the spectrum that are sought by themselves in a large game, in ARPACK's letters and in words."""
@@ -47,7 +47,7 @@ class Spectrum(Diagnostic):
 
     Example:
         >>> from arena import Arena
-        >>> from games import Bilinear
+        >>> from arena.games import Bilinear
         >>> Spectrum().measure(Arena(Bilinear))["largest_imaginary"]
         1.0
     """
@@ -98,7 +98,7 @@ class Spectrum(Diagnostic):
             raise BadSetting("spectrum.top", self.top, few)
 
     def figure(self, arena: "Arena") -> "Figure | None":
-        from arena import plots
+        from arena.plots import style as plots
 
         if self.eigenvalues is None or not np.isfinite(self.eigenvalues).all():
             return None

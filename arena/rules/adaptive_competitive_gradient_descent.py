@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from arena.directions import aligned, plus, times
+from arena.core.directions import aligned, plus, times
 from arena.errors import check_number
 from arena.rules.base import Turn
 from arena.rules.competitive_gradient_descent import CompetitiveGradientDescent

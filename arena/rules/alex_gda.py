@@ -9,7 +9,7 @@ f = xy with γ = 1 its spectral radius is √(1 − (δ − 1)η²).
 
 import torch
 
-from arena.directions import copied, is_zero, plus, times
+from arena.core.directions import copied, is_zero, plus, times
 from arena.errors import check_number
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap

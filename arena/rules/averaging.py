@@ -9,9 +9,9 @@ GANs: Y. Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN Trainin
 
 from typing import Literal
 
-from arena.directions import Direction, plus
+from arena.core.directions import Direction, plus
+from arena.core.field.field import Field
 from arena.errors import check_choice, check_number
-from arena.field import Field
 from arena.rules.base import Turn, UpdateRule
 from arena.rules.wrapper import Wrapper
 

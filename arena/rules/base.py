@@ -12,11 +12,11 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from arena.directions import Direction, Number, Where, aligned, choose, copied
+from arena.core.directions import Direction, Number, Where, aligned, choose, copied
+from arena.core.field.field import Field
 from arena.errors import GameFault
-from arena.field import Field
+from arena.players.base import hooks
 from arena.rules.linear import LinearGame, LinearMap
-from players.base import hooks
 
 
 class Cost(NamedTuple):

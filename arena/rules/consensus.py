@@ -4,9 +4,9 @@ L. Mescheder, S. Nowozin, A. Geiger, "The Numerics of GANs", arXiv:1705.10461. J
 further ½. On f = xy its spectral radius is √((1 − ηγ)² + η²).
 """
 
-from arena.directions import Direction, plus
+from arena.core.directions import Direction, plus
+from arena.core.field.field import Field
 from arena.errors import check_number
-from arena.field import Field
 from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
 

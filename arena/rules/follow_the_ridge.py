@@ -16,11 +16,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from arena.directions import Direction, plus, times
+from arena.core.directions import Direction, plus, times
 from arena.errors import check_choice, check_number
 from arena.rules.base import Turn, UpdateRule
+from arena.rules.conjugate_gradients import Solution, conjugate_gradients
 from arena.rules.linear import LinearGame, LinearMap
-from arena.rules.solve import Solution, conjugate_gradients
 
 
 class FollowTheRidge(UpdateRule):

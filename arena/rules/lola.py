@@ -7,7 +7,7 @@ loss. J. Foerster et al., "Learning with Opponent-Learning Awareness", arXiv:170
 c = −v exchanged, both corrections are equal, and it is symplectic gradient adjustment with λ = 2α on the off-diagonal blocks.
 """
 
-from arena.directions import plus, times
+from arena.core.directions import plus, times
 from arena.errors import check_number
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap

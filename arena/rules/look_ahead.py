@@ -5,7 +5,7 @@ as LCGD in F. Schäfer, A. Anandkumar, "Competitive Gradient Descent", arXiv:190
 player's own block is frozen. Not to be confused with Lookahead-minimax, which averages its own iterates.
 """
 
-from arena.directions import plus, times
+from arena.core.directions import plus, times
 from arena.errors import check_number
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap

@@ -8,7 +8,7 @@ wrapper for each player's optimizer they would not be. Not to be confused with L
 
 import torch
 
-from arena.directions import plus
+from arena.core.directions import plus
 from arena.errors import check_number
 from arena.rules.base import Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap

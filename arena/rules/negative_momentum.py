@@ -6,7 +6,7 @@ G. Gidel et al., "Negative Momentum for Improved Game Dynamics", arXiv:1807.0474
 
 import torch
 
-from arena.directions import plus
+from arena.core.directions import plus
 from arena.errors import check_number
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap, blocks

@@ -6,7 +6,7 @@ On f = xy its spectral radius is √((1 + √(1 − 4η²))/2) for η ≤ ½; it
 
 from typing import Literal
 
-from arena.directions import plus, times
+from arena.core.directions import plus, times
 from arena.errors import check_choice
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap, blocks

@@ -6,7 +6,7 @@ section 3.2. Without constraints and with γ = 1 its spectrum is that of the opt
 
 from typing import Literal
 
-from arena.directions import choose
+from arena.core.directions import choose
 from arena.errors import check_choice, check_number
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap, blocks

@@ -7,7 +7,7 @@ with k₁ = v(z). C. Qin et al., "Training Generative Adversarial Networks by So
 On f = xy the spectral radii are √(1 + η⁴/4) and √(1 − η⁶/72 + η⁸/576).
 """
 
-from arena.directions import plus, times
+from arena.core.directions import plus, times
 from arena.errors import BadSetting
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap

@@ -3,8 +3,8 @@
 On f(x, y) = xy its spectral radius is √(1 + η²) > 1: it spirals out.
 """
 
-from arena.directions import Direction
-from arena.field import Field
+from arena.core.directions import Direction
+from arena.core.field.field import Field
 from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
 

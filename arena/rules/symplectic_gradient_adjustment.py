@@ -7,9 +7,9 @@ points and away from unstable ones. ε settles the sign where the product vanish
 
 import torch
 
-from arena.directions import Direction, plus, times
+from arena.core.directions import Direction, plus, times
+from arena.core.field.field import Field
 from arena.errors import check_number
-from arena.field import Field
 from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
 

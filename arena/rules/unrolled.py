@@ -9,9 +9,9 @@ player 2 has. On f = xy and α = η the spectral radius is √(1 − (2k − 1)�
 import torch
 from torch import Tensor
 
-from arena.directions import Direction, Number, plus
+from arena.core.directions import Direction, Number, plus
+from arena.core.field.field import Field
 from arena.errors import check_number
-from arena.field import Field
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap, blocks
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from arena.directions import Direction
+from arena.core.directions import Direction
 from arena.rules.base import Cost, Turn, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
 from arena.rules.simultaneous import Simultaneous

@@ -23,7 +23,7 @@ FIELDS = {
     "score": "the game's score, lower is better",
     "ceiling": "the score that real data would get, where that means something",
     "best": "the lowest score so far",
-    "metrics.NAME": "a metric of the game, such as precision and recall; `games.metrics` has one file for each",
+    "metrics.NAME": "a metric of the game, such as precision and recall; `arena.games.gan.metrics` has one file for each",
     "ceilings.NAME": "what real data would get in that metric, where that means something",
     "diagnostics.ID.NAME": "a number of the diagnostic ID; `arena list diagnostics` names them, the docstring of each explains its numbers",
     "diagnostics.ID.failure": "in the place of its numbers, why there are none this time",

@@ -26,16 +26,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from arena.games.data.judge import judge
+from arena.games.gan.images import RANGES, ImageGAN
 from torch import Tensor
 
 import arena
-from arena.checkpoint import Checkpoints
 from arena.config import configure
+from arena.config.settings import load_file
 from arena.plots import DATA, FIRST, SECOND, figure, save, tiled
-from arena.settings import load_file
 from arena.trace import read_trace
-from games.data.judge import judge
-from games.image import RANGES, ImageGAN
+from arena.trace.checkpoint import Checkpoints
 
 FINALS = {"unit": "sigmoid", "signed": "tanh"}
 EXPECTED = {0.5: ("→ ½", "→ ½"), 0.9: ("stays away", "stays away")}
@@ -207,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def real_digits(game: str) -> Tensor:
     """The histogram of digits of the real test images, as the judge sees them."""
-    from games.data import images
+    from arena.games.data import images
 
     return digits(game, images.load(game, torch.device("cpu"))["x_test"].unsqueeze(1).float() / 255)
 

@@ -19,9 +19,9 @@ backgrounds are noise, a warning says so, and the numbers cannot be compared. Th
 from typing import Any
 
 import torch
+from arena.games.adaptation.dann import DANN
 
 from benchmarks.published.regimes import asked_for, heading, options, table
-from games.dann import DANN
 
 RECIPE: dict[str, Any] = {
     "extractor": "mnist-net",

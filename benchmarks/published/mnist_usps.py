@@ -20,11 +20,11 @@ The last weights are scored on the target's whole test set; no target label is u
 from typing import Any
 
 import torch
+from arena.games.adaptation.dann import DANN
+from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
 
 from benchmarks.published.regimes import asked_for, heading, options, table
 from benchmarks.published.svhn_mnist import generate_to_adapt
-from games.dann import DANN
-from games.generate_to_adapt import GenerateToAdapt
 
 WARM_UP: dict[str, Any] = {  # the extractor alone, on the source, for the first twentieth
     "scheduler": "warm-up",

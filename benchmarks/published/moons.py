@@ -13,12 +13,12 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import torch
+from arena.games.adaptation.dann import DANN
+from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
 
 from arena.config import configure
-from arena.population import Population
+from arena.engine.vector_env import Population
 from benchmarks.bench import _processor
-from games.dann import DANN
-from games.generate_to_adapt import GenerateToAdapt
 
 
 def accuracies(game: str, regime: str, seeds: int, turns: int | None = None) -> list[float]:

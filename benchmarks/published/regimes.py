@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from arena.games.adaptation.table import published
 
 from arena import plots
 from arena.config import configure
 from benchmarks.bench import _processor
 from benchmarks.published.moons import gain, spread
-from games.adaptation_table import published
 
 
 def measure(game: str, settings: Mapping[str, Any], seed: int, pictures: Path | None = None, looks: int = 0) -> tuple[float, float, float]:

@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import arena.games  # noqa: F401 (makes the ids known)
 import numpy as np
 import torch
 
-import games  # noqa: F401 (makes the ids known)
 from arena import plots
 from arena.config import configure
-from arena.population import Population
-from arena.threads import using_threads
+from arena.core.torch_settings import using_threads
+from arena.engine.vector_env import Population
 
 HERE = Path(__file__).parent
 SETTINGS: dict[str, Any] = {

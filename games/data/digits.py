@@ -1,6 +1,6 @@
 """Digits from elsewhere than MNIST: envelopes (USPS) and house numbers (SVHN), as published.
 
-They are looked for in the folders of `games.data.images`; what is in none of them is downloaded through torchvision's own class.
+They are looked for in the folders of `arena.games.data.images`; what is in none of them is downloaded through torchvision's own class.
 
     usps        7,291 + 2,007 scanned digits, 16×16 grey
     svhn        73,257 + 26,032 house-number digits in colour, 32×32: train_32x32.mat and test_32x32.mat
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arena.games.data.images import Arrays, folders, read
 
 from arena.errors import DataDamaged, DataUnavailable
-from games.data.images import Arrays, folders, read
 
 
 def usps() -> Arrays:

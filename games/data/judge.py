@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from arena.games.data import images
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from arena.errors import DataDamaged
-from games.data import images
 
 FEATURES, CHANNELS = 64, (16, 32)
 STEPS, BATCH, RATE, SEED = 1500, 128, 4e-3, 0
@@ -100,7 +100,7 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
     """The judge of a data set: from the cache folder, or trained now, which takes seconds to half a minute.
 
     Args:
-        name: of a labelled data set, as `games.data.images.load` takes it.
+        name: of a labelled data set, as `arena.games.data.images.load` takes it.
         device: where it works.
         dtype: of the images that it is shown; it is trained in float32.
 

@@ -2,7 +2,7 @@
 
 By the rule that its published images follow: pad a digit by 2 to 32×32; where it is above 0 a pixel is 255 − background, else it is the
 background, which is a random 32×32 crop of a photograph. Both parts take crops of the same photographs: those in `bsds500/train` in one of
-the folders of `games.data.images`. Where there are none, backgrounds are made of smooth coloured noise, with a warning: numbers got on
+the folders of `arena.games.data.images`. Where there are none, backgrounds are smooth coloured noise, with a warning: numbers got on
 them cannot be compared with published ones.
 
     shaded-digits    scikit-learn's 8×8 digits likewise: |background − digit|, on smooth grey backgrounds of up to half the ink
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from arena.games.data.images import Arrays, digits, folders, mnist
 
 from arena.errors import ArenaWarning
-from games.data.images import Arrays, digits, folders, mnist
 
 
 def mnist_m() -> Arrays:

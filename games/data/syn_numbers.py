@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from games.data.digits import of_mat
-from games.data.images import Arrays, folders
+from arena.games.data.digits import of_mat
+from arena.games.data.images import Arrays, folders
 
 COUNTS = {"train": 10_000, "test": 2_000}
 """How many are rendered."""

@@ -1,0 +1,1 @@
+"""Faster turns: compiled and sharded fields, small matrix products, autocast."""

@@ -1,0 +1,44 @@
+"""Compiled functions of a flat list of tensors, traced once and then called without a look at anything else.
+
+`torch.compile` guards what it has compiled: each call looks through the modules that the code was taken from, which on small nets takes
+longer than their arithmetic. Here the caller says by a key of its own when a function must be traced anew, so that the traced graph goes to
+the compiler directly.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from arena.accelerate.small_matmul import WRITTEN_OUT
+
+
+def compile_traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any]:
+    """A function of tensors, compiled for tensors of these shapes and layouts. It may change them in place; tracing does not.
+
+    Args:
+        function: of as many tensors; it returns a list of tensors.
+        inputs: examples.
+
+    Example:
+        >>> import torch
+        >>> double = compile_traced(lambda x: [x.mul_(2).sum()], [torch.ones(3)])
+        >>> x = torch.ones(3)
+        >>> double(x)[0].item(), x.tolist()
+        (6.0, [2.0, 2.0, 2.0])
+    """
+    from torch._inductor import compile as compile_graph  # imported late, since it takes a second
+
+    keep_compiled()
+    traced = make_fx(function, decomposition_table=WRITTEN_OUT, tracing_mode="fake")(*inputs)
+    return compile_graph(traced, list(inputs))
+
+
+def keep_compiled() -> Path:
+    """The folder in which compiled code is kept; `TORCHINDUCTOR_CACHE_DIR` names another."""
+    folder = os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(platformdirs.user_cache_dir("arena")) / "compiled"))
+    return Path(folder)

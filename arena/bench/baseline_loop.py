@@ -1,0 +1,120 @@
+"""The loop that a user would write by hand for a game: sample, then for whoever moves zero_grad, backward, step.
+
+It trains as the arena does with plain simultaneous or alternating gradient steps: from the same start and on the same batches both are
+at the same parameters, to rounding (a test asks for 1e-12 in float64). It is written as plainly as it can be and still be fast:
+each loss runs back to its own player's parameters only. Its optimizers are torch's in their default form, not fused.
+"""
+
+import contextlib
+import copy
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from arena.bench.recorded_turns import Script
+from arena.core.game import Batch, Game, Rng
+from arena.engine.env import Arena, place
+from arena.errors import GameFault
+from arena.players.base import hooks
+
+_FAST = ("fused", "foreach")
+
+
+class ByHand:
+    """A plain loop over a copy of an arena's game.
+
+    Args:
+        arena: whose players, random streams and settings it begins with; its optimizers begin without memory.
+
+    Raises:
+        GameFault: where the game cannot be copied.
+
+    Example:
+        >>> from arena import configure
+        >>> from arena.bench.recorded_turns import record
+        >>> arena = configure("bilinear", {"x.optimizer": "adam"}).build()
+        >>> by_hand = ByHand(arena)
+        >>> by_hand.play(record(arena, 10))
+        >>> all(torch.allclose(p, q) for p, q in zip(by_hand.game.parameters(), arena.game.parameters()))
+        True
+    """
+
+    def __init__(self, arena: Arena):
+        self.game: Game = _copied(arena.game)
+        self.device, self.dtype = arena.device, arena.dtype
+        self.rng = Rng(self.device)
+        self.rng.load_state_dict(arena.rng.state_dict())
+        self.parameters = {key: [p for p in self.game.parameters_of(key).values() if p.requires_grad] for key in self.game.keys}
+        self.optimizers = {role: _default(arena.optimizers[role], self._groups(role)) for role in self.game.roles}
+        self._on_batch = hooks(self.game.players, "on_batch")
+        self._projections = {role: hooks(player, "project_") for role, player in self.game.players.items()}
+        self.batch: Batch = None
+
+    def play(self, script: Script) -> None:
+        """Play a stretch of turns."""
+        for line in script.lines:
+            if line.draws:
+                self.draw()
+            for roles, keys in line.moves:
+                for role in roles:
+                    self.optimizers[role].zero_grad()
+                losses = self.game.losses(self.batch, line.coupling, keys)
+                for key in keys:
+                    losses[key].backward(inputs=self.parameters[key], retain_graph=key != keys[-1])
+                for role in roles:
+                    for group in self.optimizers[role].param_groups:
+                        group["lr"] = line.rates[role]
+                    self.optimizers[role].step()
+                    for project_ in self._projections[role]:
+                        project_(self.batch)
+
+    def draw(self) -> None:
+        """Take a fresh batch."""
+        with contextlib.nullcontext() if self.device.type == "cpu" else self.device:
+            self.batch = place(self.game.sample(self.rng), self.device, self.dtype)
+        for on_batch in self._on_batch:
+            on_batch(self.batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of everything that later turns depend on."""
+        optimizers = {role: optimizer.state_dict() for role, optimizer in self.optimizers.items()}
+        kept = {"game": self.game.state_dict(), "optimizers": optimizers, "streams": self.rng.state_dict(), "batch": self.batch}
+        return copy.deepcopy(kept)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state_dict` gave."""
+        self.game.load_state_dict(state["game"])
+        for role, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][role]))  # it keeps the very tensors that it is given
+        self.rng.load_state_dict(state["streams"])
+        self.batch = state["batch"]
+
+    def _groups(self, role: str) -> list[dict[str, Any]]:
+        return [{"params": self.parameters[key]} for key in self.game.keys_of(role)]
+
+
+def _copied(game: Game) -> Game:
+    try:
+        return copy.deepcopy(game)
+    except (TypeError, RuntimeError) as error:
+        why = " ".join(str(error).split())[:160]
+        raise GameFault(f"{type(game).__name__} cannot be copied ({why}); keep open files and the like out of its attributes") from error
+
+
+def _default(optimizer: torch.optim.Optimizer, groups: list[dict[str, list[nn.Parameter]]]) -> torch.optim.Optimizer:
+    """An optimizer of torch's own class and the same hyperparameters, in the form that torch picks by itself."""
+    bases = [c for c in type(optimizer).__mro__ if not c.__module__.startswith("arena.") and c is not torch.optim.Optimizer]
+    cls: Any = bases[0] if bases[0] is not object else type(optimizer)  # those that are the arena's own, torch has no other form of
+    given = {name: value for name, value in optimizer.param_groups[0].items() if name not in ("params", *_FAST)}
+    given["lr"] = given.pop("initial_lr", given["lr"])
+    names = inspect.signature(cls).parameters
+    arguments = {name: value for name, value in given.items() if name in names}
+    if "momentum" in arguments:
+        arguments["momentum"] = abs(arguments["momentum"])  # torch's constructor refuses negative momentum; its update does not mind
+    made: torch.optim.Optimizer = cls(groups, **arguments)
+    for group in made.param_groups:
+        group |= {name: value for name, value in given.items() if name in arguments}
+    return made

@@ -1,0 +1,44 @@
+"""The picture of a measurement: where the arena's turn goes, beside the loop by hand and the floor."""
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from arena.bench.measurement import Measurement
+from arena.bench.report import BY_HAND, FLOOR, SHADES, heading, micro
+from arena.plots import style as plots
+from arena.plots.style import INK, styled
+
+
+@styled
+def turn(found: Measurement) -> Figure:
+    """One bar each: the arena's turn, stacked from its stages; the loop by hand; the floor. Whiskers are quartiles."""
+    made, axes = plots.figure(8.4, 3.2)
+    axis = axes[0, 0]
+    bars = [("the arena", found.arena, 1.0), ("the loop\nby hand", found.by_hand, found.ratio.middle)]
+    bars.append(("the floor", found.floor, found.share.middle))
+    reach = 1.7e6 * max(*(spread.high for _, spread, _ in bars), sum(found.stages.values()))
+    begin = 0.0
+    for name, time in found.stages.items():
+        end = begin + 1e6 * time
+        axis.barh(0, end - begin, left=begin, height=0.62, color=SHADES[name], edgecolor="white", linewidth=0.6, zorder=3)
+        begin = end
+    for place, spread, colour in ((1, found.by_hand, BY_HAND), (2, found.floor, FLOOR)):
+        axis.barh(place, 1e6 * spread.middle, height=0.62, color=colour, zorder=3)
+    for place, (_, spread, ratio) in enumerate(bars):
+        low, middle, high = (1e6 * t for t in (spread.low, spread.middle, spread.high))
+        axis.errorbar(middle, place, xerr=[[middle - low], [high - middle]], color=INK, elinewidth=1, capsize=3, zorder=5)
+        end = (max(high, begin) if place == 0 else high) + 0.012 * reach
+        words = f"{micro(spread.middle)} µs" + (f"  (the arena is {ratio:.2f}× as fast)" if place else "")
+        axis.text(end, place, words, va="center", fontsize=9.5, fontweight="bold", color=INK)
+    axis.set_yticks(range(3), [label for label, _, _ in bars], fontsize=9.5, color=INK)
+    chunks = "one chunk" if found.chunks == 1 else f"{found.chunks} chunks"
+    axis.set(xlim=(0, reach), ylim=(2.5, -0.5), xlabel=f"microseconds a turn: median and quartiles of {chunks}")
+    axis.xaxis.set_major_formatter("{x:,.0f}")
+    axis.tick_params(axis="y", length=0)
+    axis.grid(False, axis="y")
+    axis.spines["left"].set_visible(False)
+    whole = sum(found.stages.values())
+    handles = [Patch(color=SHADES[n], label=f"{n}\n{micro(time)} µs, {time / whole:.0%}") for n, time in found.stages.items()]
+    made.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1, handleheight=1, columnspacing=1.6)
+    made.suptitle(heading(found), fontsize=10, color=INK)
+    return made

@@ -1,0 +1,1 @@
+"""Proofs that games and update rules are what they claim."""

@@ -1,0 +1,1 @@
+"""Mathematics without time: games, slots, random streams and the vector field."""

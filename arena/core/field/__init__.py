@@ -1,0 +1,1 @@
+"""The game's vector field on one frozen batch, its products, and its form for many members."""

@@ -1,0 +1,1 @@
+"""Time: episodes, turns, signals and snapshots, and the Gymnasium environments over them."""

@@ -1,0 +1,1 @@
+"""Many games at once: stacked parameters, per-member settings and signals."""

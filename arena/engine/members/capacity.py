@@ -1,0 +1,202 @@
+"""How many members of a population fit into memory, by measuring one.
+
+A member needs its parameters, one gradient and the optimizer's moments of each, and what a forward keeps for the backward pass; the last
+is counted while one member is played. `torch.func` knows no hooks on what is kept, so that of games which differentiate within their losses
+the tensors are counted that live at once. Shapes: K = members.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from arena.errors import BadSetting, GameFault, RunFailed
+
+SHARE = 0.6
+"""Of the free memory that a population may take."""
+
+OBJECTS = 40 * 2**10
+"""Bytes that a member takes besides its tensors: its configuration, its random streams and the modules that it was built from."""
+
+
+class Need(NamedTuple):
+    """Bytes that a member needs.
+
+    Args:
+        parameters: of the players, with their buffers.
+        optimizer: gradients and moments.
+        activations: kept from forward to backward, and as much again while they are used.
+    """
+
+    parameters: int
+    optimizer: int
+    activations: int
+
+    @property
+    def bytes(self) -> int:
+        return self.parameters + self.optimizer + self.activations
+
+
+def need(population: Any) -> Need:
+    """What each member of a population needs, from one turn of a copy of it.
+
+    Args:
+        population: an `arena.engine.vector_env.Population`; it is played for one turn.
+    """
+    count = population.num_envs
+    game = population.game
+    own = [*game.parameters(), *(game.get_buffer(name) for name in population.members.buffers)]
+    parameters = sum(t.numel() * t.element_size() for t in own)
+    kept: dict[int, int] = {}
+    there = {t.untyped_storage().data_ptr() for t in [*game.parameters(), *game.buffers()]}
+
+    def pack(tensor: Tensor) -> Tensor:
+        try:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in there:
+                kept[storage.data_ptr()] = storage.nbytes()
+        except RuntimeError:  # a rule that differentiates under vmap keeps tensors that have no storage of their own
+            kept[-1 - len(kept)] = tensor.numel() * tensor.element_size()
+        return tensor
+
+    peak = 0
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            population.play_turn((1.0, 1.0, 0.5))
+    except GameFault as error:
+        if "saved tensor hooks" not in str(error):
+            raise
+        with _Living(there) as living:
+            population.play_turn((1.0, 1.0, 0.5))
+        peak = living.peak
+    moments = sum(
+        v.numel() * v.element_size()
+        for o in population.optimizers.values()
+        for s in o.state.values()
+        for v in s.values()
+        if isinstance(v, Tensor)
+    )
+    trained = sum(p.numel() * p.element_size() for p in game.parameters())
+    return Need(parameters // count, (moments + 2 * trained) // count, (peak or 2 * sum(kept.values())) // count)
+
+
+class _Living(TorchDispatchMode):
+    """Counts the bytes of the tensors that are made while it is on, and the most that live at once."""
+
+    def __init__(self, there: set[int]):
+        super().__init__()
+        self.there, self.peak = there, 0
+        self._living: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor) and (place := tensor.untyped_storage().data_ptr()) not in self.there:
+                self._living[place] = StorageWeakRef(tensor.untyped_storage()), tensor.untyped_storage().nbytes()
+        self._living = {place: (storage, size) for place, (storage, size) in self._living.items() if not storage.expired()}
+        self.peak = max(self.peak, sum(size for _, size in self._living.values()))
+        return made
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that is free on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+_SIGNS = ("allocate memory", "Storage size calculation overflowed", "Overflow when unpacking long")
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, on a GPU or on the CPU, or never could hold what was asked for."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(sign in str(error) for sign in _SIGNS)
+
+
+def short_of_memory(error: BaseException, what: str, lower: str) -> RunFailed:
+    """What to say where memory has run out.
+
+    Args:
+        error: that says so.
+        what: does not hold what, such as "the memory of cpu does not hold a turn of SwissRoll".
+        lower: what to ask for instead.
+
+    Example:
+        >>> error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80000000000 bytes.")
+        >>> print(short_of_memory(error, "memory has run out", "take a smaller batch"))
+        memory has run out (74.5 GiB were asked for at once); take a smaller batch
+    """
+    asked = re.search(r"allocate ([\d.]+) (bytes|[KMGTPE]iB)", str(error))
+    return RunFailed(f"{what}{f' ({_amount(*asked.groups())} were asked for at once)' if asked else ''}; {lower}")
+
+
+@contextlib.contextmanager
+def in_memory(what: str, lower: str) -> Iterator[None]:
+    """While inside, say so in that sentence where memory runs out.
+
+    Raises:
+        RunFailed: where it does.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, TypeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise short_of_memory(error, what, lower) from error
+
+
+def _amount(number: str, unit: str) -> str:
+    size, step = float(number), _UNITS.index(unit)
+    while size >= 1000 and step + 1 < len(_UNITS):
+        size, step = size / 1024, step + 1
+    return f"{size:.3g} {_UNITS[step]}"
+
+
+def too_many(population: Any) -> BadSetting:
+    """What to say of a population that does not fit into memory, with the number that would.
+
+    Args:
+        population: the one that did not.
+    """
+    probe = type(population)([population.configs[0]])
+    if population.device.type == "cuda":
+        torch.cuda.empty_cache()
+        whole = torch.cuda.get_device_properties(population.device).total_memory
+    else:
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    most = max(1, min(population.num_envs - 1, int(SHARE * whole / max(need(probe).bytes, 1))))
+    return BadSetting("members", population.num_envs, f"at most about {most:,}, which fit into the memory of {population.device}")
+
+
+def fitting(population: Any, members: int | str, free: Callable[[torch.device], int] = free_bytes, name: str = "members") -> int:
+    """The most members that a population of this kind may have.
+
+    Args:
+        population: one of this kind, small; it is played for one turn.
+        members: the number that is asked for, or auto.
+        free: tells the free memory.
+        name: of the setting that asks for so many.
+
+    Raises:
+        BadSetting: where the number that is asked for does not fit.
+    """
+    each = need(population).bytes + (OBJECTS if population.device.type == "cpu" else 0)
+    most = max(1, int(SHARE * free(population.device) / max(each, 1)))
+    if members == "auto":
+        return most
+    if int(members) > most:
+        raise BadSetting(name, members, f"at most {most:,}: each needs {each / 2**20:.3g} MiB, and {SHARE:.0%} of the free memory is used")
+    return int(members)

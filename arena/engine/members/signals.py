@@ -1,0 +1,145 @@
+"""The telemetry of a population's turns: what `arena.engine.signals` gathers of one game, for each of K members.
+
+Shapes: K = members.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arena.core.field.field import Field
+from arena.core.game import Game
+from arena.engine.signals import Divergence, Signals
+
+
+class _Note(NamedTuple):
+    turns: np.ndarray
+    losses: dict[str, Tensor]
+    norms: dict[str, Tensor]
+    moves: dict[str, Tensor]
+
+
+class _Update(NamedTuple):
+    update: Tensor
+    previous: Tensor | None
+    moved: np.ndarray
+    compares: np.ndarray
+
+
+class MemberSignals:
+    """Both players' signals by name, each an array of shape (K,): those of `arena.engine.signals.Signals`.
+
+    Args:
+        game: the stacked game.
+        count: K.
+    """
+
+    def __init__(self, game: Game, count: int):
+        self.game, self.count = game, count
+        self.names = Signals(game).names
+        self.values: dict[str, np.ndarray] = {}
+        self.divergence: dict[int, Divergence] = {}
+        self._notes: list[_Note] = []
+        self._before: dict[str, Tensor] = {}
+        self._previous: dict[str, Tensor] = {}
+        self._compares: dict[str, np.ndarray] = {}
+        self._updates: dict[str, _Update] = {}
+
+    def before_move(self, roles: Sequence[str]) -> None:
+        """Remember where the roles stand, for the update of a measured turn."""
+        self._before = {role: self._flat(role) for role in roles}
+
+    def after_move(self, moves: Mapping[str, np.ndarray]) -> None:
+        """Take the update that the roles of `before_move` have made.
+
+        Args:
+            moves: by role, which members have moved.
+        """
+        for role, before in self._before.items():
+            moved = moves[role]
+            update, previous = self._flat(role) - before, self._previous.get(role)
+            compares = self._compares.get(role, np.zeros(self.count, dtype=bool))
+            self._updates[role] = _Update(update, previous, moved, compares & moved)
+            mask = torch.from_numpy(moved).to(update.device)[:, None]
+            self._previous[role] = update if previous is None else torch.where(mask, update, previous)
+            self._compares[role] = compares | moved
+        self._before = {}
+
+    def forget_updates(self) -> None:
+        """Start afresh: the next measured update has no previous one to be compared with."""
+        self._previous.clear()
+        self._compares.clear()
+
+    def note(self, turns: np.ndarray, field: Field, *, gradients: bool) -> None:
+        """Keep the losses of a turn on the device, and the norms of its gradients if they are asked for.
+
+        Args:
+            turns: how many turns each member has played, this one included.
+            field: as the turn has left it.
+            gradients: whether to take norms.
+        """
+        if field.first is None:
+            return
+        losses, direction = field.first
+        norms = {}
+        if gradients:
+            for key in field.movers:
+                each = [direction[n] for n in field.parameters[key]]
+                squares = [g.square().flatten(1).sum(1) if g.dim() > 1 else g.square() for g in each]
+                norms[key] = torch.stack(squares).sum(0).sqrt()
+        moves = {key: mask for key in field.movers if (mask := field.masks.get(key.partition(".")[0])) is not None}
+        self._notes.append(_Note(turns.copy(), {key: losses[key].detach() for key in field.movers}, norms, moves))
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal."""
+        notes, self._notes = self._notes, []
+        flat = [table[key] for n in notes for key in n.losses for table in (n.losses, n.norms, n.moves) if key in table]
+        rows = iter(torch.stack([t.to(torch.float64) for t in flat]).cpu().numpy() if flat else ())
+        everyone = np.ones(self.count, dtype=bool)
+        for n in notes:
+            for key in n.losses:
+                found = {what: next(rows) for what, table in (("loss", n.losses), ("gradient", n.norms)) if key in table}
+                moved = next(rows) > 0 if key in n.moves else everyone
+                for what, values in found.items():
+                    self._set(f"{key}.loss" if what == "loss" else f"{key}.gradient_norm", values, moved)
+                    for member in np.flatnonzero(moved & ~np.isfinite(values)):
+                        self.divergence.setdefault(int(member), Divergence(int(n.turns[member]), key.partition(".")[0], what))
+        for role, (update, previous, moved, compares) in self._updates.items():
+            self._set(f"{role}.update_norm", update.norm(dim=1).double().cpu().numpy(), moved)
+            if previous is not None:
+                cosine = torch.cosine_similarity(update, previous, dim=1).double().cpu().numpy()
+                self._set(f"{role}.update_cosine", cosine, compares)
+        self._updates = {}
+        return {name: values.copy() for name, values in self.values.items()}
+
+    def forget(self, members: np.ndarray) -> None:
+        """Start those members afresh."""
+        for values in self.values.values():
+            values[members] = 0.0
+        for member in np.flatnonzero(members):
+            self.divergence.pop(int(member), None)
+        for compares in self._compares.values():
+            compares[members] = False
+
+    def _flat(self, role: str) -> Tensor:
+        own = [p.detach() for p in self.game.players[role].parameters()]
+        return torch.cat([p.flatten(1) if p.dim() > 1 else p[:, None] for p in own], dim=1)
+
+    def _set(self, name: str, values: np.ndarray, where: np.ndarray) -> None:
+        before = self.values.get(name)
+        self.values[name] = np.where(where, values, 0.0 if before is None else before)
+
+    def state_dict(self) -> dict[str, Any]:
+        self.read()
+        kept = {name: torch.from_numpy(values.copy()) for name, values in self.values.items()}
+        compares = {role: torch.from_numpy(values.copy()) for role, values in self._compares.items()}
+        return {"values": kept, "previous": dict(self._previous), "compares": compares}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.values = {name: values.numpy().copy() for name, values in state["values"].items()}
+        self._previous = dict(state["previous"])
+        self._compares = {role: compares.numpy().copy() for role, compares in state["compares"].items()}
+        self._notes, self._before, self._updates, self.divergence = [], {}, {}, {}

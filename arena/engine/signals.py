@@ -1,0 +1,168 @@
+"""The telemetry of turns: gathered on the device without a wait, read in bulk.
+
+Every turn leaves its movers' losses as tensors (next to nothing). Turns that are measured also leave the norms of their gradients and of
+their updates and the cosine of each update with the player's previous one, which needs two copies of the parameters. `read` fetches
+all of it at once and tells whether anything was non-finite, since which turn, and whose.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from arena.core.field.field import Field
+from arena.core.game import Game
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Who went non-finite first, when, and in what.
+
+    Args:
+        turn: the turn in which it happened, counted from 1.
+        role: the player.
+        what: what was not finite: its output, its loss or its gradient.
+    """
+
+    turn: int
+    role: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"the {self.role}'s {self.what} was not finite in turn {self.turn}"
+
+
+class _Note(NamedTuple):
+    turn: int
+    losses: dict[str, Tensor]
+    norms: dict[str, list[Tensor]]
+    outputs: list[tuple[str, Tensor, Tensor]]
+
+
+class Signals:
+    """Both players' signals by name: `role.loss`, `role.gradient_norm`, `role.update_norm`, `role.update_cosine`.
+
+    Losses and gradient norms are those at the position where the turn began. A player that did not move keeps its latest values.
+
+    Args:
+        game: whose players they are of.
+    """
+
+    def __init__(self, game: Game):
+        self.game = game
+        self.values: dict[str, float] = {}
+        self.divergence: Divergence | None = None
+        self._notes: list[_Note] = []
+        self._before: dict[str, list[Tensor]] = {}
+        self._previous: dict[str, Tensor] = {}
+        self._updates: dict[str, tuple[Tensor, Tensor | None]] = {}
+        self._outputs: list[tuple[str, Tensor, Tensor]] = []
+        self._fresh: set[str] = set()
+
+    @property
+    def names(self) -> list[str]:
+        """Every name that `read` may give, in a fixed order."""
+        by_key = [f"{key}.{what}" for key in self.game.keys for what in ("loss", "gradient_norm")]
+        return by_key + [f"{role}.{what}" for role in self.game.roles for what in ("update_norm", "update_cosine")]
+
+    def watch_outputs(self) -> list[torch.utils.hooks.RemovableHandle]:
+        """Also note, in every forward of a player, whether its input and its output were finite; remove the handles to stop."""
+
+        def hook(role: str) -> Any:
+            def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+                finite = [t.detach().isfinite().all() for t in inputs if isinstance(t, Tensor)]
+                fine_in = torch.stack(finite).all() if finite else torch.ones((), dtype=torch.bool, device=output.device)
+                self._outputs.append((role, fine_in, output.detach().isfinite().all()))
+
+            return note
+
+        return [player.register_forward_hook(hook(role)) for role, player in self.game.players.items()]
+
+    def before_move(self, roles: Sequence[str]) -> None:
+        """Remember where the roles stand, for the update of a measured turn."""
+        self._before = {role: [p.detach().clone() for p in self.game.players[role].parameters()] for role in roles}
+
+    def after_move(self) -> None:
+        """Take the update that the roles of `before_move` have made."""
+        for role, before in self._before.items():
+            moved = [(p.detach() - old).flatten() for p, old in zip(self.game.players[role].parameters(), before, strict=True)]
+            update = torch.cat(moved)
+            self._updates[role] = (update, self._previous.get(role))
+            self._previous[role] = update
+        self._before = {}
+
+    def forget_updates(self) -> None:
+        """Start afresh: the next measured update has no previous one to be compared with."""
+        self._previous.clear()
+
+    def note(self, turn: int, field: Field, *, gradients: bool) -> None:
+        """Keep the losses of a turn on the device, and the norms of its gradients if they are asked for."""
+        if field.first is None:
+            return
+        losses, direction = field.first
+        norms: dict[str, list[Tensor]] = {}
+        if gradients:
+            norms = {key: list(torch._foreach_norm([direction[n] for n in field.parameters[key]])) for key in field.movers}
+        self._notes.append(_Note(turn, {key: losses[key].detach() for key in field.movers}, norms, self._outputs))
+        if self._outputs:
+            self._outputs = []
+
+    def read(self) -> dict[str, float]:
+        """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal, as `names`
+        orders them: else a run that was looked at more often, as one is that was stopped, had the same numbers in another order."""
+        notes, self._notes = self._notes, []
+        flat = [t for note in notes for key in note.losses for t in (note.losses[key], *note.norms.get(key, ()))]
+        numbers = iter(torch.stack(flat).tolist() if flat else ())
+        for note in notes:
+            for key in note.losses:
+                self._fresh.add(f"{key}.loss")
+                latest = [self._set(f"{key}.loss", next(numbers))]
+                if key in note.norms:
+                    self._fresh.add(f"{key}.gradient_norm")
+                    latest.append(self._set(f"{key}.gradient_norm", math.hypot(*(next(numbers) for _ in note.norms[key]))))
+                if self.divergence is None and not all(map(math.isfinite, latest)):
+                    self.divergence = self._diagnose(note, key, "loss" if not math.isfinite(latest[0]) else "gradient")
+        for role, (update, previous) in self._updates.items():
+            self._fresh.add(f"{role}.update_norm")
+            self.values[f"{role}.update_norm"] = float(update.norm())
+            if previous is not None:
+                self._fresh.add(f"{role}.update_cosine")
+                self.values[f"{role}.update_cosine"] = float(torch.cosine_similarity(update, previous, dim=0))
+        self._updates = {}
+        return {name: self.values[name] for name in self.names if name in self.values}
+
+    def take_fresh(self) -> set[str]:
+        """Names of the signals that were noted since this was last called."""
+        fresh, self._fresh = self._fresh, set()
+        return fresh
+
+    def _set(self, name: str, value: float) -> float:
+        self.values[name] = value
+        return value
+
+    def _diagnose(self, note: _Note, key: str, what: str) -> Divergence:
+        for role, fine_in, fine_out in note.outputs:  # in the order in which the players were asked
+            if bool(fine_in) and not bool(fine_out):
+                return Divergence(note.turn, role, "output")
+        return Divergence(note.turn, key.split(".", 1)[0], what)
+
+    def state_dict(self) -> dict[str, Any]:
+        notes = [{"turn": n.turn, "losses": n.losses, "norms": n.norms} for n in self._notes]
+        updates = {role: list(pair) for role, pair in self._updates.items()}
+        return {
+            "values": dict(self.values),
+            "fresh": sorted(self._fresh),
+            "notes": notes,
+            "previous": dict(self._previous),
+            "updates": updates,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.values, self._fresh = dict(state["values"]), set(state["fresh"])
+        self._notes = [_Note(n["turn"], n["losses"], n["norms"], []) for n in state["notes"]]
+        self._previous = dict(state["previous"])
+        self._updates = {role: (pair[0], pair[1]) for role, pair in state["updates"].items()}
+        self._before, self._outputs, self.divergence = {}, [], None

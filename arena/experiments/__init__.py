@@ -1,0 +1,1 @@
+"""Many runs of one plan: values, executors, ledger, verdicts; comparisons and maps."""

@@ -1,0 +1,199 @@
+"""What a comparison plays: every combination of the values that vary, each with every seed, on equal budgets."""
+
+import hashlib
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from arena.config.config import Config, configure
+from arena.config.settings import Settings, moved_by_rules, named_in
+from arena.diagnostics.active import Diagnostics
+from arena.errors import ArenaError, RuleUndefined
+from arena.registry.entries import entries
+from arena.registry.grammar import split
+from arena.rules.linear import LinearGame, LinearMap
+
+Vary = Mapping[str, Sequence[str]]
+"""Per setting, the values that it takes, as words of the command line."""
+
+ROWS, SCORES, CHECKPOINTS = 400, 40, 5
+"""Rows of the trace, scores and checkpoints of a run that is compared, where nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a comparison.
+
+    Args:
+        variant: what varies in it, such as `rule=extragradient`.
+        seed: its seed.
+        settings: its complete configuration.
+    """
+
+    variant: str
+    seed: int
+    settings: Settings
+
+    @property
+    def folder(self) -> str:
+        """Where it plays, within the comparison's folder."""
+        name = re.sub(r"[^\w.=,+-]+", "_", self.variant).strip("_")
+        if len(name) > 120:  # file systems end names at 255 bytes
+            name = f"{name[:100]}-{hashlib.sha256(self.variant.encode()).hexdigest()[:8]}"
+        return f"{name}/seed-{self.seed}"
+
+
+def parse_vary(words: Sequence[str]) -> dict[str, list[str]]:
+    """Values by setting from `rule=simultaneous,extragradient` and `seed=0:5`; `rule=all` is every rule.
+
+    Raises:
+        ArenaError: for a word that is not setting=values, and a setting that is named twice.
+
+    Example:
+        >>> parse_vary(["rule=simultaneous,unrolled(steps=3)", "seed=0:3"])
+        {'rule': ['simultaneous', 'unrolled(steps=3)'], 'seed': ['0', '1', '2']}
+    """
+    vary: dict[str, list[str]] = {}
+    for word in words:
+        key, given, values = word.partition("=")
+        if not given or not key or not values:
+            raise ArenaError(f"--vary {word} is not SETTING=VALUES; write it as in --vary rule=simultaneous,extragradient")
+        if key in vary:
+            raise ArenaError(f"--vary names '{key}' twice; give all its values at once, as in {key}=A,B")
+        ranged = re.fullmatch(r"(\d+):(\d+)", values)
+        if ranged:
+            vary[key] = [str(n) for n in range(int(ranged[1]), int(ranged[2]))]
+        elif values == "all" and key in ("rule", "scheduler"):
+            vary[key] = list(entries(key))
+        else:
+            vary[key] = split(values)
+        twice = next((value for value in vary[key] if vary[key].count(value) > 1), None)
+        if twice is not None:
+            raise ArenaError(f"--vary {word} names '{twice}' twice; give each value once")
+        if not vary[key]:
+            raise ArenaError(f"--vary {word} is an empty range; a:b counts from a to b − 1")
+    return vary
+
+
+def plan(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary: Vary, budget: str = "gradients") -> list[Job]:
+    """Every run of a comparison, checked before anything starts.
+
+    Args:
+        game: id, import path or file of a game.
+        settings: settings that all variants share.
+        arguments: the same as words of the command line, which win.
+        vary: what varies; `seed` among it gives the seeds.
+        budget: gradients: as many gradient evaluations for each variant (products counted as three) as the shared settings spend in
+            their turns; turns: as many turns.
+
+    Raises:
+        ArenaError: for a setting that cannot be used, before anything starts.
+    """
+    if budget not in ("gradients", "turns"):
+        raise ArenaError(f"--budget is '{budget}', but must be gradients or turns")
+    budget = "turns" if "turns" in vary else budget
+    varied = [key for key in vary if key != "seed"]
+    given = named_in(settings, arguments)
+    for key, values in vary.items():
+        if not values:
+            raise ArenaError(f"'{key}' is to vary, but has no values; give some")
+        if key in given:
+            raise ArenaError(f"'{key}' is given for all variants and is to vary as well; leave one of the two out")
+    settings = moved_by_rules(settings, given, varied)
+    base = configure(game, settings, arguments)
+    combinations = list(itertools.product(*(vary[key] for key in varied)))
+    names = [", ".join(map("=".join, zip(varied, values, strict=True))) or "as it is" for values in combinations]
+    seeds = [configure(game, settings, [*arguments, f"--seed={seed}"]).run.seed for seed in vary.get("seed", [str(base.run.seed)])]
+    wanted = base.run.turns * cost_per_turn(base) if budget == "gradients" else 0.0
+    jobs = []
+    for name, values in zip(names, combinations, strict=True):
+        chosen = [f"--{key}={value}" for key, value in zip(varied, values, strict=True)]
+        config = configure(game, settings, [*arguments, *chosen])
+        turns = config.run.turns
+        if budget == "gradients":
+            turns = max(1, round(wanted / cost_per_turn(config)))
+        suited = {key: value for key, value in _suited(config, turns).items() if key not in given}
+        config = configure(game, {**suited, **settings}, [*arguments, *chosen, f"--turns={turns}"])
+        for seed in seeds:
+            jobs.append(Job(name, seed, {**config.settings, "seed": seed}))
+    return jobs
+
+
+def _suited(config: Config, turns: int) -> Settings:
+    """What suits a comparison: no pictures on the way, no end where a game counts as solved, and double precision for small games."""
+    game = config.build().game
+    looks = [name for name in ("distance", "position") if _applies(name, game)]
+    every = max(1, turns // ROWS)
+    suited: Settings = {
+        "picture.every": 0,
+        "until_solved": False,
+        "checkpoint.best": False,
+        "checkpoint.every": max(1, turns // CHECKPOINTS),
+        "trace.every": every,
+    }
+    if not looks:
+        return {**suited, "score.every": max(1, turns // SCORES)}
+    return {**suited, "score.every": every, "dtype": "float64", "diagnostics.names": looks}  # scores cost next to nothing
+
+
+def _applies(name: str, game: Any) -> bool:
+    try:
+        Diagnostics([name]).check(game)
+    except ArenaError:
+        return False
+    return True
+
+
+def cost_per_turn(config: Config) -> float:
+    """Gradient evaluations of a turn, products counted, from a few turns played for it."""
+    arena = config.build()
+    arena.reset(seed=config.run.seed)
+    turns = 4 * arena.scheduler.period
+    try:
+        for _ in range(turns):
+            arena.play_scheduled_turn()
+        before = arena.field.cost
+        for _ in range(turns):
+            arena.play_scheduled_turn()
+    except RuleUndefined:
+        return 2.0  # it will say why when it is played
+    return max((arena.field.cost - before) / turns, 1e-9)
+
+
+def claimed_map(settings: Settings) -> LinearMap | None:
+    """The linear map that a variant is near the game's solution; None where that is not known.
+
+    It is known for rules that claim one, played by both players at once over plain SGD with constant rates and coupling, on a game that
+    draws no batch and knows its solution.
+    """
+    game = settings["game"]
+    config = configure(game, {k: v for k, v in settings.items() if k != "game"})
+    arena = config.build()
+    flat = config.flat()
+    constant = all(
+        flat.get(f"{name}.name", "constant") == "constant" for name in ("coupling", *(f"{r}.schedule" for r in arena.game.roles))
+    )
+    plain = all(
+        type(o) is torch.optim.SGD and o.param_groups[0]["momentum"] == 0 and o.param_groups[0]["weight_decay"] == 0
+        for o in arena.optimizers.values()
+    )
+    solution = arena.game.solution()
+    if not (constant and plain and flat["scheduler.name"] == "simultaneous") or solution is None:
+        return None
+    from arena.diagnostics.spectrum import jacobian
+
+    size = sum(p.numel() for p in arena.game.parameters())
+    if size > 200 or arena.game.sample(arena.rng) is not None:
+        return None
+    with torch.no_grad():
+        for name, p in arena.game.named_parameters():
+            p.copy_(solution[name])
+    arena.field.freeze(None, flat["coupling.value"] * arena.game.max_coupling)
+    split_at = sum(p.numel() for p in arena.game.players[arena.game.roles[0]].parameters())
+    rates = tuple(arena.learning_rate(role) for role in arena.game.roles)
+    linear = LinearGame(torch.as_tensor(jacobian(arena.field), dtype=torch.float64), split_at, rates)  # type: ignore[arg-type]
+    return arena.rule.linear_map(linear)

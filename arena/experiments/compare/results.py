@@ -1,0 +1,157 @@
+"""What the runs of a comparison say, read from their traces: one row for each run, one summary for each variant."""
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from arena.config.settings import flatten
+from arena.core.field.field import PRODUCT
+from arena.core.result_table import OwnTable, Variant
+from arena.experiments.compare.plan import Job, claimed_map
+from arena.experiments.verdict import Verdict, contraction, verdict
+from arena.registry.entries import lookup
+from arena.registry.grammar import split
+from arena.rules.linear import LinearMap
+from arena.trace import read_trace
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run.
+
+    Args:
+        job: what was played.
+        rows: its trace without the end row.
+        status: how it ended; unfinished where it has not.
+        reason: why, where it diverged or was undefined.
+        verdict: what became of it.
+        score: the last score.
+        ceiling: what real data score.
+        cost: gradient evaluations spent, a product counted as three.
+        contraction: factor per turn on the distance to the solution.
+    """
+
+    job: Job
+    rows: Rows
+    status: str
+    reason: str | None
+    verdict: Verdict
+    score: float | None
+    ceiling: float | None
+    cost: int
+    contraction: float | None
+
+    def against_cost(self, name: str) -> tuple[list[float], list[float]]:
+        """A traced quantity against gradient evaluations spent."""
+        there = [(spent(row), row[name]) for row in self.rows if row.get(name) is not None]
+        return [cost for cost, _ in there], [value for _, value in there]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One variant over its seeds.
+
+    Args:
+        variant: what varies in it.
+        outcomes: its runs.
+        theory: the linear map that it is near the solution; None where that is not known.
+    """
+
+    variant: str
+    outcomes: list[Outcome]
+    theory: LinearMap | None
+
+    @property
+    def varied(self) -> dict[str, str]:
+        """What varies in it, by setting.
+
+        Example:
+            >>> Summary("rule=unrolled(steps=3), coupling=0.5", [], None).varied
+            {'rule': 'unrolled(steps=3)', 'coupling': '0.5'}
+        """
+        return dict(part.partition("=")[::2] for part in split(self.variant))
+
+    @property
+    def verdicts(self) -> str:
+        """The verdict, with how many seeds agree where they do not all."""
+        counts = Counter(o.verdict for o in self.outcomes)
+        if len(counts) == 1:
+            return str(next(iter(counts)))
+        return ", ".join(f"{verdict} {count}/{len(self.outcomes)}" for verdict, count in counts.most_common())
+
+    def spread(self, name: str) -> tuple[float, float] | None:
+        """Mean and standard deviation over the seeds of `score`, `cost` or `contraction`; None where one of them has none."""
+        values = [getattr(o, name) for o in self.outcomes]
+        if any(v is None or not math.isfinite(v) for v in values):
+            return None
+        return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def spent(row: Mapping[str, Any]) -> int:
+    """Gradient evaluations spent by a row of the trace, products counted."""
+    return row["gradient_evaluations"] + PRODUCT * row["products"]
+
+
+def read_outcome(job: Job, folder: Path) -> Outcome:
+    """What a run's folder says of it."""
+    trace = folder / job.folder / "trace.jsonl"
+    rows = read_trace(trace) if trace.is_file() else []
+    end = rows.pop() if rows and rows[-1]["kind"] == "end" else {"status": "interrupted"}
+    rows = [row for row in rows if row["kind"] == "turn"]
+    scored = [row for row in rows if row.get("score") is not None]
+    ceiling = scored[0].get("ceiling") if scored else None
+    far = [(row["turn"], row["diagnostics.distance.total"]) for row in rows if row.get("diagnostics.distance.total") is not None]
+    status = end["status"]
+    return Outcome(
+        job=job,
+        rows=rows,
+        status=status,
+        reason=end.get("reason"),
+        verdict=verdict([row["score"] for row in scored], updates=_updates(rows) if far else (), ceiling=ceiling, status=status),
+        score=scored[-1]["score"] if scored and status != "undefined" else None,
+        ceiling=ceiling,
+        cost=spent(rows[-1]) if rows else 0,
+        contraction=contraction(*zip(*far, strict=True)) if far and status == "finished" else None,
+    )
+
+
+def summarise(jobs: Sequence[Job], folder: Path) -> list[Summary]:
+    """A summary for each variant, in the order of the plan."""
+    variants = dict.fromkeys(job.variant for job in jobs)
+    summaries = []
+    for variant in variants:
+        own = [job for job in jobs if job.variant == variant]
+        summaries.append(Summary(variant, [read_outcome(job, folder) for job in own], claimed_map(own[0].settings)))
+    return summaries
+
+
+def own_table(summaries: Sequence[Summary]) -> OwnTable | None:
+    """The table that the game itself makes of a comparison, or None where it leaves that to the arena."""
+    game: Any = lookup("game", summaries[0].outcomes[0].job.settings["game"]).target
+    own: OwnTable | None = game.comparison([_as_seen_by_the_game(s) for s in summaries])
+    return own
+
+
+def _as_seen_by_the_game(summary: Summary) -> Variant:
+    ends = []
+    for outcome in summary.outcomes:
+        if outcome.status in ("finished", "solved"):
+            ends.append({name: value for row in outcome.rows for name, value in row.items() if value is not None})
+    return Variant(summary.varied, flatten(summary.outcomes[0].job.settings), ends, len(summary.outcomes))
+
+
+def _updates(rows: Rows) -> list[float]:
+    """How far the players went per learning rate, row by row."""
+    found = []
+    for row in rows:
+        roles = [name.removesuffix(".update_norm") for name in row if name.endswith(".update_norm")]
+        steps = [row[f"{r}.update_norm"] / row[f"{r}.learning_rate"] for r in roles if row[f"{r}.learning_rate"] > 0]
+        if steps and all(math.isfinite(s) for s in steps):
+            found.append(math.hypot(*steps))
+    return found

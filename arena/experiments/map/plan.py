@@ -1,0 +1,169 @@
+"""What a map plays: one run for each cell and seed, checked before anything starts, and the file from which it is replayed."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from arena.config.config import Config, configure
+from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
+from arena.errors import ArenaError
+from arena.experiments.values import Axis, Value, parse_axis, parse_seeds, word_of
+from arena.runs.folders import new_folder, stem
+
+PLAN, TABLE, PICTURE = "config.yaml", "map.csv", "map.png"
+
+Key = tuple[Value, Value, int]
+"""Which run: its values of x and y, and its seed."""
+
+MOST = 20_000
+"""Runs of one map; beyond that a picture shows nothing more, and drawing it takes days."""
+
+
+@dataclass
+class Plan:
+    """A map that is to be played.
+
+    Args:
+        x: the axis from left to right.
+        y: the axis from below to above.
+        seeds: with which every cell is played.
+        members: the most members of one population; auto until it is known how many there will be.
+        settings: those of all cells, nested or dotted, with the game among them.
+        arguments: the same as words of the command line, which win.
+        said: x, y and seeds as they were typed.
+    """
+
+    x: Axis
+    y: Axis
+    seeds: tuple[int, ...]
+    members: int | str
+    settings: Settings
+    arguments: list[str]
+    said: dict[str, str]
+    _bases: dict[tuple[str, ...], Config] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> list[Key]:
+        """All runs: seed by seed, row by row."""
+        return [(x, y, seed) for seed, y, x in itertools.product(self.seeds, self.y.values, self.x.values)]
+
+    def config(self, key: Key) -> Config:
+        """The complete configuration of one run."""
+        chosen = {axis: value for axis, value in zip((self.x, self.y), key[:2], strict=True) if not axis.numeric}
+        base = self._bases.get(tuple(map(str, chosen.values())))
+        if base is None:
+            base = self.base({axis.name: str(value) for axis, value in chosen.items()})
+            self._bases[tuple(map(str, chosen.values()))] = base
+        flat = base.flat()
+        numbers = {key_of(a.name, flat): v for a, v in zip((self.x, self.y), key[:2], strict=True) if a.numeric}
+        return base.vary({**numbers, "seed": key[2]})
+
+    def base(self, chosen: Mapping[str, str] | None = None) -> Config:
+        """The configuration of all cells, with the first value of each axis where none is chosen."""
+        first = {axis.name: word_of(axis.values[0]) for axis in (self.x, self.y)}
+        settings = {name: value for name, value in self.settings.items() if name != "game"}
+        words = [f"--{name}={value}" for name, value in (first | dict(chosen or {})).items()]
+        return configure(self.settings["game"], settings, [*self.arguments, *words], prog="arena map")
+
+    def dump(self) -> str:
+        """The plan as YAML."""
+        said = {**self.said, "members": self.members, **({"options": self.arguments} if self.arguments else {})}
+        return yaml.safe_dump({**plain(self.settings), "map": said}, sort_keys=False, allow_unicode=True)
+
+
+def plan(
+    game: str,
+    settings: Mapping[str, Any],
+    arguments: Sequence[str],
+    x: str,
+    y: str,
+    seeds: str | None = None,
+    members: int | str = "auto",
+) -> Plan:
+    """Every run of a map, checked before anything starts.
+
+    Runs play all their turns, also where the game counts as solved before; where the rule varies and no scheduler is named, both players
+    move in every turn, as in `arena compare`.
+
+    Args:
+        game: id, import path or file of a game.
+        settings: settings that all cells share.
+        arguments: the same as words of the command line, which win.
+        x: `SETTING=VALUES` of the axis from left to right, as `arena.experiments.values.parse_axis` reads it.
+        y: the same from below to above.
+        seeds: such as `0:3`; None takes the seed of the settings.
+        members: the most members of one population, or auto.
+
+    Raises:
+        ArenaError: for a setting or a value that cannot be used.
+
+    Example:
+        >>> found = plan("bilinear", {"turns": 10}, [], "x.lr=0.01:1:3", "y.lr=0.1,0.2", seeds="0:2")
+        >>> len(found.keys), found.keys[1], found.config(found.keys[1]).flat()["x.lr"]
+        (12, (0.1, 0.1, 0), 0.1)
+    """
+    across, up = parse_axis("--x", x), parse_axis("--y", y)
+    given = named_in(settings, arguments)
+    if "until_solved" not in given:
+        settings = {**settings, "until_solved": False}
+    settings = moved_by_rules(settings, given, (across.name, up.name))
+    said = {"x": x, "y": y, **({"seeds": seeds} if seeds is not None else {})}
+    made = Plan(across, up, (0,), members, {"game": game, **settings}, list(arguments), said)
+    base = made.base()
+    flat = base.flat()
+    for axis in (across, up):
+        if axis.name == "seed":
+            raise ArenaError("a map's axis cannot be the seed; write --seeds 0:3, which plays every cell with each of them")
+        if key_of(axis.name, flat) in {key_of(name, flat) for name in named_in({}, arguments)}:
+            raise ArenaError(f"'{axis.name}' is given for all cells and is to vary as well; leave one of the two out")
+    if key_of(across.name, flat) == key_of(up.name, flat):
+        raise ArenaError(f"x and y are both {across.name}, but a map is over two settings; name another one")
+    made.x, made.y = (axis.fitted(flat.get(key_of(axis.name, flat))) for axis in (across, up))
+    made.seeds = parse_seeds(seeds) or (base.run.seed,)
+    runs = len(made.x.values) * len(made.y.values) * len(made.seeds)
+    if runs > MOST:
+        raise ArenaError(f"that map has {runs:,} runs, but at most {MOST:,} are drawn at once; take fewer values or seeds")
+    if made.x.numeric and made.y.numeric:  # then all cells have the same settings, and later defaults cannot change what is replayed
+        made.settings, made.arguments = plain(base.settings), []
+    for key in _sides(made):
+        made.config(key).build()
+    return made
+
+
+def begin(found: Plan, out: str | Path | None = None) -> Path:
+    """Make the map's folder and write the plan into it.
+
+    Raises:
+        FolderInTheWay: where the folder exists.
+    """
+    return new_folder(out, f"map-{stem(str(found.settings['game']))}", "a map", {PLAN: found.dump(), TABLE: ""})
+
+
+def load(folder: str | Path) -> Plan:
+    """The plan of a map's folder.
+
+    Raises:
+        ArenaError: where it cannot be read.
+    """
+    settings = load_file(Path(folder) / PLAN)
+    said = settings.pop("map", None)
+    try:
+        game, x, y = settings.pop("game"), said["x"], said["y"]
+        return plan(game, settings, said.get("options", []), x, y, said.get("seeds"), said.get("members", "auto"))
+    except (KeyError, TypeError) as error:
+        raise ArenaError(f"{Path(folder) / PLAN} is not a map's plan ({error}); restore it, or draw the map again") from error
+
+
+def _sides(found: Plan) -> list[Key]:
+    """Runs in which every value of both axes occurs."""
+    seed, xs, ys = found.seeds[0], found.x.values, found.y.values
+    return [*((x, ys[0], seed) for x in xs), *((xs[0], y, seed) for y in ys[1:])]
+
+
+def key_of(name: str, flat: Mapping[str, Any]) -> str:
+    """The dotted name under which a setting's value stands: `coupling` is short for `coupling.value`, `rule` for `rule.name`."""
+    return next((f"{name}{last}" for last in ("", ".value", ".name", ".player") if f"{name}{last}" in flat), name)

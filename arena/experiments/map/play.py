@@ -1,0 +1,206 @@
+"""Plays a map population by population in parallel processes, goes on with what was cut short, and writes what came of it.
+
+The folder of a map holds `config.yaml` (what is played: `arena map --config FOLDER/config.yaml` does it again), `map.csv` (one row for
+each run) and `map.png`. Every population that ends is in `map.csv` before the next one begins.
+"""
+
+import math
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from arena.engine.members.capacity import fitting, need
+from arena.engine.vector_env import Population
+from arena.errors import ArenaError, BadSetting, RunFailed
+from arena.experiments.executor import LOOK, play_in_processes
+from arena.experiments.map.plan import PICTURE, PLAN, TABLE, Key, Plan, begin, plan
+from arena.experiments.map.results import Cell, Run, best, cells, read, write
+from arena.experiments.populations import Group, populations
+
+AT_ONCE = 2**27
+"""Bytes that the members of one population take on a CPU: more would not be faster, and less would be saved when it is stopped."""
+FEWEST = 16
+"""Members that a population has at any rate, if memory allows."""
+
+Tell = Callable[[int, int, Sequence[Run]], None]
+
+
+@dataclass(frozen=True)
+class Map:
+    """A map that has been played.
+
+    Args:
+        folder: where everything is.
+        plan: what was played.
+        runs: what became of every run, by its value of x, its value of y and its seed.
+        ceiling: what real data score; None where that means nothing or differs from cell to cell.
+    """
+
+    folder: Path
+    plan: Plan
+    runs: dict[Key, Run]
+    ceiling: float | None
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every cell, row by row from below."""
+        return cells(self.plan, self.runs, self.ceiling)
+
+    @property
+    def untrained(self) -> float:
+        """What players score before the first turn: the median over all runs."""
+        return statistics.median(run.start for run in self.runs.values())
+
+    @property
+    def best(self) -> Cell | None:
+        """The cell with the lowest score."""
+        return best(self.cells)
+
+    @property
+    def picture(self) -> Path:
+        return self.folder / PICTURE
+
+    @property
+    def table(self) -> Path:
+        return self.folder / TABLE
+
+
+def play_map(
+    game: str,
+    x: str,
+    y: str,
+    *,
+    seeds: str | None = None,
+    members: int | str = "auto",
+    out: str | Path | None = None,
+    workers: int | None = None,
+    **settings: Any,
+) -> Map:
+    """Play one game in every cell of two settings, and draw its score.
+
+    Args:
+        game: id, import path or file of a game.
+        x: `SETTING=VALUES` from left to right, with values as `1e-5:1e-1:32` or `a,b,c`.
+        y: the same from below to above.
+        seeds: such as `0:3`; None takes the seed of the settings.
+        members: the most members of one population, or auto.
+        out: the folder, which must not exist; None numbers one under `runs/`.
+        workers: processes; None uses one for each core.
+        settings: settings that all cells share.
+
+    Raises:
+        ArenaError: before anything starts, for input that cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> found = play_map("bilinear", "x.lr=0.01:0.1:2", "rule=simultaneous,extragradient", turns=50, workers=1,
+        ...                  out=tempfile.mkdtemp() + "/m")
+        >>> found.best.x, found.best.y
+        (0.1, 'extragradient')
+    """
+    found = plan(game, settings, (), x, y, seeds, members)
+    count = workers or default_workers(found)
+    return finish(sized(found, count), begin(found, out), count)
+
+
+def default_workers(found: Plan) -> int:
+    """One process for each core; one for a GPU."""
+    on_gpu = torch.device(found.config(found.keys[0]).run.device.replace("auto", "cpu")).type == "cuda"
+    return 1 if on_gpu else len(os.sched_getaffinity(0))
+
+
+def sized(found: Plan, workers: int) -> Plan:
+    """The plan with a number of members in the place of auto, so that it is sorted into the same populations when it is resumed.
+
+    Raises:
+        BadSetting: for a number of members that is not at least 1.
+    """
+    if found.members != "auto":
+        if not isinstance(found.members, int) or found.members < 1:
+            raise BadSetting("members", found.members, "auto, or a whole number of at least 1")
+        return found
+    found.members = max(1, len(found.keys) // len(found.seeds))
+    try:
+        one = Population([found.config(found.keys[0])])
+        most = fitting(one, "auto") // workers
+        if one.device.type == "cpu":
+            most = min(most, max(FEWEST, AT_ONCE // max(need(one).bytes, 1)))
+    except ArenaError:  # they are played one by one
+        return found
+    found.members = max(1, min(most, math.ceil(found.members / workers)))
+    return found
+
+
+def groups(found: Plan) -> tuple[list[tuple[Group, list[Key]]], list[str]]:
+    """The runs sorted into populations, and why some are played alone.
+
+    They are sorted seed by seed, since members with the same seed share their batches.
+    """
+    sorted_, why = [], set()
+    for seed in found.seeds:
+        keys = [key for key in found.keys if key[2] == seed]
+        made = populations([found.config(key) for key in keys], found.members, LOOK)
+        sorted_ += [(group, [keys[i] for i in group.indices]) for group in made.groups]
+        why |= set(made.why)
+    return sorted_, sorted(why)
+
+
+def finish(
+    found: Plan, folder: Path, workers: int | None = None, tell: Tell = lambda group, turns, runs: None, explain: Any = lambda why: None
+) -> Map:
+    """Play what is not in the table yet, and write and draw what came of everything.
+
+    Args:
+        found: the plan, with its number of members known.
+        folder: the map's folder.
+        workers: processes; None uses one for each core.
+        tell: called with the number of a population, the turns that its members have played and, once it has ended, its runs.
+        explain: called with a sentence for each reason for which games are played one by one.
+
+    Raises:
+        RunFailed: where a process died or a disk failed; what was played is kept.
+        KeyboardInterrupt: after Ctrl-C; populations that have ended are kept.
+    """
+    try:
+        (folder / PLAN).write_text(found.dump(), encoding="utf-8")
+        runs = read(found, folder / TABLE)
+        sorted_, why = groups(found)
+        for reason in why:
+            explain(reason)
+        jobs = []
+        for number, (group, keys) in enumerate(sorted_):
+            if all(key in runs for key in keys):
+                tell(number, sum(found.config(key).run.turns for key in keys), [runs[key] for key in keys])
+            else:
+                jobs.append((number, group.alone is None, keys))
+
+        def ended(number: int, keys: Sequence[Key], own: Sequence[Run]) -> None:
+            runs.update(zip(keys, own, strict=True))
+            write(found, runs, folder / TABLE)
+            tell(number, sum(found.config(key).run.turns for key in keys), own)
+
+        play_in_processes(found, folder, jobs, workers or default_workers(found), lambda number, turns: tell(number, turns, ()), ended)
+        write(found, runs, folder / TABLE)
+        made = Map(folder, found, runs, _ceiling(found))
+        from arena.experiments.map.figure import draw
+        from arena.plots import style as plots
+
+        plots.save(draw(made), made.picture)
+    except OSError as error:
+        where = error.filename or f"a file in {folder}"
+        raise RunFailed(
+            f"the map stopped because {where} could not be written ({error.strerror}); mend that and type: arena resume {folder}"
+        ) from error
+    return made
+
+
+def _ceiling(found: Plan) -> float | None:
+    """What real data score, if that is the same in all corners."""
+    xs, ys, seed = found.x.values, found.y.values, found.seeds[0]
+    corners = {found.config((x, y, seed)).build().game.ceiling() for x in (xs[0], xs[-1]) for y in (ys[0], ys[-1])}
+    return corners.pop() if len(corners) == 1 else None

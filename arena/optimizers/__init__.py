@@ -1,0 +1,5 @@
+"""Optimizers of torch under short names, in their fast forms, for one game and for a population."""
+
+from arena.optimizers.factories import LeanAdam, LeanAdamW, OptimizerFactory, adam, adamw, normalized, rmsprop, sgd, sign
+
+__all__ = ["LeanAdam", "LeanAdamW", "OptimizerFactory", "adam", "adamw", "normalized", "rmsprop", "sgd", "sign"]

@@ -1,0 +1,60 @@
+"""Building what a word names: a diagnostic or an alarm, with or without arguments, as in `spectrum(mode=arnoldi,top=8)`."""
+
+import functools
+import inspect
+from argparse import ArgumentError
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from arena.errors import ArenaError, BadSetting, UnknownName
+from arena.registry.entries import lookup
+from arena.registry.grammar import parse
+
+
+def build(kind: str, word: str) -> tuple[str, Any]:
+    """The name of a thing and the thing itself.
+
+    Args:
+        kind: diagnostic or alarm.
+        word: its name, with or without arguments.
+
+    Raises:
+        UnknownName: for an unknown name or argument, with the nearest one.
+        ArenaError: for an argument of the wrong type or out of its range.
+
+    Example:
+        >>> build("diagnostic", "spectrum(mode=arnoldi, top=8)")[1].top
+        8
+        >>> build("diagnostic", "spectrum(topp=8)")
+        Traceback (most recent call last):
+        ...
+        arena.errors.UnknownName: unknown argument of spectrum 'topp': did you mean 'top'?
+    """
+    called, given = parse(word)
+    entry = lookup(kind, called)
+    arguments = _arguments(entry.target, entry.name, tuple(given.items()))
+    try:
+        return entry.name, entry.target(**arguments)
+    except BadSetting as error:
+        raise error.prefixed(entry.name) from None
+
+
+@functools.cache
+def _arguments(target: Callable[..., Any], name: str, given: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
+    """All arguments by name, those that are given in their types: read once, since a thousand runs may name the same."""
+    from arena.config.parser import kind_error
+
+    parser = ArgumentParser(exit_on_error=False, default_env=False)
+    if inspect.signature(target).parameters:
+        parser.add_class_arguments(target, None, as_group=False)
+    known = parser.get_defaults().as_dict()
+    for argument, _ in given:
+        if argument not in known:
+            raise UnknownName(f"argument of {name}", argument, known)
+    try:
+        return MappingProxyType(parser.parse_args([f"--{argument}={value}" for argument, value in given]).as_dict())
+    except ArgumentError as error:
+        raise ArenaError(f"{name}.{kind_error(str(error), known, dict(given))}") from error

@@ -1,0 +1,229 @@
+"""Finds what can be named: games, players, rules, schedulers, schedules, optimizers, diagnostics and alarms.
+
+Everything is looked up in the modules that installed packages announce through entry points (`arena.games`, `arena.players`, …), so
+`arena` finds games without importing upwards and anyone's package can add its own. A game is registered by its decorator; of
+everything else each public class or function is found by its kind, under its name in lower case with dashes.
+"""
+
+import functools
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from arena.errors import ArenaError, GameFault, UnknownName
+
+T = TypeVar("T")
+KINDS = ("game", "player", "rule", "scheduler", "schedule", "optimizer", "diagnostic", "alarm")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that has a name: its kind, its id, and the class or function itself."""
+
+    kind: str
+    id: str
+    target: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        """The id without the file or package that it came from.
+
+        Example:
+            >>> Entry("game", "/home/me/mine.py:tug-of-war", dict).name
+            'tug-of-war'
+        """
+        return self.id.rsplit(":", 1)[-1].rsplit(".", 1)[-1]
+
+    @property
+    def summary(self) -> str:
+        """First sentence of its docstring."""
+        text = inspect.getdoc(self.target) or ""
+        return text.split("\n\n")[0].replace("\n", " ").strip()
+
+
+_games: dict[str, Entry] = {}
+
+
+def register(id: str) -> Callable[[type[T]], type[T]]:
+    """Give a game its short id, by which the command line, configs and `gymnasium.make` know it.
+
+    `@register("tug-of-war") class TugOfWar(Game)` becomes `arena play tug-of-war` and `gym.make("arena/TugOfWar-v0")`.
+
+    Raises:
+        GameFault: where the id is taken by another game, or is not made of lower-case words with dashes.
+    """
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id):
+        raise GameFault(f"'{id}' cannot be a game's id; use lower-case letters and digits with single dashes, such as 'tug-of-war'")
+
+    def decorate(cls: type[T]) -> type[T]:
+        taken = _games.get(id)
+        if taken is not None and _source(taken.target) == f"arena.{_source(cls)}":
+            file = cls.__module__
+            raise GameFault(f"{file} was imported a second time, as {file} and as arena.{file}; import it as arena.{file} only")
+        if taken is not None and _source(taken.target) != _source(cls):
+            raise GameFault(f"the id '{id}' is taken by {_source(taken.target)}; register {cls.__name__} under another")
+        _games[id] = Entry("game", id, cls)
+        import gymnasium
+
+        gym_id = f"arena/{cls.__name__}-v0"
+        gymnasium.registry.pop(gym_id, None)
+        gymnasium.register(
+            id=gym_id, entry_point="arena.config:make", vector_entry_point="arena.engine.vector_env:make_vec", kwargs={"game": id}
+        )
+        return cls
+
+    return decorate
+
+
+def entries(kind: str) -> dict[str, Entry]:
+    """All entries of a kind by id.
+
+    Example:
+        >>> sorted(entries("rule"))[-2:]
+        ['symplectic-gradient-adjustment', 'unrolled']
+    """
+    modules = _modules(kind)  # importing a module of games registers them
+    return dict(sorted(_games.items())) if kind == "game" else dict(_found(kind, modules))
+
+
+def lookup(kind: str, name: str) -> Entry:
+    """The entry of that name: an id, a class name, an import path (`package.module.Class`) or a file (`mine.py`, `mine.py:Class`).
+
+    Raises:
+        UnknownName: with the nearest name that exists.
+        ArenaError: where a named file or module cannot be imported.
+
+    Example:
+        >>> lookup("rule", "Extragradient").id, lookup("rule", "sga").id
+        ('extragradient', 'symplectic-gradient-adjustment')
+        >>> lookup("scheduler", "alternatin")
+        Traceback (most recent call last):
+        ...
+        arena.errors.UnknownName: unknown scheduler 'alternatin': did you mean 'alternating'?
+    """
+    known = entries(kind)
+    also = {other: entry for entry in known.values() for other in getattr(entry.target, "also", ())}
+    if (entry := known.get(name) or known.get(dashed(name)) or also.get(name)) is not None:
+        return entry
+    if kind == "game" and (file := Path(name) / "config.yaml").is_file():
+        raise ArenaError(
+            f"{file.parent} is a run folder and no game; type `arena resume {file.parent}` to go on with it, or "
+            f"`arena play --config {file}` to play it anew"
+        )
+    if re.search(r"\.py(:|$)", name):
+        return _from_file(kind, name)
+    if "." in name:
+        return _from_import_path(kind, name)
+    raise UnknownName(kind, name, known)
+
+
+def dashed(name: str) -> str:
+    """A class or function name as an id.
+
+    Example:
+        >>> dashed("TwoTimescale"), dashed("dann_ramp"), dashed("MLP")
+        ('two-timescale', 'dann-ramp', 'mlp')
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).replace("_", "-").lower()
+
+
+@functools.cache
+def _modules(kind: str) -> tuple[ModuleType, ...]:
+    found: list[ModuleType] = []
+    for point in entry_points(group=f"arena.{kind}s"):
+        try:
+            found.append(point.load())
+        except ImportError as error:
+            raise ArenaError(f"the {kind}s of '{point.value}' cannot be imported ({error}); reinstall or remove that package") from error
+    return tuple(found)
+
+
+@functools.cache
+def _found(kind: str, modules: tuple[ModuleType, ...]) -> dict[str, Entry]:
+    return dict(sorted((e.id, e) for module in modules for e in _members(kind, module)))
+
+
+def _members(kind: str, module: ModuleType) -> Iterator[Entry]:
+    packages = [m for name, m in sorted(sys.modules.items()) if name.startswith(f"{module.__name__}.") and m is not None]
+    for part in [module, *packages]:
+        for name, member in vars(part).items():
+            if not name.startswith("_") and getattr(member, "__module__", None) == part.__name__ and _is(kind, member):
+                yield Entry(kind, dashed(name), member)
+
+
+def _is(kind: str, member: object) -> bool:
+    """Whether a definition is of that kind; told by its base class, or for functions by their first argument."""
+    if kind in ("schedule", "optimizer"):
+        if not inspect.isfunction(member):
+            return False
+        first = next(iter(inspect.signature(member).parameters), None)
+        return first == {"schedule": "progress", "optimizer": "parameters"}[kind]
+    from torch import nn
+
+    from arena.alarms.base import Alarm
+    from arena.core.game import Game
+    from arena.diagnostics.base import Diagnostic
+    from arena.rules.base import UpdateRule
+    from arena.schedulers.base import Scheduler
+
+    bases = {"game": Game, "player": nn.Module, "rule": UpdateRule, "scheduler": Scheduler, "diagnostic": Diagnostic, "alarm": Alarm}
+    base: type = bases[kind]
+    return inspect.isclass(member) and issubclass(member, base) and member is not base and not inspect.isabstract(member)
+
+
+def _from_import_path(kind: str, name: str) -> Entry:
+    module_name, _, attribute = name.rpartition(".")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a console script does not look into the present folder by itself
+    try:
+        member = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ArenaError(f"the {kind} '{name}' cannot be imported ({error}); name it as file.py:Name, or install its package") from error
+    return Entry(kind, name, member)
+
+
+def _from_file(kind: str, name: str) -> Entry:
+    path, _, attribute = name.partition(":")
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise ArenaError(f"the {kind} '{name}' names the file {file}, which does not exist; check the path")
+    module = _import_file(file)
+    members = {n: m for n, m in vars(module).items() if getattr(m, "__module__", None) == module.__name__ and _is(kind, m)}
+    if kind == "game":
+        registered = {e.target: e for e in _games.values()}
+        members = {registered[m].id if m in registered else n: m for n, m in members.items()}
+    if not attribute and len(set(members.values())) == 1:
+        attribute = next(iter(members))
+    if attribute not in members:
+        if attribute:
+            raise UnknownName(f"{kind} in {file.name}", attribute, members)
+        raise ArenaError(f"{file.name} defines {len(set(members.values()))} {kind}s, but one is needed; name it as {path}:Name")
+    return Entry(kind, f"{file}:{attribute}", members[attribute])
+
+
+@functools.cache
+def _import_file(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ArenaError(f"{file} cannot be imported; it must be a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(file.stem, module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        if isinstance(error, ArenaError):
+            raise
+        raise ArenaError(f"{file.name} cannot be imported ({type(error).__name__}: {error}); run it with python to see where") from error
+    return module
+
+
+def _source(target: object) -> str:
+    return f"{getattr(target, '__module__', '?')}.{getattr(target, '__qualname__', '?')}"

@@ -1,0 +1,201 @@
+"""What a run shows in the terminal: a live panel where there is one, plain lines where there is not."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from arena.config.config import Config
+    from arena.engine.env import Arena
+    from arena.runs.run import Result
+
+COLOURS = ("dark_orange", "dodger_blue2")
+"""The first player's colour and the second's, as in the pictures."""
+
+
+class Display:
+    """What a run tells while it goes on; every method may be ignored."""
+
+    rate: float = 0.0
+
+    def begin(self, config: "Config", folder: Path, arena: "Arena") -> None: ...
+
+    def row(self, row: dict[str, Any]) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def end(self) -> None: ...
+
+    def report(self, result: "Result") -> None: ...
+
+
+class Silent(Display):
+    """Shows nothing."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read the output has gone (`| head`): the run goes on in silence."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def command(name: str) -> str:
+    """How to type a command of this installation: its name where the shell finds it, else its path."""
+    beside = Path(sys.executable).parent / name
+    return name if shutil.which(name) or not beside.exists() else os.path.relpath(beside)
+
+
+def terminal() -> Console:
+    """Where a command tells things; a file or a pipe has no width to fit."""
+    console = _Console()
+    return console if console.is_terminal else _Console(width=200)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    Example:
+        >>> duration(5.25), duration(267)
+        ('5.2 s', '4 min 27 s')
+    """
+    return f"{int(seconds // 60)} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.1f} s"
+
+
+def show() -> Display:
+    """A live panel on a terminal, else plain lines."""
+    console = _Console()
+    return Panel(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
+
+
+class Lines(Display):
+    """Plain lines: one when a run begins, about twenty on the way, and where everything is at the end."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self._latest: dict[str, float] = {}
+        self._next = 0.0
+
+    def begin(self, config: "Config", folder: Path, arena: "Arena") -> None:
+        self.config, self.folder, self.arena = config, folder, arena
+        flat = config.flat()
+        what = f"{flat['rule.name']} rule, {flat['scheduler.name']} scheduler, seed {flat['seed']}, on {arena.device}"
+        done = f"turn {arena.turns_played:,} of " if arena.turns_played else ""
+        self._print(f"[bold]{config.game.name}[/]: {done}{arena.turns:,} turns, {what}, into {folder}")
+        self._next = arena.turns_played
+
+    def row(self, row: dict[str, Any]) -> None:
+        self._latest |= {name: value for name, value in row.items() if isinstance(value, (int, float))}
+        if row["turn"] < self._next:
+            return
+        self._next = row["turn"] + self.arena.turns / 20
+        parts = [f"turn {row['turn']:>{len(f'{self.arena.turns:,}')},}"]
+        parts += [f"{key} {self._number(f'{key}.loss')}" for key in self.arena.game.keys]
+        if "score" in row:
+            parts.append(f"score {self._number('score')}")
+        if self.rate:
+            parts.append(f"{self.rate:,.0f} turns/s")
+        self._print("   ".join(parts))
+
+    def note(self, text: str) -> None:
+        self._print(text)
+
+    def report(self, result: "Result") -> None:
+        report(self.console, result)
+
+    def _number(self, name: str) -> str:
+        value = self._latest.get(name)
+        return "–" if value is None else f"{value:.4g}"
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
+
+
+class Panel(Lines):
+    """A progress bar above a table of both players, redrawn at most ten times a second."""
+
+    def begin(self, config: "Config", folder: Path, arena: "Arena") -> None:
+        super().begin(config, folder, arena)
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None, complete_style=COLOURS[1], finished_style=COLOURS[1]),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:,.0f} turns/s"),
+            TimeRemainingColumn(),
+            console=self.console,
+            expand=True,
+        )
+        self._task = self._bar.add_task(config.game.name, total=arena.turns, completed=arena.turns_played, rate=0.0)
+        self._live = Live(self._view(), console=self.console, auto_refresh=False, transient=False)
+        self._live.start()
+        self._drawn = 0.0
+
+    def row(self, row: dict[str, Any]) -> None:
+        self._latest |= {name: value for name, value in row.items() if isinstance(value, (int, float))}
+        self._bar.update(self._task, completed=row["turn"], rate=self.rate)
+        now = time.monotonic()
+        if now - self._drawn > 0.1 or row["turn"] == self.arena.turns:
+            self._drawn = now
+            self._live.update(self._view(), refresh=True)
+
+    def end(self) -> None:
+        self._live.update(self._view(), refresh=True)
+        self._live.stop()
+
+    def _view(self) -> Group:
+        table = Table(box=None, padding=(0, 2), expand=False, header_style="dim")
+        for head in ("", "loss", "‖gradient‖", "‖update‖", "cosine", "moves"):
+            table.add_column(head, justify="left" if not head else "right", min_width=8)
+        for role, colour in zip(self.arena.game.roles, COLOURS, strict=True):
+            names = ("loss", "gradient_norm", "update_norm", "update_cosine", "moves")
+            table.add_row(f"[{colour}]{role}[/]", *(self._number(f"{role}.{name}") for name in names))
+        own = [f"{name[5:]} {self._number(name)}" for name in self._latest if name.startswith("game.")]
+        real = f" (real data {self._number('ceiling')})" if "ceiling" in self._latest else ""
+        score = f"score [bold]{self._number('score')}[/]{real}, best {self._number('best')}{_peeking(self.arena)}"
+        return Group(self._bar, table, "   ".join([score, *own]))
+
+
+def _peeking(arena: "Arena | None") -> str:
+    """What is said of a best score that nobody may choose by."""
+    return " (an oracle's: it peeks at labels)" if arena is not None and arena.game.score_peeks else ""
+
+
+def report(console: Console, result: "Result") -> None:
+    """How a run ended and where everything is."""
+
+    def line(name: str, text: str) -> None:
+        console.print(f"  {name:<12}{text}", highlight=False, soft_wrap=True)
+
+    if result.status in ("diverged", "alarmed"):
+        console.print(f"[bold]{result.status}[/]: {result.reason}", highlight=False, soft_wrap=True)
+    elif result.status == "interrupted":
+        console.print(
+            f"stopped after turn {result.turns:,}; go on with:  {command('arena')} resume {result.folder}", highlight=False, soft_wrap=True
+        )
+    else:
+        console.print(f"[bold]{result.status}[/] after {result.turns:,} turns", highlight=False)
+    if result.score is not None:
+        real = f", real data {result.ceiling:.4g} ({result.score / result.ceiling:.2f}×)" if result.ceiling else ""
+        best = f", best {result.best:.4g}{_peeking(result.arena)}" if result.best is not None else ""
+        line("score", f"{result.score:.4g}{real}{best}")
+    wide = max([22, *map(len, result.metrics)]) + 2
+    for place, (name, value) in enumerate(result.metrics.items()):
+        number = "–" if value is None else f"{value:.4g}"
+        real = f"real data {result.ceilings[name]:.4g}" if name in result.ceilings else ""
+        line("metrics" if place == 0 else "", f"{name:<{wide}}{number:<12}{real}".rstrip())
+    for place, (name, (turn, reason)) in enumerate(result.alarms.items()):
+        line("alarms" if place == 0 else "", f"[dark_orange]{name}[/] in turn {turn:,}: {reason}")
+    if result.picture.is_file():
+        line("picture", str(result.picture))
+        line("", f"beside it {', '.join(str(file.relative_to(result.folder)) for file in result.pictures[1:])}")
+    line("trace", str(result.trace))
+    line("run folder", str(result.folder))
+    line("look", f"{command('tensorboard')} --logdir {result.folder}")

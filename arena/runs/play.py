@@ -1,0 +1,124 @@
+"""Plays a configured game to its end: trace, scores, pictures, checkpoints, and what happens when it is stopped.
+
+A run folder holds `config.yaml`, `trace.jsonl`, `pictures/`, `checkpoints/`, `picture.png`, `traces.png` and TensorBoard's events. A run
+is a pure function of its configuration; one that was killed at any moment and resumed ends bit for bit like one that was not.
+"""
+
+import contextlib
+import itertools
+from pathlib import Path
+from typing import Any
+
+from arena.config.config import Config, configure
+from arena.diagnostics.active import Diagnostics
+from arena.engine.env import Arena
+from arena.errors import ArenaError, FolderInTheWay
+from arena.core.game import Game
+from arena.runs.display import Silent, show
+from arena.runs.run import Result, Run
+from arena.config.settings import load_file
+from arena.trace import read_trace
+
+
+def play(
+    game: str | type[Game] | Game,
+    *,
+    out: str | Path | None = None,
+    display: bool = True,
+    config: str | Path | None = None,
+    **settings: Any,
+) -> Result:
+    """Play a game to its end in a new run folder.
+
+    Args:
+        game: id, import path or file of a game, a Game class, or a Game.
+        out: the run folder, which must not exist; None numbers one under `runs/`.
+        display: show progress in the terminal.
+        config: a YAML file of settings, over which `settings` win.
+        settings: settings by name, nested (`generator={"lr": 1e-4}`) or dotted (`**{"generator.lr": 1e-4}`); components may be objects.
+
+    Raises:
+        ArenaError: before anything starts, for input that cannot be used; while playing, where the disk fails.
+
+    Example:
+        >>> import tempfile
+        >>> result = play("bilinear", turns=20, out=tempfile.mkdtemp() + "/run", display=False, **{"trace.tensorboard": False})
+        >>> result.status, result.turns
+        ('finished', 20)
+    """
+    merged = {**(load_file(config) if config else {}), **settings}
+    return start(configure(game, merged), out, display=display)
+
+
+def start(config: Config, out: str | Path | None = None, *, display: bool = True) -> Result:
+    """Play what a configuration describes in a new run folder; under torchrun, together with the other processes."""
+    arena = config.build()
+    Diagnostics(config.group("diagnostics").names).check(arena.game)  # before there is a folder
+    if arena.ranks is None:
+        return _go(config, arena, _new_folder(config, out), display=display)
+    arena.ranks.check_settings(config.dump())
+    return _go(config, arena, arena.ranks.first(lambda: _new_folder(config, out)), display=display)
+
+
+def resume(folder: str | Path, *, display: bool = True) -> Result:
+    """Go on with a run from its latest checkpoint.
+
+    Args:
+        folder: a run folder.
+        display: show progress in the terminal.
+
+    Raises:
+        CheckpointUnusable: where the latest checkpoint is damaged or of another game or version.
+        ArenaError: where the folder is no run.
+    """
+    folder = Path(folder)
+    if not (folder / "config.yaml").is_file():
+        raise ArenaError(f"{folder} is not a run folder (it has no config.yaml); give the folder that `arena play` named")
+    settings = load_file(folder / "config.yaml")
+    game = settings.get("game")
+    if not isinstance(game, str):
+        raise ArenaError(f"{folder / 'config.yaml'} names no game; restore its line 'game: …'")
+    ended = _ended(folder)
+    if ended is not None:
+        return ended
+    config = configure(game, settings)
+    return _go(config, config.build(), folder, display=display, resumed=True)
+
+
+def _go(config: Config, arena: Arena, folder: Path, *, display: bool, resumed: bool = False) -> Result:
+    leads = arena.ranks is None or arena.ranks.leads
+    return Run(config, arena, folder, show() if display and leads else Silent()).go(resumed=resumed)
+
+
+def _new_folder(config: Config, out: str | Path | None) -> Path:
+    """Make the run folder and put the configuration into it."""
+    try:
+        if out is not None:
+            folder = Path(out)
+            if folder.exists():
+                can_resume = f"go on with it by `arena resume {folder}`, or " if (folder / "config.yaml").exists() else ""
+                raise FolderInTheWay(f"{folder} exists already, and a run never overwrites; {can_resume}choose another --out")
+            folder.mkdir(parents=True)
+        else:
+            for number in itertools.count(1):
+                folder = Path("runs") / f"{config.game.name}-{number}"
+                with contextlib.suppress(FileExistsError):
+                    folder.mkdir(parents=True)
+                    break
+        (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
+    except OSError as error:
+        raise ArenaError(f"the run folder {error.filename or folder} could not be made ({error.strerror}); choose another --out") from error
+    return folder
+
+
+def _ended(folder: Path) -> Result | None:
+    """The result of a run that is over, from the end row of its trace."""
+    trace = folder / "trace.jsonl"
+    rows = read_trace(trace) if trace.is_file() else []
+    if not rows or rows[-1]["kind"] != "end":
+        return None
+    row = rows[-1]
+    metrics, ceilings = ({n.partition(".")[2]: v for n, v in row.items() if n.startswith(f"{kind}.")} for kind in ("metrics", "ceilings"))
+    status, turns, score, best, ceiling = (row[name] for name in ("status", "turn", "score", "best", "ceiling"))
+    alarms = {row["alarm"]: (row["turn"], row["reason"]) for row in reversed(rows) if row["kind"] == "alarm" and row["raised"]}
+    return Result(folder, status, turns, score, best, ceiling, row.get("reason"), None, metrics, ceilings, dict(reversed(alarms.items())))

@@ -1,0 +1,435 @@
+"""One run in one folder: what is recorded when, how it is saved, and how it ends.
+
+A run is a pure function of its configuration; killed at any moment and resumed, it ends bit for bit as if it had not been.
+"""
+
+import contextlib
+import math
+import shutil
+import signal
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from arena.alarms.active import Alarms
+from arena.trace.checkpoint import Checkpoints, Kind
+from arena.config.config import Config
+from arena.diagnostics.active import Diagnostics
+from arena.engine.env import Arena
+from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
+from arena.accelerate.autocast import multiplications
+from arena.runs.processes import stopped_by
+from arena.runs.display import Display
+from arena.core.torch_settings import using_threads
+from arena.trace import JSONLines, Unwritten, read_trace
+
+_MEASURED = ("game.", "rule.", "diagnostics.", "metrics.", "ceilings.")
+Status = Literal["finished", "solved", "diverged", "undefined", "alarmed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended, and where everything is.
+
+    Args:
+        folder: the run folder.
+        status: finished (the turns are spent), solved, diverged, undefined (the rule had no answer), alarmed (one that was to end it
+            rang) or interrupted.
+        turns: turns played.
+        score: last score; None where none was measured.
+        best: lowest score.
+        ceiling: what real data would score; None where that means nothing.
+        metrics: the game's metrics by name, as they were last measured.
+        ceilings: what real data would get, by the metric's name.
+        alarms: by the name of each alarm that rang, the turn in which it first did, and why.
+        reason: who went non-finite first, for a diverged run; what the rule lacked, for an undefined one; why the alarm rang.
+        arena: the arena as the run left it; None where the run was over already when it was resumed.
+    """
+
+    folder: Path
+    status: Status
+    turns: int
+    score: float | None
+    best: float | None
+    ceiling: float | None
+    reason: str | None
+    arena: Arena | None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    alarms: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def picture(self) -> Path:
+        return self.folder / "picture.png"
+
+    @property
+    def pictures(self) -> list[Path]:
+        """All that the run ends with: the picture, then what lies beside it, then the last of each kind that lies only in `pictures/`."""
+        beside = sorted(file for ending in ("gif", "png") for file in self.folder.glob(f"*.{ending}"))
+        last = {file.name.rpartition("-turn-")[0]: file for file in sorted((self.folder / "pictures").glob("*-turn-*.png"))}
+        inside = [file for kind, file in last.items() if self.folder / f"{kind}.png" not in beside]
+        return sorted([*beside, *inside], key=lambda file: file != self.picture)
+
+    @property
+    def trace(self) -> Path:
+        return self.folder / "trace.jsonl"
+
+
+class Run:
+    """One run in one folder.
+
+    Args:
+        config: its configuration.
+        arena: the arena built from it.
+        folder: an existing folder that is its own.
+        display: where progress is shown.
+    """
+
+    def __init__(self, config: Config, arena: Arena, folder: Path, display: Display):
+        self.config, self.arena, self.folder, self.display = config, arena, folder, display
+        self.ranks = arena.ranks
+        self.leads = self.ranks is None or self.ranks.leads  # of several processes the first one writes
+        checkpoint = config.group("checkpoint")
+        self.checkpoints = Checkpoints(folder / "checkpoints", checkpoint.keep)
+        self.every = {
+            "trace": config.group("trace").every,
+            "score": config.group("score").every,
+            "metrics": config.group("metrics").every,
+            "picture": config.group("picture").every,
+            "checkpoint": checkpoint.every,
+        }
+        options = config.group("diagnostics")
+        self.diagnostics = Diagnostics(options.names)
+        if self.diagnostics:
+            self.every["diagnostics"] = options.every or self.every["score"]
+        alarms = config.group("alarms")
+        self.alarms, self._fatal = Alarms(alarms.names, arena.game), alarms.stop
+        self._keeps_best = checkpoint.best
+        self.best: float | None = None
+        self.ceiling: float | None = None
+        self.metrics: dict[str, float] = {}
+        self.ceilings: dict[str, float] = {}
+        self._stop: int | None = None
+        self._said: set[str] = set()
+
+    def go(self, *, resumed: bool = False) -> Result:
+        """Play until the turns are spent, the game is solved or diverges, or a signal asks to stop.
+
+        Raises:
+            RunFailed: where the disk fails; what was saved before is whole.
+        """
+        try:
+            with using_threads(self.config.run.threads), multiplications(self.config.run.tf32), self._signals():
+                return self._go(resumed)
+        except OSError as error:
+            what = error.strerror or str(error)
+            where = error.filename or f"a file in {self.folder}"
+            kept = self.checkpoints.paths()
+            mend = f"mend that and type: arena resume {self.folder}" if kept else "mend that and start again"
+            turn = f"{self.arena.turns_played:,}"
+            raise RunFailed(f"the run stopped at turn {turn} because {where} could not be written ({what}); {mend}") from error
+
+    def _go(self, resumed: bool) -> Result:
+        arena = self.arena
+        self.open(resumed=resumed)
+        self.display.begin(self.config, self.folder, arena)
+        turns = self.turns(resumed=resumed)
+        try:
+            while True:
+                next(turns)
+        except StopIteration as over:
+            status: Status = over.value
+        except (RuleUndefined, GameFault) as error:
+            self._end("undefined", str(error))
+            raise
+        finally:
+            self.display.end()
+            self.close()
+        ends = status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status)
+        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.rung)
+        if status != "interrupted" and self.leads:
+            self._last_pictures()
+        self.display.report(result)
+        return result
+
+    def open(self, *, resumed: bool = False) -> None:
+        """Start the arena afresh or from the latest checkpoint, and the trace with it."""
+        self.arena.reset(seed=self.config.run.seed)
+        resumed = resumed and self._has_checkpoint()  # killed before its first checkpoint, a run begins again
+        keep = self._restore() if resumed else 0
+        self.ceiling = self.arena.game.ceiling()
+        self.ceilings = self.arena.metric_ceilings()
+        self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.leads else Unwritten()
+        self.board = self._tensorboard(resumed) if self.leads else None
+
+    def close(self) -> None:
+        """Close the trace."""
+        self.trace.close()
+        if self.board is not None:
+            self.board.close()
+
+    def turns(self, *, resumed: bool = False) -> Generator[None, None, Status]:
+        """Play turn by turn, recording what is due; the generator's value is how the run ended."""
+        arena, every = self.arena, self.every["trace"]
+        window = min(every, 2 * arena.scheduler.period)  # so that each player has two successive updates in it
+        looks = {name: n for name, n in self.every.items() if n > 0}
+        if not resumed or not self._has_checkpoint():
+            self._look({*self.every})
+        began, before = time.perf_counter(), arena.turns_played
+        while arena.turns_played < arena.turns:
+            arena.play_scheduled_turn(measure=arena.turns_played % every >= every - window)
+            turn = arena.turns_played
+            last = turn == arena.turns
+            due = {*self.every} if last else {name for name, n in looks.items() if turn % n == 0}
+            if due:
+                self.display.rate = (turn - before) / (time.perf_counter() - began)
+                if (ended := self._look(due)) is not None:
+                    return self._end(ended)
+            if (self._stop is not None if self.ranks is None else self.ranks.any(self._stop is not None)) and not last:
+                return self._interrupt()
+            yield
+        return self._end("finished")
+
+    # Looking ----------------------------------------------------------------------------------------------------------------
+
+    def _look(self, due: set[str]) -> Status | None:
+        """Record what is due. Signals are read first, so that nothing non-finite is ever scored or saved."""
+        arena = self.arena
+        values = arena.read_signals()
+        if self.ranks is not None:
+            self.ranks.check_same("players", arena.game.parameters())
+            self.ranks.check_same("batch", (t for t in tree_leaves(arena.batch) if isinstance(t, torch.Tensor)))
+        if arena.divergence is not None:
+            self._blame()
+            self._row(values)
+            return "diverged"
+        self._say_why_not()
+        if "score" in due:
+            score = arena.measure_score()
+            better = math.isfinite(score) and (self.best is None or score < self.best)
+            self.best = score if better else self.best
+        solved = "score" in due and self.config.run.until_solved and arena.is_solved()
+        due = {*self.every} if solved else due  # a run that is over is looked at where it ended
+        looked = self._diagnose() if self.diagnostics and self.leads and due & {"diagnostics", "picture"} else {}
+        if "metrics" in due and (measured := arena.measure_metrics()):
+            self.metrics = measured
+            looked |= {f"metrics.{name}": value for name, value in measured.items()}
+            looked |= {f"ceilings.{name}": value for name, value in self.ceilings.items()}
+        if looked or due & {"score", "trace"}:
+            self._row(values | looked, scored="score" in due)
+        if "picture" in due and self.leads:
+            self._picture(last=solved or arena.turns_played == arena.turns)
+        if "score" in due and better and self._keeps_best:
+            self._save("oracle" if arena.game.score_peeks else "best")
+        if "checkpoint" in due:
+            self._save()
+        if self._fatal_alarm() and not solved:
+            return "alarmed"
+        return "solved" if solved else None
+
+    def _fatal_alarm(self) -> str | None:
+        """The alarm that rings and is to end the run, in a sentence."""
+        names = [name for name in self._fatal if name in self.alarms.ringing]
+        return f"{names[0]}: {self.alarms.ringing[names[0]]}" if names else None
+
+    def _say_why_not(self) -> None:
+        """Tell once where compiled code or CUDA graphs were asked for and could not be had."""
+        for fast in (self.arena.field.compiled, self.arena.graphs):
+            if fast is not None and fast.why_not is not None and fast.why_not not in self._said:
+                self._said.add(fast.why_not)
+                self.display.note(fast.why_not)
+
+    def _row(self, values: Mapping[str, Any], scored: bool = False) -> None:
+        arena = self.arena
+        fresh = arena.signals.take_fresh()
+        row: dict[str, Any] = {"kind": "turn", "turn": arena.turns_played, "progress": arena.progress, "coupling": values["coupling"]}
+        row |= {"gradient_evaluations": arena.field.gradient_evaluations, "products": arena.field.products}
+        row |= {name: value for name, value in values.items() if name in fresh or name.startswith(_MEASURED)}
+        for role in arena.game.roles:
+            row[f"{role}.learning_rate"] = arena.learning_rate(role)
+            row[f"{role}.share"] = arena.latest_share[role]
+            row[f"{role}.moves"] = arena.moves[role]
+        if scored:
+            row |= {"score": arena.last_score, "best": self.best}
+            row |= {"ceiling": self.ceiling} if self.ceiling is not None else {}
+        self.trace.write(row)
+        if self.board is not None:
+            self.board.write(row)
+        self.display.row(row)
+        self._watch(row)
+
+    def _watch(self, row: Mapping[str, Any]) -> None:
+        """Say which alarms begin to ring in this row, and which are over."""
+        for change in self.alarms.look(row):
+            self.trace.write(
+                {"kind": "alarm", "turn": row["turn"], "alarm": change.name, "raised": change.raised}
+                | ({"reason": change.reason} if change.raised else {})
+            )
+            if self.board is not None:
+                self.board.alarm(change.name, change.raised, change.sentence, row["turn"])
+            self.display.note(f"turn {row['turn']:,}: {change.sentence}")
+
+    def _diagnose(self) -> dict[str, Any]:
+        row = self.diagnostics.measure(self.arena)
+        for name, value in row.items():
+            if name.endswith(".failure"):
+                self.display.note(value)
+        return row
+
+    def _picture(self, *, last: bool) -> None:
+        from arena.plots import style as plots
+
+        arena = self.arena
+        title = caption = f"{self.config.game.name}, turn {arena.turns_played:,}"
+        if arena.last_score is not None:
+            caption += f", score {arena.last_score:.3g}" + (f" (real data {self.ceiling:.3g})" if self.ceiling is not None else "")
+        made = plots.game_figure(arena, caption)
+        folder = self.folder / "pictures"
+        folder.mkdir(exist_ok=True)
+        plots.save(made, folder / f"turn-{arena.turns_played:08d}.png")
+        if self.board is not None:
+            self.board.picture(plots.to_array(made), arena.turns_played)
+        more = [(name, drawn, f"pictures/{name}") for name, drawn in plots.more_figures(arena, last=last)]
+        more += [(name, drawn, f"diagnostics/{name}") for name, drawn in self.diagnostics.figures(arena)]
+        for name, drawn, tag in more:
+            drawn.suptitle(title, fontsize=10, color=plots.INK)
+            plots.save(drawn, folder / f"{name}-turn-{arena.turns_played:08d}.png")
+            if self.board is not None:
+                self.board.picture(plots.to_array(drawn), arena.turns_played, tag)
+
+    def _last_pictures(self) -> None:
+        from arena.plots import style as plots
+
+        game, folder = self.arena.game, self.folder / "pictures"
+        pictures = sorted(folder.glob("turn-*.png"))
+        if pictures:
+            shutil.copyfile(pictures[-1], self.folder / "picture.png")
+        if game.animated:
+            for name in sorted({file.name.rpartition("turn-")[0] for file in folder.glob("*turn-*.png")}):
+                frames, short = sorted(folder.glob(f"{name}turn-*.png")), name.rstrip("-") or "picture"
+                shutil.copyfile(frames[-1], self.folder / f"{short}.png")
+                if len(frames) > 1:
+                    plots.animate(frames, self.folder / f"{short}.gif")
+        rows = read_trace(self.folder / "trace.jsonl")
+        plots.save(plots.traces(rows, game.keys, self.ceiling), self.folder / "traces.png")
+        for name, drawn in game.trace_pictures([row for row in rows if row["kind"] == "turn"]).items():
+            plots.save(drawn, self.folder / f"{name}.png")
+
+    # Ending -----------------------------------------------------------------------------------------------------------------
+
+    def _end(self, status: Status, reason: str | None = None) -> Status:
+        row: dict[str, Any] = {"kind": "end", "turn": self.arena.turns_played, "status": status}
+        if reason := reason or self._reason(status):
+            row["reason"] = reason
+        row |= {"score": self.arena.last_score, "best": self.best, "ceiling": self.ceiling}
+        self.metrics = self.metrics if status in ("finished", "solved") else {}  # then they are those of the end
+        row |= {f"metrics.{name}": value for name, value in self.metrics.items()}
+        row |= {f"ceilings.{name}": value for name, value in self.ceilings.items() if self.metrics}
+        self.trace.write(row)
+        return status
+
+    def _interrupt(self) -> Status:
+        self.arena.read_signals()
+        if self.arena.divergence is not None:
+            self._blame()
+            return self._end("diverged")
+        self._save()
+        return "interrupted"
+
+    def _reason(self, status: Status) -> str | None:
+        return str(self.arena.divergence) if status == "diverged" else self._fatal_alarm() if status == "alarmed" else None
+
+    def _blame(self) -> None:
+        """Play again from the last checkpoint up to the fatal turn, now watching each player's output, to name who went first."""
+        fatal = self.arena.divergence
+        if fatal is None or not self._has_checkpoint():
+            return
+        costs = self.arena.field.gradient_evaluations, self.arena.field.products
+        fresh, moves, turns = self.arena.signals.take_fresh(), dict(self.arena.moves), self.arena.turns_played
+        values = dict(self.arena.signals.values)
+        self.arena.load_state_dict(self._latest()[1]["arena"])
+        with self.arena.watching_outputs():
+            while self.arena.turns_played < fatal.turn:
+                self.arena.play_scheduled_turn()
+        self.arena.read_signals()
+        self.arena.signals.divergence = self.arena.signals.divergence or fatal
+        self.arena.signals.values, self.arena.signals._fresh = values, fresh
+        self.arena.moves, self.arena.turns_played = moves, turns
+        self.arena.field.gradient_evaluations, self.arena.field.products = costs
+
+    # State ------------------------------------------------------------------------------------------------------------------
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "turn": self.arena.turns_played,
+            "game": self.config.game.id,
+            "arena": self.arena.state_dict(),
+            "best": self.best,
+            "trace": self.trace.position,
+            "diagnostics": self.diagnostics.state_dict(),
+            "alarms": self.alarms.state_dict(),
+        }
+
+    def _save(self, kind: Kind = "turn") -> None:
+        if self.leads:
+            self.checkpoints.save(self._state(), kind)
+
+    def _has_checkpoint(self) -> bool:
+        return self._of_first(lambda: bool(self.checkpoints.paths()))
+
+    def _latest(self) -> tuple[Path, dict[str, Any]]:
+        """The latest checkpoint, which the first process reads for all."""
+        return self._of_first(lambda: (path := self.checkpoints.paths()[-1], self.checkpoints.load(path)))
+
+    def _of_first(self, make: Callable[[], Any]) -> Any:
+        return make() if self.ranks is None else self.ranks.first(make)
+
+    def _restore(self) -> int:
+        """Load the latest checkpoint; returns how many bytes of the trace belong to it."""
+        path, state = self._latest()
+        if state.get("game") != self.config.game.id:
+            raise CheckpointUnusable(
+                f"the checkpoint {path} is of the game '{state.get('game')}', but the run plays '{self.config.game.id}'; "
+                "restore the run's own config.yaml"
+            )
+        try:
+            self.arena.load_state_dict(state["arena"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise CheckpointUnusable(
+                f"the checkpoint {path} does not fit the players of this configuration ({' '.join(str(error).split())[:160]}); "
+                "restore the run's own config.yaml"
+            ) from error
+        self.diagnostics.load_state_dict(state.get("diagnostics", {}))
+        if "alarms" in state:
+            self.alarms.load_state_dict(state["alarms"])
+        self.best = state["best"]
+        return int(state["trace"])
+
+    def _tensorboard(self, resumed: bool) -> Any:
+        if not self.config.group("trace").tensorboard:
+            return None
+        from arena.trace.tensorboard import TensorBoard
+
+        roles = self.arena.game.roles
+        again = self.arena.turns_played + 1 if resumed else 0  # whatever an earlier process wrote from there on is void
+        board = TensorBoard(self.folder, roles, self.arena.own_names, purge=again, metrics=[*self.ceilings])
+        if not resumed:
+            board.text("config", "```yaml\n" + self.config.dump() + "```")
+        return board
+
+    # Surroundings -----------------------------------------------------------------------------------------------------------
+
+    def _signals(self) -> contextlib.AbstractContextManager[None]:
+        """The first Ctrl-C (or SIGTERM) ends the run after the turn in play; a second one at once."""
+
+        def ask(number: int, frame: Any) -> None:
+            self._stop = number
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+            self.display.note("stopping after this turn")
+
+        return stopped_by(ask)

@@ -1,0 +1,1 @@
+"""Unsupervised domain adaptation: DANN and Generate-to-Adapt, with criteria that need no target labels."""

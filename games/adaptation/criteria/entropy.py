@@ -1,0 +1,21 @@
+"""Mean entropy of the predictions on the target.
+
+    E H(p),    H(p) = −Σ_k p_k ln p_k
+
+A sure classifier has little; so has one that takes everything for one class (P. Morerio et al., "Minimal-Entropy Correlation Alignment for
+Unsupervised Deep Domain Adaptation", arXiv:1711.10288, section 3.2).
+"""
+
+from typing import ClassVar
+
+from arena.games.adaptation.criteria.base import Criterion, Outputs, entropy
+from torch import Tensor
+
+
+class Entropy(Criterion):
+    """The mean entropy in nats; lower is better."""
+
+    higher_is_better: ClassVar[bool] = False
+
+    def value(self, outputs: Outputs) -> Tensor:
+        return entropy(outputs.target_probabilities).mean()

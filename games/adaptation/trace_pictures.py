@@ -1,0 +1,44 @@
+"""A run of domain adaptation over its turns: labels, domains, and the target, whose accuracy and cross-entropy may part."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arena.plots import style as plots
+
+
+@plots.styled
+def traces(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Accuracies; losses, with ln 2, at which the domains cannot be told apart; cross-entropy and calibration on the target.
+
+    Args:
+        rows: of the trace.
+    """
+    made, axes = plots.figure(10.4, 3.0, columns=3)
+    accuracies, losses, target = axes[0]
+    lines = [
+        (accuracies, "game.label_accuracy", "source labels", plots.DATA, "-"),
+        (accuracies, "game.target_accuracy", "target labels", plots.INK, "-"),
+        (accuracies, "game.domain_accuracy", "domains", plots.SECOND, "-"),
+        (losses, "game.label_loss", "source labels", plots.DATA, "-"),
+        (losses, "game.domain_loss", "domains", plots.SECOND, "-"),
+        (target, "metrics.target-cross-entropy", "cross-entropy", plots.INK, "-"),
+        (target, "metrics.calibration-error", "calibration error", plots.INK, "--"),
+        (target, "metrics.proxy-a-distance", "proxy A-distance", plots.SECOND, "-"),
+    ]
+    for axis, name, label, colour, style in lines:
+        plots.draw_column(axis, rows, name, color=colour, linestyle=style, label=label)
+    for axis, field, at, label in (
+        (accuracies, "game.domain_accuracy", 0.5, "½: domains alike"),
+        (losses, "game.domain_loss", math.log(2), "ln 2: domains alike"),
+    ):
+        if plots.column(rows, field)[1]:
+            axis.axhline(at, color=plots.SECOND, linestyle=":", linewidth=0.9, label=label)
+    accuracies.set(title="accuracy on the batch", ylim=(0, 1.03))
+    losses.set(title="loss on the batch", ylim=(0, None))
+    target.set(title="target, and distance of the domains", ylim=(0, None))
+    for axis in axes[0]:
+        axis.set_xlabel("turn")
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
+    return made

@@ -1,0 +1,1 @@
+"""Adversarial examples and adversarial training: an attacker against a classifier."""

@@ -1,0 +1,233 @@
+"""How well a classifier holds out against attacks, measured on images that it has not seen.
+
+    FGSM     δ = ε·s(∇ₓ L(x))                                                one step from the image itself
+    PGD-k    δ₀ = ε·u, then k times δ ← P(δ + α·s(∇ₓ L(x + δ)))              u uniform in the unit ball; best of several restarts
+
+with L the cross-entropy, s(g) = sign(g) in the L∞ ball and g/‖g‖₂ in the L2 ball, and P the way back into the ball and the pixels'
+range (`arena.players.ball`). An image counts as right only if no restart fools the classifier. An attack that has fooled it on an image
+stops there, and later restarts leave such images out: the answer is the same, for a fraction of the work.
+
+I. Goodfellow et al., arXiv:1412.6572; A. Madry et al., arXiv:1706.06083; the stopping as in the code of E. Wong et al.,
+arXiv:2001.03994.
+
+A measurement draws from a stream of its own and changes nothing: parameters, their gradients and all other streams are as before. With
+ε = 0 every attack gives exactly the clean answer.
+
+Shapes: N = images, * = the shape of one image, C = classes.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from arena.players.ball import Norm, into_ball, into_range, steepest, uniform
+from torch import Tensor, nn
+from torch.func import grad_and_value
+from torch.nn.functional import cross_entropy
+
+from arena.errors import BadSetting, check_choice, check_number
+
+Classifier = Callable[[Tensor], Tensor]
+"""From N images, (N, *), to logits, (N, C)."""
+
+
+@dataclass(frozen=True)
+class Threat:
+    """What an attack may do, and how hard it tries.
+
+    Args:
+        epsilon: ε, radius of the ball, at least 0.
+        norm: of the ball, linf or l2.
+        steps: k, steps of a restart, at least 1.
+        step_size: α, length of a step, above 0; 0 takes ε/4.
+        restarts: how often the attack begins anew from a random start, at least 1; 0 begins once, at the image itself.
+        seed: of the random starts.
+
+    Raises:
+        BadSetting: for a number out of its range.
+        UnknownName: for another norm.
+
+    Example:
+        >>> str(Threat(0.3, steps=50, step_size=0.01, restarts=10)), str(Threat.fgsm(0.3))
+        ('PGD-50-10', 'FGSM')
+    """
+
+    epsilon: Any = 0.3
+    norm: Norm = "linf"
+    steps: int = 10
+    step_size: Any = 0.0
+    restarts: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in (("epsilon", self.epsilon), ("step_size", self.step_size)):
+            if not isinstance(value, Tensor):  # a population's are tensors, whose members were checked one by one
+                check_number(name, value, least=0)
+        check_choice("norm", self.norm, ("linf", "l2"))
+        check_number("steps", self.steps, least=1, whole=True)
+        check_number("restarts", self.restarts, least=0, whole=True)
+
+    @classmethod
+    def fgsm(cls, epsilon: float, norm: Norm = "linf") -> "Threat":
+        """One step of length ε from the image itself."""
+        return cls(epsilon, norm, steps=1, step_size=epsilon, restarts=0)
+
+    @property
+    def alpha(self) -> Any:
+        """The length of a step."""
+        if isinstance(self.step_size, Tensor):
+            return torch.where(self.step_size > 0, self.step_size, self.epsilon / 4)
+        return self.step_size or self.epsilon / 4
+
+    def __str__(self) -> str:
+        restarts = f"-{self.restarts}" if self.restarts > 1 else ""
+        return f"PGD-{self.steps}{restarts}" if self.restarts or self.steps > 1 else "FGSM"
+
+
+def attack(
+    classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, begin_N: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """One restart: perturbations, and whether the classifier is still right under them.
+
+    It decides nothing by the numbers that it computes, so that a population's members can be attacked at once.
+
+    Args:
+        classifier: gives logits.
+        image_N: pixels in [0, 1].
+        label_N: classes.
+        threat: how it is attacked.
+        begin_N: perturbations from which to begin; None begins at the images.
+
+    Returns:
+        The perturbations, (N, *), and N truth values.
+
+    Example:
+        >>> pull = lambda x: torch.stack([x.sum((1, 2, 3)), 8 - x.sum((1, 2, 3))], dim=1)      # is the image bright?
+        >>> image = torch.full((1, 1, 4, 4), 0.3)
+        >>> delta, right = attack(pull, image, torch.tensor([0]), Threat.fgsm(0.1))
+        >>> delta[0, 0, 0, 0].item(), right.tolist()
+        (-0.10000000149011612, [False])
+    """
+
+    def loss(delta_N: Tensor) -> tuple[Tensor, Tensor]:
+        logits_NC = classifier(image_N + delta_N)
+        return cross_entropy(logits_NC, label_N, reduction="sum"), logits_NC
+
+    slope = grad_and_value(loss, has_aux=True)
+    delta_N = torch.zeros_like(image_N) if begin_N is None else into_range(begin_N, image_N)
+    for _ in range(threat.steps):
+        gradient_N, (_, logits_NC) = slope(delta_N)
+        right_N = _right(logits_NC, label_N)
+        moved_N = into_range(into_ball(delta_N + threat.alpha * steepest(gradient_N, threat.norm), threat.norm, threat.epsilon), image_N)
+        delta_N = torch.where(right_N.view(-1, *[1] * (image_N.dim() - 1)), moved_N, delta_N)
+    return delta_N, _right(classifier(image_N + delta_N), label_N)
+
+
+def withstands(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, at_once: int = 250) -> Tensor:
+    """On which images the classifier is right, clean and in every restart.
+
+    Args:
+        classifier: gives logits; a module is evaluated in evaluation mode.
+        image_N: pixels in [0, 1].
+        label_N: classes.
+        threat: how it is attacked.
+        at_once: images that are attacked together; the answer does not depend on it but by rounding.
+
+    Returns:
+        N truth values.
+
+    Raises:
+        BadSetting: for pixels or labels out of their ranges.
+    """
+    rng = torch.Generator(device=image_N.device).manual_seed(threat.seed)
+    with torch.no_grad(), evaluating(classifier):
+        standing = correct(classifier, image_N, label_N, at_once)
+        for _ in range(max(1, threat.restarts)):
+            # Drawn for all images, so that what one of them gets depends neither on the others nor on how many are attacked at once.
+            begin_N = threat.epsilon * uniform(tuple(image_N.shape), threat.norm, rng).to(image_N) if threat.restarts else None
+            for left in standing.nonzero()[:, 0].split(at_once):
+                own = None if begin_N is None else begin_N[left]
+                standing[left] = _pursue(classifier, image_N[left], label_N[left], threat, own)
+    return standing
+
+
+def correct(classifier: Classifier, image_N: Tensor, label_N: Tensor, at_once: int = 250) -> Tensor:
+    """On which images the classifier is right.
+
+    Raises:
+        BadSetting: for pixels or labels out of their ranges.
+    """
+    with torch.no_grad(), evaluating(classifier):
+        logits_NC = torch.cat([classifier(part) for part in image_N.split(at_once)])
+        _check(image_N, label_N, logits_NC.shape[1])
+        return _right(logits_NC, label_N)
+
+
+def accuracy(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, at_once: int = 250) -> float:
+    """The share of images on which the classifier is right under an attack; at ε = 0 the clean accuracy, exactly."""
+    return withstands(classifier, image_N, label_N, threat, at_once).double().mean().item()
+
+
+def curve(
+    classifier: Classifier, image_N: Tensor, label_N: Tensor, epsilons: Sequence[float], threat: Threat, at_once: int = 250
+) -> list[float]:
+    """Accuracy under an attack of each strength; the step size keeps its proportion to ε.
+
+    An image that fell to a smaller ε falls to every larger one, as its perturbation is within that ball as well: the curve never rises.
+
+    Args:
+        epsilons: radii of the ball, in rising order.
+        threat: everything else.
+    """
+    standing = torch.ones(len(image_N), dtype=torch.bool, device=image_N.device)
+    found = []
+    for epsilon in epsilons:
+        step_size = threat.step_size * epsilon / threat.epsilon if threat.step_size else 0.0
+        own = dataclasses.replace(threat, epsilon=epsilon, step_size=step_size)
+        left = standing.nonzero()[:, 0]
+        standing[left] &= withstands(classifier, image_N[left], label_N[left], own, at_once) if len(left) else False
+        found.append(standing.double().mean().item())
+    return found
+
+
+def _pursue(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, begin_N: Tensor | None, stretch: int = 10) -> Tensor:
+    """What `attack` finds, in stretches between which images that have fallen are left out."""
+    standing = torch.ones(len(image_N), dtype=torch.bool, device=image_N.device)
+    left, steps = torch.arange(len(image_N), device=image_N.device), threat.steps
+    while steps > 0 and len(left):
+        now = min(stretch, steps)
+        delta_N, right = attack(classifier, image_N[left], label_N[left], dataclasses.replace(threat, steps=now), begin_N)
+        standing[left], begin_N = right, delta_N[right]
+        left, steps = left[right], steps - now
+    return standing
+
+
+def _right(logits_NC: Tensor, label_N: Tensor) -> Tensor:
+    return logits_NC.argmax(1) == label_N
+
+
+def _check(image_N: Tensor, label_N: Tensor, classes: int) -> None:
+    """Refuse pixels or labels out of their ranges, which would make every number here mean something else."""
+    if len(image_N) != len(label_N):
+        raise BadSetting("labels", f"{len(label_N)} numbers", f"one for each of the {len(image_N)} images")
+    for name, numbers, low, high in (("pixels", image_N, 0.0, 1.0), ("labels", label_N, 0, classes - 1)):
+        if len(numbers) and not (low <= numbers.min() and numbers.max() <= high):
+            found = f"from {numbers.min().item():g} to {numbers.max().item():g}"
+            mend = "divide bytes by 255" if name == "pixels" else "count classes from 0"
+            raise BadSetting(name, found, f"within [{low:g}, {high:g}]; {mend}")
+
+
+@contextlib.contextmanager
+def evaluating(classifier: Classifier) -> Iterator[None]:
+    """While inside, a module is in evaluation mode."""
+    flags = {m: m.training for m in classifier.modules()} if isinstance(classifier, nn.Module) else {}
+    try:
+        for module in flags:
+            module.training = False
+        yield
+    finally:
+        for module, flag in flags.items():
+            module.training = flag

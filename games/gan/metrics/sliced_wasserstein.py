@@ -1,0 +1,17 @@
+"""Sliced Wasserstein distance: the mean over directions of the Wasserstein distance of projections.
+
+It is the score of a GAN where none is chosen, as a mean over several pairs of samples; beside another score it is that of one pair.
+"""
+
+from arena.games.gan.metrics.base import Metric, Samples
+from arena.games.gan.scores import directions, sliced_wasserstein
+from torch import Tensor
+
+
+class SlicedWasserstein(Metric):
+    """Mean 1-Wasserstein distance of generated and real samples over 64 directions."""
+
+    def value(self, samples: Samples) -> Tensor:
+        fake_ND, real_ND = samples.fake.flatten(1), samples.real.flatten(1)
+        n = min(len(fake_ND), len(real_ND))
+        return sliced_wasserstein(fake_ND[:n], real_ND[:n].to(fake_ND), directions(fake_ND.shape[1], 64).to(fake_ND))

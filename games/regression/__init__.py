@@ -1,0 +1,1 @@
+"""Regression with a learned loss: a regressor against a critic."""

@@ -1,0 +1,1 @@
+"""Games of a few numbers with closed-form dynamics."""

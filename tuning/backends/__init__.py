@@ -1,0 +1,1 @@
+"""Sweep backends: Optuna processes, Ray Tune and populations."""

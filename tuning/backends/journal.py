@@ -1,0 +1,66 @@
+"""Optuna's journal in a sweep's folder, made to outlive whoever writes it.
+
+Optuna's own file lock stays behind when its holder is killed, and a line that was cut short makes what follows unreadable. Here the lock is
+the kernel's, and whoever writes next cuts off what is not a whole line.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import optuna
+from arena.tuning.backends.locks import locked
+from arena.tuning.plan import Sweep
+from optuna.storages.journal import JournalFileBackend
+
+JOURNAL, STUDY = "journal.log", "sweep"
+
+
+class Journal(JournalFileBackend):
+    """A journal file.
+
+    Args:
+        path: of it.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__(str(path))
+        self.path = path
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
+        with locked(self.path.with_suffix(".lock")), self.path.open("rb+") as file:
+            _cut(file)
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _cut(file: Any) -> None:
+    """Go to the end, and cut off what is not a whole line."""
+    end = file.seek(0, os.SEEK_END)
+    if not end:
+        return
+    file.seek(end - 1)
+    if file.read(1) == b"\n":
+        return
+    begin = max(0, end - 2**20)
+    file.seek(begin)
+    whole = begin + file.read().rfind(b"\n") + 1
+    file.truncate(whole)
+    file.seek(whole)
+
+
+def open_study(sweep: Sweep, folder: Path, sampler: Any = None, pruner: Any = None) -> optuna.Study:
+    """The study of a sweep, made where there is none; one process makes it at a time."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with locked(folder / "ask.lock"):
+        return optuna.create_study(
+            storage=optuna.storages.JournalStorage(Journal(folder / JOURNAL)),
+            study_name=STUDY,
+            sampler=sampler,
+            pruner=pruner,
+            directions=["minimize"] * len(sweep.options.objectives),
+            load_if_exists=True,
+        )

@@ -1,0 +1,148 @@
+"""Plays a sweep by Optuna: worker processes of one thread each, a journal in the run folder, and a driver that minds the workers.
+
+A worker that is killed is replaced, and its trial tried once more. Several drivers, each begun by `arena resume FOLDER`, share a sweep.
+"""
+
+import multiprocessing
+import os
+import uuid
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import torch
+from arena.tuning.backends.journal import open_study
+from arena.tuning.backends.locks import hold
+from arena.tuning.backends.trial_queue import WORKERS, Ledger
+from arena.tuning.objective import evaluate
+from arena.tuning.plan import Sweep, load
+from arena.tuning.samplers import pruner, sampler
+
+from arena.errors import RunFailed
+from arena.experiments import ledger as record
+from arena.experiments.ledger import Record
+from arena.runs.processes import end_with_parent, leave_signals_to_parent, signals_interrupt
+
+Tell = Callable[[Record], None]
+
+PATIENCE = 20
+"""Workers that may die one after the other, without a trial that ends between, before the sweep is stopped."""
+
+
+def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None) -> None:
+    """Play what has not been played.
+
+    Args:
+        sweep: it.
+        folder: of it.
+        jobs: worker processes.
+        tell: called with each trial that ends, whoever played it.
+
+    Raises:
+        RunFailed: where workers keep dying, or a disk is full; what was played is kept.
+        KeyboardInterrupt: after Ctrl-C.
+    """
+    driver, told, deaths, begun = uuid.uuid4().hex[:8], set[int](), 0, 0
+    with signals_interrupt(), hold(folder / WORKERS / driver):
+        sampler(sweep.options)  # so that a missing package is told of before anything starts
+        ledger = Ledger(sweep, folder, open_study(sweep, folder))
+        ledger.prepare()
+        ledger.reap()
+        workers: dict[Any, _Worker] = {}
+
+        def news() -> int:
+            """Tell of the trials that have ended since."""
+            fresh = [n for n in record.numbers(folder) if n not in told]
+            for number in fresh:
+                if (ended := record.read(folder, number)) is not None:
+                    told.add(number)
+                    tell(ended)
+            return len(fresh)
+
+        try:
+            while True:
+                to_begin, running = ledger.left()
+                while to_begin > 0 and len(workers) < min(jobs, to_begin + len(workers)):
+                    begun += 1
+                    started = _Worker(folder, driver, begun)
+                    workers[started.process.sentinel] = started
+                    to_begin -= 1
+                if not workers and not running:
+                    break
+                for sentinel in wait([*workers], timeout=0.5):
+                    ended = workers.pop(sentinel)
+                    if ended.failed is not None:
+                        raise RunFailed(f"{ended.failed}; mend that and type: arena resume {folder}")
+                    deaths += ended.process.exitcode != 0
+                if news():
+                    deaths = 0
+                ledger.reap()
+                if deaths >= PATIENCE:
+                    raise RunFailed(f"the sweep's processes keep dying; it may be memory that is short; go on by: arena resume {folder}")
+        finally:
+            for worker in workers.values():
+                worker.process.terminate()  # what it plays is played again when the sweep is resumed
+            for worker in workers.values():
+                worker.process.join()
+            news()
+
+
+class _Worker:
+    """A process that plays trials until none is left to begin."""
+
+    def __init__(self, folder: Path, driver: str, number: int):
+        spawn = multiprocessing.get_context("spawn")
+        self._news, theirs = spawn.Pipe(duplex=False)
+        self.process = spawn.Process(target=_work, args=(folder, driver, number, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    @property
+    def failed(self) -> str | None:
+        """Why the sweep is to stop, where the worker said so before it ended."""
+        try:
+            return self._news.recv() if self._news.poll() else None
+        except EOFError:
+            return None
+
+
+def _work(folder: Path, driver: str, number: int, news: Connection) -> None:
+    leave_signals_to_parent()
+    end_with_parent()
+    torch.set_num_threads(1)
+    name = f"{driver}-{number}-{os.getpid()}"
+    try:
+        with hold(folder / WORKERS / name):
+            sweep = load(folder)
+            ledger = Ledger(sweep, folder, open_study(sweep, folder, sampler(sweep.options, _stream(name)), pruner(sweep.options)))
+            while play_next(ledger, name):
+                pass
+        (folder / WORKERS / name).unlink(missing_ok=True)
+    except OSError as error:
+        where = error.filename or f"a file in {folder}"
+        news.send(f"the sweep stopped because {where} could not be written ({error.strerror or error})")
+    except Exception as error:
+        news.send(f"the sweep stopped because a worker failed ({type(error).__name__}: {' '.join(str(error).split())})")
+
+
+def _stream(name: str) -> int:
+    """The number of a worker's random stream: of the first driver's workers those that follow from the sweep's seed alone."""
+    return int(name.split("-")[1])
+
+
+def play_next(ledger: Ledger, worker: str) -> bool:
+    """Play the next trial; returns whether there was one."""
+    trial = ledger.take(worker)
+    if trial is None:
+        return False
+    prunes = ledger.sweep.options.pruner != "none"
+
+    def report(step: int, value: float) -> bool:
+        if not prunes:
+            return False
+        trial.report(value, step)
+        return trial.should_prune()
+
+    ledger.tell(evaluate(ledger.sweep, trial.number, dict(trial.params), report, retry_of=trial.user_attrs.get("retry_of")))
+    return True

@@ -1,0 +1,277 @@
+"""Plays a sweep by Ray Tune, on this machine or on a cluster whose nodes see the sweep's folder.
+
+Optuna chooses the points here as well. A trial that a pruner stopped is told to it as pruned, not as complete with its last value. Trials
+keep their workers alive for the next ones, and go on from their last rung where a worker or a node is killed.
+"""
+
+import dataclasses
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1")  # else the last seconds of begun trials are forgotten with the driver
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's own name; at its 15, anything else on the machine goes first
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import optuna
+import ray
+from arena.tuning.backends.ray_trial import NUMBER, OVER, POINTS, VALUE, number_of, trial
+from arena.tuning.plan import Sweep
+from arena.tuning.points import distributions
+from arena.tuning.samplers import sampler
+from arena.tuning.space import Space
+from ray import tune
+from ray.exceptions import RayTaskError
+from ray.tune.schedulers import (
+    ASHAScheduler,
+    AsyncHyperBandScheduler,
+    FIFOScheduler,
+    MedianStoppingRule,
+    PopulationBasedTraining,
+    TrialScheduler,
+)
+from ray.tune.search.optuna import OptunaSearch
+
+from arena.errors import ArenaError, RunFailed
+from arena.experiments.ledger import Record, numbers, read, write
+
+Tell = Callable[[Record], None]
+
+RETRIES = 2
+"""How often a trial is gone on with by Ray, and how often the driver goes on with those that Ray gives up: which it does at once where it
+hears of the same killed worker twice, whatever retries are left."""
+KEPT = 4
+"""Checkpoints of a trial that are kept; population-based training has lost one where there were two."""
+
+_listeners: list[Tell] = []
+"""Whom this process's keeper tells; Ray pickles the keeper itself."""
+
+
+def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None) -> None:
+    """Play what has not been played.
+
+    Args:
+        sweep: it.
+        folder: of it; all nodes of a cluster must see it under this name.
+        jobs: trials at once, where the cluster is begun here.
+        tell: called with each trial that ends.
+
+    Raises:
+        ArenaError: where GPUs are asked for that the cluster lacks.
+        RunFailed: where trials failed for another reason than being killed.
+        KeyboardInterrupt: after Ctrl-C.
+    """
+    _listeners[:] = [tell]
+    folder = folder.resolve()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    begun_here = _begin(sweep, jobs)
+    try:
+        for number in numbers(folder):
+            if (ended := read(folder, number)) is not None:
+                tell(ended)
+        if len(numbers(folder)) >= sweep.count and all(_kept(folder, n) for n in numbers(folder)):
+            return
+        for _ in range(1 + RETRIES):
+            # Ray keeps the error of a trial that was gone on with and came to its end, so it is the records that tell.
+            results = _tuner(sweep, folder).fit()
+            trials = [results[i] for i in range(len(results))]
+            given_up = [(n, result) for result in trials if result.error for n in _without_record(folder, result)]
+            for _, result in given_up:
+                if isinstance(result.error, RayTaskError):  # the trial itself failed, and would again
+                    raise RunFailed(f"{_first_line(result.error)}; mend that and type: arena resume {folder}")
+            if not given_up:
+                return
+        for number, result in given_up:
+            value = float((result.metrics or {}).get(VALUE, sweep.penalty))
+            values, reason = dict.fromkeys(sweep.options.objectives, value), "its worker was killed again and again; given up"
+            write(Record(number, _point(result.config or {}), "lost", values, reason=reason, backend="ray"), folder)
+    finally:
+        if begun_here:
+            ray.shutdown()
+
+
+def _without_record(folder: Path, result: Any) -> list[int]:
+    """Numbers of the points of a trial of which nothing is kept."""
+    config = result.config or {}
+    own = config.get(POINTS) or [number_of(config, Path(result.path).name)]
+    return [number for number in own if read(folder, number) is None]
+
+
+def _kept(folder: Path, number: int) -> bool:
+    record = read(folder, number)
+    return record is not None and record.state != "lost"
+
+
+def _begin(sweep: Sweep, jobs: int) -> bool:
+    """Connect to the cluster, or begin one; returns whether it was begun here."""
+    begun = not ray.is_initialized()
+    if begun:
+        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
+        try:
+            if sweep.options.address:
+                ray.init(address=sweep.options.address, **quiet)
+            else:
+                ray.init(address="local", num_cpus=jobs, include_dashboard=False, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ArenaError(f"Ray could not be reached ({_first_line(error)}); check --address, or leave it out") from error
+    there = ray.cluster_resources().get("GPU", 0)
+    if sweep.options.gpus > there:
+        if begun:
+            ray.shutdown()
+        raise ArenaError(f"--gpus {sweep.options.gpus:g} is asked for each trial, but the cluster has {there:g} GPUs; leave it out")
+    return begun
+
+
+def _tuner(sweep: Sweep, folder: Path) -> tune.Tuner:
+    """The tuner of a sweep, begun anew or restored from where its driver was killed."""
+    made = tune.with_resources(tune.with_parameters(trial, folder=str(folder)), {"cpu": 1, "gpu": sweep.options.gpus})
+    path = folder / "ray" / "tune"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if tune.Tuner.can_restore(str(path)):
+            space = _chunks(sweep) if _at_once(sweep) else None
+            return tune.Tuner.restore(str(path), trainable=made, resume_unfinished=True, resume_errored=True, param_space=space)
+        run = tune.RunConfig(
+            name="tune",
+            storage_path=str(folder / "ray"),
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=KEPT),
+            callbacks=[Keeper(str(folder), sweep.options.objectives)],
+            verbose=0,
+        )
+        many = sweep.options.pruner == "pbt" or not _at_once(sweep)
+        config = tune.TuneConfig(
+            num_samples=sweep.count if many else 1, search_alg=_search(sweep), scheduler=scheduler(sweep), reuse_actors=True,
+            metric=None if sweep.options.pruner == "pbt" else VALUE, mode=None if sweep.options.pruner == "pbt" else "min",
+            trial_dirname_creator=_folder_of,
+        )  # fmt: skip
+        return tune.Tuner(made, param_space=_chunks(sweep) if _at_once(sweep) else _drawn(sweep), tune_config=config, run_config=run)
+
+
+def _at_once(sweep: Sweep) -> bool:
+    return sweep.options.planned
+
+
+def _chunks(sweep: Sweep) -> dict[str, Any]:
+    """Points that are known beforehand, so many for each trial."""
+    size = max(1, sweep.options.members)
+    count = sweep.count
+    return {POINTS: tune.grid_search([list(range(i, min(i + size, count))) for i in range(0, count, size)])}
+
+
+def _drawn(sweep: Sweep) -> dict[str, Any]:
+    return domains(sweep.space) if sweep.options.pruner == "pbt" else {}
+
+
+def domains(space: Space) -> dict[str, Any]:
+    """A space as Ray's domains, by name."""
+    found: dict[str, Any] = {}
+    for d in space.dimensions:
+        if d.choices:
+            found[d.name] = tune.choice(list(d.choices))
+        elif d.whole:
+            low, high = int(d.low), int(d.high) + 1
+            found[d.name] = tune.lograndint(low, high) if d.log else tune.randint(low, high)
+        else:
+            found[d.name] = tune.loguniform(d.low, d.high) if d.log else tune.uniform(d.low, d.high)
+    return found
+
+
+def _folder_of(trial: Any) -> str:
+    return f"trial-{trial.trial_id}"
+
+
+def scheduler(sweep: Sweep) -> TrialScheduler:
+    """A pruner of Ray's, whose time is rungs."""
+    rungs, time = sweep.options.rungs, "training_iteration"
+    match sweep.options.pruner:
+        case "median":
+            return MedianStoppingRule(time, grace_period=max(1, rungs // 3), min_samples_required=5)
+        case "hyperband":
+            # HyperBand in its asynchronous form: Ray's other one pauses trials until brackets are full, which a short sweep never fills.
+            return AsyncHyperBandScheduler(time_attr=time, max_t=rungs, grace_period=1, reduction_factor=2, brackets=3)
+        case "successive-halving":
+            return ASHAScheduler(time_attr=time, max_t=rungs, grace_period=max(1, rungs // 4), reduction_factor=2)
+        case "pbt":
+            mutations = domains(sweep.space)
+            interval = max(1, rungs // 4)
+            return PopulationBasedTraining(
+                time_attr=time, metric=VALUE, mode="min", perturbation_interval=interval, hyperparam_mutations=mutations
+            )
+        case _:
+            return FIFOScheduler()
+
+
+def _search(sweep: Sweep) -> "Search | None":
+    if _at_once(sweep) or sweep.options.pruner == "pbt":
+        return None
+    names = list(sweep.options.objectives)
+    many = len(names) > 1
+    metric, mode = (names, ["min"] * len(names)) if many else (VALUE, "min")
+    return Search(space=distributions(sweep.space), metric=metric, mode=mode, sampler=sampler(sweep.options))
+
+
+class Search(OptunaSearch):
+    """Ray's OptunaSearch, which also numbers trials, and knows one that was stopped from one that came to its end."""
+
+    begun = 0
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        point = super().suggest(trial_id)
+        if point is not None:
+            point[NUMBER] = self.begun
+            self.begun += 1
+        return point
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        whole = result is not None and result.get(OVER)
+        super().on_trial_complete(trial_id, result if whole else None, error)
+
+
+class Keeper(tune.Callback):
+    """Keeps what became of trials that did not come to their ends, and marks those that were gone on with.
+
+    Args:
+        folder: of the sweep.
+        objectives: of it.
+    """
+
+    def __init__(self, folder: str, objectives: tuple[str, ...]):
+        self.folder, self.objectives = folder, objectives
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        folder = Path(self.folder)
+        if POINTS in trial.config:
+            for number in trial.config[POINTS]:
+                if (record := read(folder, number)) is not None:
+                    self._tell(record, trial)
+            return
+        number = number_of(trial.config, trial.trial_id)
+        record = read(folder, number)
+        if record is None:
+            value = float((trial.last_result or {}).get(VALUE, 0.0))
+            record = Record(number, _point(trial.config), "pruned", dict.fromkeys(self.objectives, value), backend="ray")
+            write(record, folder)
+        self._tell(record, trial)
+
+    def _tell(self, record: Record, trial: Any) -> None:
+        """Mark a trial that was gone on with, and tell of it."""
+        if trial.num_failures and not record.resumed:
+            record = dataclasses.replace(record, resumed=trial.num_failures)
+            write(record, Path(self.folder))
+        for tell in _listeners:
+            tell(record)
+
+
+def _point(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in (NUMBER, POINTS)}
+
+
+def _first_line(error: Any) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,130 @@
+"""One trial of Ray Tune: a point played rung by rung with a checkpoint at each, or many points at once as members of populations.
+
+A trial whose worker is killed goes on from its last rung in another one. Under population-based training it may be told at a rung to go on
+from another trial's players with settings of its own; what it played with when is kept in `pbt/00007.jsonl`.
+"""
+
+import functools
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from arena.tuning.backends.population import play_points
+from arena.tuning.objective import Alone, Stopwatch, impossible, play, record_of
+from arena.tuning.plan import Sweep, load
+from ray import tune
+
+from arena.experiments.ledger import Record, numbers, read, write
+from arena.experiments.values import Point
+
+POINTS, NUMBER, VALUE, OVER = "points", "number", "value", "over"
+STATE = "runs.pt"
+
+
+def trial(config: dict[str, Any], folder: str) -> None:
+    """What Ray calls in a worker.
+
+    Args:
+        config: values by setting, and the trial's number; or under `points` the numbers of points that are known beforehand.
+        folder: of the sweep.
+    """
+    torch.set_num_threads(1)
+    sweep, where = _sweep(folder), Path(folder)
+    if POINTS in config:
+        there, points = set(numbers(where)), sweep.points
+        left = [number for number in config[POINTS] if number not in there]
+        for record in play_points(sweep, [(n, points[n]) for n in left]) if left else ():
+            write(record, where)
+        values = [found.value for n in config[POINTS] if (found := read(where, n)) is not None]
+        tune.report({VALUE: min(values), OVER: True})
+        return
+    number = number_of(config, tune.get_context().get_trial_id())
+    there_already = read(where, number)
+    if there_already is not None and sweep.options.pruner != "pbt":
+        record = there_already
+    else:
+        record = _play(sweep, where, number, {name: config[name] for name in sweep.space.names})
+        write(record, where)
+    tune.report({VALUE: record.value, OVER: True, **record.values})
+
+
+@functools.lru_cache(maxsize=2)
+def _sweep(folder: str) -> Sweep:
+    return load(folder)
+
+
+def number_of(config: dict[str, Any], trial_id: str) -> int:
+    """A trial's number: what the search gave it, else that in what Ray calls it.
+
+    Example:
+        >>> number_of({}, "1f3ab_00007"), number_of({"number": 3}, "5797b510")
+        (7, 3)
+    """
+    return int(config.get(NUMBER, trial_id.rpartition("_")[2]))
+
+
+def _play(sweep: Sweep, folder: Path, number: int, point: Point) -> Record:
+    began, clock, state = time.perf_counter(), Stopwatch(), _restored()
+    from arena.errors import ArenaError, RunFailed
+
+    try:
+        configs = [sweep.config(point, seed) for seed in sweep.options.seeds]
+        states = state["runs"] if state is not None else [None] * len(configs)
+        if state is not None and state["point"] != point:
+            for config, own in zip(configs, states, strict=True):
+                _with_own_settings(config, own)
+        runs = [Alone(sweep, config, own) for config, own in zip(configs, states, strict=True)]
+        first = state["rung"] + 1 if state is not None else 1
+
+        def report(rung: int, value: float) -> bool:
+            if sweep.options.pruner == "pbt":
+                _trace(folder, number, {"rung": rung, "value": value, **point, "went_on": state is not None})
+            if rung < sweep.options.rungs:
+                _checkpoint({"rung": rung, "point": point, "runs": [run.state() for run in runs]}, value)
+            return False
+
+        play(sweep, runs, report, clock, first)
+    except RunFailed:
+        raise
+    except ArenaError as error:
+        return impossible(sweep, number, point, str(error))
+    plays = [run.over or run.given_up() for run in runs]
+    seconds = time.perf_counter() - began
+    resumed = int(state is not None and sweep.options.pruner != "pbt")
+    return record_of(sweep, number, point, plays, seconds=seconds, overhead=seconds - clock.seconds, resumed=resumed)
+
+
+def _restored() -> dict[str, Any] | None:
+    checkpoint = tune.get_checkpoint()
+    if checkpoint is None:
+        return None
+    with checkpoint.as_directory() as folder:
+        state: dict[str, Any] = torch.load(Path(folder) / STATE, weights_only=False)  # which this very sweep wrote
+    return state
+
+
+def _checkpoint(state: dict[str, Any], value: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(state, Path(folder) / STATE)
+        tune.report({VALUE: value, OVER: False}, checkpoint=tune.Checkpoint.from_directory(folder))
+
+
+def _with_own_settings(config: Any, state: dict[str, Any]) -> None:
+    """Give another trial's optimizers the rates and betas of this one."""
+    if state["arena"] is None:
+        return
+    arena = config.build()
+    arena.reset(seed=config.run.seed)
+    for role, own in arena.state_dict()["optimizers"].items():
+        for theirs, fresh in zip(state["arena"]["optimizers"][role]["param_groups"], own["param_groups"], strict=True):
+            theirs |= {name: value for name, value in fresh.items() if name != "params"}
+
+
+def _trace(folder: Path, number: int, row: dict[str, Any]) -> None:
+    path = folder / "pbt" / f"{number:05d}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")

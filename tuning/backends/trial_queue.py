@@ -1,0 +1,118 @@
+"""Whose turn it is: which trial of a study is played next, and what becomes of those whose worker was killed.
+
+All of it happens under one lock, so that every process of every driver sees the same. A worker is alive while it holds its own lock, which
+the kernel lets go of when it ends; journal storage has no heartbeat. A lost trial is tried once more if its worker died by itself, and
+as often as need be if the whole sweep was stopped.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from arena.tuning.backends.locks import held, locked
+from arena.tuning.plan import Sweep
+from arena.tuning.points import distributions
+from optuna.trial import FrozenTrial, TrialState
+
+from arena.experiments.ledger import Record, read, write
+
+LOCK, WORKERS = "ask.lock", "workers"
+RETRIES = 1
+
+
+class Ledger:
+    """The trials of a study.
+
+    Args:
+        sweep: that is played.
+        folder: of it.
+        study: in its journal.
+    """
+
+    def __init__(self, sweep: Sweep, folder: Path, study: optuna.Study):
+        self.sweep, self.folder, self.study = sweep, folder, study
+
+    def prepare(self) -> None:
+        """Put the points that are known beforehand into the queue, as far as they are not there yet."""
+        if not self.sweep.options.planned:
+            return
+        with locked(self.folder / LOCK):
+            there = {trial.user_attrs.get("planned") for trial in self._trials()}
+            for index, point in enumerate(self.sweep.points):
+                if index not in there:
+                    self.study.enqueue_trial(point, user_attrs={"planned": index})
+
+    def take(self, worker: str) -> optuna.Trial | None:
+        """The next trial; None where none is left to begin."""
+        with locked(self.folder / LOCK):
+            trials = self._trials()
+            waiting = any(trial.state == TrialState.WAITING for trial in trials)
+            if not waiting and self._counted(trials) >= self.sweep.count:
+                return None
+            trial = self.study.ask(distributions(self.sweep.space))
+            trial.set_user_attr("worker", worker)
+            return trial
+
+    def tell(self, record: Record) -> None:
+        """Keep what became of a trial, and then tell the study."""
+        write(record, self.folder)
+        self._tell(record)
+
+    def reap(self) -> list[Record]:
+        """Settle the trials whose workers are no more; returns those that were lost."""
+        lost = []
+        with locked(self.folder / LOCK):
+            trials = self._trials()
+            retried = {trial.user_attrs.get("retry_of") for trial in trials}
+            for trial in trials:
+                if trial.state != TrialState.RUNNING or held(self.folder / WORKERS / str(trial.user_attrs.get("worker"))):
+                    continue
+                record = read(self.folder, trial.number)
+                if record is None:
+                    record = self._lose(trial, already=trial.number in retried)
+                    lost.append(record)
+                self._tell(record)
+        return lost
+
+    def left(self) -> tuple[int, int]:
+        """How many trials are still to be begun, and how many are being played."""
+        with locked(self.folder / LOCK):
+            trials = self._trials()
+        waiting = sum(trial.state == TrialState.WAITING for trial in trials)
+        running = sum(trial.state == TrialState.RUNNING for trial in trials)
+        return max(waiting, self.sweep.count - self._counted(trials), 0), running
+
+    def _lose(self, trial: FrozenTrial, already: bool) -> Record:
+        """Put a lost trial into the queue once more, unless that has been done; returns its record, which is written."""
+        said = trial.user_attrs
+        driver = str(said.get("worker", "")).partition("-")[0]
+        by_itself = bool(driver) and held(self.folder / WORKERS / driver)  # the driver lives, so it was the worker alone that died
+        retries = said.get("retries", 0) + by_itself
+        again = retries <= RETRIES
+        if again and not already:
+            attributes = {name: said[name] for name in ("planned",) if name in said} | {"retry_of": trial.number, "retries": retries}
+            self.study.enqueue_trial(trial.params, user_attrs=attributes)
+        self.study._storage.set_trial_user_attr(trial._trial_id, "lost", True)
+        reason = "its worker was killed" if by_itself else "the sweep was stopped"
+        values = dict.fromkeys(self.sweep.options.objectives, self.sweep.penalty)
+        record = Record(
+            trial.number, dict(trial.params), "lost", values, reason=reason + ("; tried again" if again else "; given up"),
+            retry_of=said.get("retry_of"), backend="optuna",
+        )  # fmt: skip
+        write(record, self.folder)
+        return record
+
+    def _tell(self, record: Record) -> None:
+        state = {"pruned": TrialState.PRUNED, "lost": TrialState.FAIL}.get(record.state, TrialState.COMPLETE)
+        values = [*record.values.values()] if state == TrialState.COMPLETE else None
+        self.study.tell(record.number, values, state=state)
+
+    def _trials(self) -> Sequence[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
+
+    @staticmethod
+    def _counted(trials: Sequence[FrozenTrial]) -> int:
+        """Trials that are not repeated by another one."""
+        retried: set[Any] = {trial.user_attrs.get("retry_of") for trial in trials}
+        return sum(trial.number not in retried for trial in trials)

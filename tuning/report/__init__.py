@@ -1,0 +1,1 @@
+"""Sensitivity reports of a sweep: importance, slices, figures and tables."""

@@ -1,0 +1,285 @@
+"""Pictures of a sweep: importance, one setting at a time, two settings at a time, all at once, and settings against seeds."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from arena.tuning.plan import Sweep
+from arena.tuning.report.sensitivity import METHODS, Curve, Findings, Interval, rates
+from arena.tuning.space import Dimension, Value
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from arena.experiments.ledger import Record
+from arena.experiments.map.figure import COLOURS, colour_range
+from arena.experiments.values import word_of
+from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
+
+MAPS = 3
+"""Pairs of settings that are drawn, at most."""
+FATES = {
+    "diverged": ("X", FIRST, "diverged"),
+    "divergence": ("X", FIRST, "diverged"),
+    "undefined": ("X", FIRST, "diverged"),
+    "collapse": ("v", "#8e3b9e", "collapsed"),
+    "dominance": ("s", "#8a6d3b", "dominated"),
+    "cycling": ("D", SECOND, "cycling"),
+}
+"""By what became of a point: its mark, colour and word."""
+
+
+def all_of(sweep: Sweep, records: Sequence[Record], found: Findings) -> Iterator[tuple[str, Figure]]:
+    """Every picture that there is something to draw for, by name."""
+    told = [record for record in records if record.state in ("complete", "impossible")]
+    yield "importance", importance(found)
+    if found.curves:
+        yield "tolerance", tolerance(sweep, found, told)
+    for a, b in pairs(sweep, found):
+        yield f"map-{_plain(a)}-{_plain(b)}", heat(sweep, found, told, a, b)
+    yield "parallel", parallel(sweep, told)
+    if len(sweep.options.seeds) > 1:
+        yield "seeds", seeds(sweep, told)
+    if len(sweep.options.objectives) > 1:
+        yield "front", front(sweep, told)
+
+
+def pairs(sweep: Sweep, found: Findings) -> list[tuple[str, str]]:
+    """Pairs worth a map: both learning rates, then ratio and coupling against a rate, then those that act together."""
+    there, wanted = set(sweep.space.names), list[tuple[str, str]]()
+    if (both := rates(sweep)) is not None:
+        wanted.append(both)
+    rate = next((f"{role}.lr" for role in sweep.base().roles if f"{role}.lr" in there), None)
+    if rate is not None:
+        wanted += [(rate, name) for name in ("scheduler.ratio", "coupling", "coupling.value") if name in there]
+    known = {frozenset(pair) for pair in wanted}
+    wanted += [pair for pair in found.interactions if frozenset(pair) not in known]
+    return wanted[:MAPS]
+
+
+@styled
+def importance(found: Findings) -> Figure:
+    """How much each setting matters by both methods, with what resampling the trials gives."""
+    groups = [found.importance, *([found.derived] if found.derived else [])]
+    rows = [len(group) for group in groups]
+    made, axes = figure(6.4, 0.42 * sum(rows) + 0.9 + 0.5 * len(groups), len(groups), 1, height_ratios=rows, sharex=True)
+    for axis, group, title in zip(axes[:, 0], groups, ("what matters", "the same, with the learning rates' mean and ratio"), strict=False):
+        names = [*group][::-1]
+        for offset, method, colour in ((0.19, METHODS[0], SECOND), (-0.19, METHODS[1], FIRST)):
+            intervals: list[Interval] = [group[name][method] for name in names]
+            at = np.arange(len(names)) + offset
+            sides = [[i.value - i.low for i in intervals], [i.high - i.value for i in intervals]]
+            style: dict[str, Any] = {"height": 0.36, "color": colour, "alpha": 0.85, "ecolor": INK, "capsize": 2}
+            axis.barh(at, [i.value for i in intervals], xerr=sides, label=method, error_kw={"linewidth": 0.9}, **style)
+        axis.set_yticks(range(len(names)), names)
+        axis.grid(False, axis="y")
+        axis.set_title(title, loc="left")
+    axes[0, 0].legend(loc="lower right")
+    axes[-1, 0].set(xlim=(0, 1), xlabel="share of the importance, with the middle nine tenths over resampled trials")
+    axes[-1, 0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+    return made
+
+
+@styled
+def tolerance(sweep: Sweep, found: Findings, told: Sequence[Record]) -> Figure:
+    """Each setting around the best point: what is expected, and how far it may move."""
+    curves = [found.curves[name] for name in found.importance if name in found.curves]
+    columns = min(3, len(curves))
+    rows = math.ceil(len(curves) / columns)
+    made, axes = figure(0.6 + 2.9 * columns, 0.5 + 2.4 * rows, rows, columns, sharey=True)
+    values = [record.value for record in told]
+    positive = min(values) > 0
+    for axis, curve in zip(axes.flat, curves, strict=False):
+        _one_curve(axis, sweep.space[curve.name], curve, told)
+        if positive:
+            axis.set_yscale("log")
+            axis.set_ylim(min(values) / 1.3, max(np.quantile(values, 0.9), 3 * min(values)))
+            _plain_numbers(axis.yaxis)
+    for axis in axes.flat[len(curves) :]:
+        axis.set_visible(False)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(sweep.options.objectives[0])
+    made.suptitle("one setting at a time, around the best point; shaded: within 10 %", fontsize=10, color=INK)
+    return made
+
+
+def _one_curve(axis: Any, dimension: Dimension, curve: Curve, told: Sequence[Record]) -> None:
+    axis.set_xlabel(curve.name)
+    at = [_where(dimension, value) for value in curve.values]
+    if dimension.choices:
+        sides = [curve.expected - curve.low, curve.high - curve.expected]
+        axis.errorbar(at, curve.expected, yerr=sides, fmt="o", color=SECOND, ecolor=SECOND, capsize=3)
+        axis.set_xticks(at, [word_of(v) for v in curve.values], rotation=20, ha="right")
+    else:
+        axis.axvspan(_where(dimension, curve.within[0]), _where(dimension, curve.within[1]), color="#1b8a78", alpha=0.12, linewidth=0)
+        axis.fill_between(at, curve.low, curve.high, color=SECOND, alpha=0.2, linewidth=0)
+        axis.plot(at, curve.expected, color=SECOND)
+        _scaled(axis, dimension, "x")
+    axis.plot(
+        [_where(dimension, r.point[curve.name]) for r in told], [r.value for r in told], ".", color=DATA, markersize=3, alpha=0.6, zorder=1
+    )
+    axis.plot([_where(dimension, curve.best)], [curve.expected[curve.values.index(curve.best)]], "*", color=INK, markersize=9, zorder=4)
+
+
+@styled
+def heat(sweep: Sweep, found: Findings, told: Sequence[Record], a: str, b: str) -> Figure:
+    """Two settings: what is expected over all others in colour, every trial as a mark, those that came to nothing by their own."""
+    x, y = sweep.space[a], sweep.space[b]
+    made, axes = figure(5.6, 4.8)
+    axis = axes[0, 0]
+    xs, ys = (d.levels(len(d.choices) or (int(d.high - d.low) + 1 if d.whole and not d.log else 24)) for d in (x, y))
+    values = np.array([record.value for record in told])
+    norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), sweep.ceiling)
+    assert found.surface is not None
+    back = np.exp if values.min() >= 0 and values.max() > 0 else np.asarray
+    surface = np.clip(back(found.surface.over(a, b, xs, ys)), norm.vmin, norm.vmax)
+    mesh = axis.pcolormesh(_sides(x, xs), _sides(y, ys), surface, cmap=COLOURS, norm=norm, linewidth=0, rasterized=True, alpha=0.85)
+    _marks(axis, x, y, told, norm)
+    for dimension, which in ((x, "x"), (y, "y")):
+        _scaled(axis, dimension, which)
+        getattr(axis, f"set_{which}label")(dimension.name)
+    axis.grid(False)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, columnspacing=1.2, handletextpad=0.3)
+    bar = made.colorbar(mesh, ax=axis, aspect=30, pad=0.02, extend="max" if values.max() > float(norm.vmax or 0) else "neither")
+    bar.set_label(f"{sweep.options.objectives[0]}: expected over the other settings; dots: trials", fontsize=8)
+    bar.outline.set_visible(False)
+    if isinstance(norm, LogNorm):
+        _plain_numbers(bar.ax.yaxis)
+    return made
+
+
+def _marks(axis: Any, x: Dimension, y: Dimension, told: Sequence[Record], norm: Normalize) -> None:
+    rng = np.random.default_rng(0)
+    groups: dict[tuple[str, str, str], list[Record]] = {}
+    for record in told:
+        groups.setdefault(FATES.get(record.fate, ("o", "", "played")), []).append(record)
+    for (marker, colour, word), group in sorted(groups.items(), key=lambda item: item[0][2] != "played"):
+        at = [[_where(d, r.point[d.name]) + (rng.uniform(-0.18, 0.18) if d.choices or d.whole else 0) for r in group] for d in (x, y)]
+        if word == "played":
+            axis.scatter(
+                *at,
+                c=[r.value for r in group],
+                cmap=COLOURS,
+                norm=norm,
+                s=26,
+                edgecolors=INK,
+                linewidths=0.7,
+                label=f"played: {len(group)}",
+            )
+        else:
+            axis.scatter(*at, c=colour, marker=marker, s=30, edgecolors="white", linewidths=0.6, label=f"{word}: {len(group)}", zorder=3)
+    if whole := [record for record in told if record.state == "complete"]:
+        best = min(whole, key=lambda record: record.value)
+        place = [[_where(d, best.point[d.name])] for d in (x, y)]
+        axis.plot(
+            *place, "*", color="white", markeredgecolor=INK, markersize=14, linestyle="none", label=f"best: {best.value:.3g}", zorder=5
+        )
+
+
+@styled
+def parallel(sweep: Sweep, told: Sequence[Record]) -> Figure:
+    """All settings at once: a line for each trial, the best above the others."""
+    dimensions = sweep.space.dimensions
+    made, axes = figure(1.6 + 1.5 * len(dimensions), 3.8)
+    axis = axes[0, 0]
+    values = np.array([record.value for record in told])
+    norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), sweep.ceiling)
+    rng = np.random.default_rng(0)
+    for record in sorted(told, key=lambda record: -record.value):
+        own = [d.share(record.point[d.name]) + (rng.uniform(-0.02, 0.02) if d.choices or d.whole else 0) for d in dimensions]
+        good = record.value <= np.quantile(values, 0.1)
+        colour = COLOURS(float(np.clip(norm(record.value), 0, 1)))
+        axis.plot(range(len(dimensions)), own, color=FIRST if good else colour, linewidth=1.6 if good else 0.7, alpha=0.9 if good else 0.45)
+    for i, d in enumerate(dimensions):
+        axis.axvline(i, color="#c8ccd0", linewidth=1, zorder=0)
+        ends = [(d.share(v), v) for v in (d.choices or (d.at(0.0), d.at(1.0)))]
+        for share, value in ends:
+            axis.text(i + 0.03, share, _word(value), fontsize=7, color="#5f6670", va="center")
+    axis.set_xticks(range(len(dimensions)), [d.name for d in dimensions], rotation=12, ha="right")
+    axis.set(yticks=[], xlim=(-0.2, len(dimensions) - 0.6), ylim=(-0.05, 1.05), title="every trial; orange: the best tenth")
+    axis.grid(False)
+    axis.spines["left"].set_visible(False)
+    return made
+
+
+@styled
+def seeds(sweep: Sweep, told: Sequence[Record]) -> Figure:
+    """Trials from best to worst, with what each seed came to: where the seeds' spread is as large as the slope, the order is luck."""
+    ranked = sorted((r for r in told if r.plays), key=lambda record: record.value)
+    made, axes = figure(5.6, 3.4)
+    axis = axes[0, 0]
+    for i, record in enumerate(ranked, 1):
+        own = [play.value for play in record.plays]
+        axis.plot([i] * len(own), own, "-", color=DATA, linewidth=0.7)
+        axis.plot([i] * len(own), own, ".", color=SECOND, markersize=3.5, alpha=0.7)
+    axis.plot(range(1, len(ranked) + 1), [r.value for r in ranked], color=FIRST, label="what counts")
+    axis.plot([], [], ".", color=SECOND, label="one seed")
+    if min(play.value for record in ranked for play in record.plays) > 0:
+        axis.set_yscale("log")
+        _plain_numbers(axis.yaxis)
+    if sweep.ceiling:
+        axis.axhline(sweep.ceiling, color="#1b8a78", linewidth=1, linestyle="--", label="real data")
+    axis.set(xlabel="trials, from best to worst", ylabel=sweep.options.objectives[0], title="settings against seeds")
+    axis.legend(loc="upper left")
+    return made
+
+
+@styled
+def front(sweep: Sweep, told: Sequence[Record]) -> Figure:
+    """The first two objectives of every trial, and those that no other beats in both."""
+    first, second = sweep.options.objectives[:2]
+    made, axes = figure(4.8, 3.8)
+    axis = axes[0, 0]
+    axis.plot([r.values[first] for r in told], [r.values[second] for r in told], "o", color=DATA, markersize=4)
+    best, limit = [], math.inf
+    for record in sorted(told, key=lambda record: (record.values[first], record.values[second])):
+        if record.values[second] < limit:
+            limit = record.values[second]
+            best.append(record)
+    axis.step([r.values[first] for r in best], [r.values[second] for r in best], "o-", where="post", color=FIRST, label="the front")
+    axis.set(xlabel=first, ylabel=second)
+    axis.legend(loc="upper right")
+    return made
+
+
+# Axes ----------------------------------------------------------------------------------------------------------------------------
+
+
+def _where(dimension: Dimension, value: Value) -> float:
+    return float(dimension.choices.index(value)) if dimension.choices else float(value)
+
+
+def _sides(dimension: Dimension, values: Sequence[Value]) -> np.ndarray:
+    """The sides of cells around values."""
+    at = np.array([_where(dimension, value) for value in values])
+    at = np.log(at) if dimension.log else at
+    middle = (at[1:] + at[:-1]) / 2
+    sides = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])
+    return np.exp(sides) if dimension.log else sides
+
+
+def _scaled(axis: Any, dimension: Dimension, which: str) -> None:
+    side = getattr(axis, f"{which}axis")
+    if dimension.choices:
+        getattr(axis, f"set_{which}ticks")(range(len(dimension.choices)), [_word(v) for v in dimension.choices])
+    elif dimension.log:
+        getattr(axis, f"set_{which}scale")("log")
+        if dimension.high < 1000 * dimension.low:
+            _plain_numbers(side)
+    elif dimension.whole:
+        side.get_major_locator().set_params(integer=True)
+
+
+def _plain_numbers(side: Any) -> None:
+    side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    side.set_minor_formatter(NullFormatter())
+
+
+def _word(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else word_of(value)
+
+
+def _plain(name: str) -> str:
+    return name.replace("*.", "both.").replace("/", "-")

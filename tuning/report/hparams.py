@@ -1,0 +1,40 @@
+"""TensorBoard's HParams: one small event file for each trial, under `hparams/`."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from arena.tuning.plan import Sweep
+
+from arena.experiments.ledger import Record
+
+
+def write(sweep: Sweep, folder: Path, records: Sequence[Record]) -> None:
+    """Write all trials; those of an earlier report are replaced.
+
+    Args:
+        sweep: they belong to.
+        folder: of it.
+        records: the trials.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.record_writer import RecordWriter
+    from torch.utils.tensorboard.summary import hparams
+
+    whole = folder / "hparams"
+    shutil.rmtree(whole, ignore_errors=True)
+    names = [f"sweep/{name}" for name in sweep.options.objectives]
+    for record in records:
+        own = whole / f"trial-{record.number:05d}"
+        own.mkdir(parents=True, exist_ok=True)
+        point: dict[str, Any] = {**record.point, "state": record.state, "fate": record.fate}
+        events = [Event(file_version="brain.Event:2", wall_time=0.0)]
+        events += [Event(summary=summary, wall_time=0.0) for summary in hparams(point, dict.fromkeys(names, 0.0))]
+        for name, value in record.values.items():
+            events.append(Event(summary=Summary(value=[Summary.Value(tag=f"sweep/{name}", simple_value=value)]), step=0, wall_time=0.0))
+        with (own / "events.out.tfevents.0.sweep").open("wb") as file:
+            writer = RecordWriter(file)
+            for event in events:
+                writer.write(event.SerializeToString())
