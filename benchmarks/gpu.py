@@ -16,12 +16,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from arena.players import ConvDiscriminator, ConvGenerator
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from arena.config import configure
 from arena.engine.vector_env import Population
+from arena.players import ConvDiscriminator, ConvGenerator
 from benchmarks.loops import planar_gan
 
 

@@ -8,11 +8,12 @@ from itertools import cycle
 from typing import Any
 
 import torch
-from arena.games.data.domains import rotate
-from arena.games.data.planar import labelled_moons, swiss_roll
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
+
+from arena.games.data.domains import rotate
+from arena.games.data.planar import labelled_moons, swiss_roll
 
 Round = Iterator[None]
 """Each `next` plays one round: the discriminator (or attacker) moves once, then the generator (or classifier) once; of domain adaptation

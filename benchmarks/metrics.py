@@ -11,9 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 
-import arena.games  # noqa: F401 (makes the ids known)
 import torch
 
+import arena.games  # noqa: F401 (makes the ids known)
 from arena.config import configure
 
 ROUNDS, TURNS = 7, 200

@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 
 import torch
-from arena.games.gan.base import GAN
 
 import arena
+from arena.games.gan.base import GAN
 
 LARGER = (4, 16)
 """Sizes to score with besides the game's own, as multiples of it."""

@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 import optuna
 import torch
+
+from arena.config import configure
+from arena.experiments.ledger import Play, Record, read_all, write
 from arena.tuning import Options, parse_space
 from arena.tuning.plan import Sweep, begin, plan
 from arena.tuning.play import backend_of, report
 from arena.tuning.points import planned_points
-
-from arena.config import configure
-from arena.experiments.ledger import Play, Record, read_all, write
 
 SMALL: dict[str, Any] = {"generator.hidden": (16, 16), "discriminator.hidden": (16, 16), "batch": 32}
 RATES = {"generator.lr": "log:1e-5:1e-1", "discriminator.lr": "log:1e-5:1e-1"}

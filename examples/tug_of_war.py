@@ -1,9 +1,9 @@
 """A game of one's own, whole. `arena check examples/tug_of_war.py` proves it sound, `arena play examples/tug_of_war.py` plays it."""
 
 import torch
-from arena.players import Vector
 
 from arena import Game, register
+from arena.players import Vector
 
 
 @register("tug-of-war")

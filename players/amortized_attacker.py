@@ -13,10 +13,11 @@ Shapes: N = batch, * = the shape of one image.
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from arena.players.ball import Norm
 from arena.players.base import Shape
 from arena.players.mlp import MLP
-from torch import Tensor, nn
 
 
 class AmortizedAttacker(nn.Module):

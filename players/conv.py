@@ -17,11 +17,12 @@ import itertools
 from collections.abc import Callable
 from typing import Any, Literal
 
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, leaky_relu, linear
+
 from arena.players.base import Shape, image_shape, size
 from arena.players.mlp import ACTIVATIONS
 from arena.players.spectral_norm import SpectralNorm
-from torch import Tensor, nn
-from torch.nn.functional import conv2d, leaky_relu, linear
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
 

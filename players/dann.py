@@ -8,9 +8,10 @@ Where papers pool what comes out of a ReLU, these nets pool what goes into it: m
 
 from typing import Literal
 
+from torch import Tensor, nn
+
 from arena.players.base import Shape, image_shape, size
 from arena.players.mlp import MLP
-from torch import Tensor, nn
 
 
 class TwoParts(nn.Module):

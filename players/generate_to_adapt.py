@@ -10,10 +10,11 @@ Shapes: N = batch, K = classes, F = features, Z = noise, C, H, W = channels, hei
 """
 
 import torch
+from torch import Tensor, nn
+
 from arena.players.base import Shape, size
 from arena.players.dann import TwoParts, norm
 from arena.players.mlp import MLP
-from torch import Tensor, nn
 
 
 class Adapter(TwoParts):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from arena.players.base import Shape, size
-from arena.players.spectral_norm import SpectralNorm
 from torch import Tensor, nn
 from torch.nn import functional
+
+from arena.players.base import Shape, size
+from arena.players.spectral_norm import SpectralNorm
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,

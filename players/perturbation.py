@@ -20,9 +20,10 @@ Shapes: N = batch, * = the shape of one image.
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor, nn
+
 from arena.players.ball import Norm, into_ball, into_range
 from arena.players.base import Shape
-from torch import Tensor, nn
 
 
 class Perturbation(nn.Module):

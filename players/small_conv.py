@@ -8,9 +8,10 @@ Shapes: N = batch, C, H, W = channels, height, width.
 
 import itertools
 
-from arena.players.base import Shape, size
 from torch import Tensor, nn
 from torch.nn import functional
+
+from arena.players.base import Shape, size
 
 
 class SmallConv(nn.Module):

@@ -1,8 +1,9 @@
 """A player that is a point: its only parameter is what it plays."""
 
 import torch
-from arena.players.base import Shape, size
 from torch import Tensor, nn
+
+from arena.players.base import Shape, size
 
 
 class Vector(nn.Module):

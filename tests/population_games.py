@@ -8,12 +8,12 @@ Shapes: N = batch.
 import math
 
 import torch
-from arena.games.data.planar import two_moons
-from arena.players import MLP
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from arena import Game, PlayerSource, Rng, Slot
+from arena.games.data.planar import two_moons
+from arena.players import MLP
 
 
 class CriticRegression(Game):

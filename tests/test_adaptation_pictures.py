@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from arena.games.adaptation import confidence_pictures
-from arena.games.adaptation import pictures as domain_pictures
-from arena.games.adaptation import trace_pictures as adaptation_traces
 from matplotlib.colors import to_rgb
 from PIL import Image
 from rich.console import Console
 
 from arena import configure, play, plots
+from arena.games.adaptation import confidence_pictures
+from arena.games.adaptation import pictures as domain_pictures
+from arena.games.adaptation import trace_pictures as adaptation_traces
 from arena.runs.display import report
 
 SMALL = {"extractor.hidden": (8, 6), "domain.hidden": (8,), "batch": 16}

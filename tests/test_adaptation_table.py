@@ -4,13 +4,13 @@ import io
 from pathlib import Path
 
 import pytest
-from arena.games.adaptation.dann import DANN
-from arena.games.adaptation.table import ACCURACY, CROSS_ENTROPY, published, table
 from rich.console import Console
 
 from arena.core.result_table import Variant
 from arena.experiments.compare import compare
 from arena.experiments.compare.report import report
+from arena.games.adaptation.dann import DANN
+from arena.games.adaptation.table import ACCURACY, CROSS_ENTROPY, published, table
 
 PAIR = {"source": "mnist", "target": "usps"}
 

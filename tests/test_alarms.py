@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from arena.games import Bilinear, SwissRoll
 
 import arena
 from arena.alarms.active import Alarms, chosen
 from arena.alarms.base import Sight
 from arena.alarms.rotation import period
 from arena.errors import ArenaError, BadSetting, UnknownName
+from arena.games import Bilinear, SwissRoll
 from arena.registry import entries
 from arena.trace import read_trace
 from tests.conftest import QUIET, Cli

@@ -7,11 +7,6 @@ from typing import Any
 import matplotlib.image
 import pytest
 import torch
-from arena.games.attack.game import Attack
-from arena.games.attack.robustness import Threat, accuracy, correct, curve, withstands
-from arena.games.data import images
-from arena.players.ball import uniform
-from arena.players.base import build_player, hooks
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -19,9 +14,14 @@ import arena
 from arena import Arena, ArenaError, Rng, Slot, configure
 from arena.engine.members.stacking import CannotShare
 from arena.errors import BadSetting, SlotMismatch, UnknownName
+from arena.games.attack.game import Attack
+from arena.games.attack.robustness import Threat, accuracy, correct, curve, withstands
+from arena.games.data import images
 from arena.optimizers import normalized, sign
 from arena.optimizers.batched import member_optimizer
 from arena.optimizers.sign_descent import Normalized, Sign
+from arena.players.ball import uniform
+from arena.players.base import build_player, hooks
 from benchmarks.equality import difference
 
 EXACT: dict[str, Any] = {"data": "digits", "batch": 12, "dtype": "float64", "turns": 40, "scored": 20, "classifier.schedule": "constant"}

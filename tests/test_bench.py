@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from arena.players import Vector
 from matplotlib.image import imread
 from torch import Tensor, nn
 
@@ -19,6 +18,7 @@ from arena.bench.recorded_turns import record
 from arena.bench.report import words
 from arena.cli import main
 from arena.errors import ArenaError, BadSetting, DataUnavailable, GameFault
+from arena.players import Vector
 from tests.conftest import SELF_CONTAINED, Cli
 
 TUG = str(Path(__file__).parent.parent / "examples" / "tug_of_war.py")

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from arena.players import MLP, Vector
 from torch import Tensor, nn
 
 from arena import Game, GameFault, Slot, check_game
 from arena.checks.games import CHECKS, examine
+from arena.players import MLP, Vector
 from arena.registry import entries
 from tests.conftest import SELF_CONTAINED
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from arena.games.adaptation.criteria import Outputs, criteria
-from arena.games.adaptation.criteria.deep_embedded_validation import controlled_risk
-from arena.games.adaptation.domain_divergence import RIDGE, log_odds, proxy_a_distance
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from arena import configure, play
 from arena.commands import choose
 from arena.errors import ArenaError, UnknownName
+from arena.games.adaptation.criteria import Outputs, criteria
+from arena.games.adaptation.criteria.deep_embedded_validation import controlled_risk
+from arena.games.adaptation.domain_divergence import RIDGE, log_odds, proxy_a_distance
 from arena.runs.model_selection import Criterion, choices, runs_in, side_by_side
 
 

@@ -13,13 +13,12 @@ import pytest
 import yaml
 
 from arena.errors import ArenaError, FolderInTheWay
-from arena.experiments import verdict
 from arena.experiments.compare import Verdict, compare, figures
 from arena.experiments.compare.figures import labels
 from arena.experiments.compare.plan import Job, parse_vary, plan
 from arena.experiments.compare.play import load
 from arena.experiments.compare.results import Outcome, Summary, spent
-from arena.experiments.verdict import contraction
+from arena.experiments.verdict import contraction, verdict
 from arena.registry import entries
 from arena.trace import read_trace
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from arena.games import SwissRoll
-from arena.players import MLP
 from torch import nn
 
 import arena
 from arena import ArenaError, configure
 from arena.config.settings import load_file
 from arena.errors import BadSetting, RunFailed, UnknownName
+from arena.games import SwissRoll
+from arena.players import MLP
 from arena.rules import Extragradient
 
 WORDS = ["--rule", "Extragradient", "--rule.gamma=.5", "--generator.hidden", "64,32", "--coupling", "0.5", "--turns", "7"]

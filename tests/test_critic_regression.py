@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from arena.games.regression.game import CriticRegression, Regression, Regression2D, RegressionGap
-from arena.players import MLP
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from arena import ArenaError, Rng, configure
 from arena.errors import BadSetting, SlotMismatch
+from arena.games.regression.game import CriticRegression, Regression, Regression2D, RegressionGap
+from arena.players import MLP
 from benchmarks.published import regression as published
 
 KINDS = (Regression, RegressionGap, Regression2D)

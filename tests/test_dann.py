@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from arena.games.adaptation.calibration import calibration_error
-from arena.games.adaptation.dann import DANN
-from arena.players import MLP, LabelledMLP, TwoParts
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softplus
 
@@ -20,6 +17,9 @@ from arena.accelerate.compiled_field import Compiled
 from arena.accelerate.sharded_field import ShardedField
 from arena.checks.games import examine
 from arena.errors import ArenaError
+from arena.games.adaptation.calibration import calibration_error
+from arena.games.adaptation.dann import DANN
+from arena.players import MLP, LabelledMLP, TwoParts
 
 SMALL = {"extractor.hidden": (8, 6), "domain.hidden": (8,), "batch": 16}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from arena.games.data import images
 
 from arena.errors import DataDamaged, DataUnavailable, UnknownName
+from arena.games.data import images
 from tests.conftest import Cli
 
 

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from arena.games import Bilinear, Quadratic
 from torch import Tensor, nn
 
 import arena
@@ -21,6 +20,7 @@ from arena.diagnostics.active import Diagnostics
 from arena.diagnostics.path import between
 from arena.diagnostics.spectrum import jacobian
 from arena.errors import BadSetting, UnknownName
+from arena.games import Bilinear, Quadratic
 from arena.optimizers import sgd
 from arena.registry import entries
 from arena.registry.construct import build

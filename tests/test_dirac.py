@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from arena.games.small.dirac import LOSSES, PENALTIES, Dirac
-from arena.players import Vector
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from arena import Arena, Field, check_game
 from arena.errors import BadSetting, UnknownName
+from arena.games.small.dirac import LOSSES, PENALTIES, Dirac
 from arena.optimizers import sgd
+from arena.players import Vector
 
 BOTH = [(1.0, 1.0, 1.0)]
 DISCRIMINATOR_FIRST = [(0.0, 1.0, 1.0), (1.0, 0.0, 1.0)]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from arena.games.data import digits, domains, mnist_m, syn_numbers
-from arena.games.data.images import load
 from scipy.io import savemat
 
 from arena.errors import DataDamaged, DataUnavailable
+from arena.games.data import digits, domains, mnist_m, syn_numbers
+from arena.games.data.images import load
 
 
 @pytest.fixture

@@ -4,19 +4,19 @@ import functools
 import warnings
 from pathlib import Path
 
-import arena.games
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from arena.games import Bilinear, Quadratic, SwissRoll
 from gymnasium.utils.env_checker import check_env
 
 import arena
+import arena.games
 from arena import Arena
 from arena.config import configure
 from arena.engine.env import BOUND
 from arena.errors import BadSetting, UnknownName
+from arena.games import Bilinear, Quadratic, SwissRoll
 from arena.optimizers import sgd
 from tests.conftest import QUIET
 

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from arena.games import Quadratic, SwissRoll
 
 from arena import Field, Game, GameFault
 from arena.config import configure
 from arena.core.directions import dot
 from arena.errors import RuleUndefined
+from arena.games import Quadratic, SwissRoll
 from tests.operations import Once
 from tests.test_rules import random_jacobian
 

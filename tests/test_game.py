@@ -4,12 +4,12 @@ import functools
 
 import pytest
 import torch
-from arena.games import Digits, SwissRoll
-from arena.players import MLP, Vector
 from torch import nn
 
 from arena import Game, GameFault
 from arena.errors import SlotMismatch
+from arena.games import Digits, SwissRoll
+from arena.players import MLP, Vector
 
 
 class TwoTensors(nn.Module):

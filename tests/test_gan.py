@@ -5,10 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from arena.games import Digits, Ring
-from arena.games.gan.losses import LOSS_PAIRS
-from arena.games.gan.penalties import PENALTIES
-from arena.players import MLP
 from torch import Tensor
 
 from arena import Field, Population, Rng, check_game, configure, populations
@@ -16,6 +12,10 @@ from arena.accelerate.sharded_field import ShardedField
 from arena.core.game import Clock
 from arena.engine.members.capacity import need
 from arena.errors import BadSetting, UnknownName
+from arena.games import Digits, Ring
+from arena.games.gan.losses import LOSS_PAIRS
+from arena.games.gan.penalties import PENALTIES
+from arena.players import MLP
 
 SMALL = functools.partial(MLP, hidden=(8,), activation="softplus")  # smooth, so that finite differences are exact
 BOTH = ("generator", "discriminator")

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
-from arena.players import MLP
-from arena.players.generate_to_adapt import Adapter, ConvAdapter, ConvTwoHeads
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot, softplus
 
 from arena import Field, Population, Rng, configure, plots
 from arena.errors import BadSetting, SlotMismatch, UnknownName
+from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
+from arena.players import MLP
+from arena.players.generate_to_adapt import Adapter, ConvAdapter, ConvTwoHeads
 
 DIGITS: dict[str, Any] = {"source": "digits", "target": "shaded-digits"}
 SMALL = {

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
+from arena import Population, Rng, check_game, configure
+from arena.errors import BadSetting, SlotMismatch
 from arena.games.data import images
 from arena.games.data.judge import judge, train
 from arena.games.gan.images import CIFAR10Subset, Digits, FashionMNIST, ImageGAN, MNISTConv, between, codes_of, range_of
 from arena.players import MLP, ConvDiscriminator, ConvGenerator
 from arena.players.base import mixes_examples
-from torch import Tensor, nn
-
-from arena import Population, Rng, check_game, configure
-from arena.errors import BadSetting, SlotMismatch
 from arena.plots import game_figure, image_grids
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from arena.games import MNIST, Digits
-from arena.games.data import images, judge
-from arena.games.gan.metrics import Samples, metrics
 
 from arena.config import configure
 from arena.engine.vector_env import Population
 from arena.errors import DataDamaged
+from arena.games import MNIST, Digits
+from arena.games.data import images, judge
+from arena.games.gan.metrics import Samples, metrics
 from tests.conftest import QUIET
 
 CPU = torch.device("cpu")

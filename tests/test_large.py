@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from arena.games import SwissRoll
-from arena.games.gan.base import GAN
-from arena.players import Vector
 from torch import Tensor, nn
 
 from arena import Arena, ArenaError, Field, Game, GameFault, Rng, configure
@@ -18,6 +15,9 @@ from arena.accelerate.sharded_field import ShardedField
 from arena.engine.members.stacking import CannotShare
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting
+from arena.games import SwissRoll
+from arena.games.gan.base import GAN
+from arena.players import Vector
 from arena.registry import entries
 from tests.conftest import QUIET
 

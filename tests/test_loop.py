@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from arena.games import SwissRoll
 
 import arena
 from arena.errors import FolderInTheWay
+from arena.games import SwissRoll
 from arena.trace import FIELDS, read_trace
 from tests.conftest import QUIET, Cli
 

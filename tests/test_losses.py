@@ -5,6 +5,9 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
+
 from arena.games import SwissRoll
 from arena.games.gan.losses import (
     GENERATOR_LOSSES,
@@ -17,8 +20,6 @@ from arena.games.gan.losses import (
     wasserstein_discriminator,
     wasserstein_generator,
 )
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 LOGITS = torch.linspace(-6, 6, 13, dtype=torch.float64)
 

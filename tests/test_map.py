@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from arena.games import SwissRoll
 from matplotlib.collections import PolyCollection
 from matplotlib.image import imread
 from torch import Tensor, nn
@@ -31,6 +30,7 @@ from arena.experiments.map.report import best_config, play_command
 from arena.experiments.map.results import Cell, Run, State, cells, run_of
 from arena.experiments.populations import Outcome, play_alone
 from arena.experiments.values import parse_axis, parse_seeds
+from arena.games import SwissRoll
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16}

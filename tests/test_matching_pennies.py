@@ -5,9 +5,9 @@ import itertools
 
 import pytest
 import torch
-from arena.games import MatchingPennies
 
 from arena import Arena, Field
+from arena.games import MatchingPennies
 from arena.optimizers import sgd
 from arena.rules import Extragradient, Simultaneous
 

@@ -5,10 +5,18 @@ import math
 import sys
 from pathlib import Path
 
-import arena.games.gan.metrics
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
+from torch import Tensor
+
+import arena
+import arena.games.gan.metrics
+from arena.config import configure
+from arena.core.measures import Evaluation
+from arena.engine.vector_env import Population
+from arena.errors import BadSetting, GameFault, UnknownName
 from arena.games import Checkerboard, Grid, Ring, SwissRoll, TwoModes
 from arena.games.data import planar
 from arena.games.data.judge import Classifier, Judge
@@ -20,14 +28,6 @@ from arena.games.gan.metrics.judge_frechet_distance import frechet_distance
 from arena.games.gan.metrics.mode_variation import total_variation
 from arena.games.gan.metrics.reverse_kl import reverse_kl
 from arena.games.gan.scores import against_real, real_ceiling
-from rich.console import Console
-from torch import Tensor
-
-import arena
-from arena.config import configure
-from arena.core.measures import Evaluation
-from arena.engine.vector_env import Population
-from arena.errors import BadSetting, GameFault, UnknownName
 from arena.runs.display import report
 from arena.trace import read_trace
 from tests.conftest import QUIET

@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from arena.games.gan.penalties import PENALTIES, squared_slopes
 from torch import Tensor, nn
 
 from arena import Rng
 from arena.errors import RuleUndefined
+from arena.games.gan.penalties import PENALTIES, squared_slopes
 from tests.operations import Once
 
 N = 7

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
+from arena import Arena, Population, configure
 from arena.games import Bilinear
+from arena.optimizers import sgd
 from arena.players import MLP, Vector
 from arena.players.base import hooks
 from arena.players.dann import MnistNet, SixConvs, SvhnNet
 from arena.players.generate_to_adapt import ConvAdapter, ConvTwoHeads
 from arena.players.spectral_norm import SpectralNorm
-from torch import nn
-
-from arena import Arena, Population, configure
-from arena.optimizers import sgd
 
 
 def test_a_bounded_vector_never_leaves_its_bound() -> None:

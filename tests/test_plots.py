@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from arena.games import Bilinear, Dirac, MatchingPennies, Quadratic
 from matplotlib.quiver import Quiver
 
 from arena import configure, plots
+from arena.games import Bilinear, Dirac, MatchingPennies, Quadratic
 from arena.plots import arrows
 
 

@@ -4,18 +4,18 @@ import copy
 import math
 from typing import Any
 
-import arena.games  # noqa: F401  (registers the environments)
 import gymnasium
 import numpy as np
 import pytest
 import torch
-from arena.players import MLP, Vector
 from torch import Tensor, nn
 
+import arena.games  # noqa: F401  (registers the environments)
 from arena import Game, Slot, configure
 from arena.engine.members.stacking import CannotShare
 from arena.engine.vector_env import Population, make_vec
 from arena.errors import ArenaError, BadSetting, GameFault
+from arena.players import MLP, Vector
 from arena.registry import entries
 from benchmarks.equality import KINDS, OF_RULES, difference, settings_of
 from tests.conftest import SELF_CONTAINED

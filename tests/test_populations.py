@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
-from arena.games import Bilinear
 
 from arena import configure, populations
 from arena.core.directions import Direction, times
@@ -18,6 +17,7 @@ from arena.engine.members.stacking import CannotShare
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting, RunFailed
 from arena.experiments.populations import play_alone, play_together
+from arena.games import Bilinear
 from arena.rules import UpdateRule
 from tests.test_population import Asks, spectral
 
@@ -76,8 +76,9 @@ def test_a_game_that_knows_one_precision_is_played_one_by_one_and_told_why() -> 
 
 
 def test_far_too_many_members_are_refused_before_they_are_made() -> None:
-    import arena.games  # noqa: F401
     import gymnasium as gym
+
+    import arena.games  # noqa: F401
 
     began = time.monotonic()
     with pytest.raises(BadSetting, match=r"num_envs is 10000000, but must be at most [\d,]+: each needs"):

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 import torch
-from arena.games import Ring
-from arena.games.gan.penalties import PENALTIES
-from arena.players import MLP
 from torch import Tensor, nn
 
 from arena import Arena, Field, Population, Rng
 from arena.config import configure
 from arena.core.directions import dot
 from arena.errors import RuleUndefined
+from arena.games import Ring
+from arena.games.gan.penalties import PENALTIES
 from arena.optimizers import sgd
+from arena.players import MLP
 from arena.registry import entries, lookup
 from tests.operations import Once
 

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from arena.players import reverse
 from torch import Tensor
 from torch.func import functional_call, grad, jvp, vjp, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
+
+from arena.players import reverse
 
 DOUBLE = {"dtype": torch.float64}
 W = torch.randn(4, 4, generator=torch.Generator().manual_seed(1), **DOUBLE)

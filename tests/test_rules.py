@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from arena.games import Bilinear, Quadratic
 from torch import Tensor
 
 from arena import Arena, Field, GameFault, UpdateRule
@@ -15,6 +14,7 @@ from arena.checks.rules import CHECKS, check_rule, examine_rule
 from arena.config import configure
 from arena.core.directions import Direction, plus, times
 from arena.errors import UnknownName
+from arena.games import Bilinear, Quadratic
 from arena.optimizers import adam, adamw, rmsprop, sgd
 from arena.registry import entries
 from arena.rules import (

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import Tensor
+
 from arena.games import Digits, SwissRoll
 from arena.games.data import planar
 from arena.games.gan.scores import ascending, directions, sliced_wasserstein
-from torch import Tensor
 
 
 def test_a_shift_in_the_plane() -> None:

@@ -5,12 +5,12 @@ import math
 
 import pytest
 import torch
-from arena.games import Quadratic
 from torch import Tensor
 
 from arena import Arena
 from arena.config import configure
 from arena.errors import RuleUndefined
+from arena.games import Quadratic
 from arena.optimizers import sgd
 from arena.rules.conjugate_gradients import conjugate_gradients
 from tests.known_answers.rules import competitive

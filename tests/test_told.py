@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from arena.players import Vector
 from torch import Tensor
 
 import arena
@@ -14,6 +13,7 @@ from arena import Arena, Game, GameFault, Population, Rng
 from arena.config import Config, configure
 from arena.core.game import Clock
 from arena.optimizers import sgd
+from arena.players import Vector
 from tests.test_cuda_graph import recorded
 
 

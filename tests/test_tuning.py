@@ -17,6 +17,11 @@ import numpy as np
 import optuna
 import pytest
 import yaml
+
+from arena.config import configure
+from arena.errors import ArenaError, FolderInTheWay
+from arena.experiments.ledger import Play, Record, read, read_all, write
+from arena.experiments.populations import play_alone
 from arena.tuning import Options, parse_space, sweep
 from arena.tuning.backends.journal import JOURNAL, STUDY, Journal
 from arena.tuning.objective import evaluate
@@ -26,11 +31,6 @@ from arena.tuning.play import finish
 from arena.tuning.points import planned_points
 from arena.tuning.report.sensitivity import examine, variance_of_settings
 from arena.tuning.space import Dimension, Space, default_space
-
-from arena.config import configure
-from arena.errors import ArenaError, FolderInTheWay
-from arena.experiments.ledger import Play, Record, read, read_all, write
-from arena.experiments.populations import play_alone
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 40, "dtype": "float64"}

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import ray
-from arena.tuning import Options, parse_space
-from arena.tuning.plan import Sweep, begin, load, plan
 
 from arena.errors import ArenaError
 from arena.experiments.ledger import read_all
+from arena.tuning import Options, parse_space
+from arena.tuning.plan import Sweep, begin, load, plan
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 RATES = parse_space({"x.lr": "log:0.02:0.5", "y.lr": "log:0.02:0.5"})
@@ -28,8 +28,9 @@ def _plan(turns: int, **options: Any) -> Sweep:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two nodes of one CPU each."""
-    import arena.tuning.backends.ray  # noqa: F401  # which sets what Ray reads when it begins
     from ray.cluster_utils import Cluster
+
+    import arena.tuning.backends.ray  # noqa: F401  # which sets what Ray reads when it begins
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     made.add_node(num_cpus=1)

@@ -12,14 +12,14 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from arena.tuning.plan import Sweep
-from arena.tuning.watch import Judged, Watch
 
 from arena.config.config import Config
 from arena.errors import ArenaError, RunFailed
 from arena.experiments.ledger import Play, Record
 from arena.experiments.populations import LookedAlone, Outcome, by_itself
 from arena.experiments.values import Point
+from arena.tuning.plan import Sweep
+from arena.tuning.watch import Judged, Watch
 
 Report = Callable[[int, float], bool]
 """Takes a step, from 1, and the value there; says whether to give the point up."""

@@ -16,9 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from arena.tuning.options import Options
-from arena.tuning.points import planned_points
-from arena.tuning.space import Dimension, Space, changes, default_space, parse_space, settings_of, words_of
 
 from arena.config.config import Config, configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
@@ -29,6 +26,9 @@ from arena.experiments.map.results import FLED
 from arena.experiments.populations import structure
 from arena.experiments.values import Point
 from arena.runs.folders import new_folder, stem
+from arena.tuning.options import Options
+from arena.tuning.points import planned_points
+from arena.tuning.space import Dimension, Space, changes, default_space, parse_space, settings_of, words_of
 
 PLAN = "sweep.yaml"
 FATAL = ("divergence", "collapse", "dominance")

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arena.errors import RunFailed
+from arena.experiments.ledger import Record, read_all
 from arena.tuning.backends.locks import locked
 from arena.tuning.options import Options
 from arena.tuning.plan import Sweep, backend_of, begin, plan
 from arena.tuning.space import parse_space
-
-from arena.errors import RunFailed
-from arena.experiments.ledger import Record, read_all
 
 if TYPE_CHECKING:
     from arena.tuning.report.sensitivity import Findings

@@ -6,10 +6,10 @@ import math
 import warnings
 
 import optuna
-from arena.tuning.options import Options
-from arena.tuning.space import Dimension, Point, Space
 
 from arena.errors import ArenaError
+from arena.tuning.options import Options
+from arena.tuning.space import Dimension, Point, Space
 
 
 def distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:

@@ -3,9 +3,9 @@
 import warnings
 
 import optuna
-from arena.tuning.options import Options
 
 from arena.errors import ArenaError
+from arena.tuning.options import Options
 
 
 def sampler(options: Options, worker: int = 0) -> optuna.samplers.BaseSampler:

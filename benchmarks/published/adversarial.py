@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from arena.games.attack.game import Attack
-from arena.games.attack.robustness import Threat, correct, withstands
 from torch import Tensor
 
 from arena.config import configure
+from arena.games.attack.game import Attack
+from arena.games.attack.robustness import Threat, correct, withstands
 from benchmarks.bench import _processor
 
 RECIPE: dict[str, Any] = {"data": "mnist", "batch": 100, "epsilon": 0.3, "attacker.lr": 0.375, "classifier.lr": 5e-3}

@@ -26,13 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from arena.games.data.judge import judge
-from arena.games.gan.images import RANGES, ImageGAN
 from torch import Tensor
 
 import arena
 from arena.config import configure
 from arena.config.settings import load_file
+from arena.games.data.judge import judge
+from arena.games.gan.images import RANGES, ImageGAN
 from arena.plots import DATA, FIRST, SECOND, figure, save, tiled
 from arena.trace import read_trace
 from arena.trace.checkpoint import Checkpoints

@@ -19,8 +19,8 @@ backgrounds are noise, a warning says so, and the numbers cannot be compared. Th
 from typing import Any
 
 import torch
-from arena.games.adaptation.dann import DANN
 
+from arena.games.adaptation.dann import DANN
 from benchmarks.published.regimes import asked_for, heading, options, table
 
 RECIPE: dict[str, Any] = {

@@ -20,9 +20,9 @@ The last weights are scored on the target's whole test set; no target label is u
 from typing import Any
 
 import torch
+
 from arena.games.adaptation.dann import DANN
 from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
-
 from benchmarks.published.regimes import asked_for, heading, options, table
 from benchmarks.published.svhn_mnist import generate_to_adapt
 

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import torch
-from arena.games.adaptation.dann import DANN
-from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
 
 from arena.config import configure
 from arena.engine.vector_env import Population
+from arena.games.adaptation.dann import DANN
+from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
 from benchmarks.bench import _processor
 
 

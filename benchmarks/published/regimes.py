@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from arena.games.adaptation.table import published
 
 from arena import plots
 from arena.config import configure
+from arena.games.adaptation.table import published
 from benchmarks.bench import _processor
 from benchmarks.published.moons import gain, spread
 

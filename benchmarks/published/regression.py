@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from arena.games.regression.game import CriticRegression, squared_error
-from arena.games.regression.pictures import draw
 
 from arena import plots
 from arena.config import Config, configure
 from arena.engine.vector_env import Population
+from arena.games.regression.game import CriticRegression, squared_error
+from arena.games.regression.pictures import draw
 
 GAMES = ("regression", "regression-gap", "regression-2d")
 LAMBDAS: tuple[Any, ...] = (0.0, 0.05, 0.1, 0.2, 0.3, 1.0, "linear(start=0,end=0.3)")

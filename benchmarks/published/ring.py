@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import arena.games  # noqa: F401 (makes the ids known)
 import numpy as np
 import torch
 
+import arena.games  # noqa: F401 (makes the ids known)
 from arena import plots
 from arena.config import configure
 from arena.core.torch_settings import using_threads

@@ -23,9 +23,9 @@ The last weights are scored on MNIST's test set; no target label is used before 
 from typing import Any
 
 import torch
+
 from arena.games.adaptation.dann import DANN
 from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
-
 from benchmarks.published.regimes import asked_for, heading, options, table
 
 EPOCH = {"svhn-10k": 7999 // 128, "svhn": 73_257 // 128}

@@ -12,6 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from arena import Game, Rng, Slot
+from arena.core.result_table import OwnTable, Variant
+from arena.errors import ArenaWarning, BadSetting, SlotMismatch, check_choice, check_number
 from arena.games.adaptation import table as adaptation_table
 from arena.games.adaptation.calibration import calibration_error
 from arena.games.adaptation.criteria import Outputs, criteria
@@ -19,12 +25,6 @@ from arena.games.adaptation.domain_divergence import proxy_a_distance
 from arena.games.data import domains
 from arena.games.data.domains import Domain
 from arena.players.domain_norm import per_domain, use
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-
-from arena import Game, Rng, Slot
-from arena.core.result_table import OwnTable, Variant
-from arena.errors import ArenaWarning, BadSetting, SlotMismatch, check_choice, check_number
 from arena.registry.entries import entries
 from arena.runs import model_selection as choosing
 

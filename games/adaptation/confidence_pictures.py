@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from arena.games.adaptation.calibration import calibration_error
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from arena.games.adaptation.calibration import calibration_error
 from arena.plots import style as plots
 
 WORST = 12

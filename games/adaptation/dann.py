@@ -23,15 +23,15 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
-from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
-from arena.players import MLP, LabelledMLP, reverse
-from arena.players.base import Shape
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softplus
 
 from arena import PlayerSource, Slot, register
 from arena.core.field.batch_norm import layers_of
 from arena.errors import check_choice
+from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
+from arena.players import MLP, LabelledMLP, reverse
+from arena.players.base import Shape
 
 BN_MODES = ("concat", "separate", "per_domain")
 

@@ -24,15 +24,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
-from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
-from arena.players import MLP
-from arena.players.base import Shape
-from arena.players.generate_to_adapt import Adapter
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
 from arena import PlayerSource, Rng, Slot, register
 from arena.errors import SlotMismatch, check_choice, check_number
+from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
+from arena.players import MLP
+from arena.players.base import Shape
+from arena.players.generate_to_adapt import Adapter
 
 PARTS = ("features", "label", "generator")
 

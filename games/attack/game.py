@@ -19,17 +19,17 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, cross_entropy, grid_sample
+
+from arena import Game, PlayerSource, Rng, Slot, register
+from arena.errors import check_choice, check_number
 from arena.games.attack.robustness import Threat, attack, evaluating
 from arena.games.data import images
 from arena.players.ball import into_ball, into_range, uniform
 from arena.players.base import Shape
 from arena.players.perturbation import Perturbation
 from arena.players.small_conv import SmallConv
-from torch import Tensor
-from torch.nn.functional import affine_grid, cross_entropy, grid_sample
-
-from arena import Game, PlayerSource, Rng, Slot, register
-from arena.errors import check_choice, check_number
 
 SETS: dict[str, tuple[Shape, int]] = {"mnist": ((1, 28, 28), 60_000), "digits": ((1, 8, 8), 1500)}
 """Shape of an image, and how many there are to train on."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from arena.games.attack.robustness import Threat, attack, curve, evaluating
-from arena.players.ball import uniform
 from torch import Tensor
 
+from arena.games.attack.robustness import Threat, attack, curve, evaluating
+from arena.players.ball import uniform
 from arena.plots.style import DATA, DIFFERENCE, FIRST, INK, SECOND, figure, styled
 
 if TYPE_CHECKING:

@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from arena.players.ball import Norm, into_ball, into_range, steepest, uniform
 from torch import Tensor, nn
 from torch.func import grad_and_value
 from torch.nn.functional import cross_entropy
 
 from arena.errors import BadSetting, check_choice, check_number
+from arena.players.ball import Norm, into_ball, into_range, steepest, uniform
 
 Classifier = Callable[[Tensor], Tensor]
 """From N images, (N, *), to logits, (N, C)."""

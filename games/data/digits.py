@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arena.games.data.images import Arrays, folders, read
 
 from arena.errors import DataDamaged, DataUnavailable
+from arena.games.data.images import Arrays, folders, read
 
 
 def usps() -> Arrays:

@@ -27,16 +27,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from arena.errors import BadSetting, UnknownName
 from arena.games.data import images
 from arena.games.data.digits import svhn, svhn_10k, usps
 from arena.games.data.mnist_m import mnist_m, shaded_digits
 from arena.games.data.planar import labelled_moons
 from arena.games.data.syn_numbers import syn_numbers
 from arena.players.base import Shape
-from torch import Tensor
-from torch.nn.functional import interpolate, pad
-
-from arena.errors import BadSetting, UnknownName
 
 POINTS = ("moons", "rotated-moons")
 HELD_OUT = 1000

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from arena.games.data import images
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from arena.errors import DataDamaged
+from arena.games.data import images
 
 FEATURES, CHANNELS = 64, (16, 32)
 STEPS, BATCH, RATE, SEED = 1500, 128, 4e-3, 0

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from arena.games.data.images import Arrays, digits, folders, mnist
 
 from arena.errors import ArenaWarning
+from arena.games.data.images import Arrays, digits, folders, mnist
 
 
 def mnist_m() -> Arrays:

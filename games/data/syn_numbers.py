@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from arena.games.data.digits import of_mat
 from arena.games.data.images import Arrays, folders
 

@@ -9,6 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
+from torch import Tensor
+
+from arena import Game, PlayerSource, Rng, Slot
+from arena.core.game import Clock
+from arena.errors import BadSetting, check_choice, check_number
 from arena.games.data.judge import Judge
 from arena.games.gan.losses import LOSS_PAIRS, label_smoothing
 from arena.games.gan.metrics import Metric, Modes, Samples, metrics
@@ -16,11 +21,6 @@ from arena.games.gan.penalties import PENALTIES
 from arena.games.gan.scores import against_real, real_ceiling, stream
 from arena.players import MLP
 from arena.players.base import Shape, mixes_examples
-from torch import Tensor
-
-from arena import Game, PlayerSource, Rng, Slot
-from arena.core.game import Clock
-from arena.errors import BadSetting, check_choice, check_number
 from arena.schedules import named
 
 DISTANCE = "sliced-wasserstein"

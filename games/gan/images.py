@@ -20,15 +20,15 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
+from arena import PlayerSource, Rng, register
+from arena.errors import BadSetting, SlotMismatch, check_choice, check_number
 from arena.games.data import images
 from arena.games.data.judge import Judge, judge
 from arena.games.gan.base import GAN
 from arena.games.gan.metrics import Samples
 from arena.players import MLP, ConvDiscriminator, ConvGenerator
-from torch import Tensor, nn
-
-from arena import PlayerSource, Rng, register
-from arena.errors import BadSetting, SlotMismatch, check_choice, check_number
 
 RANGES: dict[str, tuple[int, int]] = {"signed": (-1, 1), "unit": (0, 1)}
 """What the darkest and the brightest pixel are for the players, by the name of the setting `pixels`."""

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
-from arena.games.data import planar
-from arena.games.gan.base import GAN
-from arena.games.gan.metrics import Modes
 from torch import Tensor
 
 from arena import register
 from arena.errors import check_number
+from arena.games.data import planar
+from arena.games.gan.base import GAN
+from arena.games.gan.metrics import Modes
 
 
 class Planar(GAN):

@@ -24,12 +24,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from arena.games.gan.losses import logistic_discriminator, non_saturating
-from arena.players import MLP
 from torch import Tensor
 
 from arena import Game, PlayerSource, Rng, Slot, register
 from arena.errors import check_number
+from arena.games.gan.losses import logistic_discriminator, non_saturating
+from arena.players import MLP
 
 Triple = tuple[Tensor, Tensor, Tensor]
 """x (N, 1) and y (N, D) of the data, and the regressor's noise (N, Z)."""

@@ -13,8 +13,9 @@ from torch import Tensor
 from arena.plots import style as plots
 
 if TYPE_CHECKING:
-    from arena.games.regression.game import CriticRegression
     from matplotlib.figure import Figure
+
+    from arena.games.regression.game import CriticRegression
 
 SHOWN = (-0.8, 0.0, 0.8)
 """The x at which data in the plane are shown."""

@@ -20,13 +20,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from arena.games.gan.losses import LOSS_PAIRS
-from arena.players import Vector
 from numpy.polynomial.hermite_e import hermegauss
 from torch import Tensor
 
 from arena import Game, PlayerSource, Rng, Slot, register
 from arena.errors import check_choice, check_number
+from arena.games.gan.losses import LOSS_PAIRS
+from arena.players import Vector
 
 LOSSES = {name: LOSS_PAIRS[name] for name in ("non-saturating", "saturating", "wasserstein")}
 """Those whose answer is θ = ψ = 0. (The relativistic one is the logistic one here: D(x) = 0 at the data.)"""

@@ -13,10 +13,10 @@ J. von Neumann, "Zur Theorie der Gesellschaftsspiele", Mathematische Annalen 100
 from typing import Any
 
 import torch
-from arena.players import Vector
 from torch import Tensor
 
 from arena import Game, PlayerSource, Rng, Slot, register
+from arena.players import Vector
 
 
 @register("matching-pennies")

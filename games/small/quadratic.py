@@ -8,11 +8,11 @@ with symmetric J₁₁ and J₂₂; the answer is x = y = 0 where J has full ran
 from typing import Any
 
 import torch
-from arena.players import Vector
 from torch import Tensor
 
 from arena import Game, PlayerSource, Rng, Slot, register
 from arena.errors import BadSetting, check_number
+from arena.players import Vector
 
 
 @register("quadratic")

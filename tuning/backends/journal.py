@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages.journal import JournalFileBackend
+
 from arena.tuning.backends.locks import locked
 from arena.tuning.plan import Sweep
-from optuna.storages.journal import JournalFileBackend
 
 JOURNAL, STUDY = "journal.log", "sweep"
 

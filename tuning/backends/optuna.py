@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from arena.errors import RunFailed
+from arena.experiments import ledger as record
+from arena.experiments.ledger import Record
+from arena.runs.processes import end_with_parent, leave_signals_to_parent, signals_interrupt
 from arena.tuning.backends.journal import open_study
 from arena.tuning.backends.locks import hold
 from arena.tuning.backends.trial_queue import WORKERS, Ledger
 from arena.tuning.objective import evaluate
 from arena.tuning.plan import Sweep, load
 from arena.tuning.samplers import pruner, sampler
-
-from arena.errors import RunFailed
-from arena.experiments import ledger as record
-from arena.experiments.ledger import Record
-from arena.runs.processes import end_with_parent, leave_signals_to_parent, signals_interrupt
 
 Tell = Callable[[Record], None]
 

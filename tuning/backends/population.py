@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arena.tuning.objective import Alone, impossible, record_of, watch_of
-from arena.tuning.plan import Sweep
-from arena.tuning.watch import Judged, Watch
 
 from arena.config.config import Config
 from arena.core.torch_settings import using_threads
@@ -18,6 +15,9 @@ from arena.experiments.ledger import Play, Record, numbers, read, write
 from arena.experiments.populations import Looked, Outcome, populations, together
 from arena.experiments.values import Point
 from arena.runs.processes import signals_interrupt
+from arena.tuning.objective import Alone, impossible, record_of, watch_of
+from arena.tuning.plan import Sweep
+from arena.tuning.watch import Judged, Watch
 
 Tell = Callable[[Record], None]
 AT_ONCE = 1024

@@ -21,11 +21,6 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import optuna
 import ray
-from arena.tuning.backends.ray_trial import NUMBER, OVER, POINTS, VALUE, number_of, trial
-from arena.tuning.plan import Sweep
-from arena.tuning.points import distributions
-from arena.tuning.samplers import sampler
-from arena.tuning.space import Space
 from ray import tune
 from ray.exceptions import RayTaskError
 from ray.tune.schedulers import (
@@ -40,6 +35,11 @@ from ray.tune.search.optuna import OptunaSearch
 
 from arena.errors import ArenaError, RunFailed
 from arena.experiments.ledger import Record, numbers, read, write
+from arena.tuning.backends.ray_trial import NUMBER, OVER, POINTS, VALUE, number_of, trial
+from arena.tuning.plan import Sweep
+from arena.tuning.points import distributions
+from arena.tuning.samplers import sampler
+from arena.tuning.space import Space
 
 Tell = Callable[[Record], None]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from arena.tuning.backends.population import play_points
-from arena.tuning.objective import Alone, Stopwatch, impossible, play, record_of
-from arena.tuning.plan import Sweep, load
 from ray import tune
 
 from arena.experiments.ledger import Record, numbers, read, write
 from arena.experiments.values import Point
+from arena.tuning.backends.population import play_points
+from arena.tuning.objective import Alone, Stopwatch, impossible, play, record_of
+from arena.tuning.plan import Sweep, load
 
 POINTS, NUMBER, VALUE, OVER = "points", "number", "value", "over"
 STATE = "runs.pt"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from arena.tuning.backends.locks import held, locked
-from arena.tuning.plan import Sweep
-from arena.tuning.points import distributions
 from optuna.trial import FrozenTrial, TrialState
 
 from arena.experiments.ledger import Record, read, write
+from arena.tuning.backends.locks import held, locked
+from arena.tuning.plan import Sweep
+from arena.tuning.points import distributions
 
 LOCK, WORKERS = "ask.lock", "workers"
 RETRIES = 1

@@ -5,9 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from arena.tuning.plan import Sweep
-from arena.tuning.report.sensitivity import METHODS, Curve, Findings, Interval, rates
-from arena.tuning.space import Dimension, Value
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -16,6 +13,9 @@ from arena.experiments.ledger import Record
 from arena.experiments.map.figure import COLOURS, colour_range
 from arena.experiments.values import word_of
 from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
+from arena.tuning.plan import Sweep
+from arena.tuning.report.sensitivity import METHODS, Curve, Findings, Interval, rates
+from arena.tuning.space import Dimension, Value
 
 MAPS = 3
 """Pairs of settings that are drawn, at most."""

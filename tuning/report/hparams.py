@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.tuning.plan import Sweep
-
 from arena.experiments.ledger import Record
+from arena.tuning.plan import Sweep
 
 
 def write(sweep: Sweep, folder: Path, records: Sequence[Record]) -> None:

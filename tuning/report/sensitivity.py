@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 import optuna
-from arena.tuning.plan import Sweep
-from arena.tuning.points import distributions
-from arena.tuning.space import Dimension, Space
 
 from arena.experiments.ledger import Record
 from arena.experiments.values import Point
+from arena.tuning.plan import Sweep
+from arena.tuning.points import distributions
+from arena.tuning.space import Dimension, Space
 
 RESAMPLES = 24
 WORSE = 0.10

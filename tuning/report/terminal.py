@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from arena.tuning.plan import Sweep
-from arena.tuning.play import Played
-from arena.tuning.report.sensitivity import METHODS
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -17,6 +14,9 @@ from rich.table import Table
 from arena.experiments.ledger import Record
 from arena.experiments.values import word_of
 from arena.runs.display import COLOURS, command, duration, terminal
+from arena.tuning.plan import Sweep
+from arena.tuning.play import Played
+from arena.tuning.report.sensitivity import METHODS
 
 
 class Progress:

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from arena.experiments.ledger import Record
+from arena.plots.style import save
 from arena.tuning.plan import Sweep
 from arena.tuning.play import best
 from arena.tuning.report.sensitivity import METHODS, Findings, examine
-
-from arena.experiments.ledger import Record
-from arena.plots.style import save
 
 
 def write_report(sweep: Sweep, folder: Path, records: Sequence[Record]) -> Findings | None:

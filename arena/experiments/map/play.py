@@ -17,9 +17,9 @@ import torch
 from arena.engine.members.capacity import fitting, need
 from arena.engine.vector_env import Population
 from arena.errors import ArenaError, BadSetting, RunFailed
-from arena.experiments.executor import LOOK, play_in_processes
 from arena.experiments.map.plan import PICTURE, PLAN, TABLE, Key, Plan, begin, plan
 from arena.experiments.map.results import Cell, Run, best, cells, read, write
+from arena.experiments.map.workers import LOOK, play_in_processes
 from arena.experiments.populations import Group, populations
 
 AT_ONCE = 2**27

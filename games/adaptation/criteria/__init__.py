@@ -9,7 +9,6 @@ import importlib
 import pkgutil
 
 from arena.games.adaptation.criteria.base import Criterion, Outputs
-
 from arena.registry.entries import dashed
 
 __all__ = ["Criterion", "Outputs", "criteria"]

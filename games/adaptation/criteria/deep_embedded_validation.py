@@ -13,9 +13,10 @@ Shapes: N = source examples.
 from typing import ClassVar
 
 import torch
+from torch import Tensor
+
 from arena.games.adaptation.criteria.base import Criterion, Outputs
 from arena.games.adaptation.domain_divergence import log_odds
-from torch import Tensor
 
 
 class DeepEmbeddedValidation(Criterion):

@@ -8,8 +8,9 @@ Unsupervised Deep Domain Adaptation", arXiv:1711.10288, section 3.2).
 
 from typing import ClassVar
 
-from arena.games.adaptation.criteria.base import Criterion, Outputs, entropy
 from torch import Tensor
+
+from arena.games.adaptation.criteria.base import Criterion, Outputs, entropy
 
 
 class Entropy(Criterion):

@@ -7,8 +7,9 @@ entropy it is not deceived by a classifier that takes everything for one class (
 Discriminative Clusters for Unsupervised Domain Adaptation", arXiv:1206.6438; as a criterion, K. Musgrave et al., arXiv:2208.07360).
 """
 
-from arena.games.adaptation.criteria.base import Criterion, Outputs, entropy
 from torch import Tensor
+
+from arena.games.adaptation.criteria.base import Criterion, Outputs, entropy
 
 
 class InformationMaximisation(Criterion):

@@ -8,9 +8,10 @@ collapse.
 """
 
 import torch
-from arena.games.adaptation.criteria.base import Criterion, Outputs, entropy
 from torch import Tensor
 from torch.nn.functional import normalize
+
+from arena.games.adaptation.criteria.base import Criterion, Outputs, entropy
 
 TEMPERATURE = 0.05
 

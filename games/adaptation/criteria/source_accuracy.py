@@ -1,7 +1,8 @@
 """Accuracy on source examples that were not trained on: what most papers chose by, and what knows nothing of the target."""
 
-from arena.games.adaptation.criteria.base import Criterion, Outputs
 from torch import Tensor
+
+from arena.games.adaptation.criteria.base import Criterion, Outputs
 
 
 class SourceAccuracy(Criterion):

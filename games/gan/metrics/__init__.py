@@ -10,7 +10,6 @@ import importlib
 import pkgutil
 
 from arena.games.gan.metrics.base import Metric, Modes, Samples
-
 from arena.registry.entries import dashed
 
 __all__ = ["Metric", "Modes", "Samples", "metrics"]

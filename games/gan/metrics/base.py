@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import ClassVar, Literal
 
 import torch
-from arena.games.data.judge import Judge
 from torch import Tensor
 
 from arena.core.measures import Evaluation
 from arena.errors import GameFault
+from arena.games.data.judge import Judge
 
 NEAREST = 5
 """How many nearest neighbours of a sample are looked for."""

@@ -6,9 +6,10 @@ where p_c is the share of samples that the judge takes for a c, and q_c the shar
 perfect sample; a single digit alone has about 0.9.
 """
 
+from torch import Tensor
+
 from arena.games.gan.metrics.base import Metric, Samples
 from arena.games.gan.metrics.mode_variation import total_variation
-from torch import Tensor
 
 
 class ClassVariation(Metric):

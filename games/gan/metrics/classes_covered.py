@@ -6,9 +6,10 @@ with the share s of the evaluation rule. The judge is `arena.games.data.judge`, 
 misjudged image would cover a digit.
 """
 
+from torch import Tensor
+
 from arena.games.gan.metrics.base import Metric, Samples
 from arena.games.gan.metrics.covered import covered
-from torch import Tensor
 
 
 class ClassesCovered(Metric):

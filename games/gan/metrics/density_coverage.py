@@ -9,8 +9,9 @@ depend on the generator. Expected of real data: density 1, coverage 1 − (N−1
 (lemma 2). Density may exceed 1.
 """
 
-from arena.games.gan.metrics.base import Metric, Samples
 from torch import Tensor
+
+from arena.games.gan.metrics.base import Metric, Samples
 
 NEIGHBOURS = 5
 

@@ -7,8 +7,9 @@ needs neither bandwidth nor directions. Expectations are means over all pairs, a
 On images it is measured in the judge's features. `scipy.stats.energy_distance` is the same in one dimension only.
 """
 
-from arena.games.gan.metrics.base import Metric, Samples
 from torch import Tensor
+
+from arena.games.gan.metrics.base import Metric, Samples
 
 
 def energy_distance(fake_fake: Tensor, real_real: Tensor, fake_real: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ with the radius r of the evaluation rule (A. Srivastava et al., "VEEGAN", arXiv:
 reach 1 − exp(−r²/2) in a ball, 98.9 % at r = 3, and erf(r/√2)² in a box, 99.5 %.
 """
 
-from arena.games.gan.metrics.base import Metric, Samples
 from torch import Tensor
+
+from arena.games.gan.metrics.base import Metric, Samples
 
 
 class HighQuality(Metric):

@@ -1,7 +1,8 @@
 """How often the judge is right on the test set of its data: what the metrics that ask it are worth. It says nothing of the generator."""
 
-from arena.games.gan.metrics.base import Metric, Samples
 from torch import Tensor
+
+from arena.games.gan.metrics.base import Metric, Samples
 
 
 class JudgeAccuracy(Metric):

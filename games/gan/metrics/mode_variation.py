@@ -7,8 +7,9 @@ where pₖ is the share of samples within the radius of mode k, and p₀ the sha
 away what it draws badly.
 """
 
-from arena.games.gan.metrics.base import Metric, Samples
 from torch import Tensor
+
+from arena.games.gan.metrics.base import Metric, Samples
 
 
 def total_variation(p_K: Tensor, q_K: Tensor) -> Tensor:

@@ -7,9 +7,10 @@ with the radius r and the share s of the evaluation rule. A. Srivastava et al., 
 same. The nearest mode is that in the rule's own norm.
 """
 
+from torch import Tensor
+
 from arena.games.gan.metrics.base import Metric, Samples
 from arena.games.gan.metrics.covered import covered
-from torch import Tensor
 
 
 class ModesCovered(Metric):

@@ -7,8 +7,9 @@ lies where data are, and what share of the data where generated samples are. T. 
 Metric for Assessing Generative Models", arXiv:1904.06991, equations 1 to 3. Both are at most 1; real data themselves stay below it.
 """
 
-from arena.games.gan.metrics.base import Metric, Samples
 from torch import Tensor
+
+from arena.games.gan.metrics.base import Metric, Samples
 
 NEIGHBOURS = 3
 

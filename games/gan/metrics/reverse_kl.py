@@ -9,8 +9,9 @@ is 0 for equal shares and log K for one mode alone; that of the data to the samp
 import math
 
 import torch
-from arena.games.gan.metrics.base import Metric, Samples
 from torch import Tensor
+
+from arena.games.gan.metrics.base import Metric, Samples
 
 
 def reverse_kl(p_K: Tensor) -> Tensor:

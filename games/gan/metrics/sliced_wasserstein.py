@@ -3,9 +3,10 @@
 It is the score of a GAN where none is chosen, as a mean over several pairs of samples; beside another score it is that of one pair.
 """
 
+from torch import Tensor
+
 from arena.games.gan.metrics.base import Metric, Samples
 from arena.games.gan.scores import directions, sliced_wasserstein
-from torch import Tensor
 
 
 class SlicedWasserstein(Metric):
