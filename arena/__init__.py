@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from arena.errors import ArenaError as ArenaError
     from arena.errors import GameFault as GameFault
     from arena.experiments.compare.play import compare as compare
+    from arena.experiments.map.play import play_map as play_map
     from arena.experiments.populations import populations as populations
     from arena.registry.entries import register as register
     from arena.rules.base import Turn as Turn
@@ -57,6 +58,7 @@ _WHERE = {
     "compare": "arena.experiments.compare.play",
     "configure": "arena.config",
     "play": "arena.runs.play",
+    "play_map": "arena.experiments.map.play",
     "populations": "arena.experiments.populations",
     "register": "arena.registry",
     "resume": "arena.runs.play",

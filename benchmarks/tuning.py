@@ -48,7 +48,7 @@ def seconds(do: Callable[[], Any]) -> float:
 def played(found: Sweep, where: Path) -> tuple[float, list[Record]]:
     """Seconds of a sweep without its report, and its trials."""
     folder = begin(found, where)
-    took = seconds(lambda: backend_of(found.options.backend).play(found, folder, found.options.jobs))
+    took = seconds(lambda: backend_of(found.options.backend).play(found, folder, found.options.workers))
     return took, read_all(folder)
 
 
@@ -70,7 +70,7 @@ def by_hand(found: Sweep) -> None:
 
 
 def workers(where: Path, trials: int) -> str:
-    options = Options(trials=trials, seeds=(0,), pruner="none", jobs=2, rungs=4)
+    options = Options(trials=trials, seeds=(0,), pruner="none", workers=2, rungs=4)
     found = plan("ring", {**SMALL, "turns": 3000}, space=parse_space(RATES), options=options)
     hand = seconds(lambda: by_hand(found))
     ours, _ = played(found, where / "workers")
@@ -81,7 +81,7 @@ def workers(where: Path, trials: int) -> str:
 
 def overhead(where: Path, backend: str, trials: int) -> str:
     def swept(count: int) -> tuple[float, list[Record]]:
-        options = Options(trials=count, seeds=(0,), pruner="none", jobs=2, backend=backend, rungs=4)
+        options = Options(trials=count, seeds=(0,), pruner="none", workers=2, backend=backend, rungs=4)
         found = plan("bilinear", {"turns": 400}, space=parse_space({"x.lr": "log:0.01:0.1", "y.lr": "log:0.01:0.1"}), options=options)
         return played(found, where / f"{backend}-{count}")
 
@@ -95,7 +95,7 @@ def population(where: Path, side: int, share: int) -> str:
     settings = {**SMALL, "turns": ROUNDS}
     grid = Options(trials=side * side, seeds=(0,), backend="population", sampler="grid", pruner="none", rungs=4)
     together, records = played(plan("ring", settings, space=parse_space(RATES), options=grid), where / "together")
-    options = Options(trials=side * side // share, seeds=(0,), sampler="qmc", pruner="none", jobs=2, rungs=4)
+    options = Options(trials=side * side // share, seeds=(0,), sampler="qmc", pruner="none", workers=2, rungs=4)
     apart, _ = played(plan("ring", settings, space=parse_space(RATES), options=options), where / "apart")
     ratio = apart * len(records) / options.trials / together
     return row(

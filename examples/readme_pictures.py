@@ -33,11 +33,11 @@ def rules(folder: Path) -> None:
     from rich.console import Console
 
     console = Console(width=160)
-    for game, vary, settings, pictures in (
-        ("bilinear", {"rule": list(entries("rule"))}, {"budget": "turns", "turns": 500}, {"trajectories": "rules-on-xy"}),
-        ("ring", {"rule": RING, "seed": range(3)}, {}, {"score": "rules-on-ring", "pictures": "rules-on-ring-pictures"}),
+    for game, vary, options, pictures in (
+        ("bilinear", {"rule": list(entries("rule"))}, {"budget": "turns", "settings": {"turns": 500}}, {"trajectories": "rules-on-xy"}),
+        ("ring", {"rule": RING}, {"seeds": 3}, {"score": "rules-on-ring", "pictures": "rules-on-ring-pictures"}),
     ):
-        found = arena.compare(game, vary, out=Path(tempfile.mkdtemp()) / game, **settings)
+        found = arena.compare(game, vary, out=Path(tempfile.mkdtemp()) / game, **options)
         console.print(table(found.summaries))
         for name, target in pictures.items():
             Image.open(found.folder / f"{name}.png").convert("RGB").save(folder / f"{target}.png", optimize=True)

@@ -79,7 +79,7 @@ def test_published_numbers_go_by_method() -> None:
 def played(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     small = {"extractor.hidden": (8, 6), "domain.hidden": (8,), "batch": 16, "turns": 4, "trace.tensorboard": False}
     out = tmp_path_factory.mktemp("compare") / "dann"
-    return compare("dann", {"regime": ["source-only", "adapt"], "seed": ["0", "1"]}, out=out, workers=1, **small)
+    return compare("dann", {"regime": ["source-only", "adapt"]}, seeds=2, out=out, workers=1, settings=small)
 
 
 def test_a_comparison_prints_and_keeps_the_game_s_own_table(played) -> None:  # type: ignore[no-untyped-def]

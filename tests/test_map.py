@@ -73,12 +73,12 @@ class Wide(Point):
     ],
 )
 def test_values(word: str, values: tuple[Any, ...], scale: str) -> None:
-    axis = parse_axis("--x", word)
+    axis = parse_axis("--vary", word)
     assert (axis.values, axis.scale) == (values, scale)
 
 
 def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
-    assert parse_axis("--x", "batch=log:8:64:4").fitted(256).values == (8, 16, 32, 64)
+    assert parse_axis("--vary", "batch=log:8:64:4").fitted(256).values == (8, 16, 32, 64)
     assert parse_seeds("2:4") == (2, 3)
     assert parse_seeds("3,1") == (3, 1)
 
@@ -90,10 +90,10 @@ def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
         ("generator.lr=1e-5:1e-1:1", "coupling=0:1:3", [], "counts '1' values, but an axis takes a whole number of at least 2"),
         ("generator.lr=a:1:3", "coupling=0:1:3", [], "'a' is no number; write LOW:HIGH:COUNT, as in 1e-5:1e-1:32, or a list"),
         ("generator.lr=2:1:3", "coupling=0:1:3", [], "ends at 1, but must end above its beginning, 2; write LOW:HIGH:COUNT"),
-        ("generator.lr", "coupling=0:1:3", [], "--x generator.lr is not SETTING=VALUES; write it as in --x generator.lr=1e-5:1e-1:32"),
+        ("generator.lr", "coupling=0:1:3", [], "--vary generator.lr is not SETTING=VALUES; write it as in --vary generator"),
         ("generator.lr=0.1", "coupling=0:1:3", [], "is neither LOW:HIGH:COUNT nor a list; write it as in 1e-5:1e-1:32 or 1,2,3"),
         ("coupling=log:0:1:3", "noise=0:1:3", [], "begins at 0, but values spaced geometrically are above 0; write linear: in its place"),
-        ("generator.lr=1,2,1", "coupling=0:1:3", [], "--x generator.lr=1,2,1 names the same value twice; give each value once"),
+        ("generator.lr=1,2,1", "coupling=0:1:3", [], "--vary generator.lr=1,2,1 names the same value twice; give each value once"),
         ("coupling=0:1:3", "coupling.value=0:1:2", [], "x and y are both coupling, but a map is over two settings; name another one"),
         ("coupling=0:1:3", "noise=0:1:2", ["--noise=1"], "'noise' is given for all cells and is to vary as well; leave one of the two out"),
         ("seed=0:3:3", "noise=0:1:2", [], "a map's axis cannot be the seed; write --seeds 0:3, which plays every cell with each of them"),
@@ -118,8 +118,9 @@ def test_bad_plans_get_one_sentence(x: str, y: str, arguments: list[str], messag
 def rates(tmp_path_factory: pytest.TempPathFactory) -> Map:
     """4 × 4 cells of a GAN's rates, in two processes."""
     out = tmp_path_factory.mktemp("map") / "rates"
-    axes = ("generator.lr=1e-4:1e-1:4", "discriminator.lr=1e-4:1e-1:4")
-    return play_map("swiss-roll", *axes, seeds="0:2", members=8, out=out, workers=2, turns=120, dtype="float64", **SMALL)
+    vary = {"generator.lr": "1e-4:1e-1:4", "discriminator.lr": "1e-4:1e-1:4"}
+    settings = {"turns": 120, "dtype": "float64", **SMALL}
+    return play_map("swiss-roll", vary, seeds="0:2", settings=settings, members=8, out=out, workers=2)
 
 
 def test_a_cell_is_the_run_of_its_configuration(rates: Map) -> None:
@@ -159,9 +160,8 @@ def test_a_map_replays_from_its_config(rates: Map, tmp_path: Path, cli: Cli) -> 
 
 
 def test_names_and_whole_numbers_are_axes_too(tmp_path: Path) -> None:
-    found = play_map(
-        "bilinear", "x.lr=0.01:0.5:4", "rule=simultaneous,extragradient,unrolled(steps=2)", out=tmp_path / "m", workers=1, turns=60
-    )
+    vary = {"x.lr": "0.01:0.5:4", "rule": ["simultaneous", "extragradient", "unrolled(steps=2)"]}
+    found = play_map("bilinear", vary, settings={"turns": 60}, out=tmp_path / "m", workers=1)
     sorted_, why = groups(found.plan)
     assert len(sorted_) == 3 and why == []
     for key in found.plan.keys:
@@ -194,7 +194,7 @@ class Asks(Game):
 
 def test_what_is_played_one_by_one_is_said_with_its_reason(tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "asks.py").write_text(UNMAPPED)
-    done = cli("map", "asks.py", "--x", "left.lr=0.01:0.1:2", "--y", "slope=1,2", "--turns", "5", "--out", "m")
+    done = cli("map", "asks.py", "--vary", "left.lr=0.01:0.1:2", "--vary", "slope=1,2", "--turns", "5", "--out", "m")
     assert done.returncode == 0, done.stderr
     assert "some are played one by one: Asks's losses cannot be mapped" in done.stdout
     assert len((tmp_path / "m" / "map.csv").read_text().splitlines()) == 5
@@ -244,7 +244,7 @@ def test_a_cell_is_what_most_of_its_seeds_are() -> None:
 
 def test_the_picture_marks_what_the_table_says(tmp_path: Path) -> None:
     """A real map with cells that diverge, and, planted into it, two that collapsed."""
-    found = play_map("bilinear", "x.lr=0.01:1:4", "y.lr=0.01:1:4", out=tmp_path / "m", workers=1, turns=300)
+    found = play_map("bilinear", {"x.lr": "0.01:1:4", "y.lr": "0.01:1:4"}, settings={"turns": 300}, out=tmp_path / "m", workers=1)
     gone = [cell for cell in found.cells if cell.state == State.DIVERGED]
     assert 0 < len(gone) < 16
     played = [cell for cell in found.cells if cell.state == State.PLAYED]
@@ -264,7 +264,9 @@ def test_the_picture_marks_what_the_table_says(tmp_path: Path) -> None:
 
 
 def test_a_map_of_which_nothing_has_a_score_is_drawn_all_the_same(tmp_path: Path) -> None:
-    found = play_map("bilinear", "x.lr=0.1:1:2", "y.lr=0.1:1:2", out=tmp_path / "m", workers=1, turns=5, rule="follow-the-ridge")
+    found = play_map(
+        "bilinear", {"x.lr": "0.1:1:2", "y.lr": [0.1, 1]}, settings={"turns": 5, "rule": "follow-the-ridge"}, out=tmp_path / "m", workers=1
+    )
     assert {cell.state for cell in found.cells} == {State.UNDEFINED}
     assert found.best is None and np.isfinite(imread(found.picture)).all()
     assert isinstance(found.cells[0], Cell) and all(run.reason for run in found.runs.values())
@@ -272,7 +274,8 @@ def test_a_map_of_which_nothing_has_a_score_is_drawn_all_the_same(tmp_path: Path
 
 # Real processes, killed -----------------------------------------------------------------------------------------------------------
 
-WORDS = ["map", "swiss-roll", "--x", "generator.lr=1e-4:1e-1:4", "--y", "discriminator.lr=1e-4:1e-1:4", "--seeds", "0:2", "--members", "4",
+WORDS = ["map", "swiss-roll", "--vary", "generator.lr=1e-4:1e-1:4", "--vary", "discriminator.lr=1e-4:1e-1:4", "--seeds", "0:2",
+         "--members", "4",
          "--turns", "400", "--batch", "16", "--generator.hidden", "8,8", "--discriminator.hidden", "8,8"]  # fmt: skip
 
 
@@ -344,22 +347,34 @@ def test_a_finished_map_is_drawn_again_and_not_played(rates: Map) -> None:
 
 
 def test_a_map_never_overwrites(rates: Map, tmp_path: Path) -> None:
-    axes = ("x.lr=0.1:1:2", "y.lr=0.1:1:2")
+    axes = {"x.lr": "0.1:1:2", "y.lr": "0.1:1:2"}
     with pytest.raises(FolderInTheWay, match="exists already, and a map never overwrites; choose another --out"):
-        play_map("bilinear", *axes, out=tmp_path)
+        play_map("bilinear", axes, out=tmp_path)
     with pytest.raises(FolderInTheWay, match="go on with it by `arena resume"):
-        play_map("bilinear", *axes, out=rates.folder)
+        play_map("bilinear", axes, out=rates.folder)
+
+
+X = ("--vary", "x.lr=0.1:1:2")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["bilinear", "--x", "x.lr=0.1:1:2"], "no axis was named; write --y SETTING=VALUES, such as --y generator.lr=1e-5:1e-1:16"),
-        (["--x", "x.lr=0.1:1:2"], "no game was named; write `arena map swiss-roll --x"),
-        (["bilinear", "--x", "x.lr=0.1:1:2", "--y", "y.lrr=1,2"], "unknown setting 'y.lrr': did you mean 'y.lr'?"),
-        (["bilinear", "--x", "x.lr=0.1:1:2", "--y", "y.lr=1,2", "--members", "0"], "--members is '0', but must be auto, or a whole number"),
-        (["bilinear", "--x", "x.lr=0.1:1:2", "--y", "y.lr=1,2", "--workers", "x"], "--workers is 'x', but must be a whole number"),
-        (["bilinear", "--x", "x.lr=0.1:1:2", "--y", "y.lr=1,2", "--seeds", "2:2"], "--seeds is '2:2', but must be a range such as 0:3"),
+        (
+            ["bilinear", *X],
+            "a map varies two settings, not 1. Fix: --vary generator.lr=1e-5:1e-1:16 --vary",
+        ),
+        (["--vary", "x.lr=0.1:1:2"], "no game was named; write `arena map swiss-roll --vary"),
+        (["bilinear", *X, "--vary", "y.lrr=1,2"], "unknown setting 'y.lrr': did you mean 'y.lr'?"),
+        (
+            ["bilinear", *X, "--vary", "y.lr=1,2", "--members", "0"],
+            "--members is '0', but must be auto, or a whole number",
+        ),
+        (["bilinear", *X, "--vary", "y.lr=1,2", "--workers", "x"], "--workers is 'x', but must be a whole number"),
+        (
+            ["bilinear", *X, "--vary", "y.lr=1,2", "--seeds", "2:2"],
+            "the seeds are '2:2'. Expected a count such as 3 (0, 1 and 2), a range",
+        ),
     ],
 )
 def test_bad_input_gets_one_sentence(words: list[str], message: str, cli: Cli, tmp_path: Path) -> None:

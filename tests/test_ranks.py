@@ -268,7 +268,7 @@ def test_what_is_for_one_process_refuses_several(monkeypatch: pytest.MonkeyPatch
 
     message = "is for one process, but torchrun started 2; only play and resume can share a game"
     config = configure("bilinear")
-    for what in (lambda: alone("a thing"), lambda: arena.compare("bilinear", {"seed": range(2)}), lambda: Population([config])):
+    for what in (lambda: alone("a thing"), lambda: arena.compare("bilinear", {}, seeds=2), lambda: Population([config])):
         with pytest.raises(ArenaError, match=message):
             what()
     with pytest.raises(BadSetting) as raised:

@@ -22,10 +22,10 @@ from arena.config import configure
 from arena.errors import ArenaError, FolderInTheWay
 from arena.experiments.ledger import Play, Record, read, read_all, write
 from arena.experiments.populations import play_alone
+from arena.experiments.values import parse_seeds
 from arena.tuning import Options, parse_space, sweep
 from arena.tuning.backends.journal import JOURNAL, STUDY, Journal
 from arena.tuning.objective import evaluate
-from arena.tuning.options import seeds_of
 from arena.tuning.plan import Sweep, begin, load, plan
 from arena.tuning.play import finish
 from arena.tuning.points import planned_points
@@ -73,7 +73,7 @@ def test_a_dimension_reads_and_is_written_back(word: str, dimension: Dimension) 
     [
         (["generator.lrr=0:1"], "unknown setting 'generator.lrr': did you mean 'generator.lr'?"),
         (["generator.beta.0=0:1"], "unknown setting 'generator.beta': did you mean 'generator.betas'?"),
-        (["generator.betas.2=0:1"], "--space generator.betas.2 is number 2 of generator.betas, which is (0.5, 0.9); name one"),
+        (["generator.betas.2=0:1"], "--vary generator.betas.2 is number 2 of generator.betas, which is (0.5, 0.9); name one"),
         (["generator.lr=1e-5"], "is neither a range nor a list; write log:1e-5:1e-2, int:1:5, 0:1 or a,b,c"),
         (["generator.lr=lug:1e-5:1e-2"], "is neither a range nor a list"),
         (["generator.lr=log:0:1"], "begins at 0, but values spaced by their logarithm are above 0; leave out log:"),
@@ -81,11 +81,11 @@ def test_a_dimension_reads_and_is_written_back(word: str, dimension: Dimension) 
         (["generator.lr=a:1"], "is a range whose ends are no finite numbers"),
         (["scheduler.ratio=int:1.5:3"], "is a range of whole numbers, but its ends are none; leave out int:"),
         (["scheduler.ratio=1:5"], "scheduler.ratio takes whole numbers; write int:1:5"),
-        (["noise=0:1", "noise=0:2"], "--space names 'noise' twice; leave one out"),
+        (["noise=0:1", "noise=0:2"], "--vary names 'noise' twice; leave one out"),
         (["seed=0:1"], "a sweep does not vary the seed; write --seeds 3"),
         (["rule=simultaneous,lolo"], "unknown rule 'lolo': did you mean 'lola'?"),
         (["generator.lr=-3:1"], "generator.lr is -1.0, but must be a finite number above 0"),
-        (["noise"], "--space noise is not SETTING=VALUES"),
+        (["noise"], "--vary noise is not SETTING=VALUES"),
     ],
 )  # fmt: skip
 def test_bad_spaces_get_one_sentence_before_anything_starts(words: list[str], message: str) -> None:
@@ -116,7 +116,7 @@ def test_every_game_has_a_space_and_planned_points_lie_in_it() -> None:
         space = default_space(configure(game))
         for point in planned_points(space, Options(trials=8, sampler="qmc")):
             assert all(0 <= d.share(point[d.name]) <= 1 for d in space.dimensions), game
-    assert seeds_of("2") == (0, 1)
+    assert parse_seeds("2") == (0, 1)
 
 
 def test_one_of_several_numbers_is_set_for_both_players() -> None:
@@ -196,7 +196,7 @@ def test_the_population_gives_what_optuna_gives(tmp_path: Path) -> None:
     space = parse_space({"generator.lr": "log:1e-4:1e-2", "scheduler.ratio": "int:1:3"})
     told = {}
     for backend in ("optuna", "population"):
-        options = Options(trials=4, seeds=(0, 1), backend=backend, sampler="qmc", pruner="none", jobs=2)
+        options = Options(trials=4, seeds=(0, 1), backend=backend, sampler="qmc", pruner="none", workers=2)
         told[backend] = finish(found := plan("ring", SMALL, space=space, options=options), begin(found, tmp_path / backend)).records
     for a, b in zip(told["optuna"], told["population"], strict=True):
         assert a.point == b.point
@@ -334,7 +334,7 @@ def test_hparams_are_read_by_tensorboard(swept: Path) -> None:
 
 
 def _start(folder: Path, *words: str, resume: bool = False) -> subprocess.Popen[bytes]:
-    sweeping = ["sweep", "bilinear", "--space", "x.lr=log:0.01:0.1", "--space", "y.lr=log:0.01:0.1", "--out", str(folder), *words]
+    sweeping = ["sweep", "bilinear", "--vary", "x.lr=log:0.01:0.1", "--vary", "y.lr=log:0.01:0.1", "--out", str(folder), *words]
     command = ["resume", str(folder)] if resume else sweeping
     return subprocess.Popen([sys.executable, "-m", "arena.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -358,7 +358,7 @@ def _counts(folder: Path) -> Counter[str]:
     return Counter(record.state for record in read_all(folder))
 
 
-LONG = ("--turns", "600", "--trials", "8", "--seeds", "1", "--sampler", "qmc", "--pruner", "none", "--jobs", "2", "--rungs", "4")
+LONG = ("--turns", "600", "--trials", "8", "--seeds", "1", "--sampler", "qmc", "--pruner", "none", "--workers", "2", "--rungs", "4")
 
 
 @pytest.mark.slow
@@ -441,7 +441,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_on_the_command_line(cli: Cli) -> None:
-    done = cli("sweep", "bilinear", "--space", "x.lrr=0:1")
+    done = cli("sweep", "bilinear", "--vary", "x.lrr=0:1")
     assert (done.returncode, done.stderr) == (2, "arena: unknown setting 'x.lrr': did you mean 'x.lr'?\n")
     words = ("--trials", "9", "--seeds", "2", "--backend", "population", "--turns", "12", "--rule", "extragradient", "--out", "s")
     done = cli("sweep", "bilinear", *words)

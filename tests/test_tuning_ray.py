@@ -22,7 +22,7 @@ RATES = parse_space({"x.lr": "log:0.02:0.5", "y.lr": "log:0.02:0.5"})
 
 
 def _plan(turns: int, **options: Any) -> Sweep:
-    return plan("bilinear", {"turns": turns, "dtype": "float64"}, space=RATES, options=Options(backend="ray", jobs=2, **options))
+    return plan("bilinear", {"turns": turns, "dtype": "float64"}, space=RATES, options=Options(backend="ray", workers=2, **options))
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +104,8 @@ def _playing() -> int:
 
 def test_a_killed_driver_goes_on_without_repeating(tmp_path: Path) -> None:
     folder = tmp_path / "s"
-    words = ["--space", "x.lr=log:0.02:0.5", "--turns", "800", "--trials", "5", "--seeds", "1", "--pruner", "successive-halving"]
-    command = [sys.executable, "-m", "arena.cli", "sweep", "bilinear", *words, "--backend", "ray", "--jobs", "2", "--out", str(folder)]
+    words = ["--vary", "x.lr=log:0.02:0.5", "--turns", "800", "--trials", "5", "--seeds", "1", "--pruner", "successive-halving"]
+    command = [sys.executable, "-m", "arena.cli", "sweep", "bilinear", *words, "--backend", "ray", "--workers", "2", "--out", str(folder)]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 90
     while len(list((folder / "trials").glob("[0-9]*.json"))) < 2:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from arena.errors import ArenaError, BadSetting, check_choice, check_number
-from arena.experiments.values import parse_seeds
 
 BACKENDS = ("optuna", "ray", "population")
 SAMPLERS = ("tpe", "gp", "cma-es", "nsga-ii", "qmc", "grid", "random")
@@ -32,7 +31,7 @@ class Options:
         rungs: how often a run is judged on its way, at least 4.
         members: points that one trial of ray, or one population, plays at once; 0 leaves it to the backend.
         sampler_seed: from which points are drawn.
-        jobs: processes; 0 takes one for each core.
+        workers: processes; 0 takes one for each core.
         address: of a running Ray cluster; nothing starts one here.
         gpus: that a trial of ray needs, such as 0.25.
 
@@ -50,12 +49,12 @@ class Options:
     rungs: int = 8
     members: int = 0
     sampler_seed: int = 0
-    jobs: int = 0
+    workers: int = 0
     address: str = ""
     gpus: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least in (("trials", 1), ("rungs", 4), ("members", 0), ("sampler_seed", 0), ("jobs", 0)):
+        for name, least in (("trials", 1), ("rungs", 4), ("members", 0), ("sampler_seed", 0), ("workers", 0)):
             check_number(name, getattr(self, name), least=least, whole=True)
         check_number("quantile", self.quantile, least=0, most=1)
         check_number("gpus", self.gpus, least=0)
@@ -90,15 +89,3 @@ class Options:
     def by_seed(self) -> bool:
         """Whether seeds are played one after the other, for a pruner that compares them; else side by side."""
         return self.pruner == "wilcoxon"
-
-
-def seeds_of(word: str) -> tuple[int, ...]:
-    """Seeds from a count or from `2:5`, `0,7`.
-
-    Example:
-        >>> seeds_of("3"), seeds_of("2:4")
-        ((0, 1, 2), (2, 3))
-    """
-    if word.isdigit() and int(word) > 0:
-        return tuple(range(int(word)))
-    return parse_seeds(word) or ()

@@ -237,6 +237,7 @@ def load(folder: str | Path) -> Sweep:
     try:
         said, game = settings.pop("sweep"), settings.pop("game")
         names = inspect.signature(Options).parameters
+        said |= {"workers": said["jobs"]} if "jobs" in said else {}  # the name in plans of version 0.1
         chosen: dict[str, Any] = {n: tuple(said[n]) if isinstance(said[n], list) else said[n] for n in names if n in said}
         options = Options(**chosen)
         measured = (float(said["budget"]), float(said["untrained"]), said["ceiling"])
@@ -256,14 +257,14 @@ def _check_names(config: Config, space: Space) -> None:
                 config.vary({name: 0})
             several = flat.get(name)
             if not isinstance(several, (tuple, list)) or index >= len(several):
-                raise ArenaError(f"--space {dimension.name} is number {index} of {name}, which is {several!r}; name one that there is")
+                raise ArenaError(f"--vary {dimension.name} is number {index} of {name}, which is {several!r}; name one that there is")
 
 
 def _check_kind(dimension: Dimension, name: str, index: int | None, value: Any) -> None:
     value = value[index] if index is not None else value
     if isinstance(value, bool) or not isinstance(value, int) or dimension.choices or dimension.whole:
         return
-    raise ArenaError(f"--space {dimension.name}={dimension.word}: {name} takes whole numbers; write int:{dimension.word}")
+    raise ArenaError(f"--vary {dimension.name}={dimension.word}: {name} takes whole numbers; write int:{dimension.word}")
 
 
 def _corners(space: Space) -> list[Point]:

@@ -4,6 +4,7 @@ The folder of a sweep holds `sweep.yaml` (what is played: `arena sweep --config 
 each that has ended), and the report: `trials.csv`, `importance.csv`, `tolerance.csv`, `best.yaml`, pictures, TensorBoard's HParams.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena.errors import RunFailed
 from arena.experiments.ledger import Record, read_all
+from arena.experiments.values import Seeds, parse_seeds
 from arena.tuning.backends.locks import locked
 from arena.tuning.options import Options
 from arena.tuning.plan import Sweep, backend_of, begin, plan
@@ -53,9 +55,10 @@ class Played:
 
 def sweep(
     game: str,
-    space: Mapping[str, Any] | Sequence[str] | None = None,
+    vary: Mapping[str, Any] | Sequence[str] | None = None,
     *,
     out: str | Path | None = None,
+    seeds: Seeds | None = None,
     options: Options | None = None,
     settings: Mapping[str, Any] | None = None,
     **chosen: Any,
@@ -64,11 +67,12 @@ def sweep(
 
     Args:
         game: id, import path or file of a game.
-        space: values by setting, such as `{"generator.lr": "log:1e-5:1e-2"}`; None takes the game's own.
+        vary: values by setting, such as `{"generator.lr": "log:1e-5:1e-2"}`; None takes the game's own space.
         out: the folder, which must not exist; None numbers one under `runs/`.
-        options: how it is played.
+        seeds: seeds of each point: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes those of the options.
+        options: how the sweep is played.
         settings: of all points.
-        chosen: options by name (`trials=20`, `seeds=(0, 1)`, `backend="population"`), instead of `options`.
+        chosen: options by name (`trials=20`, `backend="population"`), instead of `options`.
 
     Raises:
         ArenaError: before anything starts, for input that cannot be used.
@@ -81,17 +85,19 @@ def sweep(
         (4, 'complete')
     """
     options = options or Options(**chosen)
-    made = plan(game, settings or {}, (), None if space is None else parse_space(space), options)
+    if seeds is not None:
+        options = dataclasses.replace(options, seeds=parse_seeds(seeds))
+    made = plan(game, settings or {}, (), None if vary is None else parse_space(vary), options)
     return finish(made, begin(made, out))
 
 
-def finish(made: Sweep, folder: Path, jobs: int | None = None, tell: Tell = lambda record: None) -> Played:
+def finish(made: Sweep, folder: Path, workers: int | None = None, tell: Tell = lambda record: None) -> Played:
     """Play what has not been played, and report everything.
 
     Args:
         made: the sweep.
         folder: of it.
-        jobs: processes; None takes those of the sweep, or one for each core.
+        workers: processes; None takes those of the sweep, or one for each core.
         tell: called with each trial that has ended.
 
     Raises:
@@ -99,7 +105,7 @@ def finish(made: Sweep, folder: Path, jobs: int | None = None, tell: Tell = lamb
         KeyboardInterrupt: after Ctrl-C; trials that have ended are kept.
     """
     backend = backend_of(made.options.backend)
-    backend.play(made, folder, jobs or made.options.jobs or len(os.sched_getaffinity(0)), tell)
+    backend.play(made, folder, workers or made.options.workers or len(os.sched_getaffinity(0)), tell)
     return report(made, folder)
 
 

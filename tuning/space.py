@@ -134,24 +134,24 @@ def parse_space(words: Iterable[str] | Mapping[str, Any]) -> Space:
         >>> parse_space(["generator.lr=1e-5-1e-2"])
         Traceback (most recent call last):
         ...
-        arena.errors.ArenaError: --space generator.lr=1e-5-1e-2 is neither a range nor a list; write log:1e-5:1e-2, int:1:5, 0:1 or a,b,c
+        arena.errors.ArenaError: --vary generator.lr=1e-5-1e-2 is neither a range nor a list; write log:1e-5:1e-2, int:1:5, 0:1 or a,b,c
     """
     if isinstance(words, Mapping):
         words = [f"{name}={','.join(map(str, v)) if isinstance(v, (list, tuple)) else v}" for name, v in words.items()]
     found = tuple(_parse(word) for word in words)
     if not found:
-        raise ArenaError("the space is empty; name a setting, as in --space generator.lr=log:1e-5:1e-2")
+        raise ArenaError("the space is empty; name a setting, as in --vary generator.lr=log:1e-5:1e-2")
     names = [dimension.name for dimension in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ArenaError(f"--space names '{twice}' twice; leave one out")
+        raise ArenaError(f"--vary names '{twice}' twice; leave one out")
     return Space(found)
 
 
 def _parse(word: str) -> Dimension:
     name, given, text = word.partition("=")
-    name, said = name.strip().replace("-", "_"), f"--space {word}"
+    name, said = name.strip().replace("-", "_"), f"--vary {word}"
     if not given or not name or not text:
-        raise ArenaError(f"{said} is not SETTING=VALUES; write it as in --space generator.lr=log:1e-5:1e-2")
+        raise ArenaError(f"{said} is not SETTING=VALUES; write it as in --vary generator.lr=log:1e-5:1e-2")
     if name == "seed":
         raise ArenaError("a sweep does not vary the seed; write --seeds 3, which plays every point with three of them")
     listed = list(entries(name)) if text == "all" and name in ("rule", "scheduler") else split(text)
@@ -251,7 +251,7 @@ def default_space(config: Config) -> Space:
     if "scheduler.ratio" in flat:
         found.append(Dimension("scheduler.ratio", 1, 5, whole=True))
     if not found:
-        raise ArenaError(f"nothing is known that {config.game.name} could be swept over; name settings by --space SETTING=VALUES")
+        raise ArenaError(f"nothing is known that {config.game.name} could be swept over; name settings by --vary SETTING=VALUES")
     return Space(tuple(found))
 
 

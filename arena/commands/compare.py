@@ -1,6 +1,6 @@
 """Compare update rules, or any other setting, on equal budgets.
 
-arena compare bilinear --vary rule=simultaneous,alternating,extragradient --vary seed=0:5
+arena compare bilinear --vary rule=simultaneous,alternating,extragradient --seeds 5
 arena compare swiss-roll --vary generator.lr=1e-4,1e-3 --vary coupling=0.5,1
 """
 
@@ -11,14 +11,15 @@ from arena.commands.words import Words
 from arena.errors import ArenaError
 
 USAGE = """\
-usage: arena compare GAME --vary SETTING=VALUES [--vary …] [--budget gradients|turns] [--workers N] [--out FOLDER] [--config FILE]
-                     [--SETTING VALUE ...]
+usage: arena compare GAME --vary SETTING=VALUES [--vary …] [--seeds SEEDS] [--budget gradients|turns] [--workers N] [--out FOLDER]
+                     [--config FILE] [--SETTING VALUE ...]
 
 Play every combination of the values, each with every seed, in parallel; print what became of each and draw it.
 
   GAME              a game's id (see `arena list`), an import path, or a file such as my_game.py
   --vary S=A,B,C    the values of a setting; values may have arguments, as in rule=simultaneous,unrolled(steps=3), and rule=all is
-                    every rule; --vary seed=0:5 plays the seeds 0 to 4
+                    every rule; LOW:HIGH:COUNT, log:LOW:HIGH:COUNT and int:LOW:HIGH are ranges
+  --seeds SEEDS     seeds of each variant: 3 (0, 1 and 2), 0:3 (the same) or 0,1,5 (default: the one seed of the settings)
   --budget WHAT     gradients: the same number of gradient evaluations for each (products of the Jacobian count as three), namely what
                     the shared settings spend in their turns; turns: the same number of turns (default: gradients)
   --workers N       processes (default: one for each core)
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     if words.asked is not None:
         return words.asked
     vary = words.every("vary")
-    budget, count, out = (words.take(name) for name in ("budget", "workers", "out"))
+    budget, count, out, seeds = (words.take(name) for name in ("budget", "workers", "out", "seeds"))
     game, settings = words.game(file=words.take("config"))
     if not vary:
         raise ArenaError("nothing varies; write --vary SETTING=A,B, such as --vary rule=simultaneous,extragradient")
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     from arena.experiments.compare.plan import parse_vary, plan
     from arena.experiments.compare.play import begin
 
-    jobs = plan(game, settings, words.left, parse_vary(vary), budget or "gradients")
+    jobs = plan(game, settings, words.left, parse_vary(vary), budget or "gradients", seeds)
     return play_on(begin(game, jobs, out), workers(count))
 
 

@@ -1,7 +1,7 @@
 """Draw a game's score over two settings, played as populations.
 
-arena map swiss-roll --x generator.lr=1e-5:1e-1:32 --y discriminator.lr=1e-5:1e-1:32
-arena map bilinear --x x.lr=0.01:1:24 --y rule=simultaneous,extragradient,optimistic --seeds 0:3
+arena map swiss-roll --vary generator.lr=1e-5:1e-1:32 --vary discriminator.lr=1e-5:1e-1:32
+arena map bilinear --vary x.lr=0.01:1:24 --vary rule=simultaneous,extragradient,optimistic --seeds 3
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,18 @@ from arena.commands.words import Words
 from arena.errors import ArenaError
 
 USAGE = """\
-usage: arena map GAME --x SETTING=VALUES --y SETTING=VALUES [--seeds A:B] [--members N|auto] [--workers N] [--out FOLDER]
+usage: arena map GAME --vary SETTING=VALUES --vary SETTING=VALUES [--seeds SEEDS] [--members N|auto] [--workers N] [--out FOLDER]
                  [--config FILE] [--SETTING VALUE ...]
 
 Play a game in every cell of two settings, as populations that are trained at once; draw the scores, and mark the cells that diverged or
 collapsed, and the best.
 
   GAME                a game's id (see `arena list`), an import path, or a file such as my_game.py
-  --x, --y S=VALUES   LOW:HIGH:COUNT, spaced geometrically where both ends are above 0 and ten times apart, else evenly; log:LOW:HIGH:COUNT
-                      or linear:LOW:HIGH:COUNT to say which; or the values one by one, as in scheduler.ratio=1,2,3 or rule=lola,consensus
-  --seeds A:B         play each cell with the seeds A to B − 1 and colour it by their median (default: the one seed of the settings)
+  --vary S=VALUES     the axis from left to right, then the axis from below to above: LOW:HIGH:COUNT, spaced geometrically if both ends
+                      are above 0 and ten times apart, else evenly; log:, linear: or int: before it say which; or a list of values, as in
+                      scheduler.ratio=1,2,3 or rule=lola,consensus
+  --seeds SEEDS       seeds of each cell, which shows their median: 3 (0, 1 and 2), 0:3 (the same) or 0,1,5 (default: the one seed of the
+                      settings)
   --members N         the most runs of one population (default: auto, as many as are fast)
   --workers N         processes (default: one for each core)
   --out FOLDER        the folder, which must not exist (default: the next runs/map-GAME-NUMBER)
@@ -31,23 +33,23 @@ Every setting of a game is an option, as in `arena play GAME --help`."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    words = Words(arguments, USAGE, "arena map swiss-roll --x generator.lr=1e-5:1e-1:16 --y discriminator.lr=1e-5:1e-1:16")
+    words = Words(arguments, USAGE, "arena map swiss-roll --vary generator.lr=1e-5:1e-1:16 --vary discriminator.lr=1e-5:1e-1:16")
     if words.asked is not None:
         return words.asked
-    given = {name: words.take(name) for name in ("x", "y", "seeds", "members", "workers", "out", "config")}
+    given = {name: words.take(name) for name in ("seeds", "members", "workers", "out", "config")}
     count = workers(given["workers"])
+    vary = words.every("vary")
     game, settings = words.game(file=given["config"])
     said = settings.pop("map", {})
-    x, y = (given[name] or said.get(name) for name in ("x", "y"))
-    for name, axis in (("x", x), ("y", y)):
-        if axis is None:
-            raise ArenaError(f"no axis was named; write --{name} SETTING=VALUES, such as --{name} generator.lr=1e-5:1e-1:16")
+    axes = vary or [said[name] for name in ("x", "y") if name in said]
+    if len(axes) != 2:
+        raise ArenaError(f"a map varies two settings, not {len(axes)}. Fix: --vary generator.lr=1e-5:1e-1:16 --vary coupling=0:1:16")
     members = _members(given["members"]) or said.get("members", "auto")
 
-    from arena.experiments.map.plan import begin, plan
+    from arena.experiments.map.plan import begin, plan, seeds_of_plan
     from arena.experiments.map.play import default_workers, sized
 
-    found = plan(game, settings, [*said.get("options", []), *words.left], x, y, given["seeds"] or said.get("seeds"), members)
+    found = plan(game, settings, [*said.get("options", []), *words.left], axes[0], axes[1], given["seeds"] or seeds_of_plan(said), members)
     return play_on(begin(sized(found, count or default_workers(found)), given["out"]), count)
 
 

@@ -19,8 +19,8 @@ class Words:
         left: the words that nobody has taken, which are settings of the game.
 
     Example:
-        >>> words = Words(["ring", "--out=here", "--space", "a", "--turns", "3", "--space", "b"], "usage: …", "arena play ring")
-        >>> words.take("out"), words.every("space"), words.left
+        >>> words = Words(["ring", "--out=here", "--vary", "a", "--turns", "3", "--vary", "b"], "usage: …", "arena play ring")
+        >>> words.take("out"), words.every("vary"), words.left
         ('here', ['a', 'b'], ['--turns', '3'])
         >>> words.game()
         ('ring', {})

@@ -92,6 +92,8 @@ def parse_axis(option: str, word: str) -> Axis:
     Example:
         >>> parse_axis("--x", "generator.lr=1e-5:1e-1:5").values
         (1e-05, 0.0001, 0.001, 0.01, 0.1)
+        >>> parse_axis("--vary", "scheduler.ratio=int:1:4").values, parse_axis("--vary", "batch=int:log:16:64:3").values
+        ((1, 2, 3, 4), (16, 32, 64))
         >>> parse_axis("--y", "coupling=0:1:3"), parse_axis("--y", "rule=lola,consensus").values
         (Axis(name='coupling', values=(0.0, 0.5, 1.0), scale='linear'), ('lola', 'consensus'))
         >>> parse_axis("--x", "generator.lr=1e-5:1e-1")
@@ -107,7 +109,10 @@ def parse_axis(option: str, word: str) -> Axis:
     if len(listed) > 1:
         return Axis(name, _listed(f"{option} {word}", listed), "list")
     parts = text.split(":")
+    whole = parts[0] == "int" and bool(parts.pop(0))
     scale = parts.pop(0) if parts[0] in ("log", "linear") else None
+    if whole and len(parts) == 2 and all(re.fullmatch(r"-?\d+", part) for part in parts) and int(parts[0]) < int(parts[1]):
+        return Axis(name, tuple(range(int(parts[0]), int(parts[1]) + 1)), "linear")
     if len(parts) != 3:
         raise ArenaError(f"{option} {word} is neither LOW:HIGH:COUNT nor a list; write it as in 1e-5:1e-1:32 or 1,2,3")
     low, high = (_number(part, f"{option} {word}") for part in parts[:2])
@@ -119,23 +124,41 @@ def parse_axis(option: str, word: str) -> Axis:
         raise ArenaError(f"{option} {word} begins at {low:g}, but values spaced geometrically are above 0; write linear: in its place")
     scale = scale or ("log" if low > 0 and high >= WIDE * low else "linear")
     spaced = np.geomspace if scale == "log" else np.linspace
-    return Axis(name, _rounded(spaced(low, high, int(parts[2])).tolist()), scale)
+    numbers = _rounded(spaced(low, high, int(parts[2])).tolist())
+    return Axis(name, tuple(dict.fromkeys(round(number) for number in numbers)) if whole else numbers, scale)
 
 
-def parse_seeds(text: str | None) -> tuple[int, ...] | None:
-    """Seeds from `0:3` (0, 1 and 2), `0,1,5` or `7`.
+Seeds = int | str | Sequence[int]
+"""How users write seeds: `3` (0, 1 and 2), `"0:3"` (the same), `"0,1,5"` or `(0, 1, 5)`."""
+
+
+def parse_seeds(given: Seeds) -> tuple[int, ...]:
+    """Return the seeds that a count, a range or a list means, the same in every experiment.
+
+    Args:
+        given: a count (`3` is 0, 1 and 2), a range that excludes its end (`0:3`), or different whole numbers (`0,1,5`).
+
+    Raises:
+        ArenaError: for anything else, and for a count of 0 or an empty range.
 
     Example:
-        >>> parse_seeds("0:3"), parse_seeds("4"), parse_seeds(None)
-        ((0, 1, 2), (4,), None)
+        >>> parse_seeds("3"), parse_seeds(3), parse_seeds("2:4"), parse_seeds("0,1,5"), parse_seeds(range(2))
+        ((0, 1, 2), (0, 1, 2), (2, 3), (0, 1, 5), (0, 1))
     """
-    if text is None:
-        return None
-    ranged = re.fullmatch(r"(\d+):(\d+)", text)
-    words = [str(n) for n in range(int(ranged[1]), int(ranged[2]))] if ranged else text.split(",")
+    text = given if isinstance(given, str) else str(given) if isinstance(given, int) else ",".join(map(str, given))
+    text = text.strip()
+    if re.fullmatch(r"\d+", text) and (isinstance(given, (str, int))):
+        words = [str(n) for n in range(int(text))]
+    elif ranged := re.fullmatch(r"(\d+):(\d+)", text):
+        words = [str(n) for n in range(int(ranged[1]), int(ranged[2]))]
+    else:
+        words = text.split(",")
     seeds = tuple(int(word) for word in words if re.fullmatch(r"\s*\d+\s*", word))
     if not words or len(set(seeds)) < len(words):
-        raise ArenaError(f"--seeds is '{text}', but must be a range such as 0:3 (0, 1 and 2) or different whole numbers such as 0,1,5")
+        raise ArenaError(
+            f"the seeds are '{text}'. Expected a count such as 3 (0, 1 and 2), a range such as 0:3, or different whole numbers such as "
+            "0,1,5. Fix: --seeds 3"
+        )
     return seeds
 
 

@@ -30,13 +30,13 @@ PATIENCE = 20
 """Workers that may die one after the other, without a trial that ends between, before the sweep is stopped."""
 
 
-def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None) -> None:
+def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
     """Play what has not been played.
 
     Args:
         sweep: it.
         folder: of it.
-        jobs: worker processes.
+        workers: worker processes.
         tell: called with each trial that ends, whoever played it.
 
     Raises:
@@ -49,7 +49,7 @@ def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None
         ledger = Ledger(sweep, folder, open_study(sweep, folder))
         ledger.prepare()
         ledger.reap()
-        workers: dict[Any, _Worker] = {}
+        alive: dict[Any, _Worker] = {}
 
         def news() -> int:
             """Tell of the trials that have ended since."""
@@ -63,15 +63,15 @@ def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None
         try:
             while True:
                 to_begin, running = ledger.left()
-                while to_begin > 0 and len(workers) < min(jobs, to_begin + len(workers)):
+                while to_begin > 0 and len(alive) < min(workers, to_begin + len(alive)):
                     begun += 1
                     started = _Worker(folder, driver, begun)
-                    workers[started.process.sentinel] = started
+                    alive[started.process.sentinel] = started
                     to_begin -= 1
-                if not workers and not running:
+                if not alive and not running:
                     break
-                for sentinel in wait([*workers], timeout=0.5):
-                    ended = workers.pop(sentinel)
+                for sentinel in wait([*alive], timeout=0.5):
+                    ended = alive.pop(sentinel)
                     if ended.failed is not None:
                         raise RunFailed(f"{ended.failed}; mend that and type: arena resume {folder}")
                     deaths += ended.process.exitcode != 0
@@ -81,9 +81,9 @@ def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None
                 if deaths >= PATIENCE:
                     raise RunFailed(f"the sweep's processes keep dying; it may be memory that is short; go on by: arena resume {folder}")
         finally:
-            for worker in workers.values():
+            for worker in alive.values():
                 worker.process.terminate()  # what it plays is played again when the sweep is resumed
-            for worker in workers.values():
+            for worker in alive.values():
                 worker.process.join()
             news()
 

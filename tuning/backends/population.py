@@ -24,13 +24,13 @@ AT_ONCE = 1024
 """Runs of one go where nothing else is asked for: those that have ended are kept when the sweep is stopped in the next one."""
 
 
-def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None) -> None:
+def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
     """Play what has not been played.
 
     Args:
         sweep: it.
         folder: of it.
-        jobs: is not used: a population is one process.
+        workers: is not used: a population is one process.
         tell: called with each trial that has ended.
 
     Raises:

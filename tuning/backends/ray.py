@@ -53,13 +53,13 @@ _listeners: list[Tell] = []
 """Whom this process's keeper tells; Ray pickles the keeper itself."""
 
 
-def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None) -> None:
+def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
     """Play what has not been played.
 
     Args:
         sweep: it.
         folder: of it; all nodes of a cluster must see it under this name.
-        jobs: trials at once, where the cluster is begun here.
+        workers: trials at once, where the cluster is begun here.
         tell: called with each trial that ends.
 
     Raises:
@@ -70,7 +70,7 @@ def play(sweep: Sweep, folder: Path, jobs: int, tell: Tell = lambda record: None
     _listeners[:] = [tell]
     folder = folder.resolve()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    begun_here = _begin(sweep, jobs)
+    begun_here = _begin(sweep, workers)
     try:
         for number in numbers(folder):
             if (ended := read(folder, number)) is not None:
@@ -108,7 +108,7 @@ def _kept(folder: Path, number: int) -> bool:
     return record is not None and record.state != "lost"
 
 
-def _begin(sweep: Sweep, jobs: int) -> bool:
+def _begin(sweep: Sweep, workers: int) -> bool:
     """Connect to the cluster, or begin one; returns whether it was begun here."""
     begun = not ray.is_initialized()
     if begun:
@@ -117,7 +117,7 @@ def _begin(sweep: Sweep, jobs: int) -> bool:
             if sweep.options.address:
                 ray.init(address=sweep.options.address, **quiet)
             else:
-                ray.init(address="local", num_cpus=jobs, include_dashboard=False, **quiet)
+                ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ArenaError(f"Ray could not be reached ({_first_line(error)}); check --address, or leave it out") from error
     there = ray.cluster_resources().get("GPU", 0)

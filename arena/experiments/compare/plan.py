@@ -1,4 +1,4 @@
-"""What a comparison plays: every combination of the values that vary, each with every seed, on equal budgets."""
+"""The plan of a comparison: every combination of the varied values, each with every seed, on equal budgets."""
 
 import hashlib
 import itertools
@@ -13,6 +13,7 @@ from arena.config.config import Config, configure
 from arena.config.settings import Settings, moved_by_rules, named_in
 from arena.diagnostics.active import Diagnostics
 from arena.errors import ArenaError, RuleUndefined
+from arena.experiments.values import Seeds, parse_axis, parse_seeds, word_of
 from arena.registry.entries import entries
 from arena.registry.grammar import split
 from arena.rules.linear import LinearGame, LinearMap
@@ -48,14 +49,14 @@ class Job:
 
 
 def parse_vary(words: Sequence[str]) -> dict[str, list[str]]:
-    """Values by setting from `rule=simultaneous,extragradient` and `seed=0:5`; `rule=all` is every rule.
+    """Return the values by setting of words such as `rule=simultaneous,extragradient` or `coupling=0:1:3`; `rule=all` is every rule.
 
     Raises:
         ArenaError: for a word that is not setting=values, and a setting that is named twice.
 
     Example:
-        >>> parse_vary(["rule=simultaneous,unrolled(steps=3)", "seed=0:3"])
-        {'rule': ['simultaneous', 'unrolled(steps=3)'], 'seed': ['0', '1', '2']}
+        >>> parse_vary(["rule=simultaneous,unrolled(steps=3)", "scheduler.ratio=int:1:3"])
+        {'rule': ['simultaneous', 'unrolled(steps=3)'], 'scheduler.ratio': ['1', '2', '3']}
     """
     vary: dict[str, list[str]] = {}
     for word in words:
@@ -64,9 +65,8 @@ def parse_vary(words: Sequence[str]) -> dict[str, list[str]]:
             raise ArenaError(f"--vary {word} is not SETTING=VALUES; write it as in --vary rule=simultaneous,extragradient")
         if key in vary:
             raise ArenaError(f"--vary names '{key}' twice; give all its values at once, as in {key}=A,B")
-        ranged = re.fullmatch(r"(\d+):(\d+)", values)
-        if ranged:
-            vary[key] = [str(n) for n in range(int(ranged[1]), int(ranged[2]))]
+        if re.match(r"(int|log|linear|[-+.\deE]+):", values):
+            vary[key] = [word_of(value) for value in parse_axis("--vary", word).values]
         elif values == "all" and key in ("rule", "scheduler"):
             vary[key] = list(entries(key))
         else:
@@ -74,29 +74,32 @@ def parse_vary(words: Sequence[str]) -> dict[str, list[str]]:
         twice = next((value for value in vary[key] if vary[key].count(value) > 1), None)
         if twice is not None:
             raise ArenaError(f"--vary {word} names '{twice}' twice; give each value once")
-        if not vary[key]:
-            raise ArenaError(f"--vary {word} is an empty range; a:b counts from a to b − 1")
     return vary
 
 
-def plan(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary: Vary, budget: str = "gradients") -> list[Job]:
+def plan(
+    game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary: Vary, budget: str = "gradients", seeds: Seeds | None = None
+) -> list[Job]:
     """Every run of a comparison, checked before anything starts.
 
     Args:
         game: id, import path or file of a game.
         settings: settings that all variants share.
         arguments: the same as words of the command line, which win.
-        vary: what varies; `seed` among it gives the seeds.
+        vary: values by setting.
         budget: gradients: as many gradient evaluations for each variant (products counted as three) as the shared settings spend in
             their turns; turns: as many turns.
+        seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
 
     Raises:
         ArenaError: for a setting that cannot be used, before anything starts.
     """
+    if "seed" in vary:
+        raise ArenaError("a comparison does not vary the seed. Fix: --seeds 3, which plays every variant with the seeds 0, 1 and 2")
     if budget not in ("gradients", "turns"):
         raise ArenaError(f"--budget is '{budget}', but must be gradients or turns")
     budget = "turns" if "turns" in vary else budget
-    varied = [key for key in vary if key != "seed"]
+    varied = list(vary)
     given = named_in(settings, arguments)
     for key, values in vary.items():
         if not values:
@@ -107,7 +110,7 @@ def plan(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary:
     base = configure(game, settings, arguments)
     combinations = list(itertools.product(*(vary[key] for key in varied)))
     names = [", ".join(map("=".join, zip(varied, values, strict=True))) or "as it is" for values in combinations]
-    seeds = [configure(game, settings, [*arguments, f"--seed={seed}"]).run.seed for seed in vary.get("seed", [str(base.run.seed)])]
+    chosen_seeds = (base.run.seed,) if seeds is None else parse_seeds(seeds)
     wanted = base.run.turns * cost_per_turn(base) if budget == "gradients" else 0.0
     jobs = []
     for name, values in zip(names, combinations, strict=True):
@@ -118,7 +121,7 @@ def plan(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary:
             turns = max(1, round(wanted / cost_per_turn(config)))
         suited = {key: value for key, value in _suited(config, turns).items() if key not in given}
         config = configure(game, {**suited, **settings}, [*arguments, *chosen, f"--turns={turns}"])
-        for seed in seeds:
+        for seed in chosen_seeds:
             jobs.append(Job(name, seed, {**config.settings, "seed": seed}))
     return jobs
 

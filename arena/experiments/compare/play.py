@@ -21,8 +21,9 @@ from arena.accelerate.process_group import alone
 from arena.config.settings import load_file, plain
 from arena.core.result_table import OwnTable
 from arena.errors import ArenaError, GameFault, RuleUndefined, RunFailed
-from arena.experiments.compare.plan import Job, Vary, plan
+from arena.experiments.compare.plan import Job, Vary, parse_vary, plan
 from arena.experiments.compare.results import Summary, own_table, summarise
+from arena.experiments.values import Seeds
 from arena.runs.folders import new_folder, stem
 from arena.runs.processes import leave_signals_to_parent, signals_interrupt
 
@@ -54,38 +55,45 @@ class Comparison:
 
 def compare(
     game: str,
-    vary: Mapping[str, Sequence[Any]],
+    vary: Mapping[str, str | Sequence[Any]],
     *,
+    seeds: Seeds | None = None,
+    settings: Mapping[str, Any] | None = None,
     budget: str = "gradients",
     out: str | Path | None = None,
     workers: int | None = None,
-    **settings: Any,
 ) -> Comparison:
     """Play every combination of the values in `vary` with equal budgets, and tell what became of each.
 
     Args:
         game: id, import path or file of a game.
-        vary: values by setting; `seed` among them gives the seeds.
+        vary: values by setting, as a list or as words of the command line, such as `"int:1:5"`.
+        seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
+        settings: settings that all variants share.
         budget: gradients (as many gradient evaluations for each, products counted) or turns.
         out: the folder, which must not exist; None numbers one under `runs/`.
         workers: processes; None uses one for each core.
-        settings: settings that all variants share.
 
     Raises:
         ArenaError: before anything starts, for input that cannot be used.
 
     Example:
         >>> import tempfile
-        >>> found = compare("bilinear", {"rule": ["simultaneous", "extragradient"]}, turns=300, workers=1,
-        ...                 out=tempfile.mkdtemp() + "/c", **{"trace.tensorboard": False})
+        >>> found = compare("bilinear", {"rule": ["simultaneous", "extragradient"]}, workers=1,
+        ...                 settings={"turns": 300, "trace.tensorboard": False}, out=tempfile.mkdtemp() + "/c")
         >>> [(s.variant, s.verdicts, f"{s.spread('contraction')[0]:.4f}") for s in found.summaries]
         [('rule=simultaneous', 'diverged', '1.0050'), ('rule=extragradient', 'converging', '0.9950')]
         >>> found  # doctest: +ELLIPSIS
         <comparison of 2 variants by 2 runs in /.../c>
     """
     alone("a comparison")
-    words = {key: [value if isinstance(value, str) else str(plain(value)) for value in values] for key, values in vary.items()}
-    jobs = plan(game, settings, (), words, budget)
+    words: dict[str, Sequence[str]] = {}
+    for key, values in vary.items():
+        if isinstance(values, str):
+            words |= parse_vary([f"{key}={values}"])
+        else:
+            words[key] = [value if isinstance(value, str) else str(plain(value)) for value in values]
+    jobs = plan(game, settings or {}, (), words, budget, seeds)
     folder = begin(game, jobs, out)
     return finish(jobs, folder, workers)
 

@@ -11,7 +11,7 @@ import yaml
 from arena.config.config import Config, configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.errors import ArenaError
-from arena.experiments.values import Axis, Value, parse_axis, parse_seeds, word_of
+from arena.experiments.values import Axis, Seeds, Value, parse_axis, parse_seeds, word_of
 from arena.runs.folders import new_folder, stem
 
 PLAN, TABLE, PICTURE = "config.yaml", "map.csv", "map.png"
@@ -43,7 +43,7 @@ class Plan:
     members: int | str
     settings: Settings
     arguments: list[str]
-    said: dict[str, str]
+    said: dict[str, Any]
     _bases: dict[tuple[str, ...], Config] = field(default_factory=dict)
 
     @property
@@ -81,7 +81,7 @@ def plan(
     arguments: Sequence[str],
     x: str,
     y: str,
-    seeds: str | None = None,
+    seeds: Seeds | None = None,
     members: int | str = "auto",
 ) -> Plan:
     """Every run of a map, checked before anything starts.
@@ -95,7 +95,7 @@ def plan(
         arguments: the same as words of the command line, which win.
         x: `SETTING=VALUES` of the axis from left to right, as `arena.experiments.values.parse_axis` reads it.
         y: the same from below to above.
-        seeds: such as `0:3`; None takes the seed of the settings.
+        seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
         members: the most members of one population, or auto.
 
     Raises:
@@ -106,12 +106,13 @@ def plan(
         >>> len(found.keys), found.keys[1], found.config(found.keys[1]).flat()["x.lr"]
         (12, (0.1, 0.1, 0), 0.1)
     """
-    across, up = parse_axis("--x", x), parse_axis("--y", y)
+    across, up = parse_axis("--vary", x), parse_axis("--vary", y)
     given = named_in(settings, arguments)
     if "until_solved" not in given:
         settings = {**settings, "until_solved": False}
     settings = moved_by_rules(settings, given, (across.name, up.name))
-    said = {"x": x, "y": y, **({"seeds": seeds} if seeds is not None else {})}
+    chosen_seeds = None if seeds is None else parse_seeds(seeds)
+    said = {"x": x, "y": y, **({"seeds": list(chosen_seeds)} if chosen_seeds else {})}
     made = Plan(across, up, (0,), members, {"game": game, **settings}, list(arguments), said)
     base = made.base()
     flat = base.flat()
@@ -123,7 +124,7 @@ def plan(
     if key_of(across.name, flat) == key_of(up.name, flat):
         raise ArenaError(f"x and y are both {across.name}, but a map is over two settings; name another one")
     made.x, made.y = (axis.fitted(flat.get(key_of(axis.name, flat))) for axis in (across, up))
-    made.seeds = parse_seeds(seeds) or (base.run.seed,)
+    made.seeds = chosen_seeds or (base.run.seed,)
     runs = len(made.x.values) * len(made.y.values) * len(made.seeds)
     if runs > MOST:
         raise ArenaError(f"that map has {runs:,} runs, but at most {MOST:,} are drawn at once; take fewer values or seeds")
@@ -143,6 +144,17 @@ def begin(found: Plan, out: str | Path | None = None) -> Path:
     return new_folder(out, f"map-{stem(str(found.settings['game']))}", "a map", {PLAN: found.dump(), TABLE: ""})
 
 
+def seeds_of_plan(said: Mapping[str, Any]) -> Seeds | None:
+    """Return the seeds of a saved plan. A plan of version 0.1 holds the word that was typed, in which `7` was the one seed 7.
+
+    Example:
+        >>> seeds_of_plan({"seeds": "7"}), seeds_of_plan({"seeds": "0:3"}), seeds_of_plan({"seeds": [0, 1]}), seeds_of_plan({})
+        ([7], '0:3', [0, 1], None)
+    """
+    seeds: Seeds | None = said.get("seeds")
+    return [int(seeds)] if isinstance(seeds, (int, str)) and str(seeds).isdigit() else seeds
+
+
 def load(folder: str | Path) -> Plan:
     """The plan of a map's folder.
 
@@ -153,7 +165,7 @@ def load(folder: str | Path) -> Plan:
     said = settings.pop("map", None)
     try:
         game, x, y = settings.pop("game"), said["x"], said["y"]
-        return plan(game, settings, said.get("options", []), x, y, said.get("seeds"), said.get("members", "auto"))
+        return plan(game, settings, said.get("options", []), x, y, seeds_of_plan(said), said.get("members", "auto"))
     except (KeyError, TypeError) as error:
         raise ArenaError(f"{Path(folder) / PLAN} is not a map's plan ({error}); restore it, or draw the map again") from error
 

@@ -7,7 +7,7 @@ each run) and `map.png`. Every population that ends is in `map.csv` before the n
 import math
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from arena.experiments.map.plan import PICTURE, PLAN, TABLE, Key, Plan, begin, p
 from arena.experiments.map.results import Cell, Run, best, cells, read, write
 from arena.experiments.map.workers import LOOK, play_in_processes
 from arena.experiments.populations import Group, populations
+from arena.experiments.values import Seeds
 
 AT_ONCE = 2**27
 """Bytes that the members of one population take on a CPU: more would not be faster, and less would be saved when it is stopped."""
@@ -72,38 +73,42 @@ class Map:
 
 def play_map(
     game: str,
-    x: str,
-    y: str,
+    vary: Mapping[str, str | Sequence[Any]],
     *,
-    seeds: str | None = None,
+    seeds: Seeds | None = None,
+    settings: Mapping[str, Any] | None = None,
     members: int | str = "auto",
     out: str | Path | None = None,
     workers: int | None = None,
-    **settings: Any,
 ) -> Map:
     """Play one game in every cell of two settings, and draw its score.
 
     Args:
         game: id, import path or file of a game.
-        x: `SETTING=VALUES` from left to right, with values as `1e-5:1e-1:32` or `a,b,c`.
-        y: the same from below to above.
-        seeds: such as `0:3`; None takes the seed of the settings.
+        vary: the values of two settings, as words such as `"log:1e-5:1e-1:32"` or as a list; the first goes from left to right, the
+            second from below to above.
+        seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
+        settings: settings that all cells share.
         members: the most members of one population, or auto.
         out: the folder, which must not exist; None numbers one under `runs/`.
         workers: processes; None uses one for each core.
-        settings: settings that all cells share.
 
     Raises:
         ArenaError: before anything starts, for input that cannot be used.
 
     Example:
         >>> import tempfile
-        >>> found = play_map("bilinear", "x.lr=0.01:0.1:2", "rule=simultaneous,extragradient", turns=50, workers=1,
-        ...                  out=tempfile.mkdtemp() + "/m")
+        >>> found = play_map("bilinear", {"x.lr": [0.01, 0.1], "rule": "simultaneous,extragradient"}, settings={"turns": 50},
+        ...                  workers=1, out=tempfile.mkdtemp() + "/m")
         >>> found.best.x, found.best.y
         (0.1, 'extragradient')
     """
-    found = plan(game, settings, (), x, y, seeds, members)
+    axes = [f"{name}={values if isinstance(values, str) else ','.join(map(str, values))}" for name, values in vary.items()]
+    if len(axes) != 2:
+        raise ArenaError(
+            f"a map varies {len(axes)} settings. Expected two. Fix: vary={{'generator.lr': '1e-5:1e-1:8', 'coupling': '0:1:8'}}"
+        )
+    found = plan(game, settings or {}, (), axes[0], axes[1], seeds, members)
     count = workers or default_workers(found)
     return finish(sized(found, count), begin(found, out), count)
 

@@ -1,0 +1,69 @@
+"""One grammar of values and of seeds, in every experiment."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from arena.commands.map import main as map_command
+from arena.errors import ArenaError
+from arena.experiments.compare.plan import parse_vary, plan
+from arena.experiments.map.plan import begin, load
+from arena.experiments.map.plan import plan as plan_map
+from arena.experiments.values import parse_axis, parse_seeds
+from arena.tuning.options import Options
+from arena.tuning.plan import load as load_sweep
+from arena.tuning.space import parse_space
+
+
+@pytest.mark.parametrize("seeds", ["3", 3, "0:3", "0,1,2", (0, 1, 2), range(3)])
+def test_three_seeds_are_the_same_three_in_every_experiment(seeds: object) -> None:
+    assert parse_seeds(seeds) == (0, 1, 2)  # type: ignore[arg-type]
+    jobs = plan("bilinear", {"turns": 4}, [], {"rule": ["simultaneous"]}, "turns", seeds)  # type: ignore[arg-type]
+    assert [job.seed for job in jobs] == [0, 1, 2]
+    assert plan_map("bilinear", {"turns": 4}, [], "x.lr=0.1,0.2", "y.lr=0.1,0.2", seeds).seeds == (0, 1, 2)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seeds", ["", "0", "2:2", "a", "1,1", "1.5", "-1", (1, 1)])
+def test_bad_seeds_get_one_sentence(seeds: object) -> None:
+    with pytest.raises(ArenaError, match=r"^the seeds are '.*'\. Expected a count such as 3 .*\. Fix: --seeds 3$"):
+        parse_seeds(seeds)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("scheduler.ratio=int:1:4", (1, 2, 3, 4)),
+        ("batch=int:log:16:64:3", (16, 32, 64)),
+        ("x.lr=log:0.01:1:3", (0.01, 0.1, 1.0)),
+        ("coupling=0:1:3", (0.0, 0.5, 1.0)),
+        ("coupling=0,1", (0.0, 1.0)),
+    ],
+)
+def test_a_list_is_the_same_in_a_comparison_and_on_an_axis(word: str, values: tuple[float, ...]) -> None:
+    assert parse_axis("--vary", word).values == values
+    name = word.partition("=")[0]
+    assert tuple(map(float, parse_vary([word])[name])) == values
+
+
+def test_a_range_without_a_count_is_for_a_sweep_only() -> None:
+    (dimension,) = parse_space(["coupling=0:1"]).dimensions
+    assert (dimension.low, dimension.high) == (0, 1)
+    with pytest.raises(ArenaError, match="neither LOW:HIGH:COUNT nor a list"):
+        parse_vary(["coupling=0:1"])
+
+
+def test_plans_of_former_folders_are_read(tmp_path: Path) -> None:
+    folder = begin(plan_map("bilinear", {"turns": 4}, [], "x.lr=0.1,0.2", "y.lr=0.1,0.2", "0:2"), tmp_path / "map")
+    settings = yaml.safe_load((folder / "config.yaml").read_text())
+    settings["map"]["seeds"] = "7"  # the one seed 7, as it was typed then
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert load(folder).seeds == (7,)
+    sweep = {"space": ["x.lr=0.1:0.2"], "jobs": 3, "seeds": [0, 1], "budget": 8.0, "untrained": 1.0, "ceiling": None}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump({"game": "bilinear", "turns": 4, "sweep": sweep}))
+    assert load_sweep(tmp_path).options == Options(workers=3, seeds=(0, 1))
+
+
+def test_a_map_needs_two_settings() -> None:
+    with pytest.raises(ArenaError, match=r"a map varies two settings, not 3\. Fix: --vary"):
+        map_command(["bilinear", *("--vary", "x.lr=1,2") * 3])
