@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from arena.rules.base import UpdateRule as UpdateRule
     from arena.runs.play import play as play
     from arena.runs.play import resume as resume
-    from arena.runs.run import Result as Result
+    from arena.runs.result import Result as Result
     from arena.schedulers.base import Moment as Moment
     from arena.schedulers.base import Scheduler as Scheduler
 
@@ -47,7 +47,7 @@ _WHERE = {
     "Moment": "arena.schedulers",
     "PlayerSource": "arena.core.game",
     "Population": "arena.engine.vector_env",
-    "Result": "arena.runs.run",
+    "Result": "arena.runs.result",
     "Rng": "arena.core.game",
     "Scheduler": "arena.schedulers",
     "Slot": "arena.core.game",

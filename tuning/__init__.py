@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from arena.tuning.options import Options
-    from arena.tuning.play import Played, sweep
+    from arena.tuning.play import sweep
+    from arena.tuning.played import Played
     from arena.tuning.space import Space, parse_space
 
 __all__ = ["Options", "Played", "Space", "parse_space", "sweep"]
 
-_FROM = {"Options": "options", "Played": "play", "Space": "space", "parse_space": "space", "sweep": "play"}
+_FROM = {"Options": "options", "Played": "played", "Space": "space", "parse_space": "space", "sweep": "play"}
 
 
 def __getattr__(name: str) -> Any:

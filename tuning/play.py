@@ -7,9 +7,8 @@ each that has ended), and the report: `trials.csv`, `importance.csv`, `tolerance
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from arena.errors import RunFailed
 from arena.experiments.ledger import Record, read_all
@@ -17,40 +16,10 @@ from arena.experiments.values import Seeds, parse_seeds
 from arena.tuning.backends.locks import locked
 from arena.tuning.options import Options
 from arena.tuning.plan import Sweep, backend_of, begin, plan
+from arena.tuning.played import Played
 from arena.tuning.space import parse_space
 
-if TYPE_CHECKING:
-    from arena.tuning.report.sensitivity import Findings
-
 Tell = Callable[[Record], None]
-
-
-@dataclass(frozen=True)
-class Played:
-    """A sweep that has been played.
-
-    Args:
-        folder: where everything is.
-        sweep: what was played.
-        records: all trials, by number.
-        findings: what they say; None where nothing could be said.
-    """
-
-    folder: Path
-    sweep: Sweep
-    records: list[Record]
-    findings: "Findings | None"
-
-    @property
-    def best(self) -> Record | None:
-        """The point that is best by the first objective, of those that were played to their ends."""
-        return best(self.records)
-
-    @property
-    def front(self) -> list[Record]:
-        """Points than which no other is better by every objective."""
-        whole = [record for record in self.records if record.state == "complete"]
-        return [a for a in whole if not any(_dominates(b, a) for b in whole)]
 
 
 def sweep(
@@ -122,13 +91,3 @@ def report(made: Sweep, folder: Path) -> Played:
         raise RunFailed(
             f"the report stopped because {where} could not be written ({error.strerror}); mend that and type: arena resume {folder}"
         ) from error
-
-
-def best(records: Sequence[Record]) -> Record | None:
-    """The record that is lowest by the first objective, of those that were played to their ends."""
-    return min((record for record in records if record.state == "complete"), key=lambda record: record.value, default=None)
-
-
-def _dominates(a: Record, b: Record) -> bool:
-    pairs = [(a.values[name], b.values[name]) for name in a.values]
-    return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)

@@ -15,7 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from arena.config.config import Config
     from arena.engine.env import Arena
-    from arena.runs.run import Result
+    from arena.runs.result import Result
 
 COLOURS = ("dark_orange", "dodger_blue2")
 """The first player's colour and the second's, as in the pictures."""

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from arena.config.config import Config, configure
+from arena.config.settings import load_file
+from arena.core.game import Game
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
 from arena.errors import ArenaError, FolderInTheWay
-from arena.core.game import Game
 from arena.runs.display import Silent, show
-from arena.runs.run import Result, Run
-from arena.config.settings import load_file
+from arena.runs.result import Result
+from arena.runs.run import Run
 from arena.trace import read_trace
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from arena import Game, Rng, Slot
+from arena.core.measures import Criterion
 from arena.core.result_table import OwnTable, Variant
 from arena.errors import ArenaWarning, BadSetting, SlotMismatch, check_choice, check_number
 from arena.games.adaptation import table as adaptation_table
@@ -26,7 +27,6 @@ from arena.games.data import domains
 from arena.games.data.domains import Domain
 from arena.players.domain_norm import per_domain, use
 from arena.registry.entries import entries
-from arena.runs import model_selection as choosing
 
 BatchOfBoth = tuple[Tensor, ...]
 """Source examples and labels, target examples and labels; and what else a game draws."""
@@ -175,10 +175,10 @@ class Adaptation(Game):
         return tuple(criteria())
 
     @classmethod
-    def criteria(cls) -> Sequence[choosing.Criterion]:
+    def criteria(cls) -> Sequence[Criterion]:
         """Those that look at no label of the target, and the target's accuracy, which peeks."""
-        blind = [choosing.Criterion(name, criterion.higher_is_better) for name, criterion in criteria().items()]
-        return [*blind, choosing.Criterion("target-accuracy", peeks=True)]
+        blind = [Criterion(name, criterion.higher_is_better) for name, criterion in criteria().items()]
+        return [*blind, Criterion("target-accuracy", peeks=True)]
 
     def metrics(self) -> dict[str, float | Tensor]:
         """Every criterion that chooses without target labels, the proxy A-distance of the features, and of the target's whole test set,

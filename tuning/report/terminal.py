@@ -15,7 +15,7 @@ from arena.experiments.ledger import Record
 from arena.experiments.values import word_of
 from arena.runs.display import COLOURS, command, duration, terminal
 from arena.tuning.plan import Sweep
-from arena.tuning.play import Played
+from arena.tuning.played import Played
 from arena.tuning.report.sensitivity import METHODS
 
 

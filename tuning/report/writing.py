@@ -9,7 +9,7 @@ from typing import Any
 from arena.experiments.ledger import Record
 from arena.plots.style import save
 from arena.tuning.plan import Sweep
-from arena.tuning.play import best
+from arena.tuning.played import best
 from arena.tuning.report.sensitivity import METHODS, Findings, examine
 
 

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.ticker import LogFormatterSciNotation as Powers
 
-from arena.experiments.map.play import Map
+from arena.experiments.map.played import Map
 from arena.experiments.map.results import Cell, State
 from arena.experiments.values import Axis, word_of
 from arena.plots.style import FIRST, INK, SECOND, styled

@@ -6,9 +6,7 @@ each run) and `map.png`. Every population that ends is in `map.csv` before the n
 
 import math
 import os
-import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,9 @@ import torch
 from arena.engine.members.capacity import fitting, need
 from arena.engine.vector_env import Population
 from arena.errors import ArenaError, BadSetting, RunFailed
-from arena.experiments.map.plan import PICTURE, PLAN, TABLE, Key, Plan, begin, plan
-from arena.experiments.map.results import Cell, Run, best, cells, read, write
+from arena.experiments.map.plan import PLAN, TABLE, Key, Plan, begin, plan
+from arena.experiments.map.played import Map
+from arena.experiments.map.results import Run, read, write
 from arena.experiments.map.workers import LOOK, play_in_processes
 from arena.experiments.populations import Group, populations
 from arena.experiments.values import Seeds
@@ -29,46 +28,6 @@ FEWEST = 16
 """Members that a population has at any rate, if memory allows."""
 
 Tell = Callable[[int, int, Sequence[Run]], None]
-
-
-@dataclass(frozen=True)
-class Map:
-    """A map that has been played.
-
-    Args:
-        folder: where everything is.
-        plan: what was played.
-        runs: what became of every run, by its value of x, its value of y and its seed.
-        ceiling: what real data score; None where that means nothing or differs from cell to cell.
-    """
-
-    folder: Path
-    plan: Plan
-    runs: dict[Key, Run]
-    ceiling: float | None
-
-    @property
-    def cells(self) -> list[Cell]:
-        """Every cell, row by row from below."""
-        return cells(self.plan, self.runs, self.ceiling)
-
-    @property
-    def untrained(self) -> float:
-        """What players score before the first turn: the median over all runs."""
-        return statistics.median(run.start for run in self.runs.values())
-
-    @property
-    def best(self) -> Cell | None:
-        """The cell with the lowest score."""
-        return best(self.cells)
-
-    @property
-    def picture(self) -> Path:
-        return self.folder / PICTURE
-
-    @property
-    def table(self) -> Path:
-        return self.folder / TABLE
 
 
 def play_map(

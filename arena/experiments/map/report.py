@@ -13,7 +13,7 @@ from rich.table import Table
 
 from arena.config.config import Config, configure
 from arena.experiments.map.plan import Plan
-from arena.experiments.map.play import Map
+from arena.experiments.map.played import Map
 from arena.experiments.map.results import Cell, Run, State
 from arena.runs.display import COLOURS, command, duration, terminal
 
