@@ -34,6 +34,9 @@ if __name__ == "__main__":
 
     for module in (arena, arena.games, arena.players, arena.tuning):
         print("file:", module.__file__)
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith("arena.") and getattr(module, "__file__", None):
+            print("loaded:", module.__file__)
     print("metadata:", distribution("two-player-arena").locate_file(""))
     print("sweep:", entry_points(group="arena.commands")["sweep"].load().__module__)
 """
@@ -86,9 +89,10 @@ def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_wheel_holds_every_folder_below_arena(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    files = [file for name in ("games", "players", "tuning") for file in (ROOT / name).rglob("*.py")]
-    outer = {f"arena/{file.relative_to(ROOT).as_posix()}" for file in files}
-    assert {"arena/games/gan/planar.py", "arena/players/base.py", "arena/tuning/command.py"} <= outer <= names
+    files = [file.relative_to(ROOT).as_posix() for name in ("arena", "games", "players", "tuning") for file in (ROOT / name).rglob("*.py")]
+    modules = {file if file.startswith("arena/") else f"arena/{file}" for file in files}
+    assert {"arena/games/gan/planar.py", "arena/players/base.py", "arena/tuning/command.py", "arena/runs/run.py"} <= modules
+    assert not modules - names, "the wheel lacks files; a folder without __init__.py is no package"
     assert {name.partition("/")[0] for name in names} == {"arena", "two_player_arena-0.1.0.dist-info"}
 
 
@@ -121,6 +125,8 @@ def test_files_of_a_user_hide_nothing(
     assert (found["swiss roll"], found["played"], found.get("compared")) == ("swiss-roll", "finished 3", "2" if words else None)
     assert found["sweep"] == "arena.tuning.command"
     files = [Path(value) for name, value in told if name == "file"]
+    loaded = [Path(value) for name, value in told if name == "loaded"]
+    assert len(loaded) > 100 and all(file.is_relative_to(path or ROOT) for file in loaded), "a module comes from another installation"
     if path is None:
         assert files == [ROOT / name / "__init__.py" for name in ("arena", "games", "players", "tuning")]
     else:

@@ -7,18 +7,16 @@ oracle. As the choice is made from the trace, nothing needs to be played again.
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from arena.errors import ArenaError
-from arena.core.measures import Criterion, Rows, is_finite
-from arena.registry.entries import lookup
 from arena.config.settings import load_file
+from arena.core.measures import Criterion, Rows, is_finite
 from arena.core.result_table import OwnTable
+from arena.errors import ArenaError
+from arena.registry.entries import lookup
 from arena.trace import read_trace
-
 
 
 @dataclass(frozen=True)
@@ -128,4 +126,3 @@ def runs_in(folder: Path) -> dict[str, list[Path]]:
 def _percent(values: Sequence[float], several: bool) -> str:
     mean = f"{100 * statistics.fmean(values):.1f}"
     return f"{mean} ± {100 * statistics.stdev(values):.1f}" if several and len(values) > 1 else mean
-

@@ -1,0 +1,1 @@
+"""One run on disk: playing, recording, display and model selection."""
