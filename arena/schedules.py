@@ -4,13 +4,10 @@ Progress is turns played over turns declared, so a schedule is exact across a re
 coefficients may be tensors with one value per member of a population.
 """
 
-import functools
 import math
 from collections.abc import Callable
 
-from arena.errors import BadSetting, UnknownName
-from arena.registry.grammar import parse
-from arena.registry.signature import parameters_of
+from arena.errors import BadSetting
 
 Schedule = Callable[[float], float]
 
@@ -118,42 +115,3 @@ def cyclic(progress: float, low: float = 0.0, high: float = 1.0, cycles: int = 1
     phase = (progress * cycles) % 1.0
     up, down = phase / peak, (1 - phase) / (1 - peak)
     return low + (high - low) * (up + down - abs(up - down)) / 2  # the smaller of the two
-
-
-def named(setting: str, text: str) -> Schedule:
-    """The schedule that a word names, with or without arguments, as in `linear(start=1, end=0.1)`.
-
-    Args:
-        setting: whose word it is, for messages.
-        text: the word.
-
-    Raises:
-        UnknownName: for an unknown schedule or argument, with the nearest one.
-        BadSetting: where an argument is no number, or where the schedule falls below 0.
-
-    Example:
-        >>> named("level", "linear(end=0.5)")(0.5)
-        0.75
-        >>> named("level", "linaer")
-        Traceback (most recent call last):
-        ...
-        arena.errors.UnknownName: unknown schedule 'linaer': did you mean 'linear'?
-    """
-    from arena.registry.entries import lookup
-
-    name, given = parse(text)
-    schedule = lookup("schedule", name)
-    known = {argument: p for argument, p in parameters_of(schedule.target).items() if argument != "progress"}
-    numbers = {}
-    for argument, value in given.items():
-        if argument not in known:
-            raise UnknownName(f"argument of {schedule.id}", argument, known)
-        try:
-            numbers[argument] = type(known[argument].default)(value)
-        except ValueError:
-            raise BadSetting(f"{setting}: {argument}", value, f"a number such as {known[argument].default}") from None
-    made = functools.partial(schedule.target, **numbers)
-    for progress in (0.0, 0.25, 0.5, 0.75, 1.0):
-        if not 0 <= made(progress) < math.inf:
-            raise BadSetting(setting, text, f"a schedule that is never below 0, unlike at progress {progress:g}")
-    return made

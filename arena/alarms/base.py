@@ -5,7 +5,7 @@ An alarm rings when what it looks for holds in `patience` rows one after the oth
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from arena.core.game import Game
 from arena.errors import GameFault, check_number
@@ -62,6 +62,8 @@ class Alarm:
         >>> Large(patience=2).patience
         2
     """
+
+    _arena_kind: ClassVar[str] = "alarm"
 
     def __init__(self, patience: int = 3):
         check_number("patience", patience, least=1, whole=True)

@@ -14,7 +14,8 @@ from jsonargparse import ArgumentParser, Namespace
 from arena.config.components import arguments_of, chosen_in, roles_of, told_to
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, flatten, get, plain
-from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, did_you_mean
+from arena.errors import ArenaError, BadSetting, GameFault, UnknownName
+from arena.registry.construct import kind_error
 from arena.registry.entries import Entry, entries
 from arena.registry.grammar import split
 from arena.registry.signature import parameters_of
@@ -132,26 +133,6 @@ def _unknown_setting(name: str, known: Mapping[str, Any], data: Settings, fixed:
     if chosen is None or difflib.get_close_matches(name, beside, cutoff=0.6):
         return UnknownName("setting", name, places)
     return UnknownName("setting", name, beside, f" (The {prefix} is {chosen}.)")
-
-
-def kind_error(text: str, known: Mapping[str, Any], said: Mapping[str, str]) -> ArenaError:
-    """jsonargparse's message in our one sentence, with values as they were typed."""
-    key = re.search(r'Parser key "([^"]+)"', text)
-    expected = re.findall(r"Expected an? (.+?)\. Got value: (.*)", text)
-    if key and expected:
-        kind = expected[0][0].replace("typing.", "").replace("<class '", "").replace("'>", "")
-        choices = re.search(r"Literal\[(.*)\]", kind)
-        found = said.get(key[1], expected[0][1])
-        if choices:
-            words = [w.strip(" '\"") for w in choices[1].split(",")]
-            return ArenaError(f"{key[1]} is '{found}': {did_you_mean(found, words)}")
-        example = known.get(key[1])
-        in_words = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
-        if isinstance(example, (list, tuple)):
-            wanted = f"numbers such as {','.join(map(str, example))}" if example else "a list such as a,b,c"
-            return ArenaError(f"{key[1]} is '{found}', but must be {wanted}")
-        return ArenaError(f"{key[1]} is '{found}', but must be {in_words.get(kind, kind)}, such as {example}")
-    return ArenaError(" ".join(text.split()))
 
 
 def _others(target: Callable[..., Any], names: Iterable[str]) -> set[str | int]:

@@ -265,6 +265,7 @@ class Game(nn.Module):
         0.0
     """
 
+    _arena_kind: ClassVar[str] = "game"
     zero_sum: ClassVar[bool] = False
     max_coupling: ClassVar[float] = 1.0
     batch_until: ClassVar[str | None] = None

@@ -6,7 +6,7 @@ from one measurement to the next and from run to run, and neither the run's rand
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 
@@ -64,6 +64,7 @@ class Diagnostic:
         (['norm'], Cost(gradient_evaluations=2, products=0, at_most=False), 0)
     """
 
+    _arena_kind: ClassVar[str] = "diagnostic"
     spent: Cost = Cost()
     _field: Field | None = None
     _batch: Batch = None

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from argparse import ArgumentError
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from arena.errors import ArenaError, BadSetting, UnknownName
+from arena.errors import ArenaError, BadSetting, UnknownName, did_you_mean
 from arena.registry.entries import lookup
 from arena.registry.grammar import parse
 
@@ -45,8 +46,6 @@ def build(kind: str, word: str) -> tuple[str, Any]:
 @functools.cache
 def _arguments(target: Callable[..., Any], name: str, given: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
     """All arguments by name, those that are given in their types: read once, since a thousand runs may name the same."""
-    from arena.config.parser import kind_error
-
     parser = ArgumentParser(exit_on_error=False, default_env=False)
     if inspect.signature(target).parameters:
         parser.add_class_arguments(target, None, as_group=False)
@@ -58,3 +57,29 @@ def _arguments(target: Callable[..., Any], name: str, given: tuple[tuple[str, st
         return MappingProxyType(parser.parse_args([f"--{argument}={value}" for argument, value in given]).as_dict())
     except ArgumentError as error:
         raise ArenaError(f"{name}.{kind_error(str(error), known, dict(given))}") from error
+
+
+def kind_error(text: str, known: Mapping[str, Any], said: Mapping[str, str]) -> ArenaError:
+    """Return jsonargparse's message as one sentence, with values as they were typed.
+
+    Args:
+        text: the message.
+        known: an example value of each argument.
+        said: the typed text of each argument.
+    """
+    key = re.search(r'Parser key "([^"]+)"', text)
+    expected = re.findall(r"Expected an? (.+?)\. Got value: (.*)", text)
+    if key and expected:
+        kind = expected[0][0].replace("typing.", "").replace("<class '", "").replace("'>", "")
+        choices = re.search(r"Literal\[(.*)\]", kind)
+        found = said.get(key[1], expected[0][1])
+        if choices:
+            words = [w.strip(" '\"") for w in choices[1].split(",")]
+            return ArenaError(f"{key[1]} is '{found}': {did_you_mean(found, words)}")
+        example = known.get(key[1])
+        in_words = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
+        if isinstance(example, (list, tuple)):
+            wanted = f"numbers such as {','.join(map(str, example))}" if example else "a list such as a,b,c"
+            return ArenaError(f"{key[1]} is '{found}', but must be {wanted}")
+        return ArenaError(f"{key[1]} is '{found}', but must be {in_words.get(kind, kind)}, such as {example}")
+    return ArenaError(" ".join(text.split()))

@@ -160,23 +160,23 @@ def _members(kind: str, module: ModuleType) -> Iterator[Entry]:
 
 
 def _is(kind: str, member: object) -> bool:
-    """Whether a definition is of that kind; told by its base class, or for functions by their first argument."""
+    """Return whether a definition is of that kind.
+
+    A function is recognised by its first argument, a player as an `nn.Module`. The base class of every other kind names its kind in
+    `_arena_kind`, so that the registry imports none of them. The base classes themselves and abstract classes do not count.
+    """
     if kind in ("schedule", "optimizer"):
         if not inspect.isfunction(member):
             return False
         first = next(iter(inspect.signature(member).parameters), None)
         return first == {"schedule": "progress", "optimizer": "parameters"}[kind]
-    from torch import nn
+    if not inspect.isclass(member) or inspect.isabstract(member):
+        return False
+    if kind == "player":
+        from torch import nn
 
-    from arena.alarms.base import Alarm
-    from arena.core.game import Game
-    from arena.diagnostics.base import Diagnostic
-    from arena.rules.base import UpdateRule
-    from arena.schedulers.base import Scheduler
-
-    bases = {"game": Game, "player": nn.Module, "rule": UpdateRule, "scheduler": Scheduler, "diagnostic": Diagnostic, "alarm": Alarm}
-    base: type = bases[kind]
-    return inspect.isclass(member) and issubclass(member, base) and member is not base and not inspect.isabstract(member)
+        return issubclass(member, nn.Module) and member is not nn.Module
+    return getattr(member, "_arena_kind", None) == kind and "_arena_kind" not in vars(member)
 
 
 def _from_import_path(kind: str, name: str) -> Entry:

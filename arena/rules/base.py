@@ -47,6 +47,7 @@ class UpdateRule:
         {}
     """
 
+    _arena_kind: ClassVar[str] = "rule"
     also: ClassVar[tuple[str, ...]] = ()
     may_differ: ClassVar[tuple[str, ...]] = ()
 

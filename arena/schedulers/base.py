@@ -6,7 +6,7 @@ wants signals sets `observes`.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from arena.errors import BadSetting, GameFault, UnknownName, check_number
 
@@ -49,6 +49,7 @@ class Scheduler:
         (0.0, 1.0, 1.0)
     """
 
+    _arena_kind: ClassVar[str] = "scheduler"
     observes: bool = False
 
     def action(self, moment: Moment) -> Action:

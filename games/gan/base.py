@@ -21,7 +21,7 @@ from arena.games.gan.penalties import PENALTIES
 from arena.games.gan.scores import against_real, real_ceiling, stream
 from arena.players import MLP
 from arena.players.base import Shape, mixes_examples
-from arena.schedules import named
+from arena.registry.schedules import named
 
 DISTANCE = "sliced-wasserstein"
 """The metric that is the score of every GAN where none is chosen."""
