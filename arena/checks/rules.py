@@ -18,7 +18,7 @@ from arena.core.game import Game, Rng
 from arena.engine.env import Arena
 from arena.errors import ArenaError, GameFault, RuleUndefined
 from arena.optimizers.factories import OptimizerFactory, adam, adamw, rmsprop, sgd
-from arena.registry.entries import lookup
+from arena.registry.lookup import lookup
 from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame
 

@@ -27,7 +27,8 @@ def main(arguments: Sequence[str]) -> int:
 
     from arena.checks import games as check
     from arena.checks import rules as check_rules
-    from arena.registry.entries import entries, lookup
+    from arena.registry.entries import entries
+    from arena.registry.lookup import lookup
 
     names = [word for word in arguments if word != "--rules"]
     kind = "game" if len(names) == len(arguments) else "rule"

@@ -14,7 +14,8 @@ import torch
 from arena.config.settings import Component, Settings, drop, flatten, get, put
 from arena.core.game import Game
 from arena.errors import ArenaError, BadSetting, GameFault
-from arena.registry.entries import Entry, entries, lookup
+from arena.registry.entries import Entry, entries
+from arena.registry.lookup import lookup
 from arena.registry.signature import parameters_of
 from arena.rules.base import UpdateRule
 from arena.schedulers.base import Scheduler

@@ -37,7 +37,8 @@ from arena.core.game import Game
 from arena.core.measures import Evaluation
 from arena.engine.env import Arena
 from arena.errors import BadSetting
-from arena.registry.entries import Entry, lookup
+from arena.registry.entries import Entry
+from arena.registry.lookup import lookup
 from arena.rules.base import UpdateRule
 from arena.schedulers.base import Scheduler
 

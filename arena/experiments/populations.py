@@ -21,7 +21,7 @@ from arena.engine.members.equivalence import prove
 from arena.engine.members.stacking import CannotShare, signature
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting, GameFault, RuleUndefined
-from arena.registry.entries import lookup
+from arena.registry.lookup import lookup
 
 _FREE = ("turns", "seed", "threads", "until_solved")
 _RECORDS = ("trace.", "picture.", "checkpoint.", "diagnostics.", "score.", "metrics.every", "alarms.")

@@ -11,8 +11,8 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from arena.errors import ArenaError, BadSetting, UnknownName, did_you_mean
-from arena.registry.entries import lookup
 from arena.registry.grammar import parse
+from arena.registry.lookup import lookup
 
 
 def build(kind: str, word: str) -> tuple[str, Any]:

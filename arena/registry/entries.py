@@ -6,19 +6,16 @@ everything else each public class or function is found by its kind, under its na
 """
 
 import functools
-import importlib
-import importlib.util
 import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from arena.errors import ArenaError, GameFault, UnknownName
+from arena.errors import ArenaError, GameFault
 
 T = TypeVar("T")
 KINDS = ("game", "player", "rule", "scheduler", "schedule", "optimizer", "diagnostic", "alarm")
@@ -94,37 +91,6 @@ def entries(kind: str) -> dict[str, Entry]:
     return dict(sorted(_games.items())) if kind == "game" else dict(_found(kind, modules))
 
 
-def lookup(kind: str, name: str) -> Entry:
-    """The entry of that name: an id, a class name, an import path (`package.module.Class`) or a file (`mine.py`, `mine.py:Class`).
-
-    Raises:
-        UnknownName: with the nearest name that exists.
-        ArenaError: where a named file or module cannot be imported.
-
-    Example:
-        >>> lookup("rule", "Extragradient").id, lookup("rule", "sga").id
-        ('extragradient', 'symplectic-gradient-adjustment')
-        >>> lookup("scheduler", "alternatin")
-        Traceback (most recent call last):
-        ...
-        arena.errors.UnknownName: unknown scheduler 'alternatin': did you mean 'alternating'?
-    """
-    known = entries(kind)
-    also = {other: entry for entry in known.values() for other in getattr(entry.target, "also", ())}
-    if (entry := known.get(name) or known.get(dashed(name)) or also.get(name)) is not None:
-        return entry
-    if kind == "game" and (file := Path(name) / "config.yaml").is_file():
-        raise ArenaError(
-            f"{file.parent} is a run folder and no game; type `arena resume {file.parent}` to go on with it, or "
-            f"`arena play --config {file}` to play it anew"
-        )
-    if re.search(r"\.py(:|$)", name):
-        return _from_file(kind, name)
-    if "." in name:
-        return _from_import_path(kind, name)
-    raise UnknownName(kind, name, known)
-
-
 def dashed(name: str) -> str:
     """A class or function name as an id.
 
@@ -155,11 +121,11 @@ def _members(kind: str, module: ModuleType) -> Iterator[Entry]:
     packages = [m for name, m in sorted(sys.modules.items()) if name.startswith(f"{module.__name__}.") and m is not None]
     for part in [module, *packages]:
         for name, member in vars(part).items():
-            if not name.startswith("_") and getattr(member, "__module__", None) == part.__name__ and _is(kind, member):
+            if not name.startswith("_") and getattr(member, "__module__", None) == part.__name__ and is_kind(kind, member):
                 yield Entry(kind, dashed(name), member)
 
 
-def _is(kind: str, member: object) -> bool:
+def is_kind(kind: str, member: object) -> bool:
     """Return whether a definition is of that kind.
 
     A function is recognised by its first argument, a player as an `nn.Module`. The base class of every other kind names its kind in
@@ -177,52 +143,6 @@ def _is(kind: str, member: object) -> bool:
 
         return issubclass(member, nn.Module) and member is not nn.Module
     return getattr(member, "_arena_kind", None) == kind and "_arena_kind" not in vars(member)
-
-
-def _from_import_path(kind: str, name: str) -> Entry:
-    module_name, _, attribute = name.rpartition(".")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # a console script does not look into the present folder by itself
-    try:
-        member = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ArenaError(f"the {kind} '{name}' cannot be imported ({error}); name it as file.py:Name, or install its package") from error
-    return Entry(kind, name, member)
-
-
-def _from_file(kind: str, name: str) -> Entry:
-    path, _, attribute = name.partition(":")
-    file = Path(path).resolve()
-    if not file.is_file():
-        raise ArenaError(f"the {kind} '{name}' names the file {file}, which does not exist; check the path")
-    module = _import_file(file)
-    members = {n: m for n, m in vars(module).items() if getattr(m, "__module__", None) == module.__name__ and _is(kind, m)}
-    if kind == "game":
-        registered = {e.target: e for e in _games.values()}
-        members = {registered[m].id if m in registered else n: m for n, m in members.items()}
-    if not attribute and len(set(members.values())) == 1:
-        attribute = next(iter(members))
-    if attribute not in members:
-        if attribute:
-            raise UnknownName(f"{kind} in {file.name}", attribute, members)
-        raise ArenaError(f"{file.name} defines {len(set(members.values()))} {kind}s, but one is needed; name it as {path}:Name")
-    return Entry(kind, f"{file}:{attribute}", members[attribute])
-
-
-@functools.cache
-def _import_file(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
-        raise ArenaError(f"{file} cannot be imported; it must be a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(file.stem, module)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        if isinstance(error, ArenaError):
-            raise
-        raise ArenaError(f"{file.name} cannot be imported ({type(error).__name__}: {error}); run it with python to see where") from error
-    return module
 
 
 def _source(target: object) -> str:

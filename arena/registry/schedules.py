@@ -4,8 +4,8 @@ import functools
 import math
 
 from arena.errors import BadSetting, UnknownName
-from arena.registry.entries import lookup
 from arena.registry.grammar import parse
+from arena.registry.lookup import lookup
 from arena.registry.signature import parameters_of
 from arena.schedules import Schedule
 

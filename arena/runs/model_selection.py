@@ -15,7 +15,7 @@ from arena.config.settings import load_file
 from arena.core.measures import Criterion, Rows, is_finite
 from arena.core.result_table import OwnTable
 from arena.errors import ArenaError
-from arena.registry.entries import lookup
+from arena.registry.lookup import lookup
 from arena.trace import read_trace
 
 

@@ -13,8 +13,8 @@ from arena.core.field.field import PRODUCT
 from arena.core.result_table import OwnTable, Variant
 from arena.experiments.compare.plan import Job, claimed_map
 from arena.experiments.verdict import Verdict, contraction, verdict
-from arena.registry.entries import lookup
 from arena.registry.grammar import split
+from arena.registry.lookup import lookup
 from arena.rules.linear import LinearMap
 from arena.trace import read_trace
 

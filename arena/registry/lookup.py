@@ -1,0 +1,39 @@
+"""Find one entry by its name, class name, import path or file."""
+
+import re
+from pathlib import Path
+
+from arena.errors import ArenaError, UnknownName
+from arena.registry.entries import Entry, dashed, entries
+from arena.registry.loading import from_file, from_import_path
+
+
+def lookup(kind: str, name: str) -> Entry:
+    """Return the entry of that name: an id, a class name, an import path (`package.module.Class`) or a file (`mine.py`, `mine.py:Class`).
+
+    Raises:
+        UnknownName: with the nearest name that exists.
+        ArenaError: where a named file or module cannot be imported.
+
+    Example:
+        >>> lookup("rule", "Extragradient").id, lookup("rule", "sga").id
+        ('extragradient', 'symplectic-gradient-adjustment')
+        >>> lookup("scheduler", "alternatin")
+        Traceback (most recent call last):
+        ...
+        arena.errors.UnknownName: unknown scheduler 'alternatin': did you mean 'alternating'?
+    """
+    known = entries(kind)
+    also = {other: entry for entry in known.values() for other in getattr(entry.target, "also", ())}
+    if (entry := known.get(name) or known.get(dashed(name)) or also.get(name)) is not None:
+        return entry
+    if kind == "game" and (file := Path(name) / "config.yaml").is_file():
+        raise ArenaError(
+            f"{file.parent} is a run folder and no game; type `arena resume {file.parent}` to go on with it, or "
+            f"`arena play --config {file}` to play it anew"
+        )
+    if re.search(r"\.py(:|$)", name):
+        return from_file(kind, name)
+    if "." in name:
+        return from_import_path(kind, name)
+    raise UnknownName(kind, name, known)
