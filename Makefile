@@ -28,8 +28,8 @@ demo: $(VENV)/installed
 	$(BIN)/arena play swiss-roll
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/test_bench.py -m "not slow"
-	$(BIN)/python -m pytest tests/test_bench.py  # timings are taken with nothing beside them
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/bench/test_bench.py -m "not slow"
+	$(BIN)/python -m pytest tests/bench/test_bench.py  # timings are taken with nothing beside them
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow

@@ -23,7 +23,7 @@ from arena.config import configure
 from arena.engine.vector_env import Population
 from arena.errors import RuleUndefined
 from arena.registry import entries
-from tests.population_games import CriticRegression, MoonsDANN
+from tests.support.population_games import CriticRegression, MoonsDANN
 
 
 class Kind(NamedTuple):

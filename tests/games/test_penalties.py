@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from arena import Rng
 from arena.errors import RuleUndefined
 from arena.games.gan.penalties import PENALTIES, squared_slopes
-from tests.operations import Once
+from tests.support.operations import Once
 
 N = 7
 

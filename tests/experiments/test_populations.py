@@ -19,7 +19,7 @@ from arena.errors import BadSetting, RunFailed
 from arena.experiments.populations import play_alone, play_together
 from arena.games import Bilinear
 from arena.rules import UpdateRule
-from tests.test_population import Asks, spectral
+from tests.engine.test_vector_env import Asks, spectral
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 30}
 

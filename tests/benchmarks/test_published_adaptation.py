@@ -82,7 +82,7 @@ def test_svhn_mnist_prints_a_table_for_each_method(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_example_for_arena_compare_is_the_published_recipe() -> None:
-    file = Path(__file__).parent.parent / "examples/mnist_usps.yaml"
+    file = Path(__file__).parents[2] / "examples/mnist_usps.yaml"
     pair = {"source": "digits", "target": "shaded-digits", "form": "28x28x1"}  # whatever the pair, the settings are what counts
     mine = configure("dann", {**load_file(file), **pair}).settings
     assert mine == configure("dann", {**mnist_usps.RECIPE, **pair}).settings

@@ -332,7 +332,7 @@ SHORT = {"turns": 40, "batch": 16, "trace.every": 10, "score.every": 20, "metric
 
 
 def test_a_run_carries_its_metrics_to_the_end(tmp_path: Path) -> None:
-    from tests.test_trace import events
+    from tests.trace.test_trace import events
 
     result = arena.play("ring", out=tmp_path / "run", display=False, **SHORT)
     rows = read_trace(tmp_path / "run")

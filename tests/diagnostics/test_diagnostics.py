@@ -27,9 +27,9 @@ from arena.registry.construct import build
 from arena.trace import read_trace
 from arena.trace.checkpoint import Checkpoints
 from tests.conftest import QUIET
-from tests.test_loop import assert_same
-from tests.test_rules import BOTH, position, quadratic, random_jacobian
-from tests.test_trace import events
+from tests.rules.test_rules import BOTH, position, quadratic, random_jacobian
+from tests.runs.test_run import assert_same
+from tests.trace.test_trace import events
 
 SMALL = {"batch": 16, "generator.hidden": (6, 6), "discriminator.hidden": (6,), "discriminator.activation": "tanh", "dtype": "float64"}
 

@@ -16,9 +16,9 @@ from arena.accelerate.process_group import _device, alone, join
 from arena.config import configure
 from arena.errors import ArenaError, BadSetting
 from arena.trace import read_trace
-from tests.test_large import RULES, SMALL, noisy, played
+from tests.accelerate.test_large_players import RULES, SMALL, noisy, played
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 RUN: dict[str, Any] = {
     **SMALL,
@@ -100,7 +100,7 @@ def test_every_rule_plays_the_same_over_two_processes(tmp_path: Path) -> None:
     text = f"""
 import torch
 from arena.accelerate.process_group import Ranks
-from tests.test_large import RULES, noisy, played
+from tests.accelerate.test_large_players import RULES, noisy, played
 def save(name, **settings):
     made = played("ring", 4, scheduler="simultaneous", device="cpu", **settings)
     if made.ranks.leads:

@@ -37,7 +37,7 @@ from arena.rules import (
     competitive_gradient_descent,
 )
 from arena.schedulers import Alternating
-from tests.known_answers.rules import KNOWN
+from tests.support.known_answers.rules import KNOWN
 
 OPTIMIZERS = {
     "sgd": functools.partial(sgd, lr=0.1),

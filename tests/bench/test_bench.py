@@ -21,7 +21,7 @@ from arena.errors import ArenaError, BadSetting, DataUnavailable, GameFault
 from arena.players import Vector
 from tests.conftest import SELF_CONTAINED, Cli
 
-TUG = str(Path(__file__).parent.parent / "examples" / "tug_of_war.py")
+TUG = str(Path(__file__).parents[2] / "examples" / "tug_of_war.py")
 
 # The loop by hand -----------------------------------------------------------------------------------------------------------------
 

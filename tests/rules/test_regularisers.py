@@ -16,7 +16,7 @@ from arena.games.gan.penalties import PENALTIES
 from arena.optimizers import sgd
 from arena.players import MLP
 from arena.registry import entries, lookup
-from tests.operations import Once
+from tests.support.operations import Once
 
 PLAYERS: dict[str, Any] = {
     "generator": functools.partial(MLP, hidden=(4,), activation="softplus"),

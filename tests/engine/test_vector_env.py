@@ -19,7 +19,7 @@ from arena.players import MLP, Vector
 from arena.registry import entries
 from benchmarks.equality import KINDS, OF_RULES, difference, settings_of
 from tests.conftest import SELF_CONTAINED
-from tests.population_games import MoonsDANN
+from tests.support.population_games import MoonsDANN
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16}
 

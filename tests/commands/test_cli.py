@@ -8,8 +8,8 @@ import torch
 
 from arena.cli import main
 from arena.registry import KINDS, entries
+from tests.config.test_config import GAME_FILE
 from tests.conftest import Cli
-from tests.test_config import GAME_FILE
 
 
 def test_help_names_every_command(cli: Cli) -> None:

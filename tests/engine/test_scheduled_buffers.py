@@ -14,7 +14,7 @@ from arena.config import Config, configure
 from arena.core.game import Clock
 from arena.optimizers import sgd
 from arena.players import Vector
-from tests.test_cuda_graph import recorded
+from tests.engine.test_cuda_graph import recorded
 
 
 class Weighed(Game):

@@ -95,7 +95,7 @@ class Net(nn.Module):
 
 
 def test_players_from_python_and_by_import_path() -> None:
-    by_path = configure("swiss-roll", {}, ["--discriminator", "tests.test_config.Net", "--discriminator.width", "5"]).build()
+    by_path = configure("swiss-roll", {}, ["--discriminator", "tests.config.test_config.Net", "--discriminator.width", "5"]).build()
     by_class = configure("swiss-roll", {"discriminator": Net, "discriminator.width": 5}).build()
     for built in (by_path, by_class):
         assert type(built.game.players["discriminator"]).__name__ == "Net"
@@ -113,7 +113,7 @@ def test_players_from_python_and_by_import_path() -> None:
 
 def test_a_python_object_cannot_be_rebuilt_from_a_file() -> None:
     dumped = yaml.safe_load(configure("swiss-roll", {"discriminator": Net()}).dump())
-    assert dumped["discriminator"]["player"] == "python:tests.test_config.Net"
+    assert dumped["discriminator"]["player"] == "python:tests.config.test_config.Net"
     with pytest.raises(ArenaError, match="which no config file can rebuild; give it again from Python"):
         configure("swiss-roll", {k: v for k, v in dumped.items() if k != "game"})
 
@@ -225,7 +225,7 @@ def test_whole_numbers_may_be_written_as_others_are(settings: dict[str, Any], wo
 
 @pytest.mark.parametrize("name", ["left", "left.player"])
 def test_a_player_that_a_game_does_not_take_is_an_unknown_setting(name: str) -> None:
-    game = Path(__file__).parent.parent / "examples" / "tug_of_war.py"
+    game = Path(__file__).parents[2] / "examples" / "tug_of_war.py"
     with pytest.raises(UnknownName) as raised:
         configure(str(game), {}, [f"--{name}", "my_net.py:MyNet"])
     told = f"unknown setting '{name}': the game builds its left itself; give its __init__ an argument left to choose one"
@@ -246,7 +246,7 @@ def test_config_files_that_cannot_be_used(tmp_path: Path) -> None:
         load_file(tmp_path / "list.yaml")
 
 
-GAME_FILE = (Path(__file__).parent.parent / "examples" / "tug_of_war.py").read_text()
+GAME_FILE = (Path(__file__).parents[2] / "examples" / "tug_of_war.py").read_text()
 
 
 def test_a_game_in_a_file_is_played_and_found_again(tmp_path: Path) -> None:
