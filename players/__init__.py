@@ -1,7 +1,6 @@
-"""Players: plain modules that fill a role, built from the two shapes of the role's slot.
+"""Players: plain modules that fill a role, built from the input and output shapes of the role's slot.
 
-A new player is one new file here: every public module class in it is found, listed and offered on the command line under its
-class name in lower case with dashes.
+To add a player, add a file here: every public module class in it is registered under its name in lower case with dashes.
 """
 
 import importlib

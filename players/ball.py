@@ -1,9 +1,9 @@
-"""How far an image may be changed: balls of radius ε around it, within the pixels' range [0, 1].
+"""Norm balls of perturbations: projection, steepest ascent and uniform sampling.
 
-    L∞    B = {δ : |δᵢ| ≤ ε}         L2    B = {δ : ‖δ‖₂ ≤ ε}         and 0 ≤ x + δ ≤ 1 pixel by pixel
+    L∞    B = {δ : |δᵢ| ≤ ε}         L2    B = {δ : ‖δ‖₂ ≤ ε}         with 0 ≤ x + δ ≤ 1 in every pixel
 
-A perturbation is first brought into the ball (L∞: clamped; L2: scaled down), then into the range. Since δ = 0 is within the range, the
-second step only shortens coordinates, so that the result is in both. For L∞ it is the nearest such point.
+A perturbation is projected onto the ball first, then onto the pixel range. The second projection only shortens coordinates, because
+δ = 0 is in range, so the result satisfies both constraints. For L∞ it is the nearest such point.
 
 Shapes: N = batch, * = the shape of one image.
 """
@@ -18,10 +18,10 @@ Norm = Literal["linf", "l2"]
 
 
 def into_ball(delta_N: Tensor, norm: Norm, epsilon: float | Tensor) -> Tensor:
-    """The nearest perturbations within the ball.
+    """Project perturbations onto the ball of radius ε.
 
     Args:
-        delta_N: N perturbations, (N, *).
+        delta_N: Perturbations, (N, *).
         norm: linf or l2.
         epsilon: ε, at least 0.
 
@@ -35,7 +35,7 @@ def into_ball(delta_N: Tensor, norm: Norm, epsilon: float | Tensor) -> Tensor:
 
 
 def into_range(delta_N: Tensor, image_N: Tensor) -> Tensor:
-    """The nearest perturbations that leave all pixels in [0, 1].
+    """Project perturbations so that every pixel of x + δ is in [0, 1].
 
     Example:
         >>> into_range(torch.tensor([[-0.5, 0.5, 0.1]]), torch.tensor([[0.25, 0.75, 0.5]])).tolist()
@@ -45,7 +45,7 @@ def into_range(delta_N: Tensor, image_N: Tensor) -> Tensor:
 
 
 def steepest(gradient_N: Tensor, norm: Norm) -> Tensor:
-    """The direction of unit length in which a loss grows fastest: sign(g), or g/‖g‖₂ of each image.
+    """Return the unit direction of steepest ascent: sign(g) for L∞, g/‖g‖₂ of each image for L2.
 
     Example:
         >>> steepest(torch.tensor([[3.0, -4.0]]), "linf").tolist(), steepest(torch.tensor([[3.0, -4.0]]), "l2").tolist()
@@ -55,18 +55,18 @@ def steepest(gradient_N: Tensor, norm: Norm) -> Tensor:
 
 
 def uniform(shape: tuple[int, ...], norm: Norm, rng: torch.Generator) -> Tensor:
-    """Perturbations drawn uniformly from the ball of radius 1.
+    """Sample perturbations uniformly from the unit ball.
 
-    In d dimensions a uniform direction times U^(1/d), U uniform in [0, 1], is uniform in the L2 ball.
+    For L2 in d dimensions: a uniform direction times U^(1/d), with U uniform in [0, 1].
 
     Args:
         shape: (N, *).
         norm: linf or l2.
-        rng: what they are drawn from.
+        rng: Generator of the samples.
 
     Example:
-        >>> drawn = uniform((100, 3), "l2", torch.Generator().manual_seed(0))
-        >>> drawn.shape, bool((drawn.norm(dim=1) <= 1).all())
+        >>> delta = uniform((100, 3), "l2", torch.Generator().manual_seed(0))
+        >>> delta.shape, bool((delta.norm(dim=1) <= 1).all())
         (torch.Size([100, 3]), True)
     """
     if norm == "linf":
@@ -77,6 +77,6 @@ def uniform(shape: tuple[int, ...], norm: Norm, rng: torch.Generator) -> Tensor:
 
 
 def _lengths(delta_N: Tensor) -> Tensor:
-    """Euclidean lengths, (N, 1, …), never 0."""
+    """Return Euclidean norms, (N, 1, …), clamped above 0."""
     axes = tuple(range(1, delta_N.dim()))
     return torch.linalg.vector_norm(delta_N, dim=axes, keepdim=True).clamp_min(torch.finfo(delta_N.dtype).tiny)

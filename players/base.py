@@ -1,8 +1,8 @@
-"""What the arena asks of a player: to be an `nn.Module`. Everything here is a convenience on top of that.
+"""Building players, and what a player may define beyond `nn.Module`.
 
-A player class may name its first arguments `inputs` and `outputs`: the shapes of one example in its slot; and arguments that its slot
-tells besides. It may have `project_()`, called after each of its moves, and `on_batch()`, called when a batch is drawn; either may
-take that batch as its one argument, with the random numbers that the game drew into it. Nothing else is asked.
+A player class may take arguments named `inputs` and `outputs`, the shapes of one example in its slot, and any further argument that the
+slot provides. It may define `project_()`, called after each of its moves, and `on_batch()`, called when a batch is drawn. Either may
+take that batch, which includes the game's random numbers, as its only argument.
 """
 
 import inspect
@@ -18,53 +18,53 @@ Shape = tuple[int, ...]
 
 
 def build_player(
-    source: nn.Module | Callable[..., nn.Module], inputs: Shape | None, outputs: Shape, told: Mapping[str, Any] = MappingProxyType({})
+    source: nn.Module | Callable[..., nn.Module], inputs: Shape | None, outputs: Shape, extra: Mapping[str, Any] = MappingProxyType({})
 ) -> nn.Module:
-    """A module from a slot's shapes: a module is taken as it is, a class or function is called.
+    """Build a module for a slot: a module is returned as is, a class or function is called with the shapes it accepts.
 
     Args:
-        source: a module, or a callable that returns one; it is given those of `inputs` and `outputs` that it has arguments for.
-        inputs: shape of one input example, None where the role takes no input.
-        outputs: shape of one output example.
-        told: what else the slot tells, by the name of the argument.
+        source: A module, or a callable that returns one and accepts any of `inputs`, `outputs` and the names in `extra`.
+        inputs: Shape of one input example; None if the role takes no input.
+        outputs: Shape of one output example.
+        extra: Further arguments that the slot provides, by name.
 
     Example:
         >>> from arena.players import MLP
-        >>> build_player(MLP, (2,), (1,))(__import__("torch").zeros(5, 2)).shape
+        >>> build_player(MLP, (2,), (1,))(torch.zeros(5, 2)).shape
         torch.Size([5, 1])
         >>> build_player(lambda: nn.Linear(2, 1), (2,), (1,))
         Linear(in_features=2, out_features=1, bias=True)
     """
     if isinstance(source, nn.Module):
         return source
-    names = inspect.signature(source).parameters
-    given: dict[str, Any] = {"inputs": inputs, "outputs": outputs, **told}
-    return source(**{name: value for name, value in given.items() if name in names})
+    accepted = inspect.signature(source).parameters
+    arguments: dict[str, Any] = {"inputs": inputs, "outputs": outputs, **extra}
+    return source(**{name: value for name, value in arguments.items() if name in accepted})
 
 
 def hooks(player: nn.Module, name: str) -> list[Callable[[Any], None]]:
-    """The methods of that name (`project_` or `on_batch`) of a player and of the modules in it, each called with the batch.
+    """Return the hooks named `name` (`project_` or `on_batch`) of a player and its submodules, each callable with the batch.
 
     Example:
         >>> hooks(nn.Linear(1, 1), "project_")
         []
     """
-    found = [getattr(module, name, None) for module in player.modules()]
-    return [_of_batch(method) for method in found if callable(method)]
+    methods = [getattr(module, name, None) for module in player.modules()]
+    return [_takes_batch(method) for method in methods if callable(method)]
 
 
-def _of_batch(method: Callable[..., None]) -> Callable[[Any], None]:
-    """A method that takes the batch, or ignores it where it asks for nothing."""
+def _takes_batch(method: Callable[..., None]) -> Callable[[Any], None]:
+    """Return the method with the batch as its argument, ignored if the method takes none."""
     try:
         parameters = list(inspect.signature(method).parameters.values())
-    except (TypeError, ValueError):  # compiled code may not say what it takes
+    except (TypeError, ValueError):  # compiled code may have no signature
         parameters = []
-    asks = any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
-    return method if asks else lambda batch: method()
+    takes_batch = any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    return method if takes_batch else lambda batch: method()
 
 
 def size(shape: Shape) -> int:
-    """Number of elements of a shape.
+    """Return the number of elements of a shape.
 
     Example:
         >>> size((1, 28, 28)), size(())
@@ -74,28 +74,28 @@ def size(shape: Shape) -> int:
 
 
 def image_shape(name: str, shape: Shape) -> Shape:
-    """The same shape, if it is an image's.
+    """Return a shape, checked to be (channels, height, width).
 
     Raises:
-        ValueError: where it has not channels, height and width.
+        ValueError: If the shape does not have three axes.
 
     Example:
         >>> image_shape("inputs", (3, 32, 32))
         (3, 32, 32)
     """
     if len(shape) != 3:
-        raise ValueError(f"{name} is {shape}, but a convolutional player is for images: channels, height, width")
+        raise ValueError(f"{name} is {shape}, but a convolutional player needs an image: (channels, height, width)")
     return shape
 
 
 def mixes_examples(module: nn.Module, inputs: Shape) -> bool:
-    """Whether what a module gives for one example may depend on the others of its batch, as batch normalisation makes it.
+    """Return whether a module's output for one example depends on the rest of the batch, as with batch normalisation.
 
-    Found by trying, in training mode: the same examples in one batch and in two. Dropout counts as mixing. Leaves no footprints.
+    Measured in training mode by comparing one batch with its two halves; dropout counts as mixing. Buffers and random state are restored.
 
     Args:
-        module: from a batch of examples to a batch of results.
-        inputs: shape of one example.
+        module: Maps a batch of examples to a batch of results.
+        inputs: Shape of one example.
 
     Example:
         >>> mixes_examples(nn.Linear(2, 1), (2,)), mixes_examples(nn.BatchNorm1d(2), (2,))

@@ -1,14 +1,15 @@
-"""Convolutional players for images whose sides halve evenly, such as 28 and 32 pixels, of any number of channels.
+"""Convolutional generator and discriminator for images of any number of channels, after DCGAN without batch normalisation.
 
-The generator turns a code into the smallest image and doubles its sides until they are those asked for; the discriminator halves them and
-ends in one linear layer. With the default widths, for a code of 128 and 28 × 28 pixels:
+The generator maps a code to a small image and doubles its sides; the discriminator halves them and ends in a linear layer. With the
+default widths, a code of 128 and 28 × 28 pixels:
 
     generator        128 → 128 × 7 × 7 → 64 × 14 × 14 → C × 28 × 28
     discriminator    C × 28 × 28 → 64 × 14 × 14 → 128 × 7 × 7 → 256 × 3 × 3 → 1
 
-Kernels are 4 × 4 at stride 2 as in A. Radford, L. Metz and S. Chintala, "Unsupervised Representation Learning with Deep Convolutional
-Generative Adversarial Networks", arXiv:1511.06434; there is no batch normalisation, so that what a player gives for an example does
-not depend on the others of its batch.
+Kernels are 4 × 4 at stride 2. Without batch normalisation, the output for one example does not depend on the rest of its batch.
+
+A. Radford, L. Metz and S. Chintala, "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks",
+arXiv:1511.06434.
 
 Shapes: N = batch, Z = code, C, H, W = channels, height, width.
 """
@@ -28,16 +29,16 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 
 
 class ConvGenerator(nn.Module):
-    """From a code to an image, by transposed convolutions that each double its sides; ReLU between them.
+    """Transposed convolutions from a code to an image, each doubling its sides, with ReLU between them.
 
     Args:
-        inputs: shape of one code.
-        outputs: shape of one image, (C, H, W).
-        widths: channels from the smallest image on; each entry doubles the sides once, so H and W are multiples of 2 to that many.
-        final: after the last layer: tanh for pixels in [−1, 1], sigmoid for [0, 1], none.
+        inputs: Shape of one code.
+        outputs: Shape of one image, (C, H, W).
+        widths: Channels before each doubling; H and W must be multiples of 2^len(widths).
+        final: Activation of the last layer: tanh for pixels in [−1, 1], sigmoid for [0, 1], or none.
 
     Raises:
-        ValueError: for no width, a width below 1, or an image that does not halve evenly.
+        ValueError: If there are no widths, a width is below 1, or the image does not halve evenly.
 
     Example:
         >>> import torch
@@ -60,8 +61,8 @@ class ConvGenerator(nn.Module):
         times = 2 ** len(widths)
         if height % times or width % times:
             raise ValueError(
-                f"an image of {height}×{width} pixels does not halve {len(widths)} times, as {len(widths)} widths need; "
-                f"take fewer widths, or sides that are multiples of {times}"
+                f"an image of {height}×{width} pixels does not halve {len(widths)} times, once for each width. "
+                f"Fix: use fewer widths, or sides that are multiples of {times}"
             )
         self.smallest = (height // times, width // times, widths[0])
         self.start = nn.Linear(size(inputs), size(self.smallest))
@@ -69,7 +70,7 @@ class ConvGenerator(nn.Module):
         self._final = ACTIVATIONS[final]
 
     def forward(self, z_NZ: Tensor) -> Tensor:
-        # Channels are the last axis of the linear layer's result, so that the first image is laid out channels last without a copy.
+        # The linear layer puts channels last, which gives the memory format channels_last without a copy.
         x_NCHW = self.start(z_NZ.flatten(1)).unflatten(1, self.smallest).permute(0, 3, 1, 2)
         for layer in self.layers:
             x_NCHW = layer(x_NCHW.relu())
@@ -77,16 +78,16 @@ class ConvGenerator(nn.Module):
 
 
 class ConvDiscriminator(nn.Module):
-    """From an image to a few numbers, by convolutions that each halve its sides, leaky ReLU of slope 0.2, and one linear layer.
+    """Convolutions that each halve an image's sides, with leaky ReLU of slope 0.2, and one linear layer.
 
     Args:
-        inputs: shape of one image, (C, H, W).
-        outputs: shape of one result.
-        widths: channels after each convolution.
-        spectral_norm: divide each layer's weight by its largest singular value; see `arena.players.spectral_norm`.
+        inputs: Shape of one image, (C, H, W).
+        outputs: Shape of one result.
+        widths: Channels after each convolution.
+        spectral_norm: Divide each weight by its largest singular value; see `arena.players.spectral_norm`.
 
     Raises:
-        ValueError: for no width, a width below 1, or an image that has no pixel left.
+        ValueError: If there are no widths, a width is below 1, or no pixel is left after the convolutions.
 
     Example:
         >>> import torch
@@ -100,11 +101,11 @@ class ConvDiscriminator(nn.Module):
         super().__init__()
         channels, height, width = image_shape("inputs", inputs)
         _check_widths(widths)
-        left = (height >> len(widths), width >> len(widths))  # a side of 2n or 2n + 1 becomes n
-        if min(left) < 1:
-            raise ValueError(f"an image of {height}×{width} pixels has none left after {len(widths)} widths; take fewer")
+        final = (height >> len(widths), width >> len(widths))  # a side of 2n or 2n + 1 becomes n
+        if min(final) < 1:
+            raise ValueError(f"an image of {height}×{width} pixels does not halve {len(widths)} times. Fix: use fewer widths")
         self.layers = nn.ModuleList(nn.Conv2d(a, b, KERNEL, STRIDE, PADDING) for a, b in itertools.pairwise((channels, *widths)))
-        self.last = nn.Linear(size((widths[-1], *left)), size(outputs))
+        self.last = nn.Linear(size((widths[-1], *final)), size(outputs))
         self.outputs = outputs
         weighted: list[Any] = [*self.layers, self.last]
         self.norms = nn.ModuleList(SpectralNorm(layer.weight) for layer in weighted) if spectral_norm else None
@@ -115,15 +116,15 @@ class ConvDiscriminator(nn.Module):
                 x_NCHW = leaky_relu(layer(x_NCHW), 0.2)
             x = self.last(x_NCHW.flatten(1))
         else:
-            *convolutions, (last, norm) = self._pairs()
-            for layer, own in convolutions:
-                x_NCHW = leaky_relu(conv2d(x_NCHW, own(layer.weight), layer.bias, STRIDE, PADDING), 0.2)
-            x = linear(x_NCHW.flatten(1), norm(last.weight), last.bias)
+            *convolutions, (last, last_norm) = self._pairs()
+            for layer, norm in convolutions:
+                x_NCHW = leaky_relu(conv2d(x_NCHW, norm(layer.weight), layer.bias, STRIDE, PADDING), 0.2)
+            x = linear(x_NCHW.flatten(1), last_norm(last.weight), last.bias)
         return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
 
     @property
     def project_(self) -> Callable[[], None] | None:
-        """Let the spectral norms follow the weights after a move; None where there are none."""
+        """The power iteration to run after a move; None without spectral norms."""
         return None if self.norms is None else self._follow
 
     def _follow(self) -> None:
@@ -131,10 +132,10 @@ class ConvDiscriminator(nn.Module):
             norm.follow_(layer.weight)
 
     def _pairs(self) -> list[tuple[Any, Any]]:
-        """Each layer with its spectral norm; none without norms."""
+        """Return each layer with its spectral norm."""
         return [] if self.norms is None else list(zip([*self.layers, self.last], self.norms, strict=True))
 
 
 def _check_widths(widths: tuple[int, ...]) -> None:
     if not widths or min(widths) < 1:
-        raise ValueError(f"widths is {widths}, but must name at least one width, and each at least 1")
+        raise ValueError(f"widths is {widths}, but must hold at least one width, and each must be at least 1")

@@ -1,9 +1,9 @@
-"""Players of domain adaptation: classifiers in two parts, `features` and `label`, so that a domain classifier can listen between them.
+"""Players of domain adaptation: classifiers in two parts, `features` and `label`, and a domain classifier on the features.
 
-A network of this kind gives the logits of the classes, and its two parts can be had by themselves; any module with children of these two
-names can take its place. A domain classifier takes the features and gives one logit, positive for the target; an MLP will do.
+A classifier returns class logits. Any module with children named `features` and `label` can replace it. The domain classifier maps
+features to one logit, positive for the target domain.
 
-Where papers pool what comes out of a ReLU, these nets pool what goes into it: max relu(x) = relu(max x), at a quarter of the work.
+These networks pool before the ReLU, unlike the published ones: max relu(x) = relu(max x), at a quarter of the work.
 """
 
 from typing import Literal
@@ -15,11 +15,11 @@ from arena.players.mlp import MLP
 
 
 class TwoParts(nn.Module):
-    """A classifier made of any two modules.
+    """A classifier composed of any two modules.
 
     Args:
-        features: from a batch of examples to N × F features.
-        label: from features to the logits of the classes.
+        features: Maps a batch of examples to features, (N, F).
+        label: Maps features to class logits.
 
     Example:
         >>> import torch
@@ -37,14 +37,14 @@ class TwoParts(nn.Module):
 
 
 class LabelledMLP(TwoParts):
-    """Fully connected layers to features, and from them to the logits of the classes.
+    """A fully connected classifier with a feature layer.
 
     Args:
-        inputs: shape of one example.
+        inputs: Shape of one example.
         outputs: (number of classes,).
-        hidden: widths of the layers up to the features, which are the last of them.
-        head: widths of the hidden layers from the features to the logits.
-        activation: after every layer but the last.
+        hidden: Widths of the layers up to and including the features.
+        head: Widths of the hidden layers between features and logits.
+        activation: Activation after every layer but the last.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class LabelledMLP(TwoParts):
 
 
 class Lenet(TwoParts):
-    """The small LeNet of MNIST ↔ USPS: conv5 20, pool, ReLU; conv5 50, Dropout2d, pool, ReLU; fc 500, ReLU, dropout; fc to the classes.
+    """LeNet of MNIST ↔ USPS: conv5 20, pool, ReLU; conv5 50, Dropout2d, pool, ReLU; fc 500, ReLU, dropout; fc to the classes.
 
     Args:
-        inputs: shape of one image, such as (1, 28, 28).
+        inputs: Shape of one image, such as (1, 28, 28).
         outputs: (number of classes,).
-        dropout: rate of both dropout layers.
-        normed: batch normalisation behind both convolutions.
+        dropout: Rate of both dropout layers.
+        normed: Add batch normalisation after both convolutions.
 
     Example:
         >>> import torch
@@ -75,7 +75,7 @@ class Lenet(TwoParts):
         (torch.Size([2, 500]), 431080)
 
     References:
-        M. Long et al., "Conditional Adversarial Domain Adaptation", arXiv:1705.10667, the digits of its published code.
+        M. Long et al., "Conditional Adversarial Domain Adaptation", arXiv:1705.10667, published code for the digits.
     """
 
     def __init__(self, inputs: Shape, outputs: Shape, dropout: float = 0.5, normed: bool = False):
@@ -100,13 +100,13 @@ class Lenet(TwoParts):
 
 
 class MnistNet(TwoParts):
-    """DANN's architecture for MNIST → MNIST-M: conv5 32, ReLU, pool; conv5 48, ReLU, pool; labels by fc 100, 100.
+    """DANN's network for MNIST → MNIST-M: conv5 32, ReLU, pool; conv5 48, ReLU, pool; labels by fc 100, 100.
 
     Args:
-        inputs: shape of one image, such as (3, 28, 28) or (3, 32, 32).
+        inputs: Shape of one image, such as (3, 28, 28) or (3, 32, 32).
         outputs: (number of classes,).
-        same: pad the convolutions so that they keep the size.
-        normed: the batch-normed variant of later reproductions, conv5 64 and 50, with dropout: its accuracies are those near 90.
+        same: Pad the convolutions to preserve the image size.
+        normed: Use the batch-normalised variant with dropout, conv5 64 and 50, of the reproductions that report about 90 %.
 
     Example:
         >>> import torch
@@ -144,13 +144,13 @@ class MnistNet(TwoParts):
 
 
 class SvhnNet(TwoParts):
-    """DANN's architecture for SVHN: conv5 64, ReLU, pool 3/2; conv5 64, ReLU, pool 3/2; conv5 128, ReLU; labels by fc 3072, 2048.
+    """DANN's network for SVHN: conv5 64, ReLU, pool 3/2; conv5 64, ReLU, pool 3/2; conv5 128, ReLU; labels by fc 3072, 2048.
 
     Args:
-        inputs: shape of one image, such as (3, 32, 32).
+        inputs: Shape of one image, such as (3, 32, 32).
         outputs: (number of classes,).
-        normed: batch normalisation in front of every ReLU of the convolutions, and dropout behind the dense layers.
-        width: of the first dense layer; the second has two thirds of it.
+        normed: Add batch normalisation after the convolutions and dropout after the dense layers.
+        width: Width of the first dense layer; the second has two thirds of it.
 
     Example:
         >>> import torch
@@ -163,7 +163,7 @@ class SvhnNet(TwoParts):
 
     def __init__(self, inputs: Shape, outputs: Shape, normed: bool = False, width: int = 3072):
         channels, side, _ = image_shape("inputs", inputs)
-        pooled = ((side - 1) // 2 - 1) // 2  # twice 3×3 with stride 2
+        pooled = ((side - 1) // 2 - 1) // 2  # two 3×3 pools at stride 2
         layers: list[nn.Module] = []
         for before, after in ((channels, 64), (64, 64)):
             layers += [nn.Conv2d(before, after, 5, padding=2, bias=not normed), *norm(after, normed), nn.MaxPool2d(3, 2), nn.ReLU()]
@@ -176,13 +176,13 @@ class SvhnNet(TwoParts):
 
 
 class SixConvs(TwoParts):
-    """Six 3×3 convolutions (32, 32, pool, 64, 64, pool, 128, 128, pool), fc 128, and labels by one linear layer.
+    """Six 3×3 convolutions (32, 32, pool, 64, 64, pool, 128, 128, pool), fc 128, and one linear layer to the labels.
 
     Args:
-        inputs: shape of one image, such as (3, 32, 32).
+        inputs: Shape of one image, such as (3, 32, 32).
         outputs: (number of classes,).
-        normed: batch normalisation in front of every ReLU of the convolutions.
-        spread: standard deviation of the initial weights; 0 leaves torch's own.
+        normed: Add batch normalisation after the convolutions.
+        spread: Standard deviation of the initial weights; 0 keeps torch's initialisation.
 
     Example:
         >>> import torch
@@ -200,19 +200,19 @@ class SixConvs(TwoParts):
         features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * (side // 8) ** 2, 128), nn.ReLU())
         super().__init__(features, nn.Linear(128, outputs[0]))
         if spread > 0:
-            _spread(self, spread)
+            _init_normal(self, spread)
 
 
 class DomainNet(nn.Module):
-    """A domain classifier: dense layers, each with an activation and dropout behind it, and one logit.
+    """A domain classifier: dense layers with activation and dropout, and one logit.
 
     Args:
-        inputs: shape of the features.
-        hidden: widths of the layers.
-        dropout: rate behind each of them.
-        normed: batch normalisation in front of each activation.
-        leak: slope of the ReLU below zero.
-        spread: standard deviation of the initial weights; 0 leaves torch's own.
+        inputs: Shape of the features.
+        hidden: Widths of the layers.
+        dropout: Dropout rate after each layer.
+        normed: Add batch normalisation before each activation.
+        leak: Slope of the ReLU for negative inputs.
+        spread: Standard deviation of the initial weights; 0 keeps torch's initialisation.
 
     Example:
         >>> import torch
@@ -242,20 +242,20 @@ class DomainNet(nn.Module):
             width = wider
         self.layers = nn.Sequential(nn.Flatten(), *layers, nn.Linear(width, 1))
         if spread > 0:
-            _spread(self, spread)
+            _init_normal(self, spread)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.layers(features)
 
 
 def norm(width: int, normed: bool, *, flat: bool = False) -> list[nn.Module]:
-    """A batch normalisation layer, or none, of images or (flat) of rows of numbers."""
+    """Return a list of one batch normalisation layer, 1d if `flat`, or an empty list if not `normed`."""
     if not normed:
         return []
     return [nn.BatchNorm1d(width) if flat else nn.BatchNorm2d(width)]
 
 
-def _spread(module: nn.Module, deviation: float) -> None:
+def _init_normal(module: nn.Module, deviation: float) -> None:
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             nn.init.normal_(layer.weight, 0.0, deviation)

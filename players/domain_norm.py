@@ -1,9 +1,10 @@
-"""Batch normalisation with statistics for each of two domains, and one scale and shift for both.
+"""Batch normalisation with separate statistics for two domains, and shared scale and shift.
 
     y = (x − μ_d) / √(σ²_d + ε) · γ + β
 
-with μ_d, σ²_d of the batch of domain d in training, and their running averages of that domain when evaluating (W.-G. Chang et al.,
-"Domain-Specific Batch Normalization", arXiv:1906.03950, here with γ and β in common).
+μ_d and σ²_d are those of domain d's batch in training, and their running averages in evaluation.
+
+W.-G. Chang et al., "Domain-Specific Batch Normalization", arXiv:1906.03950; there, γ and β are separate too.
 """
 
 import contextlib
@@ -15,19 +16,19 @@ from torch import Tensor, nn
 
 
 class DomainNorm(nn.Module):
-    """A batch normalisation layer made one of two domains.
+    """Domain-specific batch normalisation, built from an ordinary layer.
 
     Args:
-        layer: the layer whose kind, size and settings it takes; its scale and shift are taken over.
+        layer: Batch normalisation layer to replace; its settings, scale and shift are kept.
 
     Attributes:
-        which: the domain that is going through, 0 or 1; see `use`.
+        which: Domain of the current examples, 0 or 1; set by `use`.
     """
 
     def __init__(self, layer: Any):
         super().__init__()
-        own = {"eps": layer.eps, "momentum": layer.momentum, "track_running_stats": layer.track_running_stats}
-        self.of_domain = nn.ModuleList(type(layer)(layer.num_features, affine=False, **own) for _ in range(2))
+        settings = {"eps": layer.eps, "momentum": layer.momentum, "track_running_stats": layer.track_running_stats}
+        self.of_domain = nn.ModuleList(type(layer)(layer.num_features, affine=False, **settings) for _ in range(2))
         self.weight, self.bias = layer.weight, layer.bias
         self.which = 0
 
@@ -40,7 +41,7 @@ class DomainNorm(nn.Module):
 
 
 def per_domain(module: nn.Module) -> nn.Module:
-    """Put a `DomainNorm` into the place of every batch normalisation layer within a module, which is changed and returned.
+    """Replace every batch normalisation layer of a module by a `DomainNorm`, in place, and return the module.
 
     Example:
         >>> net = per_domain(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)))
@@ -59,7 +60,7 @@ def per_domain(module: nn.Module) -> nn.Module:
 
 @contextlib.contextmanager
 def use(which: int, module: nn.Module) -> Iterator[None]:
-    """While inside, examples of that domain go through the module: 0 the source, 1 the target."""
+    """Inside this context, the module normalises examples of domain `which`: 0 for the source, 1 for the target."""
     layers = [m for m in module.modules() if isinstance(m, DomainNorm)]
     try:
         for layer in layers:

@@ -1,10 +1,10 @@
 """Players of Generate-to-Adapt: an adapter in three parts, `features`, `label` and `generator`, and a discriminator with two heads.
 
-The adapter is a classifier label(features(x)) and, beside it, a generator of images from a condition: one-hot label with one more class for
-the target, features, and noise, one after the other in N × (K + 1 + F + Z) numbers. The discriminator gives N × (1 + K) logits: of being a
-real source example, and of the classes.
+The adapter classifies by label(features(x)). Its generator maps a condition to an image; the condition, (N, K + 1 + F + Z), concatenates
+the one-hot label, with an additional class for the target domain, the features and noise. The discriminator returns logits, (N, 1 + K):
+of being a real source example, and of the classes.
 
-Where papers pool what comes out of a ReLU, these nets pool what goes into it: max relu(x) = relu(max x), at a quarter of the work.
+These networks pool before the ReLU, unlike the published ones: max relu(x) = relu(max x), at a quarter of the work.
 
 Shapes: N = batch, K = classes, F = features, Z = noise, C, H, W = channels, height, width.
 """
@@ -18,18 +18,17 @@ from arena.players.mlp import MLP
 
 
 class Adapter(TwoParts):
-    """Fully connected features, label head and generator, for points and small images.
+    """A fully connected adapter for points and small images.
 
     Args:
-        inputs: shape of one example.
+        inputs: Shape of one example.
         outputs: (number of classes,).
         latent: Z, size of the generator's noise.
-        pixels: whether examples are images in [−½, ½], in which the generator then stays.
-        hidden: widths of the layers up to the features, which are the last of them.
-        generates: widths of the generator's hidden layers.
+        pixels: Whether examples are images in [−½, ½]; if so, the generator's output is bounded to that range.
+        hidden: Widths of the layers up to and including the features.
+        generates: Widths of the generator's hidden layers.
 
     Example:
-        >>> import torch
         >>> net = Adapter((1, 8, 8), (10,), latent=4, pixels=True)
         >>> net(torch.zeros(5, 1, 8, 8)).shape, net.generator(torch.zeros(5, 11 + 32 + 4)).shape
         (torch.Size([5, 10]), torch.Size([5, 1, 8, 8]))
@@ -47,36 +46,35 @@ class Adapter(TwoParts):
         *before, last = hidden
         super().__init__(MLP(inputs, (last,), tuple(before), "relu", final="tanh"), nn.Linear(last, outputs[0]))
         condition = outputs[0] + 1 + last + latent
-        made = MLP((condition,), inputs, generates, "relu", final="tanh" if pixels else "none")
-        self.generator = nn.Sequential(made, Halved()) if pixels else made
+        generator = MLP((condition,), inputs, generates, "relu", final="tanh" if pixels else "none")
+        self.generator = nn.Sequential(generator, Halved()) if pixels else generator
 
 
 class ConvAdapter(TwoParts):
-    """The published nets for 32×32 pixels, which need no batch normalisation but in the generator.
+    """The published adapter for 32×32 pixels.
 
-    features    conv5 64, ReLU, pool 2; conv5 64, ReLU, pool 2; conv5 128, ReLU: 128 numbers
-    label       fc 128, ReLU, fc to the classes
-    generator   transposed convolutions 512 (2×2), 256, 128, 64, C (4×4 at stride 2), batch normalisation and ReLU between, ½ tanh
+        features    conv5 64, ReLU, pool 2; conv5 64, ReLU, pool 2; conv5 128, ReLU: 128 numbers
+        label       fc 128, ReLU, fc to the classes
+        generator   transposed convolutions 512 (2×2), 256, 128, 64, C (4×4 at stride 2), batch normalisation and ReLU between, ½ tanh
 
     Args:
-        inputs: shape of one image, (C, 32, 32).
+        inputs: Shape of one image, (C, 32, 32).
         outputs: (number of classes,).
         latent: Z, size of the generator's noise.
-        pixels: whether examples are images in [−½, ½]; they must be.
-        published: initial weights as published: N(0, 0.02) of convolutions, N(0, 0.1) of linear layers.
-        normed: batch normalisation behind the convolutions of the features, which the published ones lack.
+        pixels: Whether examples are images in [−½, ½]; must be true.
+        published: Initialise as published: N(0, 0.02) for convolutions, N(0, 0.1) for linear layers.
+        normed: Add batch normalisation to the features, which the published network lacks.
 
     Raises:
-        ValueError: for images of another size.
+        ValueError: If the images have another size.
 
     Example:
-        >>> import torch
         >>> net = ConvAdapter((3, 32, 32), (10,), latent=512)
         >>> net.features(torch.zeros(2, 3, 32, 32)).shape, net.generator(torch.zeros(2, 11 + 128 + 512)).shape
         (torch.Size([2, 128]), torch.Size([2, 3, 32, 32]))
 
     References:
-        S. Sankaranarayanan et al., "Generate To Adapt", arXiv:1704.01705, its code for the digits.
+        S. Sankaranarayanan et al., "Generate To Adapt", arXiv:1704.01705, published code for the digits.
     """
 
     def __init__(self, inputs: Shape, outputs: Shape, latent: int = 512, pixels: bool = True, published: bool = True, normed: bool = False):
@@ -88,8 +86,8 @@ class ConvAdapter(TwoParts):
             *(nn.Conv2d(64, 128, 5), *norm(128, normed), nn.ReLU(), nn.Flatten()),
         )
         super().__init__(features, nn.Sequential(nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, classes)))
-        layers: list[nn.Module] = [nn.Unflatten(1, (classes + 1 + 128 + latent, 1, 1))]
         width = classes + 1 + 128 + latent
+        layers: list[nn.Module] = [nn.Unflatten(1, (width, 1, 1))]
         for wide, kernel, stride, padding in ((512, 2, 1, 0), (256, 4, 2, 1), (128, 4, 2, 1), (64, 4, 2, 1)):
             layers += [nn.ConvTranspose2d(width, wide, kernel, stride, padding, bias=False), nn.BatchNorm2d(wide), nn.ReLU()]
             width = wide
@@ -102,15 +100,14 @@ class ConvTwoHeads(nn.Module):
     """The published discriminator for 32×32 pixels: conv3 64, 128, 256, 128, each with batch normalisation, leaky ReLU and pool; two heads.
 
     Args:
-        inputs: shape of one image, (C, 32, 32).
+        inputs: Shape of one image, (C, 32, 32).
         outputs: (1 + number of classes,).
-        published: initial weights as published: N(0, 0.02) of convolutions, N(0, 0.1) of linear layers.
+        published: Initialise as published: N(0, 0.02) for convolutions, N(0, 0.1) for linear layers.
 
     Raises:
-        ValueError: for images of another size.
+        ValueError: If the images have another size.
 
     Example:
-        >>> import torch
         >>> ConvTwoHeads((3, 32, 32), (11,))(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 11])
     """
@@ -129,12 +126,12 @@ class ConvTwoHeads(nn.Module):
             _as_published(self)
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        seen = self.layers(x_NCHW)
-        return torch.cat([self.real(seen), self.classes(seen)], 1)
+        features = self.layers(x_NCHW)
+        return torch.cat([self.real(features), self.classes(features)], 1)
 
 
 class Halved(nn.Module):
-    """x/2: from the range of tanh to that of pixels in [−½, ½]."""
+    """x/2: maps the range of tanh to pixels in [−½, ½]."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x / 2
@@ -142,7 +139,7 @@ class Halved(nn.Module):
 
 def _check_image(inputs: Shape, pixels: bool) -> None:
     if len(inputs) != 3 or tuple(inputs[1:]) != (32, 32) or not pixels:
-        raise ValueError(f"inputs is {inputs}, but these nets are for images of 32×32 pixels; choose the form 32x32x3, or another player")
+        raise ValueError(f"inputs is {inputs}, but must be an image of 32×32 pixels. Fix: choose the form 32x32x3, or another player")
 
 
 def _as_published(module: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""The multilayer perceptron: fits any slot, flattening what goes in and reshaping what comes out."""
+"""Multilayer perceptron for any slot: inputs are flattened, outputs are reshaped."""
 
 import functools
 import itertools
@@ -26,20 +26,19 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class MLP(nn.Module):
     """Fully connected layers with one activation between them.
 
-    Forward hooks belong on the whole player: its layers are used by their weights, so hooks on a single layer are not called
-    (parametrisations of their weights are).
+    Register forward hooks on the whole player: its layers are applied by their weights and not called. Parametrisations work.
 
     Args:
-        inputs: shape of one example.
-        outputs: shape of one result.
-        hidden: widths of the hidden layers; empty for a linear map.
-        activation: between layers; leaky-relu has the slope 0.2 that GANs use.
-        final: after the last layer: none, sigmoid for pixels in [0, 1], tanh for [−1, 1], or another activation for features.
-        spectral_norm: divide each layer's weight by its largest singular value; see `arena.players.spectral_norm`.
-        bound: largest size of a weight or bias, kept at the start and after each move (weight clipping); 0 leaves them free.
+        inputs: Shape of one example.
+        outputs: Shape of one result.
+        hidden: Widths of the hidden layers; empty for a linear map.
+        activation: Activation between layers; leaky-relu has slope 0.2.
+        final: Activation of the last layer: none, sigmoid for pixels in [0, 1], tanh for [−1, 1], or another one for features.
+        spectral_norm: Divide each weight by its largest singular value; see `arena.players.spectral_norm`.
+        bound: Largest magnitude of a weight or bias, enforced at the start and after each move (weight clipping); 0 for no bound.
 
     Raises:
-        ValueError: for a width below 1, and where `bound` is negative or not finite.
+        ValueError: If a width is below 1, or `bound` is negative or not finite.
 
     Example:
         >>> MLP((64,), (1, 8, 8), hidden=(32,), final="sigmoid")(torch.zeros(5, 64)).shape
@@ -79,7 +78,7 @@ class MLP(nn.Module):
         if self.norms is not None:
             return self._normed(x)
         *hidden, last = self.layers
-        for layer in hidden:  # not layer(x): the calls of small layers cost as much as their arithmetic
+        for layer in hidden:  # not layer(x): for small layers, a module call costs as much as the arithmetic
             x = self._activation(_linear(x, layer))
         x = self._final(_linear(x, last))
         return x if len(self.outputs) == 1 else x.unflatten(1, self.outputs)
@@ -92,9 +91,9 @@ class MLP(nn.Module):
 
     @property
     def project_(self) -> Callable[[], None] | None:
-        """Put every number back within the bound, and let the spectral norms follow; None where there is nothing to do.
+        """The projection to run after a move: clip the weights and update the spectral norms.
 
-        What is there is called after each move, which costs small nets, and populations of them, a noticeable part of a turn.
+        None if there is nothing to do, because a call after each move is a noticeable part of a turn for small networks and populations.
         """
         return self._project if self.bounded or self.norms is not None else None
 
@@ -107,7 +106,7 @@ class MLP(nn.Module):
             norm.follow_(layer.weight)
 
     def _pairs(self) -> list[tuple[Any, Any]]:
-        """Each layer with its spectral norm; none without norms."""
+        """Return each layer with its spectral norm; empty without norms."""
         return [] if self.norms is None else list(zip(self.layers, self.norms, strict=True))
 
 

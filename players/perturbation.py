@@ -1,18 +1,18 @@
-"""The attacker whose move is a perturbation: one δ for each image of a batch, with which it begins anew on every batch.
+"""Free perturbation: one δ for each image of a batch, restarted on every batch, so that k moves are k steps of PGD.
 
     on_batch     δ ← s·ε·u,   u uniform in the unit ball                                       s = 0 starts at the images
-    move         the optimizer's: α·sign(g) in the L∞ ball, α·g/‖g‖₂ in the L2 ball
-    project_     δ ← into the range( into the ball(δ) )
+    move         by the optimizer: α·sign(g) in the L∞ ball, α·g/‖g‖₂ in the L2 ball
+    project_     δ ← into_range(into_ball(δ))
 
-So k moves are k steps of PGD (A. Madry et al., arXiv:1706.06083), and one move is FGSM with a random start, or without one where s = 0
-(I. Goodfellow et al., arXiv:1412.6572).
+One move is FGSM, with a random start if s > 0.
 
-The pixels' range is kept by moving δ, not by clamping x + δ in the loss: the gradient of a clamp is 0 wherever it clamps, and on MNIST
-most pixels are at 0, so that each of those whose start is negative would never move again.
+δ itself is projected onto the pixel range; the loss does not clamp x + δ. The gradient of a clamp is 0 where it clamps, and most pixels
+of MNIST are 0, so that each pixel with a negative start would never move again.
 
-The start itself need not be within the range: as in the code of E. Wong et al., arXiv:2001.03994, the first gradient is then taken at
-pixels that no image has, and only what the classifier trains on is an image. That matters: with the start brought into the range, FGSM
-training of their MNIST net overfits catastrophically.
+The start may leave the pixel range, as in the code of Wong et al.: the first gradient is then taken outside it, but the classifier trains
+on valid images only. With the start projected, FGSM training of their MNIST network overfits catastrophically.
+
+A. Madry et al., arXiv:1706.06083 (PGD). I. Goodfellow et al., arXiv:1412.6572 (FGSM). E. Wong et al., arXiv:2001.03994.
 
 Shapes: N = batch, * = the shape of one image.
 """
@@ -29,18 +29,18 @@ from arena.players.base import Shape
 class Perturbation(nn.Module):
     """A free perturbation of each image of the batch.
 
-    It holds nothing of the batch but δ: the images and the random numbers of its start come in the batch, as `image` and `start`.
+    The images and the random numbers of the start are in the batch, as `image` and `start`.
 
     Args:
-        outputs: shape of one image.
-        examples: N, images in a batch.
+        outputs: Shape of one image.
+        examples: N, images per batch.
         epsilon: ε, radius of the ball, at least 0.
-        norm: of the ball, linf or l2.
-        start: s, radius of the random start over ε, in [0, 1]; 0 starts at the images themselves.
-        clamp_start: bring the start into the range of pixels as well.
+        norm: Norm of the ball, linf or l2.
+        start: s, radius of the random start relative to ε, in [0, 1]; 0 starts at the images.
+        clamp_start: Project the start onto the pixel range as well.
 
     Raises:
-        ValueError: where a number is out of its range.
+        ValueError: If `start` is out of its range.
 
     Example:
         >>> attacker = Perturbation((1, 2, 2), examples=3, epsilon=0.25)
@@ -59,7 +59,7 @@ class Perturbation(nn.Module):
     ):
         super().__init__()
         if not 0 <= start <= 1:
-            raise ValueError(f"start is {start}, but must be in [0, 1]: the radius of the random start over ε")
+            raise ValueError(f"start is {start}, but must be in [0, 1], the radius of the random start relative to ε")
         self.epsilon, self.norm, self.start, self.clamp_start = epsilon, norm, start, clamp_start
         self.delta = nn.Parameter(torch.zeros(examples, *outputs))
 
@@ -67,19 +67,16 @@ class Perturbation(nn.Module):
         if len(image_N) == len(self.delta):
             return self.delta
         if self.training:
-            raise ValueError(
-                f"a perturbation belongs to the {len(self.delta)} images of its batch, but was asked about {len(image_N)}; "
-                "play batches undivided"
-            )
-        return self.delta[torch.arange(len(image_N), device=self.delta.device) % len(self.delta)]  # any will do: somebody looks at shapes
+            raise ValueError(f"the perturbation has {len(self.delta)} images, but the batch has {len(image_N)}. Fix: do not split batches")
+        return self.delta[torch.arange(len(image_N), device=self.delta.device) % len(self.delta)]  # only shapes matter here
 
     @torch.no_grad()
     def on_batch(self, batch: Mapping[str, Tensor]) -> None:
-        """Begin anew on a batch."""
+        """Restart at a new batch."""
         delta = self.epsilon * self.start * batch["start"]
         self.delta.copy_(into_range(delta, batch["image"]) if self.clamp_start else delta)
 
     @torch.no_grad()
     def project_(self, batch: Mapping[str, Tensor]) -> None:
-        """Go back into the ball, and to where all pixels are in [0, 1]."""
+        """Project onto the ball and the pixel range."""
         self.delta.copy_(into_range(into_ball(self.delta, self.norm, self.epsilon), batch["image"]))

@@ -1,7 +1,8 @@
-"""A small convolutional net for images: convolutions of kernel 4 and stride 2 that halve the image, then fully connected layers.
+"""Small convolutional classifier; with the defaults, the MNIST network of "Fast is better than free".
 
-With the defaults it is the MNIST classifier of E. Wong, L. Rice and J. Z. Kolter, "Fast is better than free", arXiv:2001.03994: conv
-4/2 to 16, conv 4/2 to 32, fully connected 100 and 10, with ReLU between them.
+    conv 4/2 to 16, conv 4/2 to 32, fully connected 100 and 10, with ReLU between
+
+E. Wong, L. Rice and J. Z. Kolter, arXiv:2001.03994.
 
 Shapes: N = batch, C, H, W = channels, height, width.
 """
@@ -15,16 +16,16 @@ from arena.players.base import Shape, size
 
 
 class SmallConv(nn.Module):
-    """Convolutions that halve the image, then fully connected layers.
+    """Convolutions of kernel 4 and stride 2 that halve the image, then fully connected layers.
 
     Args:
-        inputs: shape of one image, (C, H, W).
-        outputs: shape of one result.
-        channels: of the convolutions; each halves height and width.
-        hidden: widths of the fully connected layers before the last.
+        inputs: Shape of one image, (C, H, W).
+        outputs: Shape of one result.
+        channels: Channels after each convolution.
+        hidden: Widths of the fully connected layers before the last.
 
     Raises:
-        ValueError: for inputs that are no image, or too small for so many convolutions.
+        ValueError: If the inputs are not images, or are too small for that many convolutions.
 
     Example:
         >>> import torch
@@ -39,8 +40,8 @@ class SmallConv(nn.Module):
             raise ValueError(f"inputs is {inputs}, but must be an image (C, H, W) that can be halved {len(channels)} times")
         planes = [inputs[0], *channels]
         self.convolutions = nn.ModuleList(nn.Conv2d(wide, narrow, 4, stride=2, padding=1) for wide, narrow in itertools.pairwise(planes))
-        rest = planes[-1] * (inputs[1] >> len(channels)) * (inputs[2] >> len(channels))
-        widths = [rest, *hidden, size(outputs)]
+        flat = planes[-1] * (inputs[1] >> len(channels)) * (inputs[2] >> len(channels))
+        widths = [flat, *hidden, size(outputs)]
         self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in itertools.pairwise(widths))
         self.outputs = outputs
 

@@ -1,12 +1,13 @@
-"""Spectral normalisation: a layer's weight divided by its largest singular value, found by power iteration.
+"""Spectral normalisation: divide a weight by its largest singular value, estimated by power iteration.
 
     v ← Wᵀu / ‖Wᵀu‖,  u ← Wv / ‖Wv‖        once after each move
-    W̄ = W / σ,  σ = uᵀWv                    with u and v held still while σ is differentiated
+    W̄ = W / σ,  σ = uᵀWv                    u and v are constants when σ is differentiated
 
-so that a layer stretches nothing by more than about 1, and a net of such layers and of activations of slope at most 1 is 1-Lipschitz.
-The iteration goes on when the player has moved, not when it is asked for an answer: looking changes nothing, and however often a turn
-evaluates the player, it is one function. (T. Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
-arXiv:1802.05957, algorithm 1; a weight of more than two axes is taken as the matrix of its first against all others.)
+A layer then has a Lipschitz constant of about 1, and so has a network of such layers with activations of slope at most 1. The iteration
+runs when the player moves and never in a forward pass: evaluations change nothing, and all evaluations of a turn see one function.
+
+T. Miyato et al., "Spectral Normalization for Generative Adversarial Networks", arXiv:1802.05957, algorithm 1. A weight of more than two
+axes is reshaped to its first axis × all others.
 
 Shapes: O = outputs, I = all other axes of the weight.
 """
@@ -15,15 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-WARM = 15
-"""Iterations at the start, when u is random."""
+INITIAL_ITERATIONS = 15
+"""Power iterations from the random u."""
 
 
 class SpectralNorm(nn.Module):
-    """What divides one weight by its largest singular value; the layer's owner calls `follow_` in its `project_`.
+    """Division of one weight by its largest singular value; the layer's owner calls `follow_` in its `project_`.
 
     Args:
-        weight: of a linear layer or a convolution, (O, …).
+        weight: Weight of a linear layer or a convolution, (O, …).
 
     Example:
         >>> layer = nn.Linear(8, 8)
@@ -41,16 +42,16 @@ class SpectralNorm(nn.Module):
         u = normalize(torch.randn(len(matrix_OI)).to(matrix_OI), dim=0)
         self.register_buffer("u", u)
         self.register_buffer("v", normalize(matrix_OI.T @ u, dim=0))
-        for _ in range(WARM):
+        for _ in range(INITIAL_ITERATIONS):
             self.follow_(weight)
 
     def forward(self, weight: Tensor) -> Tensor:
-        """W / σ."""
+        """Return W / σ."""
         return weight / torch.dot(self.u, torch.mv(weight.flatten(1), self.v))
 
     @torch.no_grad()
     def follow_(self, weight: Tensor) -> None:
-        """One power iteration on a weight that has moved."""
+        """Run one power iteration on the moved weight."""
         matrix_OI = weight.flatten(1)
         v = normalize(torch.mv(matrix_OI.T, self.u), dim=0)
         self.v.copy_(v)

@@ -1,4 +1,4 @@
-"""A player that is a point: its only parameter is what it plays."""
+"""Free vector: a player whose parameter is its move."""
 
 import torch
 from torch import Tensor, nn
@@ -7,15 +7,15 @@ from arena.players.base import Shape, size
 
 
 class Vector(nn.Module):
-    """A free vector, for games whose players choose a point rather than a function.
+    """A free vector, for games whose players choose a point instead of a function.
 
     Args:
-        outputs: its shape, or its number of elements.
-        start: standard deviation of the normal distribution that it starts from; 0 starts at the origin.
-        bound: largest size of an element, kept at the start and after each move (weight clipping); 0 leaves them free.
+        outputs: Shape, or number of elements.
+        start: Standard deviation of the normal initial value; 0 starts at the origin.
+        bound: Largest magnitude of an element, enforced at the start and after each move (weight clipping); 0 for no bound.
 
     Raises:
-        ValueError: where `start` or `bound` is negative or not finite.
+        ValueError: If `start` or `bound` is negative or not finite, or the shape is empty.
 
     Example:
         >>> Vector(3, start=0.0)().tolist() == [0, 0, 0]
@@ -42,6 +42,6 @@ class Vector(nn.Module):
 
     @torch.no_grad()
     def project_(self) -> None:
-        """Put every element back within the bound."""
+        """Clip every element to the bound."""
         if self.bounded:
             self.value.copy_(self.value.clamp(-self.bound, self.bound))

@@ -173,7 +173,7 @@ class GAN(Game):
         if penalty.draws:
             at = drawn[-1][:: self.pack] if penalty.at == "between" else self.packs(drawn[-1])  # one weight for each pack
         size = penalty.value(self.players["discriminator"], penalty.points(real, fake, at))
-        return loss + weight * (coupling * size if penalty.feels_generator else size)
+        return loss + weight * (coupling * size if penalty.uses_fakes else size)
 
     def packs(self, examples: Tensor) -> Tensor:
         """Each M examples as one, along the first axis of an example: from (N, C, …) to (N/M, MC, …).

@@ -1,12 +1,12 @@
-"""Losses of generator against discriminator, on logits. Each player minimises its own; λ scales what it feels of the other.
+"""Losses of generator and discriminator on logits. Each player minimises its own; λ scales its dependence on the other player.
 
-With d(x) the discriminator's logit, σ the logistic function and softplus(t) = log(1 + eᵗ) = −log σ(−t):
+With the discriminator's logit d(x), the logistic function σ and softplus(t) = log(1 + eᵗ) = −log σ(−t):
 
-    discriminator    E[softplus(−d(x))] + λ E[softplus(d(G(z)))]        of the next two
+    discriminator    E[softplus(−d(x))] + λ E[softplus(d(G(z)))]        logistic, for the next two
     generator        λ E[softplus(−d(G(z)))]                            non-saturating: −log D(G(z))
     generator        −λ E[softplus(d(G(z)))]                            saturating: log(1 − D(G(z))), zero-sum up to a constant in G
 
-    discriminator    −E[d(x)] + λ E[d(G(z))]                            Wasserstein: d is kept Lipschitz by other means
+    discriminator    −E[d(x)] + λ E[d(G(z))]                            Wasserstein: d must be kept Lipschitz by other means
     generator        −λ E[d(G(z))]
 
     discriminator    ½ E[(d(x) − 1)²] + (λ/2) E[d(G(z))²]               least squares: real is 1, generated is 0
@@ -15,23 +15,24 @@ With d(x) the discriminator's logit, σ the logistic function and softplus(t) = 
     discriminator    E[max(0, 1 − d(x))] + λ E[max(0, 1 + d(G(z)))]     hinge
     generator        −λ E[d(G(z))]
 
-    discriminator    E[softplus(−(d(x) − λ d(G(z))))]                   relativistic: of a pair, which one is real?
+    discriminator    E[softplus(−(d(x) − λ d(G(z))))]                   relativistic: which example of a pair is real?
     generator        λ E[softplus(−(d(G(z)) − d(x)))]
 
-What each comes to at the discriminator's optimum, p and q being the densities of real and generated examples and λ = 1:
+At the discriminator's optimum, with densities p of real and q of generated examples and λ = 1, its loss is:
 
     logistic         D = p/(p + q)           2 ln 2 − 2 JS(p, q)        least squares    d = p/(p + q)         ½ Σ pq/(p + q)
-    Wasserstein      Kantorovich's potential         −W₁(p, q)          hinge            d = sign(p − q)       2 Σ min(p, q)
-    relativistic     on two points a and b, σ(d(a) − d(b)) = p(a)q(b)/(p(a)q(b) + p(b)q(a)); ln 2 where p = q
+    Wasserstein      Kantorovich potential           −W₁(p, q)          hinge            d = sign(p − q)       2 Σ min(p, q)
+    relativistic     on two points a and b, σ(d(a) − d(b)) = p(a)q(b)/(p(a)q(b) + p(b)q(a)); ln 2 if p = q
+
+The two logistic generator losses have the same fixed points but different gradients: if the discriminator confidently rejects a fake,
+the saturating gradient vanishes and the other does not.
+
+An expectation is the mean over examples, or the sum weighted by `weights` that add up to 1 (a quadrature). The relativistic loss pairs
+real and generated examples by position.
 
 I. Goodfellow et al., "Generative Adversarial Nets", arXiv:1406.2661, section 3; M. Arjovsky et al., "Wasserstein GAN",
 arXiv:1701.07875, section 3; X. Mao et al., "Least Squares Generative Adversarial Networks", arXiv:1611.04076, equation 9; J. Lim and
 J. Ye, "Geometric GAN", arXiv:1705.02894; A. Jolicoeur-Martineau, "The relativistic discriminator", arXiv:1807.00734, section 4.1 (RSGAN).
-The two logistic generator losses have the same fixed points and different gradients: where the discriminator is sure of a fake the
-saturating one vanishes, the other does not.
-
-An expectation is the mean over the examples, or their weighted sum where `weights` that add up to 1 are given (a quadrature). A pair of
-the relativistic loss is a real example and the generated one in the same place.
 """
 
 from collections.abc import Callable
@@ -46,10 +47,10 @@ def logistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor,
     """E[softplus(−d(x))] + λ E[softplus(d(G(z)))]; 2 ln 2 at the optimum d = 0 and λ = 1.
 
     Args:
-        real: logits of real examples, any shape.
-        fake: logits of generated examples, any shape.
+        real: Logits of real examples, any shape.
+        fake: Logits of generated examples, any shape.
         coupling: λ.
-        weights: of the examples, adding up to 1, for real and generated ones alike; None weighs them equally.
+        weights: Weights of the examples, adding up to 1, for real and generated ones alike; None for the mean.
 
     Example:
         >>> round(float(logistic_discriminator(torch.zeros(4), torch.zeros(4), 1.0)), 4)
@@ -59,13 +60,13 @@ def logistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor,
 
 
 def non_saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
-    """λ E[−log D(G(z))]; λ ln 2 at d = 0. Its derivative in d is −λσ(−d): near −λ where the discriminator is sure of a fake.
+    """λ E[−log D(G(z))]; λ ln 2 at d = 0. Its derivative in d is −λσ(−d): about −λ for confidently rejected fakes.
 
     Args:
-        fake: logits of generated examples, any shape; as for every generator's loss.
+        fake: Logits of generated examples, any shape.
         coupling: λ.
-        weights: of the examples, adding up to 1; None weighs them equally.
-        real: logits of real examples, which only the relativistic loss looks at.
+        weights: Weights of the examples, adding up to 1; None for the mean.
+        real: Logits of real examples, used by the relativistic loss only.
 
     Example:
         >>> round(float(non_saturating(torch.zeros(4), 1.0)), 4)
@@ -75,7 +76,7 @@ def non_saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | Non
 
 
 def saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
-    """λ E[log(1 − D(G(z)))]; −λ ln 2 at d = 0. Its derivative in d is −λσ(d): near 0 where the discriminator is sure of a fake.
+    """λ E[log(1 − D(G(z)))]; −λ ln 2 at d = 0. Its derivative in d is −λσ(d): about 0 for confidently rejected fakes.
 
     Example:
         >>> round(float(saturating(torch.zeros(4), 1.0)), 4)
@@ -85,7 +86,7 @@ def saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = 
 
 
 def wasserstein_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
-    """−E[d(x)] + λ E[d(G(z))]; at λ = 1 and its optimum over 1-Lipschitz d, minus the Wasserstein distance of the two.
+    """−E[d(x)] + λ E[d(G(z))]; minus the Wasserstein distance at the optimum over 1-Lipschitz d and λ = 1.
 
     Example:
         >>> float(wasserstein_discriminator(torch.ones(4), torch.zeros(4), 1.0))
@@ -95,7 +96,7 @@ def wasserstein_discriminator(real: Tensor, fake: Tensor, coupling: float | Tens
 
 
 def wasserstein_generator(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
-    """−λ E[d(G(z))], also the generator's loss of the hinge pair. Its derivative in d is −λ everywhere.
+    """−λ E[d(G(z))], also the generator's hinge loss. Its derivative in d is −λ everywhere.
 
     Example:
         >>> float(wasserstein_generator(torch.ones(4), 0.5))
@@ -115,7 +116,7 @@ def least_squares_discriminator(real: Tensor, fake: Tensor, coupling: float | Te
 
 
 def least_squares_generator(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
-    """(λ/2) E[(d(G(z)) − 1)²]; λ/8 at d = ½. Its derivative in d is λ(d − 1): it grows with the distance from being real.
+    """(λ/2) E[(d(G(z)) − 1)²]; λ/8 at d = ½. Its derivative in d is λ(d − 1), proportional to the distance from the target 1.
 
     Example:
         >>> float(least_squares_generator(torch.full((4,), 0.5), 1.0))
@@ -125,7 +126,7 @@ def least_squares_generator(fake: Tensor, coupling: float | Tensor, weights: Ten
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
-    """E[max(0, 1 − d(x))] + λ E[max(0, 1 + d(G(z)))]; 2 where real and generated examples are alike, for every d within ±1.
+    """E[max(0, 1 − d(x))] + λ E[max(0, 1 + d(G(z)))]; 2 for every |d| ≤ 1 if the distributions are equal and λ = 1.
 
     Example:
         >>> float(hinge_discriminator(torch.zeros(4), torch.zeros(4), 1.0))
@@ -135,13 +136,13 @@ def hinge_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, we
 
 
 def relativistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
-    """E[softplus(−(d(x) − λ d(G(z))))]; ln 2 at the optimum, where d is the same everywhere, and at λ = 0 the logistic loss of real ones.
+    """E[softplus(−(d(x) − λ d(G(z))))]; ln 2 if d is constant and λ = 1. At λ = 0 it is the logistic loss of the real examples.
 
     Args:
-        real: logits of real examples, any shape.
-        fake: logits of as many generated ones; each is compared with the real one in its place.
+        real: Logits of real examples, any shape.
+        fake: Logits of as many generated examples, each paired with the real one at its position.
         coupling: λ.
-        weights: of the pairs, adding up to 1; None weighs them equally.
+        weights: Weights of the pairs, adding up to 1; None for the mean.
 
     Example:
         >>> round(float(relativistic_discriminator(torch.ones(4), torch.ones(4), 1.0)), 4)
@@ -151,28 +152,32 @@ def relativistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Ten
 
 
 def relativistic_generator(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
-    """λ E[softplus(−(d(G(z)) − d(x)))]; λ ln 2 where d is the same everywhere.
+    """λ E[softplus(−(d(G(z)) − d(x)))]; λ ln 2 if d is constant.
+
+    Raises:
+        TypeError: If `real` is missing.
 
     Example:
         >>> round(float(relativistic_generator(torch.ones(4), 1.0, real=torch.ones(4))), 4)
         0.6931
     """
     if real is None:
-        raise TypeError("the relativistic loss compares generated examples with real ones; give it the logits of both")
+        raise TypeError("the relativistic loss needs the logits of real examples too. Fix: pass real=")
     return _times(coupling, _mean(softplus(real - fake), weights))
 
 
 def label_smoothing(real: Tensor, amount: float | Tensor, weights: Tensor | None = None) -> Tensor:
-    """s E[d(x)]: what it adds to a discriminator's loss to take 1 − s for the label of real examples; one-sided, fakes stay 0.
+    """s E[d(x)]: added to a discriminator's loss, it changes the label of real examples to 1 − s. One-sided: fakes keep the label 0.
 
-    For the logistic loss, (1 − s) softplus(−d) + s softplus(d) = softplus(−d) + s d. For least squares it is so up to a constant:
-    ½(d − 1 + s)² = ½(d − 1)² + s d − s + s²/2. (T. Salimans et al., "Improved Techniques for Training GANs", arXiv:1606.03498, section
-    3.4; the optimum is (1 − s) p/(p + q).)
+    For the logistic loss, (1 − s) softplus(−d) + s softplus(d) = softplus(−d) + s d. For least squares, the same holds up to a constant:
+    ½(d − 1 + s)² = ½(d − 1)² + s d − s + s²/2. The optimum is (1 − s) p/(p + q).
+
+    T. Salimans et al., "Improved Techniques for Training GANs", arXiv:1606.03498, section 3.4.
 
     Args:
-        real: logits of real examples, any shape.
+        real: Logits of real examples, any shape.
         amount: s.
-        weights: of the examples, adding up to 1; None weighs them equally.
+        weights: Weights of the examples, adding up to 1; None for the mean.
 
     Example:
         >>> float(label_smoothing(torch.full((4,), 2.0), 0.25))
@@ -182,13 +187,13 @@ def label_smoothing(real: Tensor, amount: float | Tensor, weights: Tensor | None
 
 
 class LossPair(NamedTuple):
-    """What the two players minimise.
+    """The losses of the two players.
 
     Args:
-        discriminator: from (real, fake, coupling, weights).
-        generator: from (fake, coupling, weights, real).
-        relativistic: True where the generator's loss looks at the logits of real examples too.
-        labels: True where real examples have the label 1, which can be smoothed.
+        discriminator: Function of (real, fake, coupling, weights).
+        generator: Function of (fake, coupling, weights, real).
+        relativistic: Whether the generator's loss uses the logits of real examples.
+        labels: Whether real examples have the label 1, which can be smoothed.
     """
 
     discriminator: Callable[..., Tensor]
@@ -198,7 +203,7 @@ class LossPair(NamedTuple):
 
 
 GENERATOR_LOSSES = {"non-saturating": non_saturating, "saturating": saturating}
-"""The generator's losses against `logistic_discriminator`."""
+"""Generator losses against `logistic_discriminator`."""
 
 LOSS_PAIRS: dict[str, LossPair] = {
     **{name: LossPair(logistic_discriminator, generator, labels=True) for name, generator in GENERATOR_LOSSES.items()},
@@ -207,7 +212,7 @@ LOSS_PAIRS: dict[str, LossPair] = {
     "hinge": LossPair(hinge_discriminator, wasserstein_generator),
     "relativistic": LossPair(relativistic_discriminator, relativistic_generator, relativistic=True),
 }
-"""Every pair by its name."""
+"""Loss pairs by name."""
 
 
 def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
@@ -215,5 +220,5 @@ def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def _times(coupling: float | Tensor, loss: Tensor) -> Tensor:
-    """λ·loss; a λ of exactly 1 needs no kernel, neither forwards nor backwards."""
+    """Return λ·loss; λ = 1.0 launches no kernel, forward or backward."""
     return loss if isinstance(coupling, float) and coupling == 1.0 else coupling * loss

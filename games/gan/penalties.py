@@ -1,14 +1,14 @@
-"""Penalties on the slope of a discriminator, all in one convention: half the weight γ, and the norm over ALL numbers of an example.
+"""Gradient penalties of the discriminator, in one convention: half the weight γ, and the norm over ALL elements of an example.
 
     R1         (γ/2) E ‖∇d(x)‖²                     at the data
     R2         (γ/2) λ E ‖∇d(G(z))‖²                at generated examples
     0-GP       (γ/2) λ E ‖∇d(x̂)‖²                   between the two, x̂ = u x + (1 − u) G(z) with u uniform on [0, 1]
     WGAN-GP    (γ/2) λ E (‖∇d(x̂)‖ − 1)²             at the same points
-    DRAGAN     (γ/2) E (‖∇d(x + δ)‖ − 1)²           around the data, δ = ½ a sd(x) v with a uniform for each example, v for each number
+    DRAGAN     (γ/2) E (‖∇d(x + δ)‖ − 1)²           around the data, δ = ½ a sd(x) v with uniform a per example, v per element
 
-with d(x) the discriminator's logit and ∇ its gradient in the example. Papers that write the weight without the half mean another γ: the
-10 of WGAN-GP and DRAGAN is γ = 20 here, the 10 of R1 is γ = 10. What looks at generated examples is felt at the coupling λ, so that at
-λ = 0 the players ignore each other.
+d(x) is the discriminator's logit and ∇ its gradient with respect to the example. For papers that omit the factor ½, double the weight:
+the 10 of WGAN-GP and DRAGAN is γ = 20 here, the 10 of R1 is γ = 10. Penalties that depend on generated examples are scaled by the
+coupling λ, so that the players are independent at λ = 0.
 
 R1, R2: L. Mescheder et al., arXiv:1801.04406, section 4.1; 0-GP: H. Thanh-Tung et al., arXiv:1902.03984; WGAN-GP: I. Gulrajani et al.,
 arXiv:1704.00028; DRAGAN: N. Kodali et al., arXiv:1705.07215, with the perturbation of the authors' code.
@@ -27,15 +27,15 @@ from arena import Rng
 from arena.errors import RuleUndefined
 
 TINY = 1e-12
-"""Added to ‖∇d‖² under a root, whose derivative would not be finite where a discriminator is flat."""
+"""Added to ‖∇d‖² under the root, whose derivative is infinite for a flat discriminator."""
 
 
 class Penalty(NamedTuple):
-    """Where a discriminator's slope is looked at, and which it should have.
+    """A penalty (γ/2) E(‖∇d‖ − slope)².
 
     Args:
-        at: real, fake, between the two, or around the real ones.
-        slope: the norm that is not penalised: 0 or 1.
+        at: Points of the penalty: real, fake, between the two, or around the real ones.
+        slope: Target norm of the gradient, 0 or 1.
     """
 
     at: Literal["real", "fake", "between", "around"]
@@ -43,15 +43,15 @@ class Penalty(NamedTuple):
 
     @property
     def draws(self) -> bool:
-        """True where it looks at points that are drawn."""
+        """Whether the points are random."""
         return self.at in ("between", "around")
 
     def draw(self, real: Tensor, rng: Rng) -> Tensor:
-        """What it draws for a batch, from the noise: u of shape (N, 1, …), or δ of shape (N, *).
+        """Return a batch's random numbers: u, (N, 1, …), for points between, or δ, (N, *), for points around.
 
         Args:
-            real: the examples of the batch.
-            rng: the batch's random stream.
+            real: Real examples of the batch, (N, *).
+            rng: Random stream of the batch.
         """
         weight = torch.rand(len(real), *[1] * (real.dim() - 1), generator=rng.noise)
         if self.at == "between":
@@ -59,26 +59,26 @@ class Penalty(NamedTuple):
         return 0.5 * real.std(correction=0) * weight * torch.rand(real.shape, generator=rng.noise)
 
     def points(self, real: Tensor, fake: Tensor, drawn: Tensor | None = None) -> Tensor:
-        """Where the slope is looked at, (N, *).
+        """Return the points of the penalty, (N, *).
 
         Args:
-            real: examples of the data.
-            fake: generated ones.
-            drawn: what `draw` gave.
+            real: Real examples, (N, *).
+            fake: Generated examples, (N, *).
+            drawn: Result of `draw`; None if the penalty draws nothing.
         """
         if drawn is None:
             return real if self.at == "real" else fake
         return real + drawn if self.at == "around" else drawn * real + (1 - drawn) * fake
 
     def value(self, discriminator: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
-        """½ E(‖∇d‖ − slope)² over the points: what γ multiplies.
+        """Return ½ E(‖∇d‖ − slope)² over the points; the caller multiplies by γ.
 
         Args:
-            discriminator: from examples to logits.
-            points: where its slope is looked at, (N, *).
+            discriminator: Maps examples to logits.
+            points: Points of the penalty, (N, *).
 
         Raises:
-            RuleUndefined: for a discriminator whose slope cannot be differentiated.
+            RuleUndefined: If the discriminator's gradient cannot be differentiated.
 
         Example:
             >>> line = lambda x: 3 * x[:, 0] + 4 * x[:, 1]
@@ -89,8 +89,8 @@ class Penalty(NamedTuple):
         return (squares if self.slope == 0 else ((squares + TINY).sqrt() - self.slope).square()).mean() / 2
 
     @property
-    def feels_generator(self) -> bool:
-        """True where it looks at generated examples, and so is felt at the coupling."""
+    def uses_fakes(self) -> bool:
+        """Whether it depends on generated examples, and is therefore scaled by λ."""
         return self.at in ("fake", "between")
 
 
@@ -101,21 +101,21 @@ PENALTIES = {
     "wgan-gp": Penalty("between", 1.0),
     "dragan": Penalty("around", 1.0),
 }
-"""Every penalty by its name."""
+"""Penalties by name."""
 
 
 def squared_slopes(discriminator: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
-    """‖∇d(x)‖² of each example, (N,): the sum over all its numbers, not over its channels alone.
+    """Return ‖∇d(x)‖² of each example, (N,), summed over all its elements.
 
-    It is differentiable again, in the discriminator's parameters and in the points, also where members are mapped over. A discriminator
-    that mixes examples, as batch normalisation does, is taken as a whole: the gradient is that of the sum of its logits.
+    The result is differentiable in the discriminator's parameters and in the points, also under vmap. If the discriminator mixes examples,
+    as batch normalisation does, the gradient is that of the sum of its logits.
 
     Args:
-        discriminator: from examples to logits.
-        points: of shape (N, *).
+        discriminator: Maps examples to logits.
+        points: Examples, (N, *).
 
     Raises:
-        RuleUndefined: where that gradient cannot be taken.
+        RuleUndefined: If the gradient cannot be taken.
     """
     try:
         with _statistics_at_rest(discriminator):
@@ -125,15 +125,15 @@ def squared_slopes(discriminator: Callable[[Tensor], Tensor], points: Tensor) ->
         if not any(word in text for word in ("setup_context", "derivative", "does not require grad", "twice")):
             raise
         raise RuleUndefined(
-            f"a penalty needs the discriminator's slope and its derivative, which one of its operations lacks ({text[:120]}); use "
-            "penalty none, or another discriminator"
+            f"the penalty needs second derivatives of the discriminator, which one of its operations lacks ({text[:120]}). "
+            "Fix: use penalty none, or another discriminator"
         ) from error
     return slopes.flatten(1).square().sum(1)
 
 
 @contextlib.contextmanager
 def _statistics_at_rest(discriminator: object) -> Iterator[None]:
-    """While inside, normalisation layers keep no running statistics: those of the data and the fakes are noted where they are judged."""
+    """Stop normalisation layers from updating their running statistics: the losses update them once for the same examples."""
     modules = discriminator.modules() if isinstance(discriminator, nn.Module) else ()
     tracking = [m for m in modules if m.training and getattr(m, "track_running_stats", False)]
     try:

@@ -1,4 +1,4 @@
-"""Scores of generated against real samples. Each comes with what the real data themselves would score."""
+"""Sliced Wasserstein distance of generated to real samples, and its value for real samples."""
 
 import math
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from torch import Tensor
 
 
 def sliced_wasserstein(a_ND: Tensor, b_ND: Tensor, directions_DP: Tensor) -> Tensor:
-    """Mean over directions of the 1-Wasserstein distance between the projected samples.
+    """Return the sliced Wasserstein distance SW₁ = E_θ W₁(θᵀa, θᵀb), averaged over the given directions.
 
-    SW₁ = E_θ W₁(θᵀa, θᵀb), in one dimension the mean distance between sorted samples (Rabin et al., 2011).
+    In one dimension, W₁ is the mean distance between sorted samples (Rabin et al., 2011).
 
     Args:
-        a_ND: N samples.
-        b_ND: N samples of the other distribution.
+        a_ND: N samples of one distribution.
+        b_ND: N samples of the other.
         directions_DP: P unit vectors as columns.
 
     Example:
@@ -29,9 +29,9 @@ def sliced_wasserstein(a_ND: Tensor, b_ND: Tensor, directions_DP: Tensor) -> Ten
 
 
 def ascending(x: Tensor) -> Tensor:
-    """Numbers sorted along the last axis.
+    """Sort along the last axis.
 
-    NumPy's sort takes a twentieth of the time of torch's on a CPU, where sorting would be most of a population's scores.
+    Uses NumPy on a CPU, where its sort takes a twentieth of the time of torch's and would dominate a population's scores.
 
     Example:
         >>> ascending(torch.tensor([[3.0, 1.0, 2.0]])).tolist()
@@ -62,7 +62,7 @@ class _Ascending(torch.autograd.Function):
 
 
 def directions(dim: int, count: int) -> Tensor:
-    """Unit vectors as columns: equally spaced angles in the plane, else a fixed random set.
+    """Return `count` unit vectors as columns, (dim, count): equally spaced angles in the plane, otherwise a fixed random set.
 
     Example:
         >>> directions(2, 4).shape, directions(64, 8).shape
@@ -76,15 +76,15 @@ def directions(dim: int, count: int) -> Tensor:
 
 
 def against_real(fake: Callable[[int], Tensor], real: Callable[[int, torch.Generator], Tensor], count: int, repeats: int) -> Tensor:
-    """Sliced Wasserstein distance of `count` generated to `count` real samples, averaged over fixed repeats.
+    """Return the sliced Wasserstein distance of `count` generated to `count` real samples, averaged over fixed repeats.
 
     Args:
-        fake: from a repeat's number to N generated samples.
-        real: from N and a stream to N real samples.
+        fake: Maps the number of a repeat to N generated samples.
+        real: Maps N and a generator to N real samples.
         count: N.
-        repeats: independent pairs of samples.
+        repeats: Number of independent pairs of samples.
     """
-    device = torch.empty(0).device  # the default device, on which the arena lets a game score
+    device = torch.empty(0).device  # the default device, which the arena sets to the game's
     total = torch.zeros(())
     for repeat in range(repeats):
         a, b = fake(repeat).flatten(1), real(count, _stream(device, 2 * repeat + 1)).flatten(1)
@@ -93,13 +93,13 @@ def against_real(fake: Callable[[int], Tensor], real: Callable[[int, torch.Gener
 
 
 def real_ceiling(real: Callable[[int, torch.Generator], Tensor], count: int, repeats: int = 16) -> float:
-    """What `against_real` gives where the generated samples are real ones: sampling noise alone."""
+    """Return `against_real` of real samples against real samples: the sampling noise."""
     device = torch.empty(0).device
     return float(against_real(lambda repeat: real(count, _stream(device, 2 * repeat)), real, count, repeats))
 
 
 def stream(seed: int) -> torch.Generator:
-    """A stream of examples that a score compares, on the default device: apart from those that a run draws from."""
+    """Return a generator of evaluation samples on the default device, independent of the run's streams."""
     return _stream(torch.empty(0).device, seed)
 
 

@@ -1,18 +1,18 @@
-"""The Dirac-GAN: the smallest GAN there is, on which most training methods can be told apart by the eigenvalues of a 2 × 2 matrix.
+"""Dirac-GAN: the smallest GAN, on which the eigenvalues of a 2 × 2 matrix distinguish most training methods.
 
-Data are a point at 0, the generator is a point θ, the discriminator is the line D(x) = ψx. With f(t) = log(1 + eᵗ), or f(t) = t for
-Wasserstein, normal noise of standard deviation σ on every example (ε standard normal), and a penalty P of weight γ:
+The data are a point mass at 0, the generator is a point θ, the discriminator is the line D(x) = ψx. With f(t) = log(1 + eᵗ), or
+f(t) = t for Wasserstein, Gaussian noise of standard deviation σ on every example (ε standard normal), and a penalty P of weight γ:
 
     L_D(θ, ψ) = E f(−ψσε) + λ E f(ψ(θ + σε)) + (γ/2) P(ψ)                P(ψ) = ψ² for R1 and R2, (|ψ| − 1)² for WGAN-GP
-    L_G(θ, ψ) = −λ E f(ψ(θ + σε)), or λ E f(−ψ(θ + σε)) where it is non-saturating
+    L_G(θ, ψ) = −λ E f(ψ(θ + σε)), or λ E f(−ψ(θ + σε)) if non-saturating
 
-Without noise or penalty the logistic field circles around its answer θ = ψ = 0: the saturating one keeps θ² + ψ² and never arrives,
-the non-saturating one loses about (θψ)² of it per unit of time, so it creeps in as θ² + ψ² = 8/t, slower than any exponential, and
-simultaneous steps of size η, which drive outwards, hold it at θ² + ψ² = 2η.
+Without noise and penalty, the logistic field rotates around its equilibrium θ = ψ = 0. The saturating field preserves θ² + ψ². The
+non-saturating field loses about (θψ)² of it per unit of time: θ² + ψ² = 8/t, slower than any exponential, and simultaneous steps of size
+η, which push outwards, settle at θ² + ψ² = 2η.
 
 L. Mescheder, A. Geiger and S. Nowozin, "Which Training Methods for GANs do actually Converge?", arXiv:1801.04406.
 
-Shapes: K = nodes of the quadrature.
+Shapes: K = quadrature nodes.
 """
 
 import math
@@ -29,7 +29,7 @@ from arena.games.gan.losses import LOSS_PAIRS
 from arena.players import Vector
 
 LOSSES = {name: LOSS_PAIRS[name] for name in ("non-saturating", "saturating", "wasserstein")}
-"""Those whose answer is θ = ψ = 0. (The relativistic one is the logistic one here: D(x) = 0 at the data.)"""
+"""The losses with equilibrium θ = ψ = 0. (The relativistic loss equals the logistic one here, because D(x) = 0 at the data.)"""
 
 PENALTIES: dict[str, Callable[[Tensor], Tensor]] = {
     "none": torch.zeros_like,
@@ -37,30 +37,30 @@ PENALTIES: dict[str, Callable[[Tensor], Tensor]] = {
     "r2": torch.square,
     "wgan-gp": lambda slope: (slope.abs() - 1).square(),
 }
-"""Of the discriminator's slope. R1 is taken at the data and R2 at the fakes, but the slope of ψx is ψ at both."""
+"""Penalties of the discriminator's slope ψ. R1 and R2 agree because the slope is the same at data and fakes."""
 
 NODES = 128
-"""Of the Gauss–Hermite quadrature: the logistic losses and their slopes are exact to 1e-9 while |ψ|σ is at most 3, to 1e-5 at 6."""
+"""Gauss–Hermite nodes: the logistic losses and their gradients are exact to 1e-9 for |ψ|σ ≤ 3, to 1e-5 at 6."""
 
 
 @register("dirac")
 class Dirac(Game):
-    """A generator that is one point against a discriminator that is one slope, D(x) = ψx; the data are a point at 0.
+    """The Dirac-GAN: a generator that is one point against a linear discriminator, D(x) = ψx.
 
-    Weight clipping is the discriminator's own: `discriminator.bound`.
+    For weight clipping, set `discriminator.bound`.
 
     Args:
         generator: θ, one number.
         discriminator: ψ, one number.
-        loss: of both players; see `arena.games.gan.losses`.
-        penalty: on the discriminator's gradient: r1 at the data, r2 at the fakes, wgan-gp for a norm of 1.
+        loss: Loss of both players; see `arena.games.gan.losses`.
+        penalty: Penalty of the discriminator's gradient: r1 at the data, r2 at the fakes, wgan-gp for a norm of 1.
         gamma: γ, weight of the penalty, (γ/2)·E‖∇D‖² or (γ/2)·(‖∇D‖ − 1)²; at least 0.
-        instance_noise: σ, standard deviation of the normal noise on real and generated examples, at least 0; its expectation is exact.
+        instance_noise: σ, standard deviation of the noise on real and generated examples, at least 0; its expectation is exact.
 
     Raises:
-        BadSetting: for a number out of its range.
-        UnknownName: for an unknown loss or penalty.
-        SlotMismatch: for a player that does not fit.
+        BadSetting: If a number is out of its range.
+        UnknownName: If the loss or penalty is unknown.
+        SlotMismatch: If a player does not fit.
 
     Example:
         >>> game = Dirac(Vector(1, start=0.0), Vector(1, start=0.0), penalty="wgan-gp", gamma=2.0)
@@ -96,7 +96,7 @@ class Dirac(Game):
         super().__init__(generator=Slot(None, (1,), generator), discriminator=Slot(None, (1,), discriminator))
         self.loss, self.penalty, self.gamma, self.instance_noise = loss, penalty, gamma, instance_noise
         nodes, weights = hermegauss(NODES if instance_noise else 1)
-        # In float64 until the game is given its precision: rounded to float32 before, the noise would be off by 1e-7 in float64.
+        # float64 until the game is cast: nodes rounded to float32 would be off by 1e-7 in a float64 game.
         self.register_buffer("nodes", torch.tensor(instance_noise * nodes), persistent=False)
         self.register_buffer("weights", torch.tensor(weights / math.sqrt(2 * math.pi)), persistent=False)
 
@@ -114,17 +114,17 @@ class Dirac(Game):
         }
 
     def score(self) -> Tensor:
-        """Distance to the equilibrium, ‖(θ, ψ)‖."""
+        """Return the distance to the equilibrium, ‖(θ, ψ)‖."""
         return torch.cat([p() for p in self.players.values()]).norm()
 
     def solution(self) -> dict[str, Tensor] | None:
-        """θ = ψ = 0; None for WGAN-GP, which pushes ψ away from 0 on either side and has no gradient there."""
+        """Return θ = ψ = 0; None for WGAN-GP, which pushes ψ away from 0 on both sides and has no gradient there."""
         if self.penalty == "wgan-gp":
             return None
         return {name: torch.zeros_like(p) for name, p in self.named_parameters()}
 
     def picture(self) -> Any:
-        """Where θ and ψ stand in the field's arrows."""
+        """Draw the players in the vector field."""
         from arena.plots.style import arrows
 
         return arrows(self)

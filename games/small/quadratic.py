@@ -2,7 +2,7 @@
 
     L₁(x, y) = ½ xᵀ J₁₁ x + λ xᵀ J₁₂ y        L₂(x, y) = ½ yᵀ J₂₂ y + λ yᵀ J₂₁ x
 
-with symmetric J₁₁ and J₂₂; the answer is x = y = 0 where J has full rank. The bilinear game f = xᵀMy is the case J = [[0, M], [−Mᵀ, 0]].
+with symmetric J₁₁ and J₂₂; the solution is x = y = 0 if J has full rank. The bilinear game f = xᵀMy is the case J = [[0, M], [−Mᵀ, 0]].
 """
 
 from typing import Any
@@ -17,16 +17,16 @@ from arena.players import Vector
 
 @register("quadratic")
 class Quadratic(Game):
-    """Two vectors in a linear field v = Jz, for any J whose diagonal blocks are symmetric.
+    """Two vectors in a linear field v = Jz, for any J with symmetric diagonal blocks.
 
     Args:
-        x: player 1, a vector.
-        y: player 2, a vector.
+        x: Player 1, a vector.
+        y: Player 2, a vector.
         matrix: J, square, by rows.
-        split: how many of its rows belong to x; 0 takes half.
+        split: Number of rows that belong to x; 0 for half of them.
 
     Raises:
-        BadSetting: where J is not square, too small, not finite, or a diagonal block is not symmetric.
+        BadSetting: If J is not square, too small or not finite, or a diagonal block is not symmetric.
 
     Example:
         >>> game = Quadratic(matrix=[[1.0, 2.0, 0.0], [-2.0, 1.0, 0.5], [0.0, 0.5, 1.0]], split=1)
@@ -55,13 +55,13 @@ class Quadratic(Game):
             raise BadSetting("matrix", jacobian.tolist(), "finite")
         for block in (jacobian[:first, :first], jacobian[first:, first:]):
             if not torch.equal(block, block.T):
-                raise BadSetting("matrix", block.tolist(), "symmetric in its diagonal blocks, since those are second derivatives of a loss")
+                raise BadSetting("matrix", block.tolist(), "symmetric in its diagonal blocks, which are second derivatives of a loss")
         super().__init__(x=Slot(None, (first,), x), y=Slot(None, (size - first,), y))
         self.register_buffer("jacobian", jacobian.to(torch.get_default_dtype()), persistent=False)
         self.first = first
 
     def sample(self, rng: Rng) -> None:
-        return None  # nothing is random here
+        return None  # nothing is random
 
     def losses(self, batch: None, coupling: float | Tensor, movers: Any) -> dict[str, Tensor]:
         x, y = self.players["x"](), self.players["y"]()
@@ -72,14 +72,14 @@ class Quadratic(Game):
         }
 
     def score(self) -> Tensor:
-        """Distance to the answer, ‖z‖."""
+        """Return the distance to the solution, ‖z‖."""
         return torch.cat([p() for p in self.players.values()]).norm()
 
     def solution(self) -> dict[str, Tensor]:
         return {name: torch.zeros_like(p) for name, p in self.named_parameters()}
 
     def picture(self) -> Any:
-        """Where the players stand in the field's arrows, for one number each; None for more."""
+        """Draw the players in the vector field if each is one number; None otherwise."""
         from arena.plots.style import arrows
 
         return arrows(self)
@@ -87,16 +87,16 @@ class Quadratic(Game):
 
 @register("bilinear")
 class Bilinear(Quadratic):
-    """min over x, max over y of xᵀMy with M = scale·I: the game on which simultaneous descent spirals out.
+    """min over x, max over y of xᵀMy with M = scale·I: simultaneous gradient descent spirals outwards.
 
     Args:
-        x: player 1, who lowers xᵀMy.
-        y: player 2, who raises it.
-        dim: how many numbers each player has.
-        scale: size of M's entries.
+        x: Player 1, who minimises xᵀMy.
+        y: Player 2, who maximises it.
+        dim: Numbers per player.
+        scale: Diagonal entries of M.
 
     Raises:
-        BadSetting: for a dimension below 1 or a scale that is not finite.
+        BadSetting: If the dimension is below 1 or the scale is not finite.
 
     Example:
         >>> Bilinear(dim=1).jacobian.tolist()

@@ -88,14 +88,17 @@ def test_channels_last_changes_the_layout_and_no_number() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: ConvGenerator((8,), (1, 28, 28), widths=(8, 8, 8)), "an image of 28×28 pixels does not halve 3 times, as 3 widths need"),
-        (lambda: ConvGenerator((8,), (784,)), r"outputs is \(784,\), but a convolutional player is for images: channels, height, width"),
-        (lambda: ConvGenerator((8,), (1, 28, 28), widths=()), r"widths is \(\), but must name at least one width, and each at least 1"),
+        (
+            lambda: ConvGenerator((8,), (1, 28, 28), widths=(8, 8, 8)),
+            "an image of 28×28 pixels does not halve 3 times, once for each width. Fix: use fewer widths, or sides",
+        ),
+        (lambda: ConvGenerator((8,), (784,)), r"outputs is \(784,\), but a convolutional player needs an image: "),
+        (lambda: ConvGenerator((8,), (1, 28, 28), widths=()), r"widths is \(\), but must hold at least one width, and each must be"),
         (
             lambda: ConvDiscriminator((1, 8, 8), (1,), widths=(8, 8, 8, 8)),
-            "an image of 8×8 pixels has none left after 4 widths; take fewer",
+            "an image of 8×8 pixels does not halve 4 times. Fix: use fewer widths",
         ),
-        (lambda: ConvDiscriminator((1, 8, 8), (1,), widths=(8, 0)), r"widths is \(8, 0\), but must name"),
+        (lambda: ConvDiscriminator((1, 8, 8), (1,), widths=(8, 0)), r"widths is \(8, 0\), but must hold"),
     ],
 )
 def test_sizes_that_do_not_work_are_refused(build: Any, message: str) -> None:

@@ -200,7 +200,7 @@ def test_at_coupling_zero_nobody_feels_the_other(name: str) -> None:
 
 
 def test_the_relativistic_generator_needs_both() -> None:
-    with pytest.raises(TypeError, match="give it the logits of both"):
+    with pytest.raises(TypeError, match=r"needs the logits of real examples too\. Fix: pass real="):
         LOSS_PAIRS["relativistic"].generator(LOGITS, 1.0)
 
 

@@ -110,7 +110,7 @@ def test_eight_modes_of_linspace_are_seven() -> None:
     angle = torch.linspace(0, 2 * torch.pi, 8)
     centres = 2 * torch.stack([angle.cos(), angle.sin()], dim=1)
     points = centres[torch.randint(8, (10_000,), generator=seeded())] + 0.1 * torch.randn(10_000, 2, generator=seeded(1))
-    with pytest.raises(GameFault, match=r"^modes 0 and 7 are the same, so that 8 modes are 7; leave one out"):
+    with pytest.raises(GameFault, match=r"^modes 0 and 7 of 8 coincide\. Fix: remove one"):
         Modes(centres, 0.1)
     assert value("modes-covered", points, modes=Modes(centres[:7], 0.1)) == 7
     assert value("mode-variation", points, modes=Modes(centres[:7], 0.1)) == pytest.approx(2 / 8 - 1 / 7, abs=0.02)  # one is drawn twice

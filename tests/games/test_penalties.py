@@ -113,7 +113,5 @@ def test_batch_norm_keeps_its_running_statistics() -> None:
 def test_a_discriminator_without_second_derivatives_is_told_of() -> None:
     with pytest.raises(RuleUndefined) as refused:
         value("r1", lambda x: Once.apply(x).sum(1), examples(2), examples(2))
-    assert str(refused.value).startswith(
-        "a penalty needs the discriminator's slope and its derivative, which one of its operations lacks ("
-    )
+    assert str(refused.value).startswith("the penalty needs second derivatives of the discriminator, which one of its operations lacks (")
     assert str(refused.value).endswith("); use penalty none, or another discriminator")

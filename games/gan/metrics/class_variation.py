@@ -1,9 +1,9 @@
-"""Total variation between the classes that are drawn and those of the training set.
+"""Total variation between the classes of generated samples and of the training set.
 
     TV = ½ Σ_c |p_c − q_c|
 
-where p_c is the share of samples that the judge takes for a c, and q_c the share of that label in the training set. It is 0 for a
-perfect sample; a single digit alone has about 0.9.
+p_c is the share of samples that the judge assigns to class c, q_c the share of that label in the training set. It is 0 for a perfect
+generator, and about 0.9 for a single digit.
 """
 
 from torch import Tensor
@@ -13,7 +13,7 @@ from arena.games.gan.metrics.mode_variation import total_variation
 
 
 class ClassVariation(Metric):
-    """Total variation of the histogram of classes, as the judge sees them."""
+    """Total variation of the histogram of classes, as assigned by the judge."""
 
     needs = "judge"
 

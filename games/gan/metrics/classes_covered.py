@@ -1,9 +1,9 @@
-"""The number of classes that are covered: on digits, how many of the ten are drawn.
+"""Number of covered classes, such as the ten digits.
 
-    #{c : #{i : the judge takes xᵢ for a c} ≥ max(1, sN)}
+    #{c : #{i : the judge assigns xᵢ to c} ≥ max(1, sN)}
 
-with the share s of the evaluation rule. The judge is `arena.games.data.judge`, and errs as often as its accuracy says: at s = 0 a single
-misjudged image would cover a digit.
+with the share s of the evaluation rule. The judge (`arena.games.data.judge`) makes errors: at s = 0, one misclassified image covers a
+class.
 """
 
 from torch import Tensor
@@ -13,7 +13,7 @@ from arena.games.gan.metrics.covered import covered
 
 
 class ClassesCovered(Metric):
-    """The number of classes with enough samples, as the judge sees them; as a score, the number of those without."""
+    """Number of classes with enough samples, as assigned by the judge; as a score, the number of classes without."""
 
     needs = "judge"
 

@@ -1,14 +1,14 @@
-"""When a mode or a class counts as covered: one rule for all metrics that count them."""
+"""Rule for covered modes and classes, shared by all metrics that count them."""
 
 from torch import Tensor
 
 
 def covered(hits_NK: Tensor, share: float) -> Tensor:
-    """How many of K are hit by at least that share of N samples, and by one at least.
+    """Return how many of K columns are hit by at least one sample and at least the given share of N samples.
 
     Args:
-        hits_NK: ones where a sample hits, else zeros.
-        share: of the samples, in [0, 1].
+        hits_NK: 1 if a sample hits, else 0.
+        share: Share of the samples, in [0, 1].
 
     Example:
         >>> import torch

@@ -2,11 +2,11 @@
 
     density = 1/(kN) Σᵢ #{j : ‖xᵢ − yⱼ‖ ≤ rₖ(yⱼ)},    coverage = #{j : some i has ‖xᵢ − yⱼ‖ ≤ rₖ(yⱼ)} / M
 
-of generated x and real y, with rₖ(y) the distance of y to the k-th nearest real one, k = 5. M. Naeem et al., "Reliable Fidelity and
-Diversity Metrics for Generative Models", arXiv:2002.09797, equations 3 and 4. An outlier among the data, whose ball is large, counts once
-in density where it lets all of precision through; coverage asks that each real sample has a generated one near, in balls that do not
-depend on the generator. Expected of real data: density 1, coverage 1 − (N−1)⋯(N−k)/((2N−1)⋯(2N−k)), which is 1 − 2⁻ᵏ for many samples
-(lemma 2). Density may exceed 1.
+for generated x and real y, with rₖ(y) the distance of y to its k-th nearest real neighbour, k = 5. A real outlier with a large ball
+counts once in density, although it can saturate precision. Coverage uses balls that do not depend on the generator. Real data have
+density 1, which may be exceeded, and coverage 1 − (N−1)⋯(N−k)/((2N−1)⋯(2N−k)) in expectation, about 1 − 2⁻ᵏ for many samples (lemma 2).
+
+M. Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models", arXiv:2002.09797, equations 3 and 4.
 """
 
 from torch import Tensor
@@ -17,7 +17,7 @@ NEIGHBOURS = 5
 
 
 class Density(Metric):
-    """How many real samples' balls a generated one lies in, over how many are expected."""
+    """Number of real samples' balls that contain a generated sample, relative to its expectation."""
 
     best = 1.0
 
@@ -28,7 +28,7 @@ class Density(Metric):
 
 
 class Coverage(Metric):
-    """The share of real samples that have a generated one among their nearest."""
+    """Share of real samples whose ball contains a generated sample."""
 
     best = 1.0
 

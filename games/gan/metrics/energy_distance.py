@@ -2,9 +2,11 @@
 
     D(X, Y) = √(2 E‖X − Y‖ − E‖X − X′‖ − E‖Y − Y′‖)
 
-G. Székely and M. Rizzo, "Energy statistics", J. Stat. Plan. Inference 143 (2013). It is 0 only where the distributions are equal, and
-needs neither bandwidth nor directions. Expectations are means over all pairs, a sample with itself included, so that the root is real.
-On images it is measured in the judge's features. `scipy.stats.energy_distance` is the same in one dimension only.
+It is 0 only if the distributions are equal, and needs neither bandwidth nor directions. Expectations are means over all pairs, including
+each sample with itself, which keeps the root real. Images are compared by the judge's features. In one dimension it equals
+`scipy.stats.energy_distance`.
+
+G. Székely and M. Rizzo, "Energy statistics", J. Stat. Plan. Inference 143 (2013).
 """
 
 from torch import Tensor
@@ -13,7 +15,7 @@ from arena.games.gan.metrics.base import Metric, Samples
 
 
 def energy_distance(fake_fake: Tensor, real_real: Tensor, fake_real: Tensor) -> Tensor:
-    """The distance from those of all pairs.
+    """Return the energy distance, given all pairwise distances.
 
     Example:
         >>> import torch
@@ -27,7 +29,7 @@ def energy_distance(fake_fake: Tensor, real_real: Tensor, fake_real: Tensor) -> 
 
 
 class EnergyDistance(Metric):
-    """Energy distance of generated and real samples."""
+    """Energy distance of generated to real samples."""
 
     def value(self, samples: Samples) -> Tensor:
         return energy_distance(*samples.pairs)

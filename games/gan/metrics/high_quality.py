@@ -1,9 +1,9 @@
-"""The share of samples that are good ones.
+"""Share of high-quality samples.
 
     #{i : min over k of ‖xᵢ − μₖ‖ ≤ rσ} / N
 
-with the radius r of the evaluation rule (A. Srivastava et al., "VEEGAN", arXiv:1705.07761, section 4.1, at 3σ). Real data in the plane
-reach 1 − exp(−r²/2) in a ball, 98.9 % at r = 3, and erf(r/√2)² in a box, 99.5 %.
+with the radius r of the evaluation rule (A. Srivastava et al., "VEEGAN", arXiv:1705.07761, section 4.1: r = 3). In the plane, real data
+reach 1 − exp(−r²/2) for a ball, 98.9 % at r = 3, and erf(r/√2)² for a box, 99.5 %.
 """
 
 from torch import Tensor
@@ -12,7 +12,7 @@ from arena.games.gan.metrics.base import Metric, Samples
 
 
 class HighQuality(Metric):
-    """The share of samples within the radius of a mode."""
+    """Share of samples within the radius of a mode."""
 
     needs = "modes"
     best = 1.0

@@ -1,4 +1,4 @@
-"""How often the judge is right on the test set of its data: what the metrics that ask it are worth. It says nothing of the generator."""
+"""The judge's accuracy on the test set: how far metrics that use the judge can be trusted. Independent of the generator."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from arena.games.gan.metrics.base import Metric, Samples
 
 
 class JudgeAccuracy(Metric):
-    """The judge's own share of right answers on the test set."""
+    """The judge's accuracy on the test set."""
 
     needs = "judge"
     best = None

@@ -1,13 +1,13 @@
-"""Fréchet distance between Gaussians fitted to the judge's features of generated and of real samples.
+"""Fréchet distance between Gaussians fitted to the judge's features of generated and real samples.
 
     d² = ‖μ − ν‖² + tr(Σ + Τ − 2 (Σ^½ Τ Σ^½)^½)
 
-D. Dowson and B. Landau, "The Fréchet distance between multivariate normal distributions", J. Multivar. Anal. 12 (1982). The equation is
-that of FID (M. Heusel et al., arXiv:1706.08500), but this is NOT FID: the features are those of a small classifier of this very data set,
-so its numbers compare with nobody else's, and it is named for the judge. As in FID, the square of the distance is given.
+D. Dowson and B. Landau, "The Fréchet distance between multivariate normal distributions", J. Multivar. Anal. 12 (1982). The equation,
+and the squared value, are those of FID (M. Heusel et al., arXiv:1706.08500), but this is NOT FID: the features are those of a small
+classifier of the same data set, so the values do not compare with published ones.
 
-The covariances are singular wherever a feature is never active; the product under the root is symmetric, so that its eigenvalues are
-enough, and those that rounding makes negative are taken for 0.
+Features that are never active make the covariances singular. The product under the root is symmetric, so its eigenvalues suffice;
+those that are negative by rounding are set to 0.
 """
 
 import torch
@@ -17,7 +17,7 @@ from arena.games.gan.metrics.base import Metric, Samples
 
 
 def frechet_distance(mean: Tensor, covariance: Tensor, other_mean: Tensor, other_covariance: Tensor) -> Tensor:
-    """d² of two Gaussians.
+    """Return d² of two Gaussians.
 
     Example:
         >>> eye = torch.eye(2)
@@ -40,7 +40,7 @@ class JudgeFrechetDistance(Metric):
 
 
 def _moments(features_NF: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and covariance, in double precision: a trace of 64 variances loses four digits to the root that is taken from it."""
+    """Return mean and covariance in float64: float32 loses four digits of the trace in the root."""
     features = features_NF.double()
     mean = features.mean(dim=0)
     centred = features - mean

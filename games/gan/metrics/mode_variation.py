@@ -1,10 +1,9 @@
-"""Total variation between the modes that are drawn and the modes that there are, with a bucket for what is in none.
+"""Total variation between the modes of generated samples and of the data, with a bucket for samples in no mode.
 
     TV = ½ (Σₖ |pₖ − 1/K| + p₀)
 
-where pₖ is the share of samples within the radius of mode k, and p₀ the share within that of none, which the data should not have. It is
-0 for a perfect sample, 1 − 1/K for one mode alone, and 1 where nothing is in any mode. Without the bucket a generator could throw
-away what it draws badly.
+pₖ is the share of samples within the radius of mode k, and p₀ the share within none, 0 for the data. It is 0 for a perfect generator,
+1 − 1/K for a single mode, and 1 if no sample is in any mode. Without the bucket, bad samples would not count.
 """
 
 from torch import Tensor
@@ -13,7 +12,7 @@ from arena.games.gan.metrics.base import Metric, Samples
 
 
 def total_variation(p_K: Tensor, q_K: Tensor) -> Tensor:
-    """½ Σ |p − q| of two distributions, in whatever else than K they leave of 1 as well.
+    """Return ½ Σ |p − q|, including the mass that either distribution lacks to 1.
 
     Example:
         >>> import torch
@@ -24,7 +23,7 @@ def total_variation(p_K: Tensor, q_K: Tensor) -> Tensor:
 
 
 class ModeVariation(Metric):
-    """Total variation of the histogram over the modes, with a bucket for samples in none."""
+    """Total variation of the histogram of modes, with a bucket for samples in none."""
 
     needs = "modes"
 

@@ -1,10 +1,10 @@
-"""The number of modes that are covered.
+"""Number of covered modes.
 
     #{k : #{i : mode k is nearest to xᵢ, and ‖xᵢ − μₖ‖ ≤ rσ} ≥ max(1, sN)}
 
-with the radius r and the share s of the evaluation rule. A. Srivastava et al., "VEEGAN", arXiv:1705.07761, section 4.1, count one hit
-(s = 0) within 3σ; others ask for a share of the samples or for a box along the axes, and no two numbers compare unless the rule is the
-same. The nearest mode is that in the rule's own norm.
+with the radius r and the share s of the evaluation rule, in whose norm the nearest mode is determined. A. Srivastava et al., "VEEGAN",
+arXiv:1705.07761, section 4.1, count one hit (s = 0) within 3σ; others require a share of the samples, or use a box along the axes.
+Compare values under the same rule only.
 """
 
 from torch import Tensor
@@ -14,7 +14,7 @@ from arena.games.gan.metrics.covered import covered
 
 
 class ModesCovered(Metric):
-    """The number of modes with enough samples within the radius; as a score, the number of those without."""
+    """Number of modes with enough samples within the radius; as a score, the number of modes without."""
 
     needs = "modes"
 

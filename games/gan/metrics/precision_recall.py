@@ -2,9 +2,10 @@
 
     precision = #{i : some j has ‖xᵢ − yⱼ‖ ≤ rₖ(yⱼ)} / N,    recall = #{j : some i has ‖yⱼ − xᵢ‖ ≤ rₖ(xᵢ)} / M
 
-of generated x and real y, with rₖ(y) the distance of y to the k-th nearest of its own kind, k = 3: what share of the generated samples
-lies where data are, and what share of the data where generated samples are. T. Kynkäänniemi et al., "Improved Precision and Recall
-Metric for Assessing Generative Models", arXiv:1904.06991, equations 1 to 3. Both are at most 1; real data themselves stay below it.
+for generated x and real y, with rₖ the distance to the k-th nearest neighbour of the same kind, k = 3: the share of generated samples on
+the support of the data, and the share of the data on the support of the generator. Both are at most 1; real data stay below.
+
+T. Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models", arXiv:1904.06991, equations 1 to 3.
 """
 
 from torch import Tensor
@@ -15,7 +16,7 @@ NEIGHBOURS = 3
 
 
 def covered_share(distances_NM: Tensor, radii_M: Tensor) -> Tensor:
-    """The share of N samples that lie in at least one of M balls.
+    """Return the share of N samples in at least one of M balls.
 
     Example:
         >>> import torch
@@ -26,7 +27,7 @@ def covered_share(distances_NM: Tensor, radii_M: Tensor) -> Tensor:
 
 
 class Precision(Metric):
-    """The share of generated samples within reach of a real one."""
+    """Share of generated samples in a real sample's ball."""
 
     best = 1.0
 
@@ -36,7 +37,7 @@ class Precision(Metric):
 
 
 class Recall(Metric):
-    """The share of real samples within reach of a generated one."""
+    """Share of real samples in a generated sample's ball."""
 
     best = 1.0
 

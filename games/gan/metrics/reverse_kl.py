@@ -1,9 +1,9 @@
-"""Reverse Kullback–Leibler divergence between the modes that are drawn and the modes that there are.
+"""Reverse Kullback–Leibler divergence of the modes of generated samples from those of the data.
 
     KL(p ‖ q) = Σₖ pₖ log(pₖ / qₖ),   qₖ = 1/K
 
-where pₖ is the share of samples nearest to mode k, however far they are, as in Z. Lin et al., "PacGAN", arXiv:1712.04086, section 4.1. It
-is 0 for equal shares and log K for one mode alone; that of the data to the samples (the forward one) is infinite where a mode is missing.
+pₖ is the share of samples nearest to mode k at any distance, as in Z. Lin et al., "PacGAN", arXiv:1712.04086, section 4.1. It is 0 for
+equal shares and log K for a single mode. The forward divergence is infinite if a mode is missing.
 """
 
 import math
@@ -15,7 +15,7 @@ from arena.games.gan.metrics.base import Metric, Samples
 
 
 def reverse_kl(p_K: Tensor) -> Tensor:
-    """Σ p log(p K), with 0 log 0 = 0.
+    """Return Σ p log(p K), with 0 log 0 = 0.
 
     Example:
         >>> round(float(reverse_kl(torch.tensor([0.5, 0.5, 0.0, 0.0]))), 4)
@@ -25,7 +25,7 @@ def reverse_kl(p_K: Tensor) -> Tensor:
 
 
 class ReverseKL(Metric):
-    """Reverse KL divergence of the histogram of nearest modes from the uniform one."""
+    """Reverse KL divergence of the histogram of nearest modes from the uniform distribution."""
 
     needs = "modes"
 

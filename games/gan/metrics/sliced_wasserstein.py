@@ -1,6 +1,6 @@
-"""Sliced Wasserstein distance: the mean over directions of the Wasserstein distance of projections.
+"""Sliced Wasserstein distance: the Wasserstein distance of projections, averaged over directions.
 
-It is the score of a GAN where none is chosen, as a mean over several pairs of samples; beside another score it is that of one pair.
+As a GAN's default score, it is averaged over several pairs of samples; as a metric beside another score, it uses one pair.
 """
 
 from torch import Tensor
@@ -10,7 +10,7 @@ from arena.games.gan.scores import directions, sliced_wasserstein
 
 
 class SlicedWasserstein(Metric):
-    """Mean 1-Wasserstein distance of generated and real samples over 64 directions."""
+    """1-Wasserstein distance of generated to real samples, averaged over 64 directions."""
 
     def value(self, samples: Samples) -> Tensor:
         fake_ND, real_ND = samples.fake.flatten(1), samples.real.flatten(1)
