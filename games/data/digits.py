@@ -1,11 +1,11 @@
-"""Digits from elsewhere than MNIST: envelopes (USPS) and house numbers (SVHN), as published.
+"""Digits of envelopes (USPS) and house numbers (SVHN), as published.
 
-They are looked for in the folders of `arena.games.data.images`; what is in none of them is downloaded through torchvision's own class.
+Files are searched in the folders of `arena.games.data.images`; missing ones are downloaded by torchvision.
 
     usps        7,291 + 2,007 scanned digits, 16×16 grey
-    svhn        73,257 + 26,032 house-number digits in colour, 32×32: train_32x32.mat and test_32x32.mat
-    svhn-10k    a small protocol: the first 10,000 digits of SVHN's TEST set, cut into 7,999 + 2,001 where the photograph changes; its
-                numbers cannot be compared with published ones
+    svhn        73,257 + 26,032 house-number digits, 32×32 RGB: train_32x32.mat and test_32x32.mat
+    svhn-10k    a small protocol: the first 10,000 digits of SVHN's TEST set, split into 7,999 + 2,001 between two photographs; results
+                on it do not compare with published ones
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from arena.errors import DataDamaged, DataUnavailable
-from arena.games.data.images import Arrays, folders, read
+from arena.games.data.images import Arrays, folders, read, unavailable
 
 
 def usps() -> Arrays:
-    """USPS, 7,291 + 2,007 digits of 16×16 grey pixels, 0 to 255."""
+    """Return USPS, 7,291 + 2,007 digits, 16×16 grey, 0 to 255."""
     for folder in folders():
         if (file := folder / "usps.npz").is_file():
             return read(file)
@@ -35,7 +35,7 @@ def usps() -> Arrays:
 
 
 def svhn() -> Arrays:
-    """SVHN, 73,257 + 26,032 digits of 32×32 pixels in colour."""
+    """Return SVHN, 73,257 + 26,032 digits, 32×32 RGB."""
     for folder in folders():
         for place in (folder, folder / "SVHN", folder / "svhn"):
             if all((place / f"{part}_32x32.mat").is_file() for part in ("train", "test")):
@@ -52,72 +52,70 @@ def svhn() -> Arrays:
 
 
 def svhn_10k() -> Arrays:
-    """The small protocol: 7,999 + 2,001 digits, all of SVHN's published test set."""
+    """Return the small protocol: 7,999 + 2,001 digits, all from SVHN's published test set.
+
+    Raises:
+        DataUnavailable: If svhn_10k.npz is missing.
+    """
     for folder in folders():
         if (file := folder / "svhn_10k.npz").is_file():
             return read(file)
     places = " or ".join(str(folder / "svhn_10k.npz") for folder in folders())
-    raise DataUnavailable(
-        f"the small SVHN is not on this machine: put svhn_10k.npz at {places}, or take the domain svhn, which is downloaded"
-    )
+    raise DataUnavailable(f"svhn_10k.npz is not on this machine. Fix: put it at {places}, or use the domain svhn, which is downloaded")
 
 
 def of_torchvision(folder: Path, *, verified: bool = True) -> Arrays:
-    """SVHN's two .mat files, read by torchvision's class.
+    """Read SVHN's two .mat files by torchvision's class.
 
     Args:
-        folder: where train_32x32.mat and test_32x32.mat are.
-        verified: whether their checksums must be the published ones.
+        folder: Folder of train_32x32.mat and test_32x32.mat.
+        verified: Whether to require the published checksums.
 
     Raises:
-        DataDamaged: where they are not, or cannot be read.
+        DataDamaged: If a file is unreadable or its checksum differs.
     """
     from torchvision.datasets import SVHN
 
     class Unverified(SVHN):
         split_list: Any = {part: [url, name, None] for part, (url, name, _) in SVHN.split_list.items()}
 
-    found: Arrays = {}
+    arrays: Arrays = {}
     for part in ("train", "test"):
         try:
             data: Any = (SVHN if verified else Unverified)(str(folder), split=part)
         except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
             raise DataDamaged(
-                f"{folder / f'{part}_32x32.mat'} is not SVHN's as published ({' '.join(str(error).split())[:100]}); download it again"
+                f"{folder / f'{part}_32x32.mat'} is not the published SVHN ({' '.join(str(error).split())[:100]}). Fix: download it again"
             ) from error
-        found |= {f"x_{part}": np.ascontiguousarray(data.data.transpose(0, 2, 3, 1)), f"y_{part}": data.labels.astype(np.uint8)}
-    return found
+        arrays |= {f"x_{part}": np.ascontiguousarray(data.data.transpose(0, 2, 3, 1)), f"y_{part}": data.labels.astype(np.uint8)}
+    return arrays
 
 
 def of_mat(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels of a .mat in SVHN's format: X of 32×32×3×N, y in 1 … 10 or 0 … 9, where 10 means the digit 0.
+    """Return images (N, H, W, 3) and labels (N,) of a .mat in SVHN's format: X is (H, W, 3, N), y is in 1 … 10 or 0 … 9, and 10 means 0.
 
     Raises:
-        DataDamaged: for a file that holds something else.
+        DataDamaged: If the file has other contents.
     """
     from scipy.io import loadmat
 
     try:
-        held = loadmat(file)
-        x, y = held["X"], held["y"].astype(np.int64).ravel()
+        contents = loadmat(file)
+        x, y = contents["X"], contents["y"].astype(np.int64).ravel()
     except (ValueError, KeyError, TypeError, OSError, NotImplementedError) as error:
-        raise DataDamaged(f"{file} holds no X and y as SVHN's files do ({error}); download it again") from error
+        raise DataDamaged(f"{file} has no X and y in SVHN's format ({error}). Fix: download it again") from error
     if x.ndim != 4 or x.shape[2] != 3 or x.shape[3] != len(y) or x.dtype != np.uint8 or not ((y >= 0) & (y <= 10)).all():
-        raise DataDamaged(f"{file} has X of shape {x.shape} ({x.dtype}) beside {len(y)} labels, but needs H×W×3×N uint8 and N digits")
+        raise DataDamaged(f"{file} has X of shape {x.shape} ({x.dtype}) and {len(y)} labels, but must have H×W×3×N uint8 and N digits")
     return np.ascontiguousarray(x.transpose(3, 0, 1, 2)), (y % 10).astype(np.uint8)
 
 
 def downloaded(name: str, files: str, fetch: Callable[[Path], Arrays]) -> Arrays:
-    """Fetch into the user's cache.
+    """Download a data set into the user's cache folder.
 
     Raises:
-        DataUnavailable: where there is no network, naming the places where files would be found.
+        DataUnavailable: If the download fails.
     """
     folder = folders()[-1]
-    try:
+    with unavailable(name, f"put {files} into {' or '.join(map(str, folders()))}"):
         folder.mkdir(parents=True, exist_ok=True)
         return fetch(folder)
-    except (RuntimeError, OSError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(": ")
-        places = " or ".join(map(str, folders()))
-        raise DataUnavailable(f"{name} is not on this machine and could not be downloaded ({reason}): put {files} into {places}") from error

@@ -1,20 +1,20 @@
-"""Domains: the same classes seen in different ways, brought to one form, so that what is learnt on one can be tried on another.
+"""Domains: the same classes under different conditions, brought to one form, so that a classifier trained on one applies to the other.
 
 Points (two classes):
 
     moons            two interleaved half circles
-    rotated-moons    the same, turned about their centre by an angle
+    rotated-moons    the same, rotated about their centre by an angle
 
-Images of the ten digits, each a set of uint8 pixels: see `SOURCES`. Or the path of an npz with `x_train`, `y_train`, `x_test`, `y_test`,
-pixels uint8 from 0 to 255, square images, N×H×H or N×H×H×1 (grey) or N×H×H×3 (colour); a target may lack the labels.
+Images of the ten digits, as uint8 pixels: see `SOURCES`. Or the path of an npz with `x_train`, `y_train`, `x_test`, `y_test`: pixels
+uint8 from 0 to 255, square, (N, H, H) or (N, H, H, 1) if grey, (N, H, H, 3) if RGB; labels are optional for a target.
 
-Both domains of a pair are brought to one form, and their pixels to x/255 − ½ in [−½, ½]:
+Both domains of a pair are brought to one form, with pixels x/255 − ½ in [−½, ½]:
 
-    8x8x1      as they are                                                where both have 8×8 grey pixels
-    28x28x1    resized to 28×28                                           where both are grey
-    32x32x3    resized to 28×28 and padded by 2, or resized to 32×32 where they are larger; grey repeated for each of three channels
+    8x8x1      unchanged                                                  if both are 8×8 grey
+    28x28x1    resized to 28×28                                           if both are grey
+    32x32x3    resized to 28×28 and padded by 2, or resized to 32×32 if larger; grey repeated over three channels
 
-Resizing is bilinear (with antialiasing), once, on the pixels as they are stored. A colour becomes grey as .299 R + .587 G + .114 B.
+Stored pixels are resized once, bilinearly with antialiasing. RGB becomes grey as .299 R + .587 G + .114 B.
 
 Shapes: N = examples, C, H, W = channels, height, width of an image.
 """
@@ -40,10 +40,10 @@ from arena.players.base import Shape
 
 POINTS = ("moons", "rotated-moons")
 HELD_OUT = 1000
-"""Points of a test set."""
+"""Points in a test set."""
 
 FORMS: dict[str, Shape] = {"8x8x1": (1, 8, 8), "28x28x1": (1, 28, 28), "32x32x3": (3, 32, 32)}
-"""What images may be brought to."""
+"""Forms of images, with their shapes."""
 
 SOURCES: dict[str, Callable[[], images.Arrays]] = {
     "mnist": images.mnist,
@@ -55,18 +55,18 @@ SOURCES: dict[str, Callable[[], images.Arrays]] = {
     "digits": images.digits,
     "shaded-digits": shaded_digits,
 }
-"""Where the images of a domain come from, by its name."""
+"""Loaders of image domains by name."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Examples of some classes, seen in one way.
+    """Labelled examples of one domain.
 
     Args:
-        name: of the domain.
-        shape: of one example, as the nets see it.
-        labels: the label set; empty where there are no labels.
-        form: of images, what they are brought to; of points the empty string.
+        name: Name of the domain.
+        shape: Shape of one example as players receive it.
+        labels: Label set; empty without labels.
+        form: Form of images, one of `FORMS`; empty for points.
     """
 
     name: str
@@ -76,20 +76,20 @@ class Domain:
 
     @property
     def count(self) -> int | None:
-        """Images to train on; None of points, of which there are as many as one likes."""
+        """Number of training images; None for points, which are unlimited."""
         return len(_arrays(self.name)["x_train"]) if self.form else None
 
     def draw(
         self, n: int, rng: torch.Generator, angle: float | Tensor = 0.0, noise: float | Tensor = 0.1, part: str = "train"
     ) -> tuple[Tensor, Tensor]:
-        """n examples to train on and their labels (0 where there are none).
+        """Return n training examples and their labels, 0 if there are none.
 
         Args:
-            n: how many.
-            rng: stream to draw from.
-            angle: of rotated points, in degrees.
-            noise: standard deviation of points.
-            part: train; test for examples that are not trained on.
+            n: Number of examples.
+            rng: Generator of the draw.
+            angle: Rotation of rotated points, in degrees.
+            noise: Standard deviation of the noise on points.
+            part: train, or test for held-out images.
         """
         if not self.form:
             points_N2, labels_N = labelled_moons(n, rng, noise)
@@ -99,29 +99,29 @@ class Domain:
         return as_numbers(pixels.index_select(0, index)), labels.index_select(0, index).long()
 
     def held_out(self, angle: float | Tensor = 0.0, noise: float | Tensor = 0.1, at_once: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
-        """The test set in parts, on the default device; of points a fixed one."""
+        """Yield the test set, fixed also for points, in parts on the default device."""
         device = torch.empty(0).device
         if not self.form:
             points_N2, labels_N = labelled_moons(HELD_OUT, torch.Generator(device=device).manual_seed(1_000_003), noise)
             yield (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
             return
         pixels, labels = _tensors(self.name, self.form, "test", device)
-        for some, own in zip(pixels.split(at_once), labels.split(at_once), strict=True):
-            yield as_numbers(some), own.long()
+        for pixels_N, labels_N in zip(pixels.split(at_once), labels.split(at_once), strict=True):
+            yield as_numbers(pixels_N), labels_N.long()
 
 
 def pair(source: str, target: str, form: str = "auto") -> tuple[Domain, Domain]:
-    """Two domains in one form.
+    """Return two domains in one form.
 
     Args:
-        source: name of the domain whose labels are learnt from.
-        target: name of the other one.
-        form: of images, one of `FORMS`, or auto for the smallest that loses nothing of either.
+        source: Name of the labelled domain to learn from.
+        target: Name of the domain to adapt to.
+        form: Form of images, one of `FORMS`, or auto for the smallest that preserves both.
 
     Raises:
-        UnknownName: for an unknown domain or form.
-        BadSetting: for two that do not go together.
-        DataUnavailable: for a data set that is not to be had.
+        UnknownName: If a domain or form is unknown.
+        BadSetting: If the domains are incompatible.
+        DataUnavailable: If a data set is neither on disk nor downloadable.
 
     Example:
         >>> [domain.shape for domain in pair("moons", "rotated-moons")]
@@ -129,7 +129,7 @@ def pair(source: str, target: str, form: str = "auto") -> tuple[Domain, Domain]:
         >>> pair("moons", "digits")
         Traceback (most recent call last):
         ...
-        arena.errors.BadSetting: target is 'digits', but must be moons or rotated-moons, points as those of the source moons
+        arena.errors.BadSetting: target is 'digits', but must be moons or rotated-moons, points like the source moons
     """
     for setting, name in (("source", source), ("target", target)):
         if name not in POINTS and name not in SOURCES and not name.endswith(".npz"):
@@ -138,28 +138,28 @@ def pair(source: str, target: str, form: str = "auto") -> tuple[Domain, Domain]:
         raise UnknownName("form", form, ("auto", *FORMS))
     if (source in POINTS) != (target in POINTS):
         points = source in POINTS
-        wanted = " or ".join(POINTS) if points else f"one of {', '.join(SOURCES)}"
-        raise BadSetting("target", target, f"{wanted}, {'points' if points else 'images'} as those of the source {source}")
+        names = " or ".join(POINTS) if points else f"one of {', '.join(SOURCES)}"
+        raise BadSetting("target", target, f"{names}, {'points' if points else 'images'} like the source {source}")
     if source in POINTS:
         return Domain(source, (2,), (0, 1)), Domain(target, (2,), (0, 1))
     stored = {name: _arrays(name) for name in (source, target)}
     form = _smallest(list(stored.values())) if form == "auto" else form
     first, second = (Domain(name, FORMS[form], _label_set(stored[name]), form) for name in (source, target))
     if not first.labels:
-        raise without_labels("source", source, "what is learnt from")
+        raise without_labels("source", source, "to learn from")
     if second.labels and first.labels != second.labels:
         here, there = (", ".join(map(str, labels)) for labels in (first.labels, second.labels))
-        raise BadSetting("target", target, f"a domain with the labels of the source {source}, {here}, and not {there}")
+        raise BadSetting("target", target, f"a domain with the labels of the source {source}, {here}, not {there}")
     return first, second
 
 
 def without_labels(setting: str, name: str, why: str) -> BadSetting:
-    """What is said of a domain without labels where they are needed."""
-    return BadSetting(setting, name, f"a domain with labels ({why}); put y_train and y_test into it")
+    """Return the error for a domain that lacks required labels."""
+    return BadSetting(setting, name, f"a domain with labels ({why}). Fix: add y_train and y_test")
 
 
 def rotate(points_N2: Tensor, degrees: float | Tensor) -> Tensor:
-    """Points turned about the origin, anticlockwise.
+    """Rotate points about the origin, anticlockwise.
 
     Example:
         >>> rotate(torch.tensor([[1.0, 0.0]]), 90.0).round().abs().tolist()
@@ -172,16 +172,16 @@ def rotate(points_N2: Tensor, degrees: float | Tensor) -> Tensor:
 
 
 def as_numbers(pixels: Tensor) -> Tensor:
-    """x/255 − ½, in the default precision."""
+    """Return x/255 − ½ in the default dtype."""
     return pixels.to(torch.get_default_dtype()).div_(255).sub_(0.5)
 
 
 def bring(pixels: np.ndarray, form: str) -> Tensor:
-    """Stored pixels in a form, N×C×H×W.
+    """Return stored pixels in a form, (N, C, H, W).
 
     Args:
-        pixels: uint8, N×H×W or N×H×W×3.
-        form: one of `FORMS`.
+        pixels: uint8, (N, H, W) or (N, H, W, 3).
+        form: One of `FORMS`.
 
     Example:
         >>> white = np.full((2, 16, 16), 255, dtype=np.uint8)
@@ -232,7 +232,7 @@ def _arrays(name: str) -> images.Arrays:
 
 @functools.cache
 def _tensors(name: str, form: str, part: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Pixels and labels of a part in a form, as uint8 on a device."""
+    """Return pixels in a form, and labels, of the training or test part, as uint8 on a device."""
     arrays = _arrays(name)
     pixels = bring(arrays[f"x_{part}"], form).to(device)
     if f"y_{part}" not in arrays:
@@ -241,14 +241,14 @@ def _tensors(name: str, form: str, part: str, device: torch.device) -> tuple[Ten
 
 
 def of_file(file: Path) -> images.Arrays:
-    """The arrays of a user's own npz, grey images without an axis of channels.
+    """Return the arrays of a custom npz; grey images lose their channel axis.
 
     Args:
-        file: with x_train and x_test, and y_train and y_test where there are labels.
+        file: An npz of x_train and x_test, and of y_train and y_test if there are labels.
 
     Raises:
-        DataDamaged: for a file that holds something else, with what.
+        DataDamaged: If the file is not in this format.
     """
-    read = images.read(file.expanduser(), mend=images.SAVE_ANEW, needed=("x_train", "x_test"))
-    arrays = images.check(read, str(file), None, square=True)
+    arrays = images.read(file.expanduser(), fix=images.SAVE_AGAIN, needed=("x_train", "x_test"))
+    images.check(arrays, str(file), None, square=True)
     return {key: array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array for key, array in arrays.items()}

@@ -1,10 +1,10 @@
-"""The judge: a small classifier of a labelled data set, trained once, that says what generated images show.
+"""The judge: a small classifier of a labelled data set, trained once, which classifies generated images.
 
-    x → conv 3×3/2, 16 → ReLU → conv 3×3/2, 32 → ReLU → dense 64 → ReLU (the features) → dense (a logit for each class)
+    x → conv 3×3/2, 16 → ReLU → conv 3×3/2, 32 → ReLU → dense 64 → ReLU (the features) → dense (class logits)
 
-It is trained with cross-entropy by Adam (rate 0 → 4e-3 → 0 in triangles, batch 128, 1,500 steps) from a fixed seed, and kept in the user's
-cache folder under a name that follows from everything that determines it: the data's content, the architecture and the recipe. What it
-says is worth as much as its accuracy on the test set, which is kept and reported with it.
+Trained with cross-entropy by Adam (triangular learning rate 0 → 4e-3 → 0, batch 128, 1,500 steps) from a fixed seed. It is cached in
+the user's cache folder under a hash of the data, the architecture and the recipe. Its accuracy on the test set is stored and reported
+with it, because metrics based on the judge are only as reliable.
 
 Shapes: N = images, C, H, W = channels, height, width, F = features, L = classes.
 """
@@ -30,11 +30,11 @@ from arena.games.data import images
 FEATURES, CHANNELS = 64, (16, 32)
 STEPS, BATCH, RATE, SEED = 1500, 128, 4e-3, 0
 VERSION = 1
-"""Counts the changes of this file that change what is learned."""
+"""Increase if a change of this file changes the trained weights."""
 
 
 class Classifier(nn.Module):
-    """From images with pixels in [−1, 1] to features and to logits.
+    """A classifier of images with pixels in [−1, 1].
 
     Args:
         shape: (C, H, W) of an image.
@@ -50,7 +50,7 @@ class Classifier(nn.Module):
         super().__init__()
         channels, height, width = shape
         first, second = CHANNELS
-        left = second * _halved(_halved(height)) * _halved(_halved(width))
+        flat = second * _halved(_halved(height)) * _halved(_halved(width))
         self.convolutions = nn.Sequential(
             nn.Conv2d(channels, first, 3, stride=2, padding=1),
             nn.ReLU(),
@@ -58,10 +58,10 @@ class Classifier(nn.Module):
             nn.ReLU(),
             nn.Flatten(),
         )
-        self.dense, self.last = nn.Linear(left, FEATURES), nn.Linear(FEATURES, classes)
+        self.dense, self.last = nn.Linear(flat, FEATURES), nn.Linear(FEATURES, classes)
 
     def features(self, x_NCHW: Tensor) -> Tensor:
-        """What the last layer sees, (N, F)."""
+        """Return the inputs of the last layer, (N, F)."""
         return self.dense(self.convolutions(x_NCHW)).relu()
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
@@ -70,14 +70,14 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class Judge:
-    """A trained classifier and what it is worth.
+    """A trained classifier and its accuracy.
 
     Args:
-        name: of the data set.
-        classifier: it, in evaluation mode and without gradients.
-        accuracy: its share of right answers on the test set.
-        shares: the share of each class in the training set, (L,).
-        ends: the darkest and the brightest pixel of the images that it is shown.
+        name: Name of the data set.
+        classifier: The classifier, in evaluation mode and without gradients.
+        accuracy: Accuracy on the test set, in [0, 1].
+        shares: Share of each class in the training set, (L,).
+        ends: Pixel range of the images to classify.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Judge:
     ends: tuple[int, int] = (-1, 1)
 
     def look(self, x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (N, F) and logits (N, L) of images."""
+        """Return features (N, F) and logits (N, L) of images."""
         low, high = self.ends
         if self.ends != (-1, 1):
             x_NCHW = (x_NCHW - low) * (2 / (high - low)) - 1
@@ -97,15 +97,15 @@ class Judge:
 
 @functools.cache
 def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -> Judge:
-    """The judge of a data set: from the cache folder, or trained now, which takes seconds to half a minute.
+    """Return the judge of a data set: from the cache folder, or trained now in seconds to half a minute.
 
     Args:
-        name: of a labelled data set, as `arena.games.data.images.load` takes it.
-        device: where it works.
-        dtype: of the images that it is shown; it is trained in float32.
+        name: Name or path of a labelled data set, as for `arena.games.data.images.load`.
+        device: Device of the judge.
+        dtype: Dtype of the images to classify; training is in float32.
 
     Raises:
-        DataUnavailable: where the data set is neither on disk nor to be had.
+        DataUnavailable: If the data set is neither on disk nor downloadable.
     """
     data = images.load(name, torch.device("cpu"))
     file = _file(name, data)
@@ -123,14 +123,14 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
 
 
 def train(data: dict[str, Tensor], steps: int | None = None) -> dict[str, Any]:
-    """Train a classifier from the fixed seed; torch's global generator is left as it was.
+    """Train a classifier from the fixed seed, without touching torch's global generator.
 
     Args:
-        data: uint8 images and labels, as `images.load` gives them.
-        steps: batches; `STEPS` where none is given.
+        data: uint8 images and labels from `images.load`.
+        steps: Number of batches; by default `STEPS`.
 
     Returns:
-        The classifier's tensors and its accuracy on the test set.
+        The classifier's state dict and its accuracy on the test set.
     """
     steps = STEPS if steps is None else steps
     x_train, y_train, x_test, y_test = (data[key] for key in images.KEYS)
@@ -140,7 +140,7 @@ def train(data: dict[str, Tensor], steps: int | None = None) -> dict[str, Any]:
     order = torch.zeros(0, dtype=torch.long)
     with torch.enable_grad():
         for step in range(steps):
-            if len(order) < BATCH:  # every image once before any comes again
+            if len(order) < BATCH:  # each image once per epoch
                 order = torch.cat([order, torch.randperm(len(x_train), generator=rng)])
             chosen, order = order[:BATCH], order[BATCH:]
             progress = step / steps
@@ -156,7 +156,7 @@ def train(data: dict[str, Tensor], steps: int | None = None) -> dict[str, Any]:
 
 
 def pixels(x: Tensor) -> Tensor:
-    """uint8 images of N×H×W, N×H×W×3 or N×3×H×W as (N, C, H, W) with pixels in [−1, 1]."""
+    """Return uint8 images, (N, H, W), (N, H, W, 3) or (N, 3, H, W), as (N, C, H, W) with pixels in [−1, 1]."""
     if x.dim() == 3:
         x = x.unsqueeze(1)
     elif x.shape[1] not in (1, 3):
@@ -179,9 +179,9 @@ def _halved(size: int) -> int:
 
 
 def _file(name: str, data: dict[str, Tensor]) -> Path | None:
-    """Where this judge is kept; None where the cache folder cannot be written to.
+    """Return the cache file of a judge; None if the cache folder is not writable.
 
-    The version of torch is not part of the name: another one changes the last digits of the weights, and not what the judge is.
+    The name ignores torch's version, which only changes the last digits of the weights.
     """
     content = images.digest({key: data[key].numpy() for key in images.KEYS})
     recipe = repr((content, FEATURES, CHANNELS, STEPS, BATCH, RATE, SEED, VERSION))
@@ -193,7 +193,7 @@ def _file(name: str, data: dict[str, Tensor]) -> Path | None:
 
 
 def _write(file: Path, state: dict[str, Any]) -> None:
-    """The checksum, then what torch saves: in a file of another name first, so that nobody ever reads half of it."""
+    """Save a checksum and the state, atomically."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getvalue()
@@ -202,22 +202,22 @@ def _write(file: Path, state: dict[str, Any]) -> None:
         with os.fdopen(handle, "wb") as opened:
             opened.write(hashlib.sha256(data).digest() + data)
         os.replace(part, file)
-    except OSError:  # a full disk costs the next run half a minute, and this one nothing
+    except OSError:  # without a cache, the next run trains again
         with contextlib.suppress(OSError):
             Path(part).unlink()
 
 
 def _read(file: Path) -> dict[str, Any] | None:
-    """What was kept, or None where there is nothing.
+    """Return a cached judge, or None if there is none.
 
     Raises:
-        DataDamaged: where it is not what was written.
+        DataDamaged: If the checksum does not match.
     """
     try:
         data = file.read_bytes()
     except OSError:
         return None
     if len(data) < 32 or hashlib.sha256(data[32:]).digest() != data[:32]:
-        raise DataDamaged(f"{file} is damaged: its content does not match its checksum; delete it, and the judge is trained again")
+        raise DataDamaged(f"{file} is damaged: its content does not match its checksum. Fix: delete it to train the judge again")
     state: dict[str, Any] = torch.load(io.BytesIO(data[32:]), weights_only=True)
     return state

@@ -1,11 +1,10 @@
-"""MNIST-M: MNIST's digits blended into photographs (Y. Ganin et al., arXiv:1505.07818, section 5.2.4).
+"""MNIST-M: MNIST digits blended into photographs (Y. Ganin et al., arXiv:1505.07818, section 5.2.4).
 
-By the rule that its published images follow: pad a digit by 2 to 32×32; where it is above 0 a pixel is 255 − background, else it is the
-background, which is a random 32×32 crop of a photograph. Both parts take crops of the same photographs: those in `bsds500/train` in one of
-the folders of `arena.games.data.images`. Where there are none, backgrounds are smooth coloured noise, with a warning: numbers got on
-them cannot be compared with published ones.
+As in the published images, a digit is padded by 2 to 32×32 on a random crop of a photograph; pixels of the digit are 255 − background.
+Training and test digits share the photographs `bsds500/train` in a folder of `arena.games.data.images`. If there are none, backgrounds
+are smooth coloured noise, with a warning, and results do not compare with published ones.
 
-    shaded-digits    scikit-learn's 8×8 digits likewise: |background − digit|, on smooth grey backgrounds of up to half the ink
+    shaded-digits    scikit-learn's 8×8 digits, |background − digit| on smooth grey backgrounds of up to half the ink
 """
 
 import warnings
@@ -19,12 +18,12 @@ from arena.games.data.images import Arrays, digits, folders, mnist
 
 
 def mnist_m() -> Arrays:
-    """MNIST-M, 60,000 + 10,000 digits of 32×32 pixels in colour."""
+    """Return MNIST-M, 60,000 + 10,000 digits, 32×32 RGB."""
     rng = np.random.default_rng(0)
     photographs = of_folder()
     if not photographs:
         warnings.warn(
-            "there are no photographs for mnist-m: its backgrounds are smooth coloured noise; put bsds500/train/*.jpg into one of "
+            "mnist-m has no photographs, so its backgrounds are smooth coloured noise. Fix: put bsds500/train/*.jpg into "
             + " or ".join(map(str, folders())),
             ArenaWarning,
             stacklevel=2,
@@ -40,7 +39,7 @@ def mnist_m() -> Arrays:
 
 
 def shaded_digits() -> Arrays:
-    """scikit-learn's digits on backgrounds of smooth grey noise."""
+    """Return scikit-learn's digits on smooth grey backgrounds."""
     rng, plain = np.random.default_rng(0), digits()
     shaded = {}
     for part in ("train", "test"):
@@ -51,37 +50,37 @@ def shaded_digits() -> Arrays:
 
 
 def blended(pixels: np.ndarray, photographs: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """Digits on random crops.
+    """Blend digits into random crops.
 
     Args:
-        pixels: N×28×28.
-        photographs: each H×W×3, at least 32×32.
-        rng: chooses photograph and place.
+        pixels: Digits, (N, 28, 28).
+        photographs: Arrays of (H, W, 3), at least 32×32.
+        rng: Generator of the choice of photograph and crop.
 
     Returns:
-        N×32×32×3.
+        Images, (N, 32, 32, 3).
 
     Example:
         >>> digit, dark = np.zeros((1, 28, 28), np.uint8), np.full((40, 50, 3), 30, np.uint8)
         >>> digit[0, 5, 6] = 1
-        >>> found = blended(digit, [dark], np.random.default_rng(0))
-        >>> found[0, 7, 8].tolist(), found[0, 0, 0].tolist()
+        >>> image = blended(digit, [dark], np.random.default_rng(0))
+        >>> image[0, 7, 8].tolist(), image[0, 0, 0].tolist()
         ([225, 225, 225], [30, 30, 30])
     """
-    found = np.empty((len(pixels), 32, 32, 3), np.uint8)
+    image = np.empty((len(pixels), 32, 32, 3), np.uint8)
     which = rng.integers(len(photographs), size=len(pixels))
     corner = rng.random((len(pixels), 2))
     for i, (k, (v, u)) in enumerate(zip(which.tolist(), corner.tolist(), strict=True)):
         photograph = photographs[k]
         top, left = int(v * (photograph.shape[0] - 31)), int(u * (photograph.shape[1] - 31))
-        found[i] = photograph[top : top + 32, left : left + 32]
+        image[i] = photograph[top : top + 32, left : left + 32]
     inside = np.pad(pixels, ((0, 0), (2, 2), (2, 2))) > 0
-    found[inside] = 255 - found[inside]
-    return found
+    image[inside] = 255 - image[inside]
+    return image
 
 
 def of_folder() -> list[np.ndarray]:
-    """The photographs of `bsds500/train`."""
+    """Return the photographs of `bsds500/train`."""
     from PIL import Image
 
     for folder in folders():
@@ -91,7 +90,7 @@ def of_folder() -> list[np.ndarray]:
 
 
 def smooth(rng: np.random.Generator, side: int, channels: int, octaves: int = 3) -> np.ndarray:
-    """Coloured noise of several scales, side × side × channels."""
+    """Return coloured noise of several scales, (side, side, channels)."""
     total = np.zeros((side, side, channels))
     for octave in range(octaves):
         coarse = rng.standard_normal((2 + 2 * octave**2, 2 + 2 * octave**2, channels)) / (1 + octave)

@@ -1,4 +1,4 @@
-"""Distributions in the plane, as pure functions of a count and a random stream. All return (N, 2) float32 around the unit scale."""
+"""Distributions in the plane: functions of a number of points and a generator that return (n, 2) float32 near the unit scale."""
 
 import math
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 def swiss_roll(n: int, rng: torch.Generator, noise: float = 0.25) -> Tensor:
-    """Two turns of a spiral, t·(cos t, sin t) with t in [1.5π, 4.5π], plus noise, over 7.5.
+    """Two turns of a spiral, t·(cos t, sin t) with t in [1.5π, 4.5π], plus noise, divided by 7.5.
 
     Two of the three axes of scikit-learn's swiss roll, as in the WGAN-GP toys (Gulrajani et al., arXiv:1704.00028).
 
     Args:
-        n: number of points.
-        rng: stream to draw from.
-        noise: standard deviation of the noise before the division by 7.5.
+        n: Number of points.
+        rng: Generator of the draw.
+        noise: Standard deviation of the noise before the division by 7.5.
 
     Example:
         >>> swiss_roll(5, torch.Generator()).shape
@@ -32,18 +32,18 @@ def ring(n: int, rng: torch.Generator, modes: int = 8, radius: float = 2.0, nois
 
 
 def ring_centres(modes: int = 8, radius: float = 2.0) -> Tensor:
-    """The means of the ring's Gaussians, (modes, 2)."""
+    """Return the means of the ring's Gaussians, (modes, 2)."""
     angle = torch.arange(modes) * (2 * math.pi / modes)
     return radius * torch.stack([angle.cos(), angle.sin()], dim=1)
 
 
 def two_modes(n: int, rng: torch.Generator, noise: float = 0.1) -> Tensor:
-    """Two equal Gaussians at (−1, 0) and (1, 0): the smallest data of which a generator can lose a mode.
+    """Two equal Gaussians at (−1, 0) and (1, 0): the smallest data on which a generator can lose a mode.
 
     Args:
-        n: number of points.
-        rng: stream to draw from.
-        noise: standard deviation of each Gaussian.
+        n: Number of points.
+        rng: Generator of the draw.
+        noise: Standard deviation of each Gaussian.
 
     Example:
         >>> two_modes(5, torch.Generator(), noise=0.0).abs().tolist() == [[1, 0]] * 5
@@ -55,7 +55,7 @@ def two_modes(n: int, rng: torch.Generator, noise: float = 0.1) -> Tensor:
 
 
 def two_centres() -> Tensor:
-    """The means of the two Gaussians, (2, 2)."""
+    """Return the means of the two Gaussians, (2, 2)."""
     return torch.tensor([[-1.0, 0.0], [1.0, 0.0]])
 
 
@@ -66,7 +66,7 @@ def grid(n: int, rng: torch.Generator, side: int = 5, spacing: float = 1.5, nois
 
 
 def grid_centres(side: int = 5, spacing: float = 1.5) -> Tensor:
-    """The means of the grid's Gaussians, (side², 2)."""
+    """Return the means of the grid's Gaussians, (side², 2)."""
     place = torch.cartesian_prod(torch.arange(side), torch.arange(side)) - (side - 1) / 2
     return spacing * place
 
@@ -77,12 +77,12 @@ def two_moons(n: int, rng: torch.Generator, noise: float = 0.1) -> Tensor:
 
 
 def labelled_moons(n: int, rng: torch.Generator, noise: float | Tensor = 0.1) -> tuple[Tensor, Tensor]:
-    """The two moons, and which of them each point is of: 1 for the upper one, 0 for the lower.
+    """Return the two moons and the moon of each point: 1 for the upper, 0 for the lower.
 
     Args:
-        n: number of points.
-        rng: stream to draw from.
-        noise: standard deviation of the noise on each point.
+        n: Number of points.
+        rng: Generator of the draw.
+        noise: Standard deviation of the noise.
 
     Example:
         >>> points, labels = labelled_moons(100, torch.Generator(), noise=0.0)
@@ -107,7 +107,7 @@ def pinwheel(n: int, rng: torch.Generator, arms: int = 5, noise: float = 0.1, tw
 
 
 def checkerboard(n: int, rng: torch.Generator, cells: int = 4, noise: float = 0.0) -> Tensor:
-    """Uniform on the dark squares of a board over [−2, 2]²."""
+    """Uniform on the dark squares of a checkerboard over [−2, 2]²."""
     row = torch.randint(cells, (n,), generator=rng)
     column = 2 * torch.randint(cells // 2, (n,), generator=rng) + row % 2
     corner = torch.stack([column, row], dim=1)

@@ -1,10 +1,11 @@
-"""Synthetic numbers: digits rendered from fonts in random colours, turned, blurred and among clutter, to be like house numbers.
+"""Synthetic numbers: digits rendered in many fonts and random colours, rotated and blurred, among clutter, like house numbers.
 
-Where a user has the published SynNumbers (synth_train_32x32.mat, synth_test_32x32.mat; Y. Ganin et al., arXiv:1505.07818, section 5.2.4),
-those are read. Else digits are rendered, anew from the same seed, in the fonts that matplotlib ships: like SynNumbers and not the same, so
-that numbers got on them cannot be compared with published ones. The label is that of the digit in the middle.
+The published SynNumbers (synth_train_32x32.mat, synth_test_32x32.mat; Y. Ganin et al., arXiv:1505.07818, section 5.2.4) are read if
+present. Otherwise digits are rendered from a fixed seed in the fonts that matplotlib ships. These are similar but not the same, so that
+results on them do not compare with published ones. The label is that of the central digit.
 """
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +15,25 @@ from arena.games.data.digits import of_mat
 from arena.games.data.images import Arrays, folders
 
 COUNTS = {"train": 10_000, "test": 2_000}
-"""How many are rendered."""
+"""Numbers of rendered digits."""
 
 _FONTS = ("DejaVuSans*.ttf", "DejaVuSerif*.ttf", "STIXGeneral*.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf", "cmb10.ttf")
 
 
 def syn_numbers() -> Arrays:
-    """SynNumbers where it is on this machine, else 10,000 + 2,000 rendered digits of 32×32 pixels in colour."""
+    """Return SynNumbers if present, else 10,000 + 2,000 rendered digits, 32×32 RGB."""
     for folder in folders():
         files = {part: folder / f"synth_{part}_32x32.mat" for part in ("train", "test")}
         if all(file.is_file() for file in files.values()):
-            held = {part: of_mat(file) for part, file in files.items()}
-            return {f"{name}_{part}": held[part][i] for part in held for i, name in enumerate("xy")}
-    found: Arrays = {}
-    for seed, (part, count) in enumerate(COUNTS.items()):
-        found[f"x_{part}"], found[f"y_{part}"] = rendered(count, np.random.default_rng(seed))
-    return found
+            parts = {part: of_mat(file) for part, file in files.items()}
+            break
+    else:
+        parts = {part: rendered(count, np.random.default_rng(seed)) for seed, (part, count) in enumerate(COUNTS.items())}
+    return {f"{name}_{part}": parts[part][i] for part in parts for i, name in enumerate("xy")}
 
 
 def rendered(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """That many digits and their labels.
-
-    Args:
-        count: how many.
-        rng: decides everything about them.
+    """Render digits, (count, 32, 32, 3), and return them with their labels, (count,).
 
     Example:
         >>> x, y = rendered(3, np.random.default_rng(0))
@@ -52,11 +48,11 @@ def rendered(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarr
 def _one(label: int, fonts: list[Path], rng: np.random.Generator) -> np.ndarray:
     from PIL import Image, ImageDraw, ImageFilter
 
-    side = 64  # drawn large and made smaller, which smooths the edges
+    side = 64  # twice the final size, for smooth edges
     paper, ink = _two_colours(rng)
     image = Image.new("RGB", (side, side), paper)
     draw = ImageDraw.Draw(image)
-    for _ in range(int(rng.integers(3))):  # clutter behind: bars of a colour between the two
+    for _ in range(int(rng.integers(3))):  # clutter: bars of a colour between the two
         mix = rng.random()
         colour = tuple(int(mix * p + (1 - mix) * 0.5 * (p + i)) for p, i in zip(paper, ink, strict=True))
         draw.line([tuple(rng.integers(-16, 80, 2).tolist()) for _ in range(2)], fill=colour, width=int(rng.integers(2, 10)))
@@ -65,9 +61,9 @@ def _one(label: int, fonts: list[Path], rng: np.random.Generator) -> np.ndarray:
     pen = ImageDraw.Draw(mask)
     apart = int(rng.integers(26, 36))
     middle = side / 2 + rng.uniform(-4, 4, 2)
-    neighbours = [(label, 0)] + [(int(rng.integers(10)), way) for way in (-1, 1) if rng.random() < 0.5]
-    for digit, way in neighbours:  # other digits beside it, cut off by the frame
-        pen.text((middle[0] + way * apart, middle[1]), str(digit), font=font, fill=255, anchor="mm")
+    digits = [(label, 0)] + [(int(rng.integers(10)), place) for place in (-1, 1) if rng.random() < 0.5]
+    for digit, place in digits:  # neighbours are cropped by the frame
+        pen.text((middle[0] + place * apart, middle[1]), str(digit), font=font, fill=255, anchor="mm")
     mask = mask.rotate(rng.uniform(-18, 18), resample=Image.Resampling.BILINEAR)
     image.paste(Image.new("RGB", (side, side), ink), mask=mask)
     image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0, 2.2)))).resize((32, 32), Image.Resampling.BOX)
@@ -76,7 +72,7 @@ def _one(label: int, fonts: list[Path], rng: np.random.Generator) -> np.ndarray:
 
 
 def _two_colours(rng: np.random.Generator) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Paper and ink that can be told apart."""
+    """Return background and ink of sufficient contrast."""
     while True:
         paper, ink = rng.integers(256, size=3), rng.integers(256, size=3)
         if abs(int((paper - ink) @ (299, 587, 114))) > 45_000:
@@ -90,12 +86,8 @@ def _fonts() -> list[Path]:
     return sorted(file for pattern in _FONTS for file in folder.glob(pattern) if "Display" not in file.name)
 
 
-_kept: dict[tuple[str, int], Any] = {}
-
-
+@functools.cache
 def _font(path: str, points: int) -> Any:
     from PIL import ImageFont
 
-    if (path, points) not in _kept:
-        _kept[path, points] = ImageFont.truetype(path, points)
-    return _kept[path, points]
+    return ImageFont.truetype(path, points)

@@ -351,9 +351,9 @@ def npz(path: Path, labels: int | None = 10, side: int = 8, high: int = 255, dty
 
 FAULTS: list[tuple[Callable[[Path], dict[str, Any]], str]] = [
     (lambda p: {"source": "moon"}, "unknown source 'moon': did you mean 'moons'?"),
-    (lambda p: {"target": "digits"}, "target is 'digits', but must be moons or rotated-moons, points as those of the source moons"),
+    (lambda p: {"target": "digits"}, "target is 'digits', but must be moons or rotated-moons, points like the source moons"),
     (lambda p: {"source": "digits", "target": npz(p, 3)}, "a domain with the labels of the source digits, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
-    (lambda p: {"source": npz(p, None), "target": "digits"}, "but must be a domain with labels (what is learnt from)"),
+    (lambda p: {"source": npz(p, None), "target": "digits"}, "but must be a domain with labels (to learn from)"),
     (lambda p: {"source": "digits", "target": npz(p, None), "regime": "target-only"}, "must be a domain with labels (regime target-only)"),
     (
         lambda p: {"source": "digits", "target": npz(p, high=1, dtype=np.float32)},

@@ -72,7 +72,7 @@ def test_altered_content_is_told_by_its_checksum(published: Path, tmp_path: Path
     arrays["x_train"][0, 14, 14] ^= 1
     np.savez(tmp_path / "mnist.npz", **arrays)  # type: ignore[arg-type]
     monkeypatch.setenv("ARENA_DATA", str(tmp_path))
-    with pytest.raises(DataDamaged, match=r"its content has the checksum [0-9a-f]{12}…, but the published data 25c98f992c00…"):
+    with pytest.raises(DataDamaged, match=r"its checksum is [0-9a-f]{12}…, but that of the published data is 25c98f992c00…"):
         images.mnist()
 
 
@@ -94,7 +94,7 @@ def test_no_file_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DataUnavailable) as error:
         images.mnist()
     assert str(tmp_path / "none" / "mnist.npz") in str(error.value)
-    assert "or take 'digits', which needs no download" in str(error.value)
+    assert "or use 'digits', which needs no download" in str(error.value)
     assert not list((tmp_path / "none").glob("*.part"))
 
 
@@ -124,7 +124,7 @@ def test_fashion_mnist_is_read_from_its_idx_files(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("ARENA_DATA", str(tmp_path))
     with pytest.raises(DataDamaged) as error:  # they are six, and the published set is of 60,000
         images.fashion_mnist()
-    assert "what was found of fashion-mnist is not whole: it has 6 + 3 images, but the published data 60,000 + 10,000" in str(error.value)
+    assert "fashion-mnist is incomplete: it has 6 + 3 images, but the published data 60,000 + 10,000" in str(error.value)
     assert not list(tmp_path.glob("*.npz*"))
     monkeypatch.setitem(images.COUNTS, "fashion-mnist", (6, 3))
     found = images.fashion_mnist()
@@ -143,7 +143,7 @@ def test_fashion_mnist_that_is_not_here(tmp_path: Path, monkeypatch: pytest.Monk
         images.fashion_mnist()
     assert str(error.value).startswith("FashionMNIST is not on this machine and could not be downloaded (")
     assert f"put fashion-mnist.npz at {tmp_path / 'none' / 'fashion-mnist.npz'} or " in str(error.value)
-    assert str(error.value).endswith(", or take 'digits', which needs no download")
+    assert str(error.value).endswith(", or use 'digits', which needs no download")
 
 
 def photographs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> images.Arrays:
@@ -191,7 +191,7 @@ def test_a_damaged_batch_of_cifar10_is_told_by_its_checksum(tmp_path: Path, monk
     monkeypatch.setitem(images.COUNTS, "cifar10", (10, 2))
     batch = tmp_path / "cifar-10-batches-py" / "data_batch_3"
     batch.write_bytes(batch.read_bytes()[:-1] + b"!")
-    with pytest.raises(DataDamaged, match=f"{batch.parent} is not the published CIFAR-10 .*; delete it, or put it back whole"):
+    with pytest.raises(DataDamaged, match=f"{batch.parent} is not the published CIFAR-10 .*Fix: delete it, or restore it"):
         images.cifar10()
 
 
@@ -202,7 +202,7 @@ def test_cifar10_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("ARENA_DATA", str(tmp_path))
     with pytest.raises(DataUnavailable, match=r"CIFAR-10 is not on this machine and could not be downloaded \(.*put cifar10.npz at"):
         images.cifar10()
-    with pytest.raises(DataUnavailable, match=f"; its subset cifar10-4k is also read from {tmp_path / 'cifar10_4k.npz'} or "):
+    with pytest.raises(DataUnavailable, match=f"; for the subset cifar10-4k, put cifar10_4k.npz at {tmp_path / 'cifar10_4k.npz'} or "):
         images.cifar10_4k()
 
 
@@ -216,7 +216,7 @@ def test_the_subset_of_cifar10(published: Path, tmp_path: Path, monkeypatch: pyt
     arrays["y_train"] = np.roll(arrays["y_train"], 1)
     np.savez(tmp_path / "cifar10_4k.npz", **arrays)  # type: ignore[arg-type]
     monkeypatch.setenv("ARENA_DATA", str(tmp_path))
-    with pytest.raises(DataDamaged, match=r"its content has the checksum [0-9a-f]{12}…, but the published data 74f62d659cb3…"):
+    with pytest.raises(DataDamaged, match=r"its checksum is [0-9a-f]{12}…, but that of the published data is 74f62d659cb3…"):
         images.cifar10_4k()
 
 
@@ -241,20 +241,23 @@ GOOD = {"x_train": GREY, "y_train": LABELS, "x_test": GREY, "y_test": LABELS}
     [
         (
             {"x_train": GREY / 255.0},
-            "x_train of mine.npz holds float64 from 0.784314 to 0.784314, but pixels are uint8 from 0 to 255; multiply them by 255",
+            "x_train of mine.npz holds float64 from 0.784314 to 0.784314, but pixels must be uint8 from 0 to 255. Fix: multiply pixels in",
         ),
-        ({"x_test": GREY // 200}, "x_test of mine.npz holds uint8 from 1 to 1, but pixels are uint8 from 0 to 255"),
+        ({"x_test": GREY // 200}, "x_test of mine.npz holds uint8 from 1 to 1, but pixels must be uint8 from 0 to 255"),
         ({"x_train": GREY.reshape(4, 64)}, "x_train of mine.npz has the shape (4, 64), but must be N×H×W or N×H×W×3"),
         (
             {"x_train": GREY[:0], "y_train": LABELS[:0]},
-            "x_train of mine.npz has the shape (0, 8, 8), but must be N×H×W or N×H×W×3 with the channels last, N at least 1",
+            "x_train of mine.npz has the shape (0, 8, 8), but must be N×H×W or N×H×W×3 with N at least 1, channels last",
         ),
         ({"x_train": GREY[:, None]}, "x_train of mine.npz has the shape (4, 1, 8, 8), but must be"),
-        ({"x_test": GREY[:, :4]}, "the images of mine.npz to train on and to test on have sizes 8×8 and 4×8, but must have one"),
-        ({"y_train": LABELS[:3]}, "y_train of mine.npz holds uint8 of shape (3,), but labels are whole numbers, one for each of 4 images"),
-        ({"y_test": LABELS / 2}, "y_test of mine.npz holds float64 of shape (4,), but labels are whole numbers"),
-        ({"y_test": LABELS + 7}, "y_test of mine.npz holds labels from 7 to 10, but they must be in 0 to 9; count them from 0"),
-        ({"x_test": GREY // 20}, "x_test of mine.npz holds uint8 from 10 to 10, but pixels are uint8 from 0 to 255"),
+        ({"x_test": GREY[:, :4]}, "training and test images of mine.npz have the sizes 8×8 and 4×8, but must have one size"),
+        (
+            {"y_train": LABELS[:3]},
+            "y_train of mine.npz holds uint8 of shape (3,), but labels must be whole numbers, one for each of 4 images",
+        ),
+        ({"y_test": LABELS / 2}, "y_test of mine.npz holds float64 of shape (4,), but labels must be whole numbers"),
+        ({"y_test": LABELS + 7}, "y_test of mine.npz holds labels from 7 to 10, but they must be in 0 to 9. Fix: count them from 0"),
+        ({"x_test": GREY // 20}, "x_test of mine.npz holds uint8 from 10 to 10, but pixels must be uint8 from 0 to 255"),
         ({"y_train": LABELS.astype(int) - 1}, "y_train of mine.npz holds labels from -1 to 2, but they must be in 0 to 9"),
     ],
 )
@@ -273,14 +276,14 @@ def test_what_is_no_npz_is_told_without_a_word_of_how_to_load_it_unsafely(tmp_pa
     for name in ("array.npz", "text.npz"):
         with pytest.raises(DataDamaged) as error:
             images.load(str(tmp_path / name), torch.device("cpu"))
-        assert str(error.value) == f"{tmp_path / name} is damaged: it is no npz of arrays of numbers; save it anew by numpy.savez"
+        assert str(error.value) == f"{tmp_path / name} is damaged: it is not an npz of numeric arrays. Fix: save it again with numpy.savez"
 
 
 def test_a_set_of_ones_own_goes_by_its_path(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", **(GOOD | {"y_train": LABELS.astype(np.int64)}))  # type: ignore[arg-type]
     data = images.load(str(tmp_path / "mine.npz"), torch.device("cpu"))
     assert {t.dtype for t in data.values()} == {torch.uint8} and data["x_train"].shape == (4, 8, 8)
-    with pytest.raises(DataDamaged, match=r"none.npz is not there; give the path of an npz"):
+    with pytest.raises(DataDamaged, match=r"none.npz does not exist. Fix: give the path of an npz"):
         images.load(str(tmp_path / "none.npz"), torch.device("cpu"))
     with pytest.raises(UnknownName, match="unknown data set 'minst': did you mean 'mnist'"):
         images.load("minst", torch.device("cpu"))

@@ -38,7 +38,7 @@ def test_svhn_is_read_from_the_published_format(tmp_path: Path) -> None:
     for part, (x, y) in wanted.items():
         np.testing.assert_array_equal(found[f"x_{part}"], x)
         np.testing.assert_array_equal(found[f"y_{part}"], y)
-    with pytest.raises(DataDamaged, match=r"train_32x32.mat is not SVHN's as published"):
+    with pytest.raises(DataDamaged, match=r"train_32x32.mat is not the published SVHN"):
         digits.of_torchvision(tmp_path)
 
 
@@ -50,7 +50,7 @@ def test_syn_numbers_are_read_where_a_user_has_them(empty: Path) -> None:
     np.testing.assert_array_equal(found["y_train"], y)
     assert len(found["y_test"]) == 5
     savemat(empty / "synth_test_32x32.mat", {"X": x, "y": y})
-    with pytest.raises(DataDamaged, match="needs H×W×3×N uint8 and N digits"):
+    with pytest.raises(DataDamaged, match="must have H×W×3×N uint8 and N digits"):
         syn_numbers.syn_numbers()
 
 
@@ -84,7 +84,7 @@ def test_without_photographs_backgrounds_are_made_up_and_that_is_said(empty: Pat
         for k in ("x_train", "y_train", "x_test", "y_test")
     }
     monkeypatch.setattr(mnist_m, "mnist", lambda: few)
-    with pytest.warns(UserWarning, match="no photographs for mnist-m: its backgrounds are smooth coloured noise"):
+    with pytest.warns(UserWarning, match="mnist-m has no photographs, so its backgrounds are smooth coloured noise"):
         assert mnist_m.mnist_m()["x_train"].shape == (3, 32, 32, 3)
     (empty / "bsds500" / "train").mkdir(parents=True)
     from PIL import Image
@@ -96,7 +96,7 @@ def test_without_photographs_backgrounds_are_made_up_and_that_is_said(empty: Pat
 
 
 def test_what_is_not_there_says_where_it_would_be_found(empty: Path) -> None:
-    with pytest.raises(DataUnavailable, match=r"put svhn_10k.npz at .*svhn_10k.npz or .*svhn_10k.npz, or take the domain svhn"):
+    with pytest.raises(DataUnavailable, match=r"put it at .*svhn_10k.npz or .*svhn_10k.npz, or use the domain svhn"):
         digits.svhn_10k()
 
 

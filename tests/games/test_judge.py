@@ -77,7 +77,7 @@ def test_a_damaged_judge_is_named(own_cache: Path) -> None:
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)
-    with pytest.raises(DataDamaged, match=f"^{file} is damaged: its content does not match its checksum; delete it, "):
+    with pytest.raises(DataDamaged, match=f"^{file} is damaged: its content does not match its checksum. Fix: delete it "):
         judge.judge("digits", CPU)
 
 

@@ -114,4 +114,4 @@ def test_a_discriminator_without_second_derivatives_is_told_of() -> None:
     with pytest.raises(RuleUndefined) as refused:
         value("r1", lambda x: Once.apply(x).sum(1), examples(2), examples(2))
     assert str(refused.value).startswith("the penalty needs second derivatives of the discriminator, which one of its operations lacks (")
-    assert str(refused.value).endswith("); use penalty none, or another discriminator")
+    assert str(refused.value).endswith("). Fix: use penalty none, or another discriminator")
