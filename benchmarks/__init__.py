@@ -1,17 +1,27 @@
-"""Benchmarks: the arena against the loops that a user would write by hand. `make bench` prints the table."""
+"""Benchmarks: the arena against hand-written loops, and reproductions of published tables. `make bench` prints the first table."""
 
+import platform
 import sys
+from pathlib import Path
 from types import TracebackType
 
 from arena.errors import ArenaError
 
 
-def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Data that are not there, say, end a command in the sentence that says so."""
+def processor() -> str:
+    """Return the name of the processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error of the arena, such as missing data, without a traceback."""
     if isinstance(error, ArenaError):
         print(f"benchmarks: {error}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 
 
-sys.excepthook = _told
+sys.excepthook = _print_error

@@ -1,11 +1,11 @@
-"""Measures the arena against loops written by hand, and prints the table as Markdown.
+"""Time the arena against hand-written loops, and print the table as Markdown.
 
-Both sides play the same game with nets of the same sizes, batch and threads, one discriminator move to one generator move. They are
-timed in turns, chunk by chunk, within one process, so that what the machine does meanwhile falls on both; a row gives the median of
-the chunks' ratios and their quartiles. Ratios are hand-written time over the arena's: above 1 the arena is faster.
+Both sides play the same game with nets of the same sizes, batch and threads, one discriminator move per generator move. They are timed
+alternately, chunk by chunk, in one process, so that other load affects both. A row gives the median and the quartiles of the chunks'
+ratios: hand-written time over the arena's, so that above 1 the arena is faster.
 
     python -m benchmarks.bench            # everything, about five minutes
-    python -m benchmarks.bench --quick    # fewer chunks, to see that it works
+    python -m benchmarks.bench --quick    # fewer chunks, as a smoke test
 """
 
 import os
@@ -24,17 +24,18 @@ import torch
 from arena.config import configure
 from arena.runs.display import Silent
 from arena.runs.run import Run
+from benchmarks import processor
 from benchmarks.loops import convolutional_gan, fast_adversarial, image_gan, planar_gan
 
 ROUNDS = 50
 """Rounds per chunk."""
 
 FEW_ROUNDS = 4
-"""The same where a round takes half a second."""
+"""Rounds per chunk if a round takes half a second."""
 
 
 def arena_rounds(game: str, folder: Path, *, traced: bool = True, **settings: Any) -> Iterator[None]:
-    """Rounds of the arena: one turn of each player, with the JSONL trace and the TensorBoard events of a real run, or without."""
+    """Yield after each round of the arena, one turn per player, with or without the trace and TensorBoard events of a real run."""
     off = {"score.every": 0, "picture.every": 0, "checkpoint.every": 0}
     tracing: dict[str, Any] = {} if traced else {"trace.every": 10**9, "trace.tensorboard": False}
     config = configure(game, {"turns": 10**9, **off, **tracing, **settings})
@@ -46,12 +47,12 @@ def arena_rounds(game: str, folder: Path, *, traced: bool = True, **settings: An
         next(turns)
         next(turns)
         if not traced and run.arena.turns_played % 100 == 0:
-            run.arena.read_signals()  # as any run must, to notice a divergence
+            run.arena.read_signals()  # as in any run, to detect divergence
         yield
 
 
 def chunk(rounds: Iterator[None], count: int = ROUNDS) -> float:
-    """Seconds for one chunk of that many rounds."""
+    """Return the seconds of a chunk."""
     began = time.perf_counter()
     for _ in range(count):
         next(rounds)
@@ -59,17 +60,17 @@ def chunk(rounds: Iterator[None], count: int = ROUNDS) -> float:
 
 
 def ratios(first: Iterator[None], second: Iterator[None], chunks: int, count: int = ROUNDS) -> list[float]:
-    """Time of the first over time of the second, chunk by chunk, after two chunks of warming up."""
+    """Return the time of `first` over that of `second`, chunk by chunk, after two chunks of warm-up."""
     for rounds in (first, second, first, second):
         chunk(rounds, count)
-    found = []
+    values = []
     for i in range(chunks):
-        if i % 2:  # whoever goes second may find a warmer cache
+        if i % 2:  # the second may benefit from a warmer cache
             b, a = chunk(second, count), chunk(first, count)
         else:
             a, b = chunk(first, count), chunk(second, count)
-        found.append(a / b)
-    return found
+        values.append(a / b)
+    return values
 
 
 def row(what: str, wanted: str, measured: list[float], show: Callable[[float], str], good: Callable[[float], bool]) -> str:
@@ -83,7 +84,7 @@ def ratio_row(what: str, least: float, measured: list[float]) -> str:
 
 
 def seconds(*words: str, **environment: str) -> float:
-    """Wall-clock seconds of a command."""
+    """Return the wall-clock seconds of an `arena` command."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         environ = {**os.environ, **environment}
@@ -96,7 +97,7 @@ def main() -> None:
     quick = "--quick" in sys.argv
     chunks, few = (4, 2) if quick else (60, 20)
     torch.set_num_threads(1)
-    print(f"{_processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}\n")
+    print(f"{processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}\n")
     print("| what | wanted | measured: median (quartiles) |\n|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -113,9 +114,9 @@ def main() -> None:
             ours = arena_rounds("mnist-conv", folder / "mnist-conv")
             what = "convolutional MNIST GAN, batch 128, trace on, against the DataLoader loop"
             print(ratio_row(what, 1.2, ratios(convolutional_gan(extracted), ours, few, FEW_ROUNDS)), flush=True)
-            for on_device, words in ((False, "the published DataLoader loop"), (True, "the same on a tensor of all images")):
+            for on_device, loop in ((False, "the published DataLoader loop"), (True, "the same on a tensor of all images")):
                 ours = arena_rounds("attack", folder / f"attack-{on_device}", data="mnist")
-                what = f"adversarial training on MNIST, batch 100, trace on, against {words}"
+                what = f"adversarial training on MNIST, batch 100, trace on, against {loop}"
                 print(ratio_row(what, 1.0, ratios(fast_adversarial(extracted, on_device=on_device), ours, few, FEW_ROUNDS)), flush=True)
         else:
             missing = (("fully connected MNIST GAN", 2.0), ("convolutional MNIST GAN", 1.2), ("adversarial training on MNIST", 1.0))
@@ -133,7 +134,7 @@ def main() -> None:
 
 
 def _extracted(root: Path, folder: Path) -> str:
-    """MNIST's published files where torchvision may extract them."""
+    """Return a copy of MNIST's published files that torchvision can extract."""
     import shutil
 
     from torchvision.datasets import MNIST
@@ -141,14 +142,6 @@ def _extracted(root: Path, folder: Path) -> str:
     shutil.copytree(root / "MNIST", folder / "MNIST")
     MNIST(str(folder), download=True)
     return str(folder)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
-    )
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

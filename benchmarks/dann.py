@@ -1,12 +1,12 @@
-"""Measures a turn of domain adaptation by its one joint backward pass: against the explicit two, and against loops written by hand.
+"""Time a turn of domain adaptation by its joint backward pass, against explicit losses and against hand-written loops.
 
     python -m benchmarks.dann            # all rows, about two minutes
     python -m benchmarks.dann --quick    # fewer chunks
 
-All sides play the same nets and batch sizes on one thread, in one process, in turns, chunk by chunk. "Explicit" is the same arena with
-`jointly=False`: one forward, and a backward pass for each player that goes no further than its own parameters. "One after the other" is
-an alternating round of it, a forward and a backward pass for each player, as loops without a reversal are written. The loops by hand are in
-`benchmarks.loops`; that of MNIST → USPS takes its images from two DataLoaders, as published loops do.
+All sides play the same nets and batch sizes on one thread, alternately, chunk by chunk, in one process. "Explicit" is the same arena with
+`jointly=False`: one forward pass, and one backward pass per player that stops at its own parameters. "One after the other" is an
+alternating round: a forward and a backward pass per player, as in loops without gradient reversal. The hand-written loops are in
+`benchmarks.loops`; that of MNIST → USPS loads images from two DataLoaders, as published loops do.
 """
 
 import os
@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from arena.config import configure
+from benchmarks import processor
 from benchmarks.loops import dann, moons_dann
 from benchmarks.population import seconds
 from benchmarks.published.mnist_usps import PLAIN
@@ -28,7 +29,7 @@ LENET = {name: value for name, value in PLAIN.items() if not name.startswith("sc
 
 
 def turns(settings: dict[str, Any]) -> Callable[[], None]:
-    """What plays one turn, signals read every five hundred as any run must to notice a divergence."""
+    """Return a function that plays one turn, and reads signals every 500, as in any run, to detect divergence."""
     arena = configure("dann", {"turns": 10**6, **settings, "coupling": 0.5}).build()
     arena.reset(seed=0)
 
@@ -41,7 +42,7 @@ def turns(settings: dict[str, Any]) -> Callable[[], None]:
 
 
 def one_after_the_other(settings: dict[str, Any]) -> Callable[[], None]:
-    """What plays a round of two turns: each player moves by its own forward and backward pass."""
+    """Return a function that plays a round of two turns, one per player."""
     turn = turns({**settings, "jointly": False, "scheduler": "alternating"})
 
     def play() -> None:
@@ -52,15 +53,15 @@ def one_after_the_other(settings: dict[str, Any]) -> Callable[[], None]:
 
 
 def row(what: str, least: float, slow: Callable[[], Any], fast: Callable[[], Any], chunks: int, rounds: int) -> None:
-    """One line: how many times longer the slow side takes."""
+    """Print one row: the time of `slow` over that of `fast`."""
     for play in (slow, fast):
         seconds(play, max(3, rounds // 5))
-    found, times = [], []
+    ratios, times = [], []
     for _ in range(chunks):
-        alone = seconds(slow, rounds)
+        slow_time = seconds(slow, rounds)
         times.append(seconds(fast, rounds))
-        found.append(alone / times[-1])
-    low, middle, high = statistics.quantiles(found, n=4)
+        ratios.append(slow_time / times[-1])
+    low, middle, high = statistics.quantiles(ratios, n=4)
     short = "" if middle >= least else "short: "
     print(
         f"| {what} | ≥ {least:g}× | {short}**{middle:.2f}×** ({low:.2f} – {high:.2f}) | {1e3 * statistics.median(times):.2f} ms |",
@@ -72,9 +73,7 @@ def main() -> None:
     """Print the table."""
     torch.set_num_threads(1)
     chunks = 5 if "--quick" in sys.argv else 15
-    from benchmarks.bench import _processor
-
-    print(f"{_processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}\n")
+    print(f"{processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}\n")
     print("| what | wanted | measured: median (quartiles) | our turn |\n|---|---|---|---|", flush=True)
     for compiled in (False, True):
         how = "compiled" if compiled else "uncompiled"

@@ -1,11 +1,11 @@
-"""Measures single games and populations on one GPU against the eager loop written by hand on the same GPU, and prints one table.
+"""Time single games and populations on one GPU against a hand-written eager loop on the same GPU, and print one table.
 
     python -m benchmarks.gpu            # about five minutes; torch 2.11 or newer
-    python -m benchmarks.gpu --quick    # fewer rounds, and populations of 64, to see that it works; without a GPU it runs on the CPU
+    python -m benchmarks.gpu --quick    # fewer rounds and populations of 64, as a smoke test; runs on the CPU without a GPU
 
-A round is a turn of each player. What the loop by hand would take for all members of a population is its time for one, times their number.
-The share of peak counts the multiplications of matrices in a round against what this GPU does on two matrices of 8192 × 8192 in float32.
-TF32 and bfloat16 are off. Clocks are read after the device has finished.
+A round is one turn per player. The hand-written time of a population is that of one member, times their number. The share of peak compares
+the matrix multiplications of a round with the rate of this GPU on two 8192 × 8192 float32 matrices. TF32 and bfloat16 are off. The device
+is synchronised before each reading of the clock.
 """
 
 import platform
@@ -26,7 +26,7 @@ from benchmarks.loops import planar_gan
 
 
 def images_by_hand(device: torch.device, batch: int = 128, latent: int = 128) -> Callable[[], None]:
-    """The loop by hand of the convolutional pair, on images that already lie on the device."""
+    """Return the hand-written loop of the convolutional pair, on images that are on the device already."""
     generator, discriminator = ConvGenerator((latent,), (1, 28, 28)).to(device), ConvDiscriminator((1, 28, 28), (1,)).to(device)
     optimizers = [torch.optim.Adam(m.parameters(), lr=2e-4, betas=(0.5, 0.999)) for m in (generator, discriminator)]
     loss, images = nn.BCEWithLogitsLoss(), torch.rand(6000, 1, 28, 28, device=device) * 2 - 1
@@ -46,7 +46,7 @@ def images_by_hand(device: torch.device, batch: int = 128, latent: int = 128) ->
 
 
 def seconds(play: Callable[[], Any], rounds: int, device: torch.device) -> float:
-    """Per round, the device having finished before each reading of the clock."""
+    """Return the seconds per round, with synchronisation."""
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     wait()
     began = time.perf_counter()
@@ -65,7 +65,7 @@ def both_turns(playing: Any) -> Callable[[], None]:
 
 
 def peak(device: torch.device) -> float:
-    """Multiplications and additions per second of two large matrices in float32."""
+    """Return the float32 operations per second of a large matrix product."""
     n = 8192 if device.type == "cuda" else 1024
     a, b = torch.randn(n, n, device=device), torch.randn(n, n, device=device)
     seconds(lambda: a @ b, 3, device)
@@ -73,21 +73,28 @@ def peak(device: torch.device) -> float:
 
 
 def row(what: str, wanted: float, hand: Callable[[], Any], playing: Any, members: int, rounds: int, device: torch.device) -> None:
-    """Measure one line of the table and print it."""
+    """Measure and print one row of the table."""
     ours = both_turns(playing)
     with FlopCounterMode(display=False) as counter:
         ours()
     seconds(ours, max(4, rounds // 10), device)  # compiles and records
     seconds(hand, rounds, device)
     times = [(seconds(hand, rounds, device), seconds(ours, rounds, device)) for _ in range(5)]
-    ratio = statistics.median(members * by_hand / own for by_hand, own in times)
-    own = statistics.median(own for _, own in times)
-    by_hand = statistics.median(by_hand for by_hand, _ in times)
-    share = counter.get_total_flops() / own / peak(device)
+    ratio = statistics.median(members * hand_time / our_time for hand_time, our_time in times)
+    hand_time, our_time = (statistics.median(side) for side in zip(*times, strict=True))
+    share = counter.get_total_flops() / our_time / peak(device)
     reasons = [fast.why_not for fast in (playing.field.compiled, playing.graphs) if fast is not None and fast.why_not]
     memory = f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GiB" if device.type == "cuda" else "–"
     short = "" if ratio >= wanted else "short: "
-    cells = [what, f"≥ {wanted:g}×", f"{short}**{ratio:.1f}×**", f"{1e6 * by_hand:.0f} µs", f"{1e6 * own:.0f} µs", f"{share:.1%}", memory]
+    cells = [
+        what,
+        f"≥ {wanted:g}×",
+        f"{short}**{ratio:.1f}×**",
+        f"{1e6 * hand_time:.0f} µs",
+        f"{1e6 * our_time:.0f} µs",
+        f"{share:.1%}",
+        memory,
+    ]
     print(f"| {' | '.join([*cells, '; '.join(reasons) or '–'])} |", flush=True)
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -98,7 +105,7 @@ def main() -> None:
     """Print the table."""
     quick = "--quick" in sys.argv
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "no GPU: this only shows that the command works"
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "no GPU: a smoke test only"
     print(f"{name}; Python {platform.python_version()}, torch {torch.__version__}\n")
     print("| what | wanted | ratio | by hand, per round | ours, per round | share of peak | memory | played otherwise because |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
@@ -131,9 +138,9 @@ def main() -> None:
         try:
             with device:
                 measure(*arguments)
-        except Exception as error:  # one line that cannot be measured must not lose the others
-            said = " ".join(str(error).split())[:120]
-            print(f"| {measure.__name__} {arguments} | not measured: {type(error).__name__}: {said} | | | | | | |", flush=True)
+        except Exception as error:  # a failed row must not lose the others
+            reason = " ".join(str(error).split())[:120]
+            print(f"| {measure.__name__} {arguments} | not measured: {type(error).__name__}: {reason} | | | | | | |", flush=True)
 
 
 def extra(compiled: bool) -> str:

@@ -1,7 +1,7 @@
-"""What metrics cost: their share of the time of a run with the game's own recipe, ceilings included. It should stay under 5 %.
+"""Measure the cost of metrics, ceilings included, as a share of a run with the game's recipe. The aim is less than 5 %.
 
-Turns, scores and metrics are timed by themselves, in turns so that a busy machine slows all of them alike, and added up as often as the
-recipe has them. The judge of an image data set is trained before, once; that is not counted.
+Turns, scores and metrics are timed alternately, so that other load affects all of them, and multiplied by their numbers in the recipe.
+Training the judge of an image data set is not counted.
 
     python -m benchmarks.metrics swiss-roll ring digits mnist
 """
@@ -13,14 +13,14 @@ from collections.abc import Callable
 
 import torch
 
-import arena.games  # noqa: F401 (makes the ids known)
+import arena.games  # noqa: F401 (registers the games)
 from arena.config import configure
 
 ROUNDS, TURNS = 7, 200
 
 
 def cost(name: str) -> str:
-    """A row of the table."""
+    """Return a row of the table."""
     config = configure(name)
     arena = config.build()
     arena.reset()
@@ -31,27 +31,27 @@ def cost(name: str) -> str:
         for _ in range(TURNS):
             arena.play_scheduled_turn()
 
-    things: dict[str, Callable[[], object]] = {
+    actions: dict[str, Callable[[], object]] = {
         "turns": play,
         "score": arena.measure_score,
         "metrics": arena.measure_metrics,
         "ceilings": arena.metric_ceilings,
     }
-    times: dict[str, list[float]] = {thing: [] for thing in things}
+    times: dict[str, list[float]] = {action: [] for action in actions}
     for _ in range(ROUNDS):
-        for thing, do in things.items():
+        for action, do in actions.items():
             began = time.perf_counter()
             do()
-            times[thing].append(time.perf_counter() - began)
-    took = {thing: statistics.median(found) for thing, found in times.items()}
+            times[action].append(time.perf_counter() - began)
+    seconds = {action: statistics.median(values) for action, values in times.items()}
     turns = config.run.turns
-    often = {thing: 1 + turns // config.group(thing).every for thing in ("score", "metrics")}
-    rest = took["turns"] / TURNS * turns + often["score"] * took["score"]
-    extra = often["metrics"] * took["metrics"] + took["ceilings"]
-    run = f"{turns:,} turns in {rest:.1f} s, {often['score']} scores among it"
+    counts = {action: 1 + turns // config.group(action).every for action in ("score", "metrics")}
+    rest = seconds["turns"] / TURNS * turns + counts["score"] * seconds["score"]
+    extra = counts["metrics"] * seconds["metrics"] + seconds["ceilings"]
+    run = f"{turns:,} turns and {counts['score']} scores in {rest:.1f} s"
     return (
-        f"| {name} | {run} | {often['metrics']} × {1000 * took['metrics']:.0f} ms "
-        f"| {1000 * took['ceilings']:.0f} ms | {100 * extra / (rest + extra):.1f} % |"
+        f"| {name} | {run} | {counts['metrics']} × {1000 * seconds['metrics']:.0f} ms "
+        f"| {1000 * seconds['ceilings']:.0f} ms | {100 * extra / (rest + extra):.1f} % |"
     )
 
 

@@ -213,11 +213,9 @@ def main() -> None:
     """Print what is asked for."""
     torch.set_num_threads(1)
     chunks = 3 if "--quick" in sys.argv else 15
-    from benchmarks.bench import _processor
+    from benchmarks import processor
 
-    print(
-        f"{_processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}\n", flush=True
-    )
+    print(f"{processor()}, {os.cpu_count()} cores, one thread; Python {platform.python_version()}, torch {torch.__version__}\n", flush=True)
     if "--growth" in sys.argv:
         growth()
     elif "--single" in sys.argv:

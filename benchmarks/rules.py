@@ -1,11 +1,11 @@
-"""Measures what a turn of each update rule costs beside simultaneous descent, and what a product with the Jacobian costs beside the field.
+"""Time a turn of each update rule against simultaneous descent, and a Jacobian product against an evaluation of the field.
 
-On the ring GAN (nets 2-128-128) in one process and one thread, chunk by chunk, rule and simultaneous descent in turn; a row gives the
-median of the chunks' ratios. The stated count is what the rule says it makes, in gradient evaluations with a product counted as
-three, over the 2 of simultaneous descent; solvers state what they have made.
+On the ring GAN (nets 2-128-128), in one process and one thread, rule and simultaneous descent alternately, chunk by chunk; a row gives the
+median of the chunks' ratios. The stated count is the rule's number of gradient evaluations, a product counting as three, over the 2
+of simultaneous descent; solvers state what they used.
 
     python -m benchmarks.rules            # about two minutes
-    python -m benchmarks.rules --quick    # fewer chunks, to see that it works
+    python -m benchmarks.rules --quick    # fewer chunks, as a smoke test
 """
 
 import statistics
@@ -19,21 +19,21 @@ from arena.config import configure
 from arena.core.field.field import PRODUCT
 from arena.engine.env import Arena
 from arena.registry import entries
-from benchmarks.bench import _processor
+from benchmarks import processor
 
 BOTH = (1.0, 1.0, 1.0)
 SETTINGS = {"follow-the-ridge": {"rule.damping": 1.0, "rule.iterations": 5, "rule.incomplete": "accept"}}
-"""Follow the Ridge as it was published for nets."""
+"""Follow the Ridge as published for nets."""
 
 
 def arena(rule: str, batch: int) -> Arena:
-    """The ring GAN under a rule, each player over plain SGD at a rate at which nothing explodes."""
+    """Return the ring GAN under a rule, with plain SGD at a learning rate that keeps every rule finite."""
     slow = {f"{role}.{what}": value for role in ("generator", "discriminator") for what, value in (("optimizer", "sgd"), ("lr", 1e-3))}
     settings = {"rule": rule, "scheduler": "simultaneous", "batch": batch, "turns": 10**9, **slow, **SETTINGS.get(rule, {})}
     settings |= {f"{role}.schedule": "constant" for role in ("generator", "discriminator")}
-    made = configure("ring", settings).build()
-    made.reset(seed=0)
-    return made
+    ring = configure("ring", settings).build()
+    ring.reset(seed=0)
+    return ring
 
 
 def seconds(play: Callable[[], object], times: int) -> float:
@@ -47,21 +47,21 @@ def main() -> None:
     """Print both tables."""
     chunks, turns = (3, 5) if "--quick" in sys.argv else (15, 12)
     torch.set_num_threads(1)
-    print(f"{_processor()}, one thread; torch {torch.__version__}; ring GAN, nets 2-128-128, batch 256; median of {chunks} chunks\n")
+    print(f"{processor()}, one thread; torch {torch.__version__}; ring GAN, nets 2-128-128, batch 256; median of {chunks} chunks\n")
     print("| rule | gradients | products | stated count | time | time / count |\n|---|---|---|---|---|---|", flush=True)
     plain = arena("simultaneous", 256)
     for rule in entries("rule"):
-        made = arena(rule, 256)
-        for warm in (made, plain):
+        ring = arena(rule, 256)
+        for warm in (ring, plain):
             seconds(lambda a=warm: a.play_turn(BOTH), turns)  # type: ignore[misc]
-        before = made.field.gradient_evaluations, made.field.products
+        before = ring.field.gradient_evaluations, ring.field.products
         ratios = []
         for _ in range(chunks):
             base = seconds(lambda: plain.play_turn(BOTH), turns)
-            ratios.append(seconds(lambda a=made: a.play_turn(BOTH), turns) / base)  # type: ignore[misc]
-            made.read_signals(), plain.read_signals()
+            ratios.append(seconds(lambda a=ring: a.play_turn(BOTH), turns) / base)  # type: ignore[misc]
+            ring.read_signals(), plain.read_signals()
         played = chunks * turns
-        gradients, products = (made.field.gradient_evaluations - before[0]) / played, (made.field.products - before[1]) / played
+        gradients, products = (ring.field.gradient_evaluations - before[0]) / played, (ring.field.products - before[1]) / played
         count, ratio = (gradients + PRODUCT * products) / 2, statistics.median(ratios)
         over = "" if ratio <= 1.25 * count else " (more than 1.25)"
         print(f"| {rule} | {gradients:.3g} | {products:.3g} | {count:.3g}× | {ratio:.2f}× | {ratio / count:.2f}{over} |", flush=True)
@@ -69,21 +69,21 @@ def main() -> None:
         "\n| product with the Jacobian of the 2-128-128 GAN | batch | wanted | over one field evaluation |\n|---|---|---|---|", flush=True
     )
     for batch in (64, 256, 1024):
-        made = arena("simultaneous", batch)
-        made.play_turn(BOTH)
-        field = made.field
+        ring = arena("simultaneous", batch)
+        ring.play_turn(BOTH)
+        field = ring.field
         tangent = {name: p.detach().clone() for name, p in field.moving.items()}
 
         def forget_and(product: Callable[[], object], field=field) -> None:  # type: ignore[no-untyped-def]
-            field._kept = None  # so that every product pays for its own graph
+            field._kept = None  # every product builds its own graph
             product()
 
         for what, product in (("J·t", lambda f=field, t=tangent: f.jvp(t)), ("Jᵀ·c", lambda f=field, t=tangent: f.vjp(t))):  # type: ignore[misc]
-            found = []
+            ratios = []
             for _ in range(chunks + 1):
                 base = seconds(field.gradients, turns)
-                found.append(seconds(lambda p=product: forget_and(p), turns) / base)  # type: ignore[misc]
-            print(f"| {what} | {batch} | ≤ 3.5× | {statistics.median(found[1:]):.2f}× |", flush=True)
+                ratios.append(seconds(lambda p=product: forget_and(p), turns) / base)  # type: ignore[misc]
+            print(f"| {what} | {batch} | ≤ 3.5× | {statistics.median(ratios[1:]):.2f}× |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Plays a GAN over several seeds and prints its score as a multiple of what real data would score, for samples of growing size.
+"""Play a GAN over several seeds, and print its score as a multiple of the score of real data, for samples of growing size.
 
-A score compares finite samples, so real data do not score 0, and the smaller the samples the more the score is their noise: a
-multiple near 1 at the size that runs are scored with says less than the one at a larger size.
+A score compares finite samples, so real data do not score 0, and the scores of small samples are mostly noise: a multiple near 1 means
+less at the sample size of runs than at a larger one.
 
     python -m benchmarks.seeds swiss-roll 10
 """
@@ -19,24 +19,24 @@ import arena
 from arena.games.gan.base import GAN
 
 LARGER = (4, 16)
-"""Sizes to score with besides the game's own, as multiples of it."""
+"""Additional sample sizes, as multiples of the game's own."""
 
 
 def multiples(job: tuple[str, int]) -> tuple[int, str, dict[int, float]]:
-    """Seed, status, and score over ceiling by sample size, of one run with the game's own recipe."""
+    """Return seed, status, and score over ceiling by sample size, of one run with the game's recipe."""
     name, seed = job
     with tempfile.TemporaryDirectory() as folder:
         quiet = {"seed": seed, "picture.every": 0, "trace.tensorboard": False}
         result = arena.play(name, out=Path(folder) / "run", display=False, **quiet)
     assert result.arena is not None
-    game, found = result.arena.game, {}
+    game, ratios = result.arena.game, {}
     assert isinstance(game, GAN)
-    own = game.scored
-    for size in (own, *(own * factor for factor in LARGER)):
+    scored = game.scored
+    for size in (scored, *(scored * factor for factor in LARGER)):
         game.scored = size  # type: ignore[misc]
         with torch.no_grad():
-            found[size] = float(game.score()) / game.ceiling()
-    return seed, result.status, found
+            ratios[size] = float(game.score()) / game.ceiling()
+    return seed, result.status, ratios
 
 
 def main() -> None:
@@ -44,10 +44,10 @@ def main() -> None:
     name, seeds = sys.argv[1], int(sys.argv[2])
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         rows = sorted(pool.imap_unordered(multiples, [(name, seed) for seed in range(seeds)]), key=lambda row: row[0])
-    for seed, status, found in rows:
-        print(f"seed {seed}  {status}  " + "  ".join(f"{size:,} points: {value:.2f}×" for size, value in found.items()))
+    for seed, status, ratios in rows:
+        print(f"seed {seed}  {status}  " + "  ".join(f"{size:,} points: {value:.2f}×" for size, value in ratios.items()))
     for size in rows[0][2]:
-        values = [found[size] for _, _, found in rows]
+        values = [ratios[size] for _, _, ratios in rows]
         spread = f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f} (mean ± SD), {min(values):.2f} to {max(values):.2f}"
         print(f"{name}, {seeds} seeds, samples of {size:,}: score over the real data's {spread}")
 

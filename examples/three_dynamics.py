@@ -1,4 +1,4 @@
-"""One game, three dynamics: on f(x, y) = xy simultaneous descent spirals out, alternation circles, extragradient spirals in.
+"""One game, three dynamics: on f(x, y) = xy, simultaneous descent spirals out, alternation circles, extragradient spirals in.
 
 python examples/three_dynamics.py [PICTURE]
 """
@@ -18,7 +18,7 @@ VARIANTS = {
 
 
 def path(settings: dict) -> np.ndarray:
-    """Where the two players stand after each turn, turns × 2."""
+    """Return the positions of both players after each turn, (turns, 2)."""
     arena = configure("bilinear", {"turns": 100, "x.lr": 0.1, "y.lr": 0.1, "seed": 4, **settings}).build()
     arena.reset(seed=4)
     places = []
@@ -30,18 +30,18 @@ def path(settings: dict) -> np.ndarray:
 
 @styled
 def draw(file: str) -> None:
-    """The three trajectories in one picture."""
-    made, axes = figure(4.4, 4.7)
+    """Draw the three trajectories in one picture."""
+    sheet, axes = figure(4.4, 4.7)
     axis = axes[0, 0]
     for name, (settings, colour) in VARIANTS.items():
         x, y = path(settings).T
         axis.plot(x, y, color=colour, label=name, linewidth=1.2)
         axis.plot(x[-1], y[-1], "o", color=colour, markersize=5)
-        print(f"{name:<14} distance to the answer: {np.hypot(x[0], y[0]):.3f} → {np.hypot(x[-1], y[-1]):.3f}")
+        print(f"{name:<14} distance to the solution: {np.hypot(x[0], y[0]):.3f} → {np.hypot(x[-1], y[-1]):.3f}")
     axis.plot(0, 0, "+", color=INK, markersize=9)
     axis.set(xlabel="player 1: x", ylabel="player 2: y", aspect="equal", title="f(x, y) = xy, learning rate 0.1")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
-    save(made, file)
+    save(sheet, file)
     print(f"picture: {file}")
 
 

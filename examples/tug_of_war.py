@@ -1,4 +1,4 @@
-"""A game of one's own, whole. `arena check examples/tug_of_war.py` proves it sound, `arena play examples/tug_of_war.py` plays it."""
+"""A complete custom game. Check it by `arena check examples/tug_of_war.py`, play it by `arena play examples/tug_of_war.py`."""
 
 import torch
 
@@ -8,7 +8,7 @@ from arena.players import Vector
 
 @register("tug-of-war")
 class TugOfWar(Game):
-    """min over x, max over y of x·My, with M = I + noise drawn per batch. The answer is x = y = 0."""
+    """min over x, max over y of x·My, with M = I + noise drawn per batch. The solution is x = y = 0."""
 
     zero_sum = True
 
@@ -23,5 +23,5 @@ class TugOfWar(Game):
         pull = coupling * (self.players["left"]() @ m_DD @ self.players["right"]())
         return {"left": pull, "right": -pull}
 
-    def score(self):  # distance to the answer: lower is better
+    def score(self):  # distance to the solution: lower is better
         return sum(p().norm() ** 2 for p in self.players.values()).sqrt()

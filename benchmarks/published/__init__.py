@@ -1,1 +1,1 @@
-"""Published tables, reproduced by one command each; `RESULTS.md` holds what they print."""
+"""Reproductions of published tables, one command each; `RESULTS.md` holds their output."""

@@ -1,20 +1,20 @@
-"""Adversarial training on MNIST: the cheap recipe of "Fast is better than free" and the natural model, against published numbers.
+"""Adversarial training on MNIST: the recipe of "Fast is better than free", PGD-5 training and natural training, against published numbers.
 
     E. Wong, L. Rice, J. Z. Kolter, arXiv:2001.03994: conv 4/2 16, conv 4/2 32, fully connected 100 and 10 with ReLU; one sign step of
     α = .375 from a start uniform in the L∞ ball of ε = .3; batch 100, 10 epochs, Adam with a learning rate 0 → 5e-3 at 40 % → 0.
     Evaluated by PGD-50, α = .01, 10 restarts.
 
     python -m benchmarks.published.adversarial                      # five seeds of three trainings, PGD on the first 2,000 images: an hour
-    python -m benchmarks.published.adversarial --first 2 --seeds 1  # one of them; adversarial.json keeps them all
-    python -m benchmarks.published.adversarial --full               # PGD on all 10,000 test images: a few minutes more for each seed
+    python -m benchmarks.published.adversarial --first 2 --seeds 1  # one seed; adversarial.json keeps all of them
+    python -m benchmarks.published.adversarial --full               # PGD on all 10,000 test images: a few minutes more per seed
     python -m benchmarks.published.adversarial --training pgd       # one of fgsm, pgd and natural
-    python -m benchmarks.published.adversarial --quick              # scikit-learn's digits, a few hundred turns: to see that it works
+    python -m benchmarks.published.adversarial --quick              # scikit-learn's digits, a few hundred turns, as a smoke test
 
-One step is a gamble: in some runs the net learns to fool that step, and PGD finds everything (catastrophic overfitting). Five steps, with
-a fifth of the loss on clean images (λ = .8), are stable.
+One-step training is unreliable: in some runs the network learns to defeat that step only, and PGD always succeeds (catastrophic
+overfitting). Five steps, with a fifth of the loss on clean images (λ = .8), are stable.
 
-What the arena does otherwise than the published code: the learning rate, which changes with each batch in both, is read in the middle of a
-batch rather than at its end."""
+Unlike the published code, which reads the learning rate at the end of each batch, the arena reads it in the middle.
+"""
 
 import argparse
 import json
@@ -30,11 +30,11 @@ from torch import Tensor
 from arena.config import configure
 from arena.games.attack.game import Attack
 from arena.games.attack.robustness import Threat, correct, withstands
-from benchmarks.bench import _processor
+from benchmarks import processor
 
 RECIPE: dict[str, Any] = {"data": "mnist", "batch": 100, "epsilon": 0.3, "attacker.lr": 0.375, "classifier.lr": 5e-3}
 KEPT = Path(__file__).with_suffix(".json")
-"""What was measured, by name of the training and seed."""
+"""Results by training and seed."""
 
 BATCHES = 6000
 """Ten epochs of MNIST."""
@@ -46,7 +46,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "scheduler.ratio": 5,
         "attacker.lr": 0.12,
         "classifier.lr": 2e-3,
-        "coupling": 0.8,  # a fifth of the loss is that of clean images: without them the net stays at chance
+        "coupling": 0.8,  # a fifth of the loss is on clean images; without them, the network stays at chance
     },
     "natural": {
         "regime": "natural",
@@ -64,7 +64,7 @@ PUBLISHED = (
 )
 
 
-class Found(NamedTuple):
+class Measurement(NamedTuple):
     """Accuracies in percent, and seconds."""
 
     clean: float
@@ -74,15 +74,15 @@ class Found(NamedTuple):
     attacking: float
 
 
-def measure(settings: dict[str, Any], seed: int, attacked: int | None, threat: Threat) -> Found:
-    """Train one classifier, and attack it: clean and FGSM on the whole test set, PGD on its first images."""
+def measure(settings: dict[str, Any], seed: int, attacked: int | None, threat: Threat) -> Measurement:
+    """Train one classifier and attack it: clean and FGSM on the whole test set, PGD on the first `attacked` images."""
     arena = configure("attack", {**RECIPE, **settings, "seed": seed}).build()
     arena.reset(seed=seed)
     began = time.perf_counter()
     while arena.turns_played < arena.turns:
         arena.play_scheduled_turn()
         if arena.turns_played % 100 == 0:
-            arena.read_signals()  # as any run must, to notice a divergence
+            arena.read_signals()  # as in any run, to detect divergence
     trained = time.perf_counter()
     game = arena.game
     assert isinstance(game, Attack)
@@ -90,30 +90,30 @@ def measure(settings: dict[str, Any], seed: int, attacked: int | None, threat: T
     image, label = game.test_images()
     clean, fgsm = correct(classifier, image, label), withstands(classifier, image, label, Threat.fgsm(threat.epsilon))
     pgd = withstands(classifier, image[:attacked], label[:attacked], threat)
-    return Found(_percent(clean), _percent(fgsm), _percent(pgd), trained - began, time.perf_counter() - trained)
+    return Measurement(_percent(clean), _percent(fgsm), _percent(pgd), trained - began, time.perf_counter() - trained)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.published.adversarial")
-    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--training", choices=("all", *NAMES), default="all", help="what is trained")
-    parser.add_argument("--attacked", type=int, default=2000, help="test images that PGD attacks")
+    parser.add_argument("--training", choices=("all", *NAMES), default="all", help="training to run")
+    parser.add_argument("--attacked", type=int, default=2000, help="number of test images for PGD")
     parser.add_argument("--full", action="store_true", help="attack all test images")
-    parser.add_argument("--quick", action="store_true", help="a small form, for tests")
+    parser.add_argument("--quick", action="store_true", help="a small run, for tests")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     threat = Threat(0.3, steps=50, step_size=0.01, restarts=10)
-    own: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
     batches = BATCHES
     if chosen.quick:
-        own, batches, chosen.attacked = {"data": "digits", "epsilon": 0.15}, 400, 297
+        overrides, batches, chosen.attacked = {"data": "digits", "epsilon": 0.15}, 400, 297
         threat = Threat(0.15, steps=10, step_size=0.03, restarts=2)
     scale = threat.epsilon / RECIPE["epsilon"]
     attacked = None if chosen.full else chosen.attacked
     rows = {} if chosen.quick else _kept(str(attacked or "all"))
-    print(f"{_processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}")
+    print(f"{processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}")
     data = "scikit-learn's digits" if chosen.quick else "MNIST"
     images = "all test images" if attacked is None else f"the first {attacked:,} test images"
     print(
@@ -129,7 +129,7 @@ def main() -> None:
         turns = batches * (1 + settings.get("scheduler.ratio", 1) if settings["scheduler"] == "alternating" else 1)
         scaled = {"attacker.lr": _step(name) * scale}
         for seed in range(chosen.first, chosen.first + chosen.seeds):
-            one = measure({**settings, **own, **scaled, "turns": turns}, seed, attacked, threat)
+            one = measure({**settings, **overrides, **scaled, "turns": turns}, seed, attacked, threat)
             rows = rows | _keep(name, seed, str(attacked or "all"), one) if not chosen.quick else {**rows, f"{name} | {seed}": one}
             print(f"{name}, seed {seed}: {one.training:.0f} s of training, {one.attacking:.0f} s of attacks", flush=True)
     print(f"\n| training | seed | clean | FGSM | {threat} |\n|---|---|---|---|---|")
@@ -146,20 +146,20 @@ def main() -> None:
 
 
 def _step(name: str) -> float:
-    """α of a training."""
+    """Return α of a training."""
     return float({**RECIPE, **MODELS[name]}["attacker.lr"])
 
 
-def _kept(attacked: str) -> dict[str, Found]:
-    """What was measured under attacks on so many images."""
+def _kept(attacked: str) -> dict[str, Measurement]:
+    """Return the stored results of attacks on `attacked` images."""
     everything = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    return {name: Found(*numbers) for name, numbers in everything.get(attacked, {}).items()}
+    return {name: Measurement(*numbers) for name, numbers in everything.get(attacked, {}).items()}
 
 
-def _keep(name: str, seed: int, attacked: str, found: Found) -> dict[str, Found]:
-    """Keep a measurement beside the others, and give them all."""
+def _keep(name: str, seed: int, attacked: str, measured: Measurement) -> dict[str, Measurement]:
+    """Store a result, and return all."""
     everything = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    everything.setdefault(attacked, {})[f"{name} | {seed}"] = [round(number, 2) for number in found]
+    everything.setdefault(attacked, {})[f"{name} | {seed}"] = [round(number, 2) for number in measured]
     KEPT.write_text(json.dumps(everything, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     return _kept(attacked)
 

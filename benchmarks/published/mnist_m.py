@@ -1,19 +1,19 @@
-"""MNIST → MNIST-M by DANN, with the batch-normed nets of later reproductions, against published numbers.
+"""MNIST → MNIST-M by DANN, with the batch-normalised networks of later reproductions, against published numbers.
 
     Nets: conv5 64, norm, pool, ReLU; conv5 50, norm, Dropout2d .5, pool, ReLU. Labels: 100, norm, ReLU, dropout; 100, norm, ReLU; 10.
-    Domain: 100, norm, ReLU; 1. 32×32×3 in [−½, ½]; Adam 1e-3, falling linearly; 64 + 64; λ(p). The two domains go through the extractor one
-    after the other, and each is normalised by statistics of its own.
-    (Y. Ganin et al., arXiv:1505.07818, have 76.7 with plain nets and SGD; users of nets like these report 89 to 91.)
+    Domain: 100, norm, ReLU; 1. 32×32×3 in [−½, ½]; Adam 1e-3, falling linearly; 64 + 64; λ(p). The domains pass the extractor one
+    after the other, each normalised by its own statistics.
+    (Y. Ganin et al., arXiv:1505.07818, report 76.7 with plain nets and SGD; users of similar nets report 89 to 91.)
 
     python -m benchmarks.published.mnist_m                          # three regimes, one seed: about 50 minutes on one core
     python -m benchmarks.published.mnist_m --seeds 3 --regimes source-only adapt
     python -m benchmarks.published.mnist_m --batch 128 --turns 9400 # twenty epochs of 128 + 128
-    python -m benchmarks.published.mnist_m --plain                  # the paper's own nets and SGD
-    python -m benchmarks.published.mnist_m --quick                  # a few turns of scikit-learn's digits: to see that it works
+    python -m benchmarks.published.mnist_m --plain                  # the paper's nets and SGD
+    python -m benchmarks.published.mnist_m --quick                  # a few turns of scikit-learn's digits, as a smoke test
 
-MNIST-M is built from MNIST and the photographs of `bsds500/train` by the published rule (`games/data/mnist_m.py`); where there are none the
-backgrounds are noise, a warning says so, and the numbers cannot be compared. The last weights are scored on the target's whole test set of
-10,000; no target label is used before.
+MNIST-M is built from MNIST and the photographs of `bsds500/train` by the published rule (`games/data/mnist_m.py`). Without photographs,
+the backgrounds are noise, with a warning, and results do not compare. The last weights are scored on all 10,000 test images of the target;
+target labels are not used for training.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from arena.games.adaptation.dann import DANN
-from benchmarks.published.regimes import asked_for, heading, options, table
+from benchmarks.published.regimes import heading, options, table, with_options
 
 RECIPE: dict[str, Any] = {
     "extractor": "mnist-net",
@@ -58,7 +58,7 @@ def main() -> None:
     """Print the table."""
     chosen = options("mnist_m", DANN.regimes).parse_args()
     torch.set_num_threads(1)
-    recipe = asked_for(PLAIN if chosen.plain else RECIPE, chosen)
+    recipe = with_options(PLAIN if chosen.plain else RECIPE, chosen)
     ways = [("mnist", "mnist-m")]
     if chosen.quick:
         ways, recipe = [("digits", "shaded-digits")], {**recipe, "turns": 4, "batch": 8}

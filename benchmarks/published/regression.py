@@ -1,11 +1,11 @@
-"""Regression against a critic: the share of predictions in the empty region for several λ side by side, each over several seeds.
+"""Regression against a critic: the share of predictions in the empty region for several λ, each over several seeds.
 
 All couplings and seeds of a game are one population. A prediction (x, f(x)) is in the empty region if it is farther than 3σ from every
-branch of the data at its x (`games/critic_regression.py`); shares are over 16,384 held-out x, which are the same for all.
+branch of the data at its x (`games/regression/game.py`). Shares are over the same 16,384 held-out x.
 
     python -m benchmarks.published.regression                              # the three games, eight seeds: about ten minutes
     python -m benchmarks.published.regression --picture docs/regression.png
-    python -m benchmarks.published.regression regression --quick           # few turns and seeds, to see that it works
+    python -m benchmarks.published.regression regression --quick           # few turns and seeds, as a smoke test
 """
 
 import statistics
@@ -26,20 +26,20 @@ from arena.games.regression.pictures import draw
 GAMES = ("regression", "regression-gap", "regression-2d")
 LAMBDAS: tuple[Any, ...] = (0.0, 0.05, 0.1, 0.2, 0.3, 1.0, "linear(start=0,end=0.3)")
 SHOWN = (0.0, 0.05, 0.2, 1.0)
-"""The couplings of the picture."""
+"""Couplings in the picture."""
 HELD_OUT = 16_384
 FIRST = 200
-"""The first seed of the tables: the recipes were chosen on seeds below, which are therefore left out."""
+"""First seed of the tables; the recipes were chosen on smaller seeds."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a regressor does on held-out data.
+class Errors:
+    """Errors of a regressor on held-out data.
 
     Args:
-        empty: share of its predictions in the empty region.
-        error: mean squared error.
-        distance: mean distance of its predictions to the nearest branch.
+        empty: Share of its predictions in the empty region.
+        error: Mean squared error.
+        distance: Mean distance of its predictions to the nearest branch.
     """
 
     empty: float
@@ -47,19 +47,19 @@ class Found:
     distance: float
 
 
-def measure(game: CriticRegression) -> Found:
-    """A trained game on held-out data."""
+def measure(game: CriticRegression) -> Errors:
+    """Evaluate a trained game on held-out data."""
     x_N1, y_ND, noise_NZ = game.held_out(HELD_OUT)
     with torch.no_grad():
         answer_ND = game.predict(x_N1, noise_NZ)
         distance = game.distance(x_N1, answer_ND).mean()
-        return Found(float(game.empty(x_N1, answer_ND)), float(squared_error(answer_ND, y_ND)), float(distance))
+        return Errors(float(game.empty(x_N1, answer_ND)), float(squared_error(answer_ND, y_ND)), float(distance))
 
 
-def real(game: CriticRegression) -> Found:
-    """The same of the held-out data themselves, as far as they have it."""
+def real(game: CriticRegression) -> Errors:
+    """Evaluate the held-out data themselves."""
     x_N1, y_ND, _ = game.held_out(HELD_OUT)
-    return Found(float(game.empty(x_N1, y_ND)), float("nan"), float(game.distance(x_N1, y_ND).mean()))
+    return Errors(float(game.empty(x_N1, y_ND)), float("nan"), float(game.distance(x_N1, y_ND).mean()))
 
 
 def couple(base: Config, coupling: Any, seed: int) -> Config:
@@ -67,7 +67,7 @@ def couple(base: Config, coupling: Any, seed: int) -> Config:
 
 
 def play(configs: Sequence[Config]) -> Population:
-    """All configurations, played to their ends as one population."""
+    """Play all configurations as one population."""
     population = Population(configs, prove=False)
     for _ in range(int(population.budgets.max())):
         population.play_scheduled_turn()
@@ -75,41 +75,41 @@ def play(configs: Sequence[Config]) -> Population:
 
 
 def table(name: str, seeds: int, settings: dict[str, Any]) -> str:
-    """Play one game under all couplings, and what came of it as lines of a table."""
+    """Play one game under all couplings; return a Markdown table."""
     base = configure(name, settings)
     population = play([couple(base, coupling, seed) for coupling in LAMBDAS for seed in range(FIRST, FIRST + seeds)])
-    found = []
+    errors = []
     for member in range(population.num_envs):
         with population.members.alone(population.game, member):
-            found.append(measure(population.game))  # type: ignore[arg-type]
+            errors.append(measure(population.game))  # type: ignore[arg-type]
     with population.members.alone(population.game, 0):
         data = real(population.game)  # type: ignore[arg-type]
     lines = ["| λ | empty region, % | times less than λ = 0 | squared error | distance to the nearest branch |", "|---|---|---|---|---|"]
-    plain = statistics.mean(f.empty for f in found[:seeds])
+    base_share = statistics.mean(e.empty for e in errors[:seeds])
     for i, coupling in enumerate(LAMBDAS):
-        own = found[i * seeds : (i + 1) * seeds]
-        share = statistics.mean(f.empty for f in own)
-        words = f"**{coupling:g}**, the recipe's" if coupling == recipe(name) else _words(coupling)
-        less = f"{plain / share:.1f}×" if share else "none is left"
+        of_coupling = errors[i * seeds : (i + 1) * seeds]
+        share = statistics.mean(e.empty for e in of_coupling)
+        label = f"**{coupling:g}**, the recipe's" if coupling == recipe(name) else _label(coupling)
         columns = [
-            _spread([100 * f.empty for f in own], 1),
-            less,
-            *(_spread([getattr(f, n) for f in own], 3) for n in ("error", "distance")),
+            _spread([100 * e.empty for e in of_coupling], 1),
+            f"{base_share / share:.1f}×" if share else "none is left",
+            _spread([e.error for e in of_coupling], 3),
+            _spread([e.distance for e in of_coupling], 3),
         ]
-        lines.append(f"| {words} | {' | '.join(columns)} |")
+        lines.append(f"| {label} | {' | '.join(columns)} |")
     lines.append(f"| real data | {100 * data.empty:.2f} | | | {data.distance:.3f} |")
     return "\n".join(lines)
 
 
 def recipe(name: str) -> Any:
-    """λ of the game's recipe."""
+    """Return the recipe's λ of a game."""
     from arena.registry import lookup
 
     return lookup("game", name).target.recipe["coupling"]  # type: ignore[attr-defined]
 
 
 def picture(path: Path, settings: dict[str, Any]) -> None:
-    """One seed of `regression` under the couplings of `SHOWN`, side by side."""
+    """Draw one seed of `regression` under the couplings of `SHOWN`, side by side."""
     population = play([couple(configure("regression", settings), coupling, 0) for coupling in SHOWN])
     games, titles = [], []
     for member, coupling in enumerate(SHOWN):
@@ -122,7 +122,7 @@ def picture(path: Path, settings: dict[str, Any]) -> None:
     plots.save(draw(games, titles), path)
 
 
-def _words(coupling: Any) -> str:
+def _label(coupling: Any) -> str:
     return coupling.replace("linear(start=0,end=", "from 0 to ").rstrip(")") if isinstance(coupling, str) else f"{coupling:g}"
 
 

@@ -1,12 +1,12 @@
-"""The ring of eight, published as a mean over five seeds, played over many: the distribution, and where the published means fall in it.
+"""The ring of eight Gaussians, published as a mean over five seeds, over many seeds: the distribution, and the published means within it.
 
-Five seeds hid that the total variation has two humps. Each variant is one population, whose members differ in their seed alone; numbers
-are those of the last turn and of the live weights. Every seed's own numbers are kept in `ring.json`, from which the report is made.
+Means of five hide that the total variation is bimodal. Each variant is one population whose members differ in their seed alone;
+values are those of the last turn and the live weights. `ring.json` keeps the values of every seed, from which the report is made.
 
     python -m benchmarks.published.ring                        # both variants, 32 seeds: 20 minutes or more on one core
-    python -m benchmarks.published.ring --variants vanilla     # one of them; the other's numbers are kept
-    python -m benchmarks.published.ring --report               # print and draw again what is there
-    python -m benchmarks.published.ring --quick --out FOLDER   # four seeds, a few turns: does it work?
+    python -m benchmarks.published.ring --variants vanilla     # one variant; the values of the other are kept
+    python -m benchmarks.published.ring --report               # print and draw the stored values
+    python -m benchmarks.published.ring --quick --out FOLDER   # four seeds, a few turns, as a smoke test
 """
 
 import argparse
@@ -22,16 +22,17 @@ from typing import Any
 import numpy as np
 import torch
 
-import arena.games  # noqa: F401 (makes the ids known)
+import arena.games  # noqa: F401 (registers the games)
 from arena import plots
 from arena.config import configure
 from arena.core.torch_settings import using_threads
 from arena.engine.vector_env import Population
+from benchmarks import processor
 
 HERE = Path(__file__).parent
 SETTINGS: dict[str, Any] = {
     "rule": "simultaneous",
-    "scheduler": "alternating",  # each turn moves one player on a fresh batch, the discriminator first: two turns are a round
+    "scheduler": "alternating",  # one player per turn on a fresh batch, the discriminator first: two turns are a round
     "latent": 16,
     "noise": 0.1,
     "batch": 256,
@@ -62,11 +63,11 @@ PUBLISHED = {  # mean and standard deviation over five seeds
 }
 FIVE, RESAMPLES = 5, 100_000
 HUMP = 0.45
-"""Total variation that parts the two humps."""
+"""Total variation between the two humps."""
 
 
 def play(variant: str, seeds: int, rounds: int, compile: bool = True) -> dict[str, Any]:
-    """One variant over the seeds 0, 1, …: each seed's numbers at the end, and what they were made with."""
+    """Play one variant over the seeds 0, 1, …; return the final values of each seed and the set-up."""
     base = configure("ring", {**SETTINGS, "loss": LOSSES[variant], "turns": 2 * rounds, "compile": compile})
     began = time.time()
     with using_threads(1):
@@ -90,12 +91,12 @@ def play(variant: str, seeds: int, rounds: int, compile: bool = True) -> dict[st
         "rounds": rounds,
         "minutes": (time.time() - began) / 60,
         "parameters": {role: sum(p[0].numel() for p in population.game.players[role].parameters()) for role in population.game.roles},
-        "machine": f"{_processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}",
+        "machine": f"{processor()}, one thread; Python {platform.python_version()}, torch {torch.__version__}",
     }
 
 
 def five_seed_means(values: Sequence[float], rng: np.random.Generator) -> np.ndarray:
-    """Means of five of the seeds, drawn without repetition, many times over.
+    """Return means of five seeds, drawn without replacement, many times.
 
     Example:
         >>> bool((five_seed_means([1.0] * 8, np.random.default_rng(0)) == 1).all())
@@ -105,9 +106,9 @@ def five_seed_means(values: Sequence[float], rng: np.random.Generator) -> np.nda
     return np.asarray(values)[order].mean(axis=1)
 
 
-def report(found: dict[str, Any]) -> str:
-    """The section of RESULTS.md."""
-    some = next(iter(found.values()))
+def report(results: dict[str, Any]) -> str:
+    """Return the section of RESULTS.md."""
+    some = next(iter(results.values()))
     generator, discriminator = (f"{some['parameters'][role]:,}" for role in ("generator", "discriminator"))
     lines = [
         "## Ring of 8",
@@ -116,21 +117,21 @@ def report(found: dict[str, Any]) -> str:
         "",
         "Eight Gaussians of σ .1 at equal angles on a circle of radius 2. Generator 16→128→128→2 "
         f"({generator} parameters), discriminator 2→128→128→1 ({discriminator}), LeakyReLU .2, "
-        "torch's own initialisation; Adam 2e-4 (.5, .999), batch 256, one discriminator step to one generator step, each on a fresh "
+        "torch's default initialisation; Adam 2e-4 (.5, .999), batch 256, one discriminator step to one generator step, each on a fresh "
         f"batch, {some['rounds']:,} rounds, constant learning rate. Vanilla: non-saturating binary cross-entropy; relativistic: the "
         f"relativistic pair. Measured at the last step on the live weights, from {LATENTS:,} fixed latents: a sample is valid within 3σ "
         "(Euclidean) of a mode, a mode is covered with at least 1 % of the samples, and the total variation has a bucket for samples "
-        "that are in no mode.",
+        "in no mode.",
         "",
-        "Published: mean ± SD over five seeds. Ours: over all seeds; and where the published mean falls among the means of five of our "
-        f"seeds ({RESAMPLES:,} draws without repetition): the interval that holds 95 % of them, and the share of them that lie below it.",
+        "Published: mean ± SD over five seeds. Ours: over all seeds. The means of five of our seeds "
+        f"({RESAMPLES:,} draws without replacement) give the interval of 95 %, and the share below the published mean.",
         "",
         "| variant | number | published | ours, mean ± SD | quantiles 0, 25, 50, 75, 100 % | five-seed means, 95 % "
         "| below the published mean | real data |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    lines += [_row(variant, name, one) for variant, one in found.items() for name in NUMBERS]
-    for variant, one in found.items():
+    lines += [_row(variant, name, one) for variant, one in results.items() for name in NUMBERS]
+    for variant, one in results.items():
         values = np.array(one["numbers"]["mode-variation"])
         upper = values >= HUMP
         lines += ["", f"Mode total variation, {variant}, {len(values)} seeds (one # is a seed):", "", "```"]
@@ -145,9 +146,9 @@ def report(found: dict[str, Any]) -> str:
         if one["diverged"]:
             lines.append(f"Not finite: seeds {', '.join(one['diverged'])}.")
     lines += ["", "![total variation over the seeds](../../docs/published-ring.png)", ""]
-    for variant, one in found.items():
-        clock = f"{one['minutes']:.0f} minutes by the clock, whatever else the machine did,"
-        lines.append(f"{variant.capitalize()}: {one['seeds']} seeds, {clock} on {one['machine']}.")
+    for variant, one in results.items():
+        clock = f"{one['minutes']:.0f} minutes of wall-clock time under unknown load"
+        lines.append(f"{variant.capitalize()}: {one['seeds']} seeds, {clock}, on {one['machine']}.")
     return "\n".join(lines) + "\n"
 
 
@@ -160,7 +161,7 @@ def _row(variant: str, name: str, one: dict[str, Any]) -> str:
         return f"{100 * number:.1f} %" if name == "high-quality" else f"{number:.{3 if name == 'mode-variation' else 2}f}"
 
     low, high = np.quantile(means, [0.025, 0.975])
-    below = (means < mean - 1e-9).mean() + 0.5 * (abs(means - mean) <= 1e-9).mean()  # a tie is half below
+    below = (means < mean - 1e-9).mean() + 0.5 * (abs(means - mean) <= 1e-9).mean()  # a tie counts as half
     cells = [
         variant,
         NUMBERS[name],
@@ -175,7 +176,7 @@ def _row(variant: str, name: str, one: dict[str, Any]) -> str:
 
 
 def histogram(values: np.ndarray, width: float = 0.05) -> list[str]:
-    """Rows of a histogram in text.
+    """Return the rows of a histogram in text.
 
     Example:
         >>> print("\\n".join(histogram(np.array([0.01, 0.02, 0.11]))))
@@ -189,12 +190,12 @@ def histogram(values: np.ndarray, width: float = 0.05) -> list[str]:
 
 
 @plots.styled
-def draw(found: dict[str, Any], file: Path) -> None:
-    """The total variation of every seed, above the means of five of them, each with the published mean."""
-    made, axes = plots.figure(4.8 * len(found), 4.6, 2, len(found), sharex=True)
+def draw(results: dict[str, Any], file: Path) -> None:
+    """Draw the total variation of the seeds above the means of five seeds, each with the published mean."""
+    sheet, axes = plots.figure(4.8 * len(results), 4.6, 2, len(results), sharex=True)
     bins = np.arange(0, 1.0001, 0.04)
-    top = max(max(np.histogram(one["numbers"]["mode-variation"], bins)[0]) for one in found.values())
-    for column, (variant, one) in enumerate(found.items()):
+    top = max(max(np.histogram(one["numbers"]["mode-variation"], bins)[0]) for one in results.values())
+    for column, (variant, one) in enumerate(results.items()):
         values = np.array(one["numbers"]["mode-variation"])
         published = PUBLISHED[variant]["mode-variation"][0]
         above, below = axes[0, column], axes[1, column]
@@ -209,43 +210,33 @@ def draw(found: dict[str, Any], file: Path) -> None:
             axis.set_axisbelow(True)
             axis.axvline(published, color=plots.INK, linestyle="--", linewidth=1.2, label=f"published mean of five, {published:.3f}")
         above.legend(loc="upper right", frameon=False)
-    plots.save(made, file)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.is_file()
-        else []
-    )
-    return names[0] if names else platform.processor() or platform.machine()
+    plots.save(sheet, file)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Play what is asked for, keep its numbers, print the report and draw it."""
+    """Play the requested variants, store their values, print the report and draw it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.published.ring", description=__doc__.splitlines()[0])
-    parser.add_argument("--variants", default=",".join(LOSSES), help="which to play, with commas between")
+    parser.add_argument("--variants", default=",".join(LOSSES), help="variants, separated by commas")
     parser.add_argument("--seeds", type=int, default=32, help="members of each population")
     parser.add_argument("--quick", action="store_true", help="four seeds, twenty rounds, nothing compiled")
-    parser.add_argument("--report", action="store_true", help="play nothing; print and draw what was kept")
-    parser.add_argument("--out", type=Path, default=None, help="folder for ring.json and the picture; the project's own by default")
-    given = parser.parse_args(arguments)
-    if given.quick and given.out is None:
-        parser.error("--quick needs --out FOLDER, so that its numbers do not take the place of real ones")
+    parser.add_argument("--report", action="store_true", help="print and draw the stored values only")
+    parser.add_argument("--out", type=Path, default=None, help="folder of ring.json and the picture; by default that of the project")
+    options = parser.parse_args(arguments)
+    if options.quick and options.out is None:
+        parser.error("--quick needs --out FOLDER, so that its values do not replace real ones")
     kept, picture = HERE / "ring.json", HERE.parent.parent / "docs" / "published-ring.png"
-    if given.out is not None:
-        given.out.mkdir(parents=True, exist_ok=True)
-        kept, picture = given.out / "ring.json", given.out / "published-ring.png"
-    found = json.loads(kept.read_text()) if kept.is_file() else {}
-    for variant in [] if given.report else given.variants.split(","):
-        found[variant] = play(variant, 4, 20, compile=False) if given.quick else play(variant, given.seeds, ROUNDS)
-        kept.write_text(json.dumps({name: found[name] for name in LOSSES if name in found}, indent=1) + "\n")
-    found = {name: found[name] for name in LOSSES if name in found}
-    if not found:
-        parser.error(f"there is nothing in {kept} yet; play it without --report")
-    print(report(found))
-    draw(found, picture)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        kept, picture = options.out / "ring.json", options.out / "published-ring.png"
+    results = json.loads(kept.read_text()) if kept.is_file() else {}
+    for variant in [] if options.report else options.variants.split(","):
+        results[variant] = play(variant, 4, 20, compile=False) if options.quick else play(variant, options.seeds, ROUNDS)
+        kept.write_text(json.dumps({name: results[name] for name in LOSSES if name in results}, indent=1) + "\n")
+    results = {name: results[name] for name in LOSSES if name in results}
+    if not results:
+        parser.error(f"{kept} does not exist. Fix: run without --report")
+    print(report(results))
+    draw(results, picture)
 
 
 if __name__ == "__main__":
