@@ -38,6 +38,14 @@ FLOORS: dict[int, tuple[str, ...]] = {
 }
 """Rooms by floor; an import goes to a lower floor, or along its own."""
 
+MAY_IMPORT = {
+    "players": {"players"},
+    "arena": {"arena", "players"},
+    "games": {"games", "arena", "players"},
+    "tuning": {"tuning", "arena"},
+}
+"""Packages by package that imports them; `arena` finds games and tuning by entry points."""
+
 PLUG_INS = {
     "an update rule": ("arena/rules/extragradient.py",),
     "an alarm": ("arena/alarms/stall.py",),
@@ -77,24 +85,32 @@ def canonical(name: str) -> str:
     return ".".join(parts[1:]) if parts[0] == "arena" and len(parts) > 1 and parts[1] in OUTER else name
 
 
-def imported(source: str) -> set[str]:
-    """Return the canonical names of all that a file imports: of `from a import b` both `a.b` and, after a space, `a`."""
+def imported(source: str, *, on_import: bool = False) -> set[str]:
+    """Return the canonical names of all that a file imports: of `from a import b` both `a.b` and, after a space, `a`.
+
+    `on_import` leaves out what is not imported together with the file: imports inside functions and for type checkers.
+    """
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    pending: list[ast.AST] = [ast.parse(source)]
+    while pending:
+        node = pending.pop()
         if isinstance(node, ast.Import):
             found |= {canonical(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"a relative import in line {node.lineno}"
             found |= {f"{canonical(f'{node.module}.{alias.name}')} {canonical(node.module or '')}" for alias in node.names}
+        for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if not (on_import and (for_types or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))):
+            pending += ast.iter_child_nodes(node)
     return found
 
 
 @functools.cache
-def imports() -> dict[str, set[str]]:
+def imports(*, on_import: bool = False) -> dict[str, set[str]]:
     """By path, the paths of the files that a file imports. Importing `a.b.c` counts that file, and no `__init__` on the way."""
     known, found = files(), {}
     for path in known.values():
-        names = imported((ROOT / path).read_text(encoding="utf-8"))
+        names = imported((ROOT / path).read_text(encoding="utf-8"), on_import=on_import)
         found[path] = {known[name] for words in names if (name := _target(words)) is not None} - {path}
     return found
 
@@ -293,6 +309,41 @@ def test_every_import_of_the_project_is_found() -> None:
     assert not lost
 
 
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_imports_only_packages_below_it(package: str) -> None:
+    wrong = {
+        f"{path} → {other}"
+        for path, others in imports().items()
+        for other in others
+        if path.startswith(f"{package}/") and other.partition("/")[0] not in MAY_IMPORT[package]
+    }
+    assert not wrong
+
+
+def test_arena_imports_only_the_base_of_players() -> None:
+    others = {other for path, others in imports().items() for other in others if path.startswith("arena/")}
+    assert {other for other in others if other.startswith("players/")} == {"players/base.py"}
+
+
+def test_players_import_torch_only() -> None:
+    sources = [(ROOT / path).read_text(encoding="utf-8") for path in imports() if path.startswith("players/")]
+    packages = {words.split()[-1].partition(".")[0] for source in sources for words in imported(source)}
+    assert packages - sys.stdlib_module_names == {"players", "torch"}
+
+
+def test_no_files_import_each_other_while_they_are_imported() -> None:
+    """Imports of a package by its own files, and back, are left out: an `__init__` re-exports."""
+
+    def re_exports(one: str, other: str) -> bool:
+        return one.endswith("/__init__.py") and other.startswith(one.removesuffix("__init__.py"))
+
+    graph = {
+        path: {other for other in others if not re_exports(path, other) and not re_exports(other, path)}
+        for path, others in imports(on_import=True).items()
+    }
+    assert circles(graph) == []
+
+
 def test_imports_anywhere_in_a_file_are_seen() -> None:
     source = """
 import arena.games.gan
@@ -302,6 +353,7 @@ def late():
     from games.data.images import mnist
 """
     assert imported(source) == {"games.gan", "arena.engine.env arena.engine", "games.data.images.mnist games.data.images"}
+    assert imported(source, on_import=True) == {"games.gan"}
 
 
 def test_what_climbs() -> None:
