@@ -1,4 +1,4 @@
-"""The commands that print the tables of domain adaptation, in their small forms."""
+"""The commands that print the tables of domain adaptation, in their quick form."""
 
 import sys
 from pathlib import Path
@@ -44,16 +44,16 @@ def test_the_generating_method_has_its_own_nets_and_pictures(
     assert "digits-shaded-digits-real-fake-0-generated.png" in {file.name for file in (tmp_path / "drawn").iterdir()}
 
 
-def test_what_a_user_can_mend_ends_a_benchmark_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    for error, said in (
+def test_errors_of_the_arena_end_a_benchmark_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, printed in (
         (DataUnavailable("MNIST is not here"), "benchmarks: MNIST is not here\n"),
         (ValueError("a fault"), "ValueError: a fault\n"),
     ):
         sys.excepthook(type(error), error, None)
-        assert capsys.readouterr().err == said
+        assert capsys.readouterr().err == printed
 
 
-def test_a_regime_below_source_only_is_called_so() -> None:
+def test_a_regime_worse_than_source_only_is_marked() -> None:
     assert moons.gain({"source-only": 71.3, "adapt": 61.0}, "adapt") == "-10.3 (worse than source-only)"
     assert moons.gain({"source-only": 54.9, "adapt": 73.9}, "adapt") == "+19.0"
     assert moons.gain({"adapt": 73.9}, "adapt") == "–"
@@ -83,6 +83,6 @@ def test_svhn_mnist_prints_a_table_for_each_method(monkeypatch: pytest.MonkeyPat
 
 def test_the_example_for_arena_compare_is_the_published_recipe() -> None:
     file = Path(__file__).parents[2] / "examples/mnist_usps.yaml"
-    pair = {"source": "digits", "target": "shaded-digits", "form": "28x28x1"}  # whatever the pair, the settings are what counts
+    pair = {"source": "digits", "target": "shaded-digits", "form": "28x28x1"}  # a pair that needs no download
     mine = configure("dann", {**load_file(file), **pair}).settings
     assert mine == configure("dann", {**mnist_usps.RECIPE, **pair}).settings

@@ -1,4 +1,4 @@
-"""The command for adversarial training in its quick form, and that an attack finds what natural training leaves open."""
+"""The quick form of adversarial training; PGD defeats natural training."""
 
 import re
 import sys
@@ -22,5 +22,5 @@ def test_the_quick_command_prints_the_table(capsys: pytest.CaptureFixture[str], 
     assert adversarial.KEPT.read_bytes() == kept  # a quick run is no measurement
 
 
-def test_seeds_are_summed_up_with_their_spread() -> None:
+def test_seeds_are_summarised_with_their_spread() -> None:
     assert adversarial._spread((1.0, 3.0)) == "2.00 ± 1.41 (1.00 to 3.00)" and adversarial._spread((1.0,)) == "1.00"

@@ -1,4 +1,4 @@
-"""The published MNIST GAN's command in its quick form, and its table and picture on outcomes made by hand."""
+"""The published MNIST GAN's command in its quick form, and its table and picture on hand-made outcomes."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ HAND = [
 ]
 
 
-def test_the_table_says_what_the_runs_did() -> None:
+def test_the_table_of_hand_made_outcomes() -> None:
     found = table(HAND, Plan(epochs=4)).splitlines()
     assert found[2] == (
         "| 0.5 | 0.55 ± 0.07 (0.50 – 0.60) | → ½ | 0.47 ± 0.04 (0.44 – 0.50) | → ½ | 9.5 ± 0.7 (9 – 10) | 0.20 ± 0.14 (0.10 – 0.30) "
@@ -45,11 +45,11 @@ def test_the_picture_has_a_row_for_each_beta(tmp_path: Path) -> None:
     assert (tmp_path / "both.png").stat().st_size > 10_000
 
 
-def test_the_quick_command_prints_the_table_and_goes_on_with_its_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_quick_command_prints_the_table_and_resumes_its_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--quick", "--seeds", "0", "--out", str(tmp_path / "runs")]
     main([*words, "--picture", str(tmp_path / "both.png")])
     first = capsys.readouterr().out
     assert "| 0.5 |" in first and "| 0.9 |" in first and "10 rounds of batch 100" in first
     assert "finished" in first and (tmp_path / "both.png").is_file()
-    main(words)  # the runs are there: nothing is played again, and the same is printed
+    main(words)  # the runs exist: nothing is played again, and the output is the same
     assert capsys.readouterr().out == first

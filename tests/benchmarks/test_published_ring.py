@@ -1,4 +1,4 @@
-"""The published ring's command: its quick form prints the whole table, and its statistics are right on numbers made by hand."""
+"""The published ring's command: its quick form prints the whole table, and its statistics are right on hand-made values."""
 
 import json
 from pathlib import Path
@@ -41,14 +41,14 @@ def test_its_quick_form_prints_the_table(tmp_path: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().out == printed
 
 
-def test_quick_numbers_never_take_the_place_of_real_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quick_values_never_replace_real_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         ring.main(["--quick"])
     assert "--quick needs --out FOLDER" in capsys.readouterr().err
 
 
 def test_means_of_five() -> None:
-    """Half of the seeds at 0, half at 1: the mean of five is a hypergeometric fifth, never from the same seed twice."""
+    """Half of the seeds at 0, half at 1: a mean of five is hypergeometric, because no seed is drawn twice."""
     means = ring.five_seed_means([0.0] * 16 + [1.0] * 16, np.random.default_rng(0))
     values, counts = np.unique(means.round(6), return_counts=True)
     from scipy.stats import hypergeom

@@ -4,20 +4,21 @@ import gzip
 import hashlib
 import pickle
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from arena.cli import main
 from arena.errors import DataDamaged, DataUnavailable, UnknownName
 from arena.games.data import images
-from tests.conftest import Cli
 
 
 @pytest.fixture(autouse=True)
 def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here may touch the user's own cache."""
+    """Keep the user's cache out of the tests."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     images.load.cache_clear()
 
@@ -66,7 +67,7 @@ def test_a_truncated_file_is_named(published: Path, tmp_path: Path, monkeypatch:
         images.mnist()
 
 
-def test_altered_content_is_told_by_its_checksum(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_altered_content_is_detected_by_its_checksum(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = images.read(published / "mnist.npz")
     arrays["x_train"] = arrays["x_train"].copy()
     arrays["x_train"][0, 14, 14] ^= 1
@@ -86,7 +87,7 @@ def test_a_file_without_its_arrays_is_named(tmp_path: Path) -> None:
 
 
 def test_no_file_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The published mirrors are made unreachable; the message names the file, the place and the game without a download."""
+    """With unreachable mirrors, the message names the file, the place and a game without a download."""
     from torchvision.datasets import MNIST
 
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
@@ -102,12 +103,12 @@ def test_no_file_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def idx(array: np.ndarray) -> bytes:
-    """The published format: two zeros, 8 for bytes, the number of axes, each length as four bytes, high first, then the bytes."""
+    """The published format: two zeros, 8 for bytes, the number of axes, each length as four big-endian bytes, then the bytes."""
     return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
 
 
 def clothes(folder: Path) -> images.Arrays:
-    """Small files of Fashion-MNIST's names and format, and what is in them."""
+    """Write small files with Fashion-MNIST's names and format; return their contents."""
     rng = np.random.default_rng(0)
     arrays, raw = {}, folder / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
@@ -122,7 +123,7 @@ def clothes(folder: Path) -> images.Arrays:
 def test_fashion_mnist_is_read_from_its_idx_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = clothes(tmp_path)
     monkeypatch.setenv("ARENA_DATA", str(tmp_path))
-    with pytest.raises(DataDamaged) as error:  # they are six, and the published set is of 60,000
+    with pytest.raises(DataDamaged) as error:  # six images instead of 60,000
         images.fashion_mnist()
     assert "fashion-mnist is incomplete: it has 6 + 3 images, but the published data 60,000 + 10,000" in str(error.value)
     assert not list(tmp_path.glob("*.npz*"))
@@ -134,7 +135,7 @@ def test_fashion_mnist_is_read_from_its_idx_files(tmp_path: Path, monkeypatch: p
     assert torch.equal(loaded["x_test"], torch.from_numpy(written["x_test"]))
 
 
-def test_fashion_mnist_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_fashion_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.datasets import FashionMNIST
 
     monkeypatch.setattr(FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
@@ -147,7 +148,7 @@ def test_fashion_mnist_that_is_not_here(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def photographs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> images.Arrays:
-    """Small files of CIFAR-10's names and format (rows of 3,072 bytes, the reds first), their checksums, and what is in them."""
+    """Write small files with CIFAR-10's names and format (rows of 3,072 bytes, red first), patch its checksums, and return the contents."""
     from torchvision.datasets import CIFAR10
 
     rng, written, sums = np.random.default_rng(0), {}, {}
@@ -185,7 +186,7 @@ def test_cifar10_is_read_from_its_batches(tmp_path: Path, monkeypatch: pytest.Mo
     assert found["x_train"].shape == (10, 32, 32, 3)
 
 
-def test_a_damaged_batch_of_cifar10_is_told_by_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_batch_of_cifar10_is_detected_by_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photographs(tmp_path, monkeypatch)
     monkeypatch.setenv("ARENA_DATA", str(tmp_path))
     monkeypatch.setitem(images.COUNTS, "cifar10", (10, 2))
@@ -195,7 +196,7 @@ def test_a_damaged_batch_of_cifar10_is_told_by_its_checksum(tmp_path: Path, monk
         images.cifar10()
 
 
-def test_cifar10_that_is_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.datasets import CIFAR10
 
     monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
@@ -221,7 +222,7 @@ def test_the_subset_of_cifar10(published: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_subset_is_the_head_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where only the whole is there, its first 4,000 images are taken: 3,500 to train on, 500 to test on."""
+    """Without its own file, the subset is the first 4,000 images of CIFAR-10: 3,500 for training, 500 for testing."""
     numbers = np.arange(5000, dtype=np.uint32)
     x = np.zeros((5000, 1, 4), np.uint8)
     x[:] = numbers.view(np.uint8).reshape(5000, 1, 4)
@@ -261,7 +262,7 @@ GOOD = {"x_train": GREY, "y_train": LABELS, "x_test": GREY, "y_test": LABELS}
         ({"y_train": LABELS.astype(int) - 1}, "y_train of mine.npz holds labels from -1 to 2, but they must be in 0 to 9"),
     ],
 )
-def test_what_holds_no_images_and_labels_is_told_in_one_sentence(changes: images.Arrays, message: str) -> None:
+def test_arrays_in_another_format_are_refused_in_one_line(changes: images.Arrays, message: str) -> None:
     assert images.check(GOOD, "mine.npz", 10) is GOOD
     with pytest.raises(DataDamaged) as error:
         images.check(GOOD | changes, "mine.npz", 10)
@@ -269,7 +270,7 @@ def test_what_holds_no_images_and_labels_is_told_in_one_sentence(changes: images
     assert str(error.value).count("\n") == 0
 
 
-def test_what_is_no_npz_is_told_without_a_word_of_how_to_load_it_unsafely(tmp_path: Path) -> None:
+def test_the_message_on_another_file_does_not_suggest_unsafe_loading(tmp_path: Path) -> None:
     np.save(tmp_path / "array.npy", GREY)
     (tmp_path / "array.npy").rename(tmp_path / "array.npz")
     (tmp_path / "text.npz").write_text("hello")
@@ -279,7 +280,7 @@ def test_what_is_no_npz_is_told_without_a_word_of_how_to_load_it_unsafely(tmp_pa
         assert str(error.value) == f"{tmp_path / name} is damaged: it is not an npz of numeric arrays. Fix: save it again with numpy.savez"
 
 
-def test_a_set_of_ones_own_goes_by_its_path(tmp_path: Path) -> None:
+def test_a_custom_data_set_is_named_by_its_path(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", **(GOOD | {"y_train": LABELS.astype(np.int64)}))  # type: ignore[arg-type]
     data = images.load(str(tmp_path / "mine.npz"), torch.device("cpu"))
     assert {t.dtype for t in data.values()} == {torch.uint8} and data["x_train"].shape == (4, 8, 8)
@@ -289,9 +290,14 @@ def test_a_set_of_ones_own_goes_by_its_path(tmp_path: Path) -> None:
         images.load("minst", torch.device("cpu"))
 
 
-def test_the_command_line_says_so_in_one_sentence(cli: Cli, tmp_path: Path) -> None:
+def test_the_command_line_reports_it_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "mnist.npz").write_bytes(b"PK\x03\x04 broken")
-    done = cli("play", "mnist", "--turns", "2", ARENA_DATA=str(tmp_path))
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"arena: {tmp_path / 'mnist.npz'} is damaged")
-    assert done.stderr.count("\n") == 1
+    monkeypatch.setenv("ARENA_DATA", str(tmp_path))
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)  # main replaces it
+    monkeypatch.chdir(tmp_path)
+    assert main(["play", "mnist", "--turns", "2"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"arena: {tmp_path / 'mnist.npz'} is damaged")
+    assert error.count("\n") == 1

@@ -1,4 +1,4 @@
-"""The Dirac-GAN has the eigenvalues that Mescheder et al. (arXiv:1801.04406) publish, and their verdict on who converges."""
+"""The Dirac-GAN has the published eigenvalues and converges where Mescheder et al. (arXiv:1801.04406) say."""
 
 import cmath
 import functools
@@ -29,7 +29,7 @@ def dirac(theta: float = 0.0, psi: float = 0.0, **settings: Any) -> Dirac:
 
 
 def jacobian(game: Dirac) -> Tensor:
-    """J of the field where the players stand, column by column."""
+    """The Jacobian of the field at the players' position, column by column."""
     field = Field(game)
     columns = []
     for name in field.moving:
@@ -58,7 +58,7 @@ PUBLISHED: dict[str, tuple[dict[str, Any], float, tuple[complex, complex]]] = {
     },
     **{f"consensus, γ = {gamma}": ({}, gamma, pair(-gamma / 4, -1 / 4)) for gamma in (0.3, 1.0, 10.0)},
 }
-"""Settings, weight of the consensus term, and the eigenvalues of the negated field at the origin."""
+"""Settings, weight of the consensus term, and eigenvalues of the negated field at the origin."""
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -71,12 +71,12 @@ def test_the_eigenvalues_are_the_published_ones(name: str) -> None:
     found = torch.linalg.eigvals(flow)
     published = torch.tensor(expected, dtype=found.dtype)
     error = min(float((found - order).abs().max()) for order in (published, published.flip(0)))
-    double = expected[0] == expected[1]  # a double eigenvalue is known to half the digits only; trace and determinant to all
+    double = expected[0] == expected[1]  # a double eigenvalue is accurate to half the digits only
     assert error < (1e-6 if double else 1e-8)
 
 
 def distances(game: Dirac, turns: int, actions: list[tuple[float, float, float]]) -> Tensor:
-    """‖(θ, ψ)‖ after each of so many turns of SGD at a learning rate of 0.1."""
+    """‖(θ, ψ)‖ after each turn of SGD at a learning rate of 0.1."""
     slow = functools.partial(sgd, lr=0.1)
     arena = Arena(game, optimizers=dict.fromkeys(game.roles, slow), dtype=torch.float64)
     found = []
@@ -92,7 +92,6 @@ VERDICTS: dict[str, tuple[dict[str, Any], bool]] = {
     "no regularisation, Wasserstein": ({"loss": "wasserstein"}, False),
     "weight clipping": ({"loss": "wasserstein", "discriminator": CLIPPED}, False),
     "WGAN-GP": ({"loss": "wasserstein", "penalty": "wgan-gp"}, False),
-    "the penalty of WGAN-GP, non-saturating": ({"penalty": "wgan-gp"}, False),
     "R1": ({"penalty": "r1"}, True),
     "R1, saturating": ({"loss": "saturating", "penalty": "r1"}, True),
     "R1, Wasserstein": ({"loss": "wasserstein", "penalty": "r1"}, True),
@@ -100,13 +99,13 @@ VERDICTS: dict[str, tuple[dict[str, Any], bool]] = {
     "instance noise": ({"instance_noise": 1.0}, True),
     "instance noise, saturating": ({"loss": "saturating", "instance_noise": 1.0}, True),
 }
-"""Settings, and whether alternating descent arrives."""
+"""Settings, and whether alternating descent converges."""
 
 
 @pytest.mark.parametrize("name", VERDICTS)
 def test_who_converges(name: str) -> None:
     settings, converges = VERDICTS[name]
-    late = distances(dirac(1.0, 1.0, **settings), 2000, DISCRIMINATOR_FIRST)[1000:]
+    late = distances(dirac(1.0, 1.0, **settings), 1500, DISCRIMINATOR_FIRST)[1000:]
     if converges:
         assert float(late[-1]) < 1e-6
     else:
@@ -114,29 +113,29 @@ def test_who_converges(name: str) -> None:
 
 
 def test_the_non_saturating_gan_creeps_in_as_the_averaged_field_says() -> None:
-    """d(θ² + ψ²)/dt averages to −(θ² + ψ²)²/8 over a round, so the inverse of θ² + ψ² grows by t/8."""
+    """d(θ² + ψ²)/dt averages to −(θ² + ψ²)²/8 over a rotation, so the inverse of θ² + ψ² grows by t/8."""
     start, turns = 0.5, 2000
     distance = distances(dirac(start, 0.0), turns, DISCRIMINATOR_FIRST)[-1]
     assert float(distance**-2) == pytest.approx(start**-2 + 0.1 * turns / 2 / 8, rel=0.03)
 
 
 def test_simultaneous_steps_hold_the_non_saturating_gan_on_a_circle() -> None:
-    """Steps of size η drive θ² + ψ² outwards by a share of η²/4 a turn, which balances the creep at 2η."""
+    """Steps of size η increase θ² + ψ² by a factor of 1 + η²/4 per turn, which balances its decay at 2η."""
     late = distances(dirac(0.5, 0.0), 2000, BOTH)[-200:]
     assert float(late.mean()) == pytest.approx(math.sqrt(2 * 0.1), rel=0.02)
 
 
 def test_the_penalty_of_wgan_gp_settles_where_the_generator_is_wrong() -> None:
-    """At ψ = 0 and θ = 2γ the pull on the discriminator, θ/2, balances the push of its penalty, γ: a stable point away from the data."""
+    """At ψ = 0 and θ = 2γ, the force θ/2 on the discriminator balances that of its penalty, γ: the game converges away from the data."""
     game = dirac(1.0, 1.0, penalty="wgan-gp")
-    distances(game, 2000, DISCRIMINATOR_FIRST)
+    assert float(distances(game, 2000, DISCRIMINATOR_FIRST)[1000:].min()) > 0.9
     assert float(game.players["generator"]().detach()) == pytest.approx(2, abs=1e-3)
     assert float(game.players["discriminator"]().detach()) == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_expectation_over_the_noise_is_exact(loss: str) -> None:
-    """Against the trapezoidal rule, which converges exponentially on the line."""
+    """Compared with the trapezoidal rule, which converges exponentially on the line."""
     theta, psi, sigma = 0.7, 1.3, 2.0
     found = dirac(theta, psi, loss=loss, instance_noise=sigma)(None, 0.5, ("generator", "discriminator"))
     noise = torch.linspace(-12, 12, 4001, dtype=torch.float64)
@@ -166,7 +165,7 @@ def test_every_form_keeps_the_contract_of_a_game(loss: str, penalty: str, noise:
         ({"instance_noise": -1.0}, BadSetting, "instance_noise is -1.0, but must be a finite number of at least 0"),
     ],
 )
-def test_what_cannot_be_is_refused(settings: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_invalid_settings_are_refused(settings: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error) as refused:
         Dirac(**settings)
     assert str(refused.value) == message

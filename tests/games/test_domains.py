@@ -1,4 +1,4 @@
-"""Domains of images: what is read, rendered and blended, and the one form that a pair is brought to."""
+"""Domains of images: reading, rendering, blending, and the common form of a pair."""
 
 import itertools
 import warnings
@@ -17,14 +17,14 @@ from arena.games.data.images import load
 
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without any data."""
+    """A machine without data."""
     monkeypatch.setenv("ARENA_DATA", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
 
 def mat(file: Path, count: int = 7, first: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """A small .mat in SVHN's published format: X of 32×32×3×N, y of N×1 in 1 … 10, where 10 is the digit 0."""
+    """Write a small .mat in SVHN's published format: X is (32, 32, 3, N), y is (N, 1) in 1 … 10, and 10 is the digit 0."""
     rng = np.random.default_rng(first)
     x = rng.integers(256, size=(32, 32, 3, count), dtype=np.uint8)
     y = (first + np.arange(count)) % 10
@@ -42,7 +42,7 @@ def test_svhn_is_read_from_the_published_format(tmp_path: Path) -> None:
         digits.of_torchvision(tmp_path)
 
 
-def test_syn_numbers_are_read_where_a_user_has_them(empty: Path) -> None:
+def test_published_syn_numbers_are_read_if_present(empty: Path) -> None:
     x, y = mat(empty / "synth_train_32x32.mat", 12)
     mat(empty / "synth_test_32x32.mat", 5)
     found = syn_numbers.syn_numbers()
@@ -54,12 +54,12 @@ def test_syn_numbers_are_read_where_a_user_has_them(empty: Path) -> None:
         syn_numbers.syn_numbers()
 
 
-def test_rendered_numbers_are_the_seeds_own_and_can_be_told_apart() -> None:
+def test_rendered_numbers_depend_on_the_seed_and_show_digits() -> None:
     (x, y), (again, _), (others, _) = (syn_numbers.rendered(40, np.random.default_rng(seed)) for seed in (0, 0, 1))
     np.testing.assert_array_equal(x, again)
     assert not np.array_equal(x, others)
     assert set(y.tolist()) == set(range(10))
-    assert (x.astype(float).std(axis=(1, 2)).max(axis=1) > 8).all()  # no picture without a digit to be seen
+    assert (x.astype(float).std(axis=(1, 2)).max(axis=1) > 8).all()  # every image shows a digit
 
 
 def test_mnist_m_follows_the_published_rule() -> None:
@@ -78,7 +78,7 @@ def test_mnist_m_follows_the_published_rule() -> None:
     assert len(places) > 10
 
 
-def test_without_photographs_backgrounds_are_made_up_and_that_is_said(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_photographs_backgrounds_are_noise_with_a_warning(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = {
         k: np.full((3, 28, 28), 9, np.uint8) if k[0] == "x" else np.arange(3, dtype=np.uint8)
         for k in ("x_train", "y_train", "x_test", "y_test")
@@ -95,7 +95,7 @@ def test_without_photographs_backgrounds_are_made_up_and_that_is_said(empty: Pat
         assert int(mnist_m.mnist_m()["x_train"][0, 0, 0, 0]) == 10
 
 
-def test_what_is_not_there_says_where_it_would_be_found(empty: Path) -> None:
+def test_missing_data_are_reported_with_their_place(empty: Path) -> None:
     with pytest.raises(DataUnavailable, match=r"put it at .*svhn_10k.npz or .*svhn_10k.npz, or use the domain svhn"):
         digits.svhn_10k()
 

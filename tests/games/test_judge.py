@@ -1,4 +1,4 @@
-"""The judge: what it is worth, that it is trained once, and what a damaged or unwritable cache does."""
+"""The judge: its accuracy, its cache, and damaged or unwritable cache folders."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cache folder of its own, and shorter training, so that the users' judges are left alone."""
+    """A separate cache folder and shorter training, which leave the user's judges alone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(judge, "STEPS", 20)
     judge.judge.cache_clear()
@@ -28,13 +28,13 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def test_the_judge_of_digits_is_worth_its_name() -> None:
-    """On the last 297 digits, by other hands than the first 1,500; a support vector machine gets 94 % there."""
-    found = judge.judge("digits", CPU)
+    """On the last 297 digits, by other writers than the first 1,500, a support vector machine reaches 94 %."""
+    trained = judge.judge("digits", CPU)
     data = images.load("digits", CPU)
-    right = found.look(judge.pixels(data["x_test"]))[1].argmax(1) == data["y_test"]
-    assert found.accuracy > 0.92
-    assert float(right.double().mean()) == pytest.approx(found.accuracy, abs=0.004)
-    assert float(found.shares.sum()) == pytest.approx(1)
+    right = trained.look(judge.pixels(data["x_test"]))[1].argmax(1) == data["y_test"]
+    assert trained.accuracy > 0.92
+    assert float(right.double().mean()) == pytest.approx(trained.accuracy, abs=0.004)
+    assert float(trained.shares.sum()) == pytest.approx(1)
 
 
 def test_the_judge_of_mnist_is_right_985_times_in_a_thousand(published: Path) -> None:
@@ -54,7 +54,7 @@ def test_it_is_trained_once_and_kept(own_cache: Path, monkeypatch: pytest.Monkey
     assert len(files) == 1
     assert files[0].startswith("digits-")
     judge.judge.cache_clear()
-    monkeypatch.setattr(judge, "train", None)  # whoever would train again cannot
+    monkeypatch.setattr(judge, "train", None)  # training again would fail
     second = judge.judge("digits", CPU)
     assert second.accuracy == first.accuracy
     for name, tensor in first.classifier.state_dict().items():
@@ -87,7 +87,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(own_cache: Path, monkeyp
 
 
 def test_what_a_generator_of_one_digit_gets() -> None:
-    """All sevens: one class of ten, about nine tenths of variation, perfect precision and no coverage to speak of."""
+    """All sevens: one class of ten, a variation of about 0.9, perfect precision and almost no coverage."""
     data = images.load("digits", CPU)
     game = Digits()
     sevens = judge.pixels(data["x_train"][data["y_train"] == 7])
@@ -100,7 +100,7 @@ def test_what_a_generator_of_one_digit_gets() -> None:
 
 
 def test_members_of_an_image_population_are_judged_as_they_would_be_alone(own_cache: Path) -> None:
-    """The first look of a population trains the judge, inside of what is mapped over its members."""
+    """The first measurement of a population trains the judge, inside vmap."""
     base = configure("digits", {"turns": 2, "batch": 8, "dtype": "float64", **QUIET})
     population = Population([base.vary({"seed": seed}) for seed in range(2)])
     population.reset()

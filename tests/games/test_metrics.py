@@ -1,4 +1,4 @@
-"""Metrics against closed forms, hand-drawn sets and independent implementations; and how a run and a population carry them."""
+"""Metrics against closed forms, hand-made sets and independent implementations; in runs and in populations."""
 
 import io
 import math
@@ -44,7 +44,7 @@ def value(name: str, fake: Tensor, real: Tensor | None = None, **known: object) 
 
 
 def at_modes(counts: list[int], astray: int = 0) -> Tensor:
-    """So many points at each of the ring's centres, and so many at the origin, which is in none."""
+    """Points at each of the ring's centres, and `astray` points at the origin, which is in no mode."""
     return torch.cat([RING.centres.repeat_interleave(torch.tensor(counts), dim=0), torch.zeros(astray, 2)])
 
 
@@ -53,7 +53,7 @@ def at_modes(counts: list[int], astray: int = 0) -> Tensor:
 
 @pytest.mark.parametrize(("region", "expected"), [("ball", 1 - math.exp(-4.5)), ("box", math.erf(3 / math.sqrt(2)) ** 2)])
 def test_real_data_reach_the_published_shares(region: str, expected: float) -> None:
-    """98.9 % within 3σ in a ball, 99.5 % in a box; two standard deviations of the share of 100,000 are 0.07 %."""
+    """98.9 % within 3σ in a ball, 99.5 % in a box; two standard deviations of the share of 100,000 points are 0.07 %."""
     points = planar.ring(100_000, seeded())
     known = {"modes": RING, "evaluation": Evaluation(region=region)}  # type: ignore[arg-type]
     assert value("high-quality", points, **known) == pytest.approx(expected, abs=1e-3)
@@ -63,7 +63,7 @@ def test_real_data_reach_the_published_shares(region: str, expected: float) -> N
 
 
 def test_histograms_made_by_hand() -> None:
-    """Half of 80 points in one mode, a tenth in each of four, the rest of them astray: every number by hand."""
+    """Half of 80 points in one mode, a tenth in each of four others, the rest in none."""
     points = at_modes([40, 8, 8, 8, 8, 0, 0, 0], astray=8)
     assert value("modes-covered", points, modes=RING) == 5
     assert value("high-quality", points, modes=RING) == pytest.approx(0.9)
@@ -82,7 +82,7 @@ def test_total_variation_and_reverse_kl_at_their_ends() -> None:
 
 
 def test_samples_astray_count_against_the_variation_and_not_in_reverse_kl() -> None:
-    """Nearest modes are all that reverse KL looks at; without its bucket, neither would the variation see that a tenth is garbage."""
+    """Reverse KL uses nearest modes only; the bucket of the variation counts samples in no mode."""
     near = 0.5 * RING.centres.repeat(10, 1)
     assert value("reverse-kl", near, modes=RING) == pytest.approx(0, abs=1e-6)
     assert value("mode-variation", near, modes=RING) == 1
@@ -106,7 +106,7 @@ def test_a_corner_is_in_the_box_and_not_in_the_ball() -> None:
 
 
 def test_eight_modes_of_linspace_are_seven() -> None:
-    """The published fault: eight angles from linspace(0, 2π, 8) meet at the ends; samples of the mode that is twice there cover both."""
+    """A published fault: the first and last of eight angles from linspace(0, 2π, 8) coincide, and samples of that mode cover both."""
     angle = torch.linspace(0, 2 * torch.pi, 8)
     centres = 2 * torch.stack([angle.cos(), angle.sin()], dim=1)
     points = centres[torch.randint(8, (10_000,), generator=seeded())] + 0.1 * torch.randn(10_000, 2, generator=seeded(1))
@@ -133,7 +133,7 @@ def test_the_centres_of_a_game_are_those_of_its_data(game: type[Ring], modes: in
 
 
 def test_energy_distance_of_two_points_and_of_copies() -> None:
-    """2d − 0 − 0 of point masses at distance d; 0 of a sample and itself."""
+    """√(2d) for point masses at distance d; 0 for identical samples."""
     a = torch.zeros(4, 2)
     assert value("energy-distance", a, a + torch.tensor([3.0, 4.0])) == pytest.approx(math.sqrt(10))
     points = planar.ring(500, seeded())
@@ -141,7 +141,7 @@ def test_energy_distance_of_two_points_and_of_copies() -> None:
 
 
 def test_energy_distance_of_shifted_gaussians() -> None:
-    """In one dimension E|X − Y| of normals with difference N(m, 2) is a folded normal's mean; and scipy's number is the same."""
+    """In one dimension, E|X − Y| is the mean of a folded normal, and scipy gives the same value."""
     from scipy.stats import energy_distance as of_scipy
 
     shift = 1.5
@@ -154,7 +154,7 @@ def test_energy_distance_of_shifted_gaussians() -> None:
 
 
 def test_frechet_distance_in_closed_form() -> None:
-    """(μ − ν)² + (σ − τ)² along each axis; against a matrix square root where covariances do not commute."""
+    """(μ − ν)² + (σ − τ)² along each axis; a matrix square root for covariances that do not commute."""
     from scipy.linalg import sqrtm
 
     sigma, tau = torch.tensor([1.0, 2.0, 0.0]).double(), torch.tensor([3.0, 0.5, 1.0]).double()
@@ -175,7 +175,7 @@ def line(*places: float) -> Tensor:
 
 
 def test_precision_and_recall_drawn_by_hand() -> None:
-    """Of 0, 1, 2, 3 the third neighbours are 3, 2, 2, 3 away: of the fakes only 3.5 is within reach; they reach all of the data."""
+    """The third neighbours of 0, 1, 2, 3 are 3, 2, 2, 3 away: only the fake 3.5 is within reach, and the fakes reach all data."""
     real, fake = line(0, 1, 2, 3), line(3.5, 10, 11, 12)
     assert value("precision", fake, real) == 1 / 4
     assert value("recall", fake, real) == 1
@@ -193,7 +193,7 @@ def test_a_lost_mode_shows_in_recall_and_garbage_in_precision() -> None:
 
 
 def test_an_outlier_lets_through_precision_and_not_density() -> None:
-    """The example that density was made for: one real outlier, whose ball holds all fakes, which are near nothing else."""
+    """The motivation of density: the ball of one real outlier contains all fakes, which are near nothing else."""
     real = torch.cat([torch.randn(199, 2, generator=seeded()), torch.tensor([[100.0, 0.0]])])
     fake = torch.tensor([50.0, 0.0]) + torch.randn(200, 2, generator=seeded(1))
     assert value("precision", fake, real) == 1
@@ -212,8 +212,8 @@ def test_neighbours_are_scikit_learns() -> None:
     assert value("coverage", fake, real) == pytest.approx((between <= reach[5]).any(0).mean(), abs=1e-6)
 
 
-def test_what_is_expected_of_real_data() -> None:
-    """Density 1, coverage 1 − (N−1)⋯(N−k)/((2N−1)⋯(2N−k)): lemma 2 of the paper, whatever the distribution."""
+def test_expected_values_for_real_data() -> None:
+    """Density 1, coverage 1 − (N−1)⋯(N−k)/((2N−1)⋯(2N−k)) for any distribution: lemma 2 of the paper."""
     n, found = 500, []
     for seed in range(6):
         a, b = (torch.randn(n, 4, generator=seeded(2 * seed + i)) for i in (0, 1))
@@ -228,7 +228,7 @@ def test_what_is_expected_of_real_data() -> None:
 
 
 class Oracle(Classifier):
-    """Reads the class off the first pixel."""
+    """Reads the class from the pixels."""
 
     def features(self, x_NCHW: Tensor) -> Tensor:
         return x_NCHW.flatten(1)
@@ -256,7 +256,7 @@ def test_classes_as_a_judge_sees_them() -> None:
 
 
 def test_the_judges_frechet_distance_is_that_of_its_features() -> None:
-    """Two samples whose features differ by a shift alone are as far apart as the square of the shift."""
+    """For features that differ by a shift only, it is the squared shift."""
     fake = torch.randn(50, 1, 2, 2, generator=seeded())
     assert value("judge-frechet-distance", fake + 0.5, fake, judge=oracle()) == pytest.approx(4 * 0.25, rel=1e-5)
 
@@ -303,7 +303,7 @@ def test_an_unknown_metric_gets_one_sentence() -> None:
         configure("ring", {"metrics.covered": 2.0})
 
 
-def test_a_new_file_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mean_norm.py").write_text(
         "from arena.games.gan.metrics import Metric\n\nclass MeanNorm(Metric):\n    def value(self, samples):\n"
         "        return samples.fake.norm(dim=1).mean()\n"
@@ -321,7 +321,7 @@ def test_a_new_file_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.Monke
 
         sys.modules.pop("arena.games.gan.metrics.mean_norm", None)
         for kind in [kind for kind in Metric.__subclasses__() if kind.__name__ == "MeanNorm"]:
-            kind.__module__ = "gone"  # a class that is a subclass for as long as it lives
+            kind.__module__ = "gone"  # a class stays a subclass while it is alive
         metrics.cache_clear()
     assert "mean-norm" not in metrics()
 
@@ -349,8 +349,8 @@ def test_a_run_carries_its_metrics_to_the_end(tmp_path: Path) -> None:
     assert board.Scalars("ceilings/modes-covered")[0].value == 8
 
 
-def test_looking_at_metrics_leaves_no_footprints(tmp_path: Path) -> None:
-    """The rows of a run are the same with and without them, but for the metrics themselves."""
+def test_measuring_metrics_changes_nothing(tmp_path: Path) -> None:
+    """Apart from the metrics themselves, a run has the same rows with and without them."""
     often = arena.play("ring", out=tmp_path / "often", display=False, **{**SHORT, **QUIET, "metrics.every": 10})
     never = arena.play("ring", out=tmp_path / "never", display=False, **{**SHORT, **QUIET, "metrics.every": 0})
     bare = lambda rows: [{k: v for k, v in row.items() if not k.startswith(("metrics.", "ceilings."))} for row in rows]  # noqa: E731

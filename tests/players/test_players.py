@@ -1,4 +1,4 @@
-"""Players keep what they promise, whoever moves them."""
+"""Properties that players keep under every rule and optimizer."""
 
 import copy
 import functools
@@ -19,7 +19,7 @@ from arena.players.spectral_norm import SpectralNorm
 
 
 def test_a_bounded_vector_never_leaves_its_bound() -> None:
-    """Weight clipping: at learning rate 1 on f = xy the free player runs off, the bounded one stays."""
+    """Weight clipping: at learning rate 1 on f = xy, the free player diverges and the bounded one stays."""
     fast = functools.partial(sgd, lr=1.0)
     arena = Arena(functools.partial(Bilinear, y=functools.partial(Vector, bound=0.5)), optimizers={"x": fast, "y": fast})
     for _ in range(20):
@@ -36,13 +36,13 @@ def test_no_bound_leaves_a_vector_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("bound", [-1.0, float("inf"), float("nan")])
-def test_a_bound_that_is_none_is_refused(bound: float) -> None:
+def test_an_invalid_bound_is_refused(bound: float) -> None:
     with pytest.raises(ValueError, match=f"bound is {bound}, but must be a finite number of at least 0, where 0 sets no bound"):
         Vector(1, bound=bound)
 
 
 @pytest.mark.parametrize("bound", [-1.0, float("inf"), float("nan")])
-def test_a_bound_that_is_none_is_refused_of_a_net_too(bound: float) -> None:
+def test_an_invalid_bound_of_a_net_is_refused(bound: float) -> None:
     with pytest.raises(ValueError, match=f"bound is {bound}, but must be a finite number of at least 0, where 0 sets no bound"):
         MLP((2,), (1,), bound=bound)
 
@@ -69,19 +69,19 @@ def test_a_bounded_net_never_leaves_its_bound() -> None:
 
 
 def test_a_free_net_has_nothing_to_project() -> None:
-    """What is there is called after each move, and would cost every population a pass over its members."""
+    """A hook is called after each move, and would cost every population a pass over its members."""
     assert hooks(MLP((2,), (1,)), "project_") == []
     assert len(hooks(MLP((2,), (1,), bound=0.1), "project_")) == len(hooks(MLP((2,), (1,), spectral_norm=True), "project_")) == 1
 
 
 def norms(player: MLP) -> list[float]:
-    """Largest singular values of the weights that the player uses."""
+    """Largest singular values of the normalised weights."""
     return [float(torch.linalg.matrix_norm(n(layer.weight).detach(), 2)) for n, layer in zip(player.norms, player.layers, strict=True)]  # type: ignore
 
 
 @pytest.mark.parametrize("player", [MnistNet, SvhnNet, SixConvs, ConvAdapter, ConvTwoHeads])
 def test_pooling_before_the_relu_changes_no_number(player: type[nn.Module]) -> None:
-    """Against the same net in the published order, ReLU first: outputs and gradients, to the bit."""
+    """Compared with the published order, ReLU first: outputs bit for bit, and gradients."""
     torch.manual_seed(0)
     outputs = (11,) if player is ConvTwoHeads else (10,)
     net = player((3, 32, 32), outputs)  # type: ignore[call-arg]
@@ -93,11 +93,11 @@ def test_pooling_before_the_relu_changes_no_number(player: type[nn.Module]) -> N
                 swapped += 1
     assert swapped >= 2
     x = torch.randn(4, 3, 32, 32)
-    made, wanted = net(x), published(x)
-    assert torch.equal(made, wanted)
+    output, expected = net(x), published(x)
+    assert torch.equal(output, expected)
     parameters = [[p for name, p in n.named_parameters() if not name.startswith("generator")] for n in (net, published)]
-    found, right = (torch.autograd.grad(y.square().sum(), ps) for y, ps in zip((made, wanted), parameters, strict=True))
-    torch.testing.assert_close(found, right)
+    gradients = [torch.autograd.grad(y.square().sum(), ps) for y, ps in zip((output, expected), parameters, strict=True)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_spectral_norms_follow_the_weights() -> None:
@@ -106,7 +106,7 @@ def test_spectral_norms_follow_the_weights() -> None:
     player: Any = played(60, **settings).game.players["discriminator"]
     assert norms(player) == pytest.approx([1.0, 1.0], abs=0.02)
     stale = [float(torch.linalg.matrix_norm(n(layer.weight).detach(), 2)) for n, layer in zip(start.norms, player.layers, strict=True)]
-    assert min(stale) > 1.2  # the norms of the start would not do
+    assert min(stale) > 1.2  # the initial norms no longer fit
 
 
 def test_a_spectral_norm_is_that_of_a_convolution_too() -> None:
@@ -130,7 +130,7 @@ def test_the_spectral_norms_derivative_is_miyatos() -> None:
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_asking_a_normed_player_changes_nothing() -> None:
+def test_evaluating_a_normed_player_changes_nothing() -> None:
     player = MLP((2,), (1,), spectral_norm=True)
     before = {name: t.clone() for name, t in player.state_dict().items()}
     x = torch.randn(5, 2)

@@ -42,7 +42,7 @@ def test_it_is_the_identity_forwards_and_minus_lambda_backwards(coupling: float 
 
 @pytest.mark.parametrize("coupling", COUPLINGS, ids=["number", "tensor"])
 def test_forward_mode_is_the_derivative_of_what_is_computed(coupling: float | Tensor) -> None:
-    """Of the values, which are not turned, and of the gradient, which is: both by finite differences."""
+    """The derivatives of the values, which are preserved, and of the gradient, which is reversed, by finite differences."""
     value, change = jvp(lambda x: turned(x, coupling), (X,), (T,))
     assert torch.equal(value, plain(X))
     torch.testing.assert_close(change, finite_difference(plain), rtol=1e-7, atol=1e-8)
@@ -51,7 +51,7 @@ def test_forward_mode_is_the_derivative_of_what_is_computed(coupling: float | Te
 
 
 def test_two_backward_passes_turn_twice() -> None:
-    """With y = x² behind the reversal the gradient is −2λy·1 and its reverse-mode derivative λ²·2, where the field's own is −2λ."""
+    """With x² behind the reversal, the gradient is −2λx and its reverse-mode derivative 2λ²; that of the field is −2λ."""
     x = torch.tensor(1.5, requires_grad=True, **DOUBLE)
     (first,) = torch.autograd.grad(reverse(x, 0.5).square(), x, create_graph=True)
     (second,) = torch.autograd.grad(first, x)
