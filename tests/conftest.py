@@ -1,4 +1,4 @@
-"""What tests share: small configurations, a real command line, and where the published data are."""
+"""Shared fixtures: small configurations, a real command line, and the published data."""
 
 import os
 import subprocess
@@ -12,10 +12,10 @@ import torch
 from arena.registry import entries
 
 QUIET = {"trace.tensorboard": False, "picture.every": 0}
-"""Settings that keep a run to what most tests look at."""
+"""Settings that most tests need not observe."""
 
 SELF_CONTAINED = [name for name, game in entries("game").items() if getattr(game.target, "data_set", "digits") == "digits"]
-"""Games that need no published data."""
+"""Games without published data."""
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -30,7 +30,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    """`arena …` as a real process in an empty folder; stdout and stderr as text."""
+    """Run `arena …` as a real process in an empty folder; stdout and stderr are text."""
 
     def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -48,8 +48,8 @@ def cli(tmp_path: Path) -> Cli:
 
 @pytest.fixture(scope="session")
 def published() -> Path:
-    """The folder of published data sets, named by ARENA_DATA."""
+    """The folder of published data sets, from ARENA_DATA."""
     folder = os.environ.get("ARENA_DATA")
     if not folder or not (Path(folder) / "mnist.npz").is_file():
-        pytest.skip("ARENA_DATA names no folder with mnist.npz; set it to test on the published data")
+        pytest.skip("ARENA_DATA has no mnist.npz; set it to test on the published data")
     return Path(folder)

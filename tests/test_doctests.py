@@ -1,4 +1,4 @@
-"""Every example in a docstring runs. Modules are imported by the names that users type: `arena.games.…` for a file in games/."""
+"""Examples in docstrings run. Modules are imported by the names that users type: `arena.games.…` for a file in games/."""
 
 import doctest
 import importlib

@@ -1,7 +1,7 @@
-"""The examples run as they are shown, and so does what the pages show: their commands, Python blocks, links, paths and pictures.
+"""Examples, and the commands, Python blocks, links, paths and pictures of the pages, run as they are shown.
 
-`python tests/test_examples.py PAGE` runs the code of one page in the current folder, in a process of its own, since games that pages
-register stay registered. Experiments and runs are planned in full, down to the folder that they would write, which exists already.
+`python tests/test_examples.py PAGE` runs the code of one page in the current folder, in a separate process, because games that pages
+register stay registered. Experiments and runs are planned in full, up to their folder, which exists already.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import importlib
 import io
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -31,11 +32,11 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 TAKEN = "taken"
-"""A folder that exists: a command that has planned everything refuses to write into it."""
+"""An existing folder, which a command refuses to write into after planning everything."""
 PLANNED = ("play", "compare", "map", "sweep", "bench")
-"""Commands that are stopped there. Others are run, or must refuse a folder that is not a run."""
+"""Commands that stop there. Others are run, or must refuse a folder that is not a run."""
 OTHERS = ("source", "pip", "tensorboard", "optuna-dashboard")
-"""Programs of others, whose options are not checked."""
+"""Third-party programs, whose options are not checked."""
 
 
 def test_the_newcomers_game_keeps_the_contract_and_fits_a_screen() -> None:
@@ -45,10 +46,11 @@ def test_the_newcomers_game_keeps_the_contract_and_fits_a_screen() -> None:
     assert file.read_text().split('"""', 2)[2].strip() in (ROOT / "README.md").read_text(), "the README shows another one"
 
 
-def test_three_dynamics(tmp_path: Path) -> None:
-    words = [sys.executable, str(EXAMPLES / "three_dynamics.py"), str(tmp_path / "picture.png")]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    ends = {line.split()[0]: [float(line.split()[-3]), float(line.split()[-1])] for line in done.stdout.splitlines()[:3]}
+def test_three_dynamics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["three_dynamics.py", str(tmp_path / "picture.png")])
+    runpy.run_path(str(EXAMPLES / "three_dynamics.py"), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()[:3]
+    ends = {line.split()[0]: [float(line.split()[-3]), float(line.split()[-1])] for line in lines}
     assert ends["simultaneous"][1] > 1.5 * ends["simultaneous"][0]
     assert ends["extragradient"][1] < 0.7 * ends["extragradient"][0]
     assert 0.9 < ends["alternating"][1] / ends["alternating"][0] < 1.1
@@ -123,14 +125,14 @@ def test_faults_on_a_page_are_found(tmp_path: Path) -> None:
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, and its text."""
+    """A fenced block: language and text."""
 
     language: str
     text: str
 
     @property
     def file(self) -> str | None:
-        """The name of the file that the block shows, if its first line names one, as in `# my_net.py`."""
+        """Name of the file that the block shows, if its first line names one, as in `# my_net.py`."""
         first = re.match(r"# (?:[\w-]+/)*([\w-]+\.(?:py|yaml))\n", self.text)
         return first and first[1]
 
@@ -144,7 +146,7 @@ def blocks(text: str) -> list[Block]:
 
 
 def drawing(text: str) -> list[str]:
-    """The lines of the drawing of the rooms."""
+    """Lines of the drawing of the rooms."""
     return [line for block in blocks(text) if not block.language for line in block.text.splitlines()]
 
 
@@ -156,13 +158,13 @@ def spans(text: str) -> list[str]:
 
 
 def anchors(text: str) -> Iterator[str]:
-    """The anchors that GitHub gives to headings."""
+    """GitHub's anchors of the headings."""
     for heading in re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE):
         yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def commands(text: str) -> Iterator[str]:
-    """Every command: the lines of `sh` blocks, and code in the text that is a command with arguments and without a placeholder."""
+    """Every command: lines of `sh` blocks, and inline code that is a command with arguments and without a placeholder."""
     for block in blocks(text):
         if block.language == "sh":
             yield from block.text.replace("\\\n", " ").splitlines()
@@ -175,7 +177,7 @@ def commands(text: str) -> Iterator[str]:
 
 
 def run_page(page: Path) -> list[str]:
-    """Run what a page shows in the current folder; return one sentence for each fault."""
+    """Run the code of a page in the current folder; return one sentence per fault."""
     text, faults = page.read_text(), []
     Path(TAKEN).mkdir()
     Path(f"{TAKEN}.png").touch()
@@ -203,7 +205,7 @@ def fault_of(what: str, run: Callable[[], None]) -> list[str]:
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             run()
-    except DataUnavailable:  # what was typed is understood, and this machine lacks the data
+    except DataUnavailable:  # valid, but the data are not on this machine
         return []
     except (Exception, SystemExit) as error:
         return [f"{what.strip()}: {type(error).__name__}: {' '.join(str(error).split())}"]
@@ -227,7 +229,7 @@ def run_python(block: str, namespace: dict[str, Any]) -> None:
 
 
 def planned(experiment: Callable[..., Any]) -> Callable[..., Any]:
-    """An experiment that ends when it has planned everything and finds its folder taken."""
+    """Return an experiment that stops after planning, because its folder exists."""
 
     @wraps(experiment)
     def plan(*arguments: Any, **more: Any) -> Any:
@@ -267,7 +269,7 @@ def run_command(words: list[str]) -> None:
 
 
 def run_arena(command: str, *words: str) -> None:
-    """Run a command as far as it goes without playing."""
+    """Run a command up to the point where it would play."""
     if command.startswith("--"):
         return
     point = next((point for point in entry_points(group="arena.commands") if point.name == command), None)
@@ -286,7 +288,7 @@ def run_arena(command: str, *words: str) -> None:
 
 
 def check_module(module: str, *words: str) -> None:
-    """The module exists, and it or what it shares with its neighbours has the options."""
+    """Check that the module exists, and that it or its shared code has the options."""
     if module.partition(".")[0] != "benchmarks":
         return
     file = ROOT.joinpath(*module.split(".")).with_suffix(".py")

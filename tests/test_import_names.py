@@ -1,4 +1,4 @@
-"""A user's `players.py`, `games/` and `tuning.py` beside a script hide nothing of the arena, installed as editable or from a wheel."""
+"""A user's `players.py`, `games/` and `tuning.py` beside a script do not hide parts of the arena, in editable installs and wheels."""
 
 import os
 import re
@@ -63,7 +63,7 @@ def python(*words: str, cwd: Path, path: Path | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's wheel, built from a copy of its sources so that the repository stays clean."""
+    """The project's wheel, built from a copy of its sources to keep the repository clean."""
     pytest.importorskip("pip")
     pytest.importorskip("setuptools")
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
@@ -73,13 +73,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             shutil.copyfile(ROOT / name, source / name)
     python("-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(out), str(source), cwd=out)
-    (made,) = out.glob("*.whl")
-    return made
+    (file,) = out.glob("*.whl")
+    return file
 
 
 @pytest.fixture(scope="module")
 def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds what the wheel installs."""
+    """A folder with the contents of the wheel."""
     folder = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
@@ -109,33 +109,31 @@ def user_folder(folder: Path, *, package: bool) -> Path:
 @pytest.mark.parametrize(
     ("install", "package", "words"),
     [
-        ("editable", True, ["compare"]),  # in worker processes as well, once for each install: they take most of the time
+        ("editable", True, ["compare"]),  # in worker processes too, once per install, because they are slow
         ("editable", False, []),
         ("wheel", True, []),
         ("wheel", False, ["compare"]),
     ],
 )
-def test_files_of_a_user_hide_nothing(
-    install: str, package: bool, words: list[str], tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_users_files_hide_nothing(install: str, package: bool, words: list[str], tmp_path: Path, request: pytest.FixtureRequest) -> None:
     folder = user_folder(tmp_path / "user", package=package)
     path = request.getfixturevalue("unpacked") if install == "wheel" else None
-    told = [line.split(": ", 1) for line in python("script.py", *words, cwd=folder, path=path).splitlines() if ": " in line]
-    found = dict(told)
-    assert (found["swiss roll"], found["played"], found.get("compared")) == ("swiss-roll", "finished 3", "2" if words else None)
-    assert found["sweep"] == "arena.tuning.command"
-    files = [Path(value) for name, value in told if name == "file"]
-    loaded = [Path(value) for name, value in told if name == "loaded"]
+    lines = [line.split(": ", 1) for line in python("script.py", *words, cwd=folder, path=path).splitlines() if ": " in line]
+    output = dict(lines)
+    assert (output["swiss roll"], output["played"], output.get("compared")) == ("swiss-roll", "finished 3", "2" if words else None)
+    assert output["sweep"] == "arena.tuning.command"
+    files = [Path(value) for name, value in lines if name == "file"]
+    loaded = [Path(value) for name, value in lines if name == "loaded"]
     assert len(loaded) > 100 and all(file.is_relative_to(path or ROOT) for file in loaded), "a module comes from another installation"
     if path is None:
         assert files == [ROOT / name / "__init__.py" for name in ("arena", "games", "players", "tuning")]
     else:
         assert files == [path / name / "__init__.py" for name in ("arena", "arena/games", "arena/players", "arena/tuning")]
-        assert Path(found["metadata"]) == path
+        assert Path(output["metadata"]) == path
 
 
 def test_the_traps_close(tmp_path: Path) -> None:
-    """The faulty case: a name without `arena.` is the user's."""
+    """The faulty case: a name without `arena.` is the user's file."""
     folder = user_folder(tmp_path / "user", package=True)
     for name in ("players", "games", "tuning"):
         done = subprocess.run([sys.executable, "-c", f"import {name}"], cwd=folder, capture_output=True, text=True, check=False)
@@ -144,13 +142,13 @@ def test_the_traps_close(tmp_path: Path) -> None:
 
 def test_gym_make_in_a_fresh_process(tmp_path: Path) -> None:
     folder = user_folder(tmp_path / "user", package=True)
-    made = python("-c", "import gymnasium; print(gymnasium.make('arena:arena/Ring-v0').unwrapped.game.roles)", cwd=folder)
-    assert made == "('generator', 'discriminator')\n"
+    roles = python("-c", "import gymnasium; print(gymnasium.make('arena:arena/Ring-v0').unwrapped.game.roles)", cwd=folder)
+    assert roles == "('generator', 'discriminator')\n"
 
 
 @pytest.mark.parametrize("step", ["1", "-1"], ids=["arena-first", "bare-first"])
 def test_a_game_imported_under_both_names_is_a_fault(step: str, tmp_path: Path) -> None:
     (tmp_path / "twice.py").write_text(TWICE, encoding="utf-8")
-    said = python("twice.py", step, cwd=tmp_path, path=ROOT)
+    output = python("twice.py", step, cwd=tmp_path, path=ROOT)
     sentence = r"(games\.\S+) was imported a second time, as \1 and as arena\.\1; import it as arena\.\1 only\n"
-    assert re.fullmatch(sentence, said), said
+    assert re.fullmatch(sentence, output), output

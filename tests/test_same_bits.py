@@ -1,7 +1,7 @@
-"""Hold the results of a few short runs in float64, on any machine.
+"""Results of a few short runs in float64, on any machine.
 
-`benchmarks/same_bits.py` compares bits, which needs an earlier revision and one processor. These numbers have a tolerance, and
-catch a changed update, loss, batch or random stream everywhere.
+`benchmarks/same_bits.py` compares bits, which needs an earlier revision and one processor. These values have a tolerance, and detect a
+changed update, loss, batch or random stream everywhere.
 """
 
 from typing import Any, NamedTuple
@@ -12,13 +12,13 @@ import arena
 
 
 class Row(NamedTuple):
-    """A run, and its results.
+    """A run and its results.
 
     Args:
-        game: the game's id.
-        settings: settings by dotted name.
-        score: the score after all turns.
-        losses: both players' losses at the beginning of the last turn, player 1 first.
+        game: Id of the game.
+        settings: Settings by dotted name.
+        score: Score after all turns.
+        losses: Losses of both players at the beginning of the last turn, player 1 first.
     """
 
     game: str
@@ -41,7 +41,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.game} {row.settings['rule']}")
-def test_a_run_ends_with_the_numbers_it_always_had(row: Row) -> None:
+def test_a_run_ends_with_the_recorded_values(row: Row) -> None:
     config = arena.configure(row.game, {"turns": 20, "seed": 5, "dtype": "float64", "device": "cpu", "threads": 1, **row.settings})
     single, members = config.build(), arena.Population([config.vary({"seed": 6}), config])
     single.reset(seed=5)

@@ -1,4 +1,4 @@
-"""The generator-discriminator losses against closed forms, and that saturating and non-saturating are different functions."""
+"""GAN losses against closed forms."""
 
 import itertools
 import math
@@ -37,7 +37,7 @@ def test_they_are_the_papers_expressions() -> None:
 
 
 def test_their_values_at_the_optimum() -> None:
-    """Where D(x) = ½ everywhere: 2 ln 2 for the discriminator, ±ln 2 for the generator."""
+    """At D(x) = ½ everywhere: 2 ln 2 for the discriminator, ±ln 2 for the generator."""
     zero = torch.zeros(5, dtype=torch.float64)
     assert float(logistic_discriminator(zero, zero, 1.0)) == pytest.approx(2 * math.log(2), abs=1e-12)
     assert float(non_saturating(zero, 1.0)) == pytest.approx(math.log(2), abs=1e-12)
@@ -45,7 +45,7 @@ def test_their_values_at_the_optimum() -> None:
 
 
 def test_their_derivatives_differ_where_the_discriminator_is_sure() -> None:
-    """d/dt: −σ(−t) against −σ(t). On a sure fake (t = −6) one pushes with almost 1, the other with almost 0; at t = 0 they agree."""
+    """−σ(−t) against −σ(t): almost −1 and almost 0 for a confidently rejected fake (t = −6), equal at t = 0."""
     t = LOGITS.clone().requires_grad_()
     slope = {name: torch.autograd.grad(loss(t, 1.0) * len(t), t)[0] for name, loss in GENERATOR_LOSSES.items()}
     torch.testing.assert_close(slope["non-saturating"], -torch.sigmoid(-LOGITS))
@@ -56,7 +56,7 @@ def test_their_derivatives_differ_where_the_discriminator_is_sure() -> None:
 
 
 @pytest.mark.parametrize("coupling", [0.0, 0.25, torch.tensor(0.25)])
-def test_coupling_scales_what_players_feel_of_each_other(coupling: float) -> None:
+def test_coupling_scales_the_dependence_on_the_other_player(coupling: float) -> None:
     fake = LOGITS
     for loss in GENERATOR_LOSSES.values():
         torch.testing.assert_close(loss(fake, coupling), coupling * loss(fake, 1.0))
@@ -75,7 +75,7 @@ def test_the_wasserstein_pair_is_linear_in_the_critic() -> None:
 
 @pytest.mark.parametrize("name", LOSS_PAIRS)
 def test_weights_are_those_of_an_expectation(name: str) -> None:
-    """An example of weight 2/3 counts as much as two copies of it beside one other."""
+    """An example of weight 2/3 and one of 1/3 equal two copies of the first and one of the second."""
     pair = LOSS_PAIRS[name]
     real, fake = torch.tensor([[0.5, -2.0], [1.5, 3.0]], dtype=torch.float64)
     weights = torch.tensor([2 / 3, 1 / 3], dtype=torch.float64)
@@ -86,28 +86,28 @@ def test_weights_are_those_of_an_expectation(name: str) -> None:
     torch.testing.assert_close(weighed, copied, rtol=1e-12, atol=1e-12)
 
 
-# Two distributions on three points: what a pair comes to at the discriminator's optimum is known in closed form.
+# Two distributions on three points, for which the discriminator's optimum has a closed form.
 P = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
 Q = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
 
 
 def at_its_optimum(name: str, p: Tensor, q: Tensor, smoothing: float = 0.0) -> tuple[float, Tensor]:
-    """The discriminator's loss, minimised over one free logit for each point, and the logits there."""
+    """The discriminator's loss, minimised over one free logit per point, and the optimal logits."""
     loss, count = LOSS_PAIRS[name].discriminator, len(p)
     i, j = (index.flatten() for index in torch.meshgrid(torch.arange(count), torch.arange(count), indexing="ij"))
-    pairs = p[i] * q[j]  # every real point with every generated one, so that the relativistic expectation is exact
+    pairs = p[i] * q[j]  # all pairs, so that the relativistic expectation is exact
     logits = torch.linspace(-0.3, 0.3, count, dtype=torch.float64).requires_grad_()
     optimizer = torch.optim.LBFGS([logits], max_iter=200, tolerance_grad=1e-12, tolerance_change=1e-14, line_search_fn="strong_wolfe")
 
     def value() -> Tensor:
-        found = loss(logits[i], logits[j], 1.0, pairs)
-        return found + label_smoothing(logits[i], smoothing, pairs) if smoothing else found
+        plain = loss(logits[i], logits[j], 1.0, pairs)
+        return plain + label_smoothing(logits[i], smoothing, pairs) if smoothing else plain
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        found = value()
-        found.backward()
-        return found
+        current = value()
+        current.backward()
+        return current
 
     optimizer.step(closure)  # type: ignore[arg-type]
     return float(value().detach()), logits.detach()
@@ -130,12 +130,12 @@ def test_least_squares_at_its_optimum() -> None:
 
 
 def test_hinge_at_its_optimum() -> None:
-    """d = sign(p − q), and 2 Σ min(p, q): no other signs give less, and the loss is linear in between."""
+    """d = sign(p − q), and 2 Σ min(p, q): other signs give more, and the loss is linear in between."""
     values = {}
     for signs in itertools.product((-1.0, 1.0), repeat=3):
         d = torch.tensor(signs, dtype=torch.float64)
         values[signs] = float((P * torch.relu(1 - d) + Q * torch.relu(1 + d)).sum())
-        assert float(hinge_discriminator(d, d, 1.0, P)) == pytest.approx(float((P * 2).sum()), abs=1e-12)  # p = q: 2 whatever d is
+        assert float(hinge_discriminator(d, d, 1.0, P)) == pytest.approx(float((P * 2).sum()), abs=1e-12)  # 2 for any d if p = q
         i, j = (index.flatten() for index in torch.meshgrid(torch.arange(3), torch.arange(3), indexing="ij"))
         assert float(hinge_discriminator(d[i], d[j], 1.0, P[i] * Q[j])) == pytest.approx(values[signs], abs=1e-12)
     assert min(values.values()) == values[1.0, 1.0, -1.0] == pytest.approx(2 * float(torch.minimum(P, Q).sum()), abs=1e-12)
@@ -154,14 +154,14 @@ def test_relativistic_at_its_optimum() -> None:
 
 
 def test_wasserstein_at_its_optimum() -> None:
-    """Two clouds on the line: with the potential d(x) = −x the loss is minus their distance."""
+    """Two samples on the line: with the potential d(x) = −x, the loss is minus their distance."""
     real, fake = torch.tensor([0.0, 1.0, 5.0], dtype=torch.float64), torch.tensor([6.0, 2.0, 1.0], dtype=torch.float64)
     distance = float((real.sort().values - fake.sort().values).abs().mean())
     assert float(wasserstein_discriminator(-real, -fake, 1.0)) == pytest.approx(-distance, abs=1e-12)
 
 
 def test_smoothed_labels_lower_the_optimum() -> None:
-    """(1 − s) p/(p + q) for both losses with labels; smoothing the fakes' labels too would give another one."""
+    """(1 − s) p/(p + q) for both losses with labels; smoothing the labels of fakes too would give another optimum."""
     _, logits = at_its_optimum("non-saturating", P, Q, smoothing=0.1)
     torch.testing.assert_close(logits.sigmoid(), 0.9 * P / (P + Q), rtol=1e-5, atol=1e-5)
     _, logits = at_its_optimum("least-squares", P, Q, smoothing=0.1)
@@ -182,7 +182,7 @@ GENERATOR_SLOPES = {
 
 @pytest.mark.parametrize("name", LOSS_PAIRS)
 def test_the_generators_derivative(name: str) -> None:
-    """In a fake's logit, as derived by hand, scaled by λ."""
+    """With respect to a fake's logit, derived by hand, scaled by λ."""
     t = LOGITS.clone().requires_grad_()
     loss = LOSS_PAIRS[name].generator(t, 0.5, None, torch.full_like(t, 0.5))
     slope = torch.autograd.grad(loss * len(t), t)[0]
@@ -190,7 +190,7 @@ def test_the_generators_derivative(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOSS_PAIRS)
-def test_at_coupling_zero_nobody_feels_the_other(name: str) -> None:
+def test_at_coupling_zero_players_are_independent(name: str) -> None:
     real, fake = LOGITS.clone().requires_grad_(), LOGITS.flip(0).requires_grad_()
     pair = LOSS_PAIRS[name]
     losses = pair.discriminator(real, fake, 0.0), pair.generator(fake, 0.0, None, real)
@@ -199,12 +199,12 @@ def test_at_coupling_zero_nobody_feels_the_other(name: str) -> None:
         assert gradient is None or not gradient.any()
 
 
-def test_the_relativistic_generator_needs_both() -> None:
+def test_the_relativistic_generator_needs_both_logits() -> None:
     with pytest.raises(TypeError, match=r"needs the logits of real examples too\. Fix: pass real="):
         LOSS_PAIRS["relativistic"].generator(LOGITS, 1.0)
 
 
-def test_the_game_plays_the_loss_that_it_is_given() -> None:
+def test_the_game_uses_its_loss_setting() -> None:
     from arena import Field, Rng
 
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Matching pennies: its losses are the expected pennies, its score the gap between best responses, its answer a centre."""
+"""Matching pennies: expected pennies as losses, the gap between best responses as score, a centre as equilibrium."""
 
 import functools
 import itertools
@@ -22,7 +22,7 @@ def pennies(x: float, y: float) -> MatchingPennies:
 
 @pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (0.7, -1.2), (-2.0, 3.0), (9.0, 0.1)])
 def test_against_the_table_of_pennies(x: float, y: float) -> None:
-    """The loss is the table's expectation, and the score what a best response to each coin would win."""
+    """The loss is the expectation of the payoff table, and the score what best responses gain."""
     p, q = torch.tensor([x, y], dtype=torch.float64).sigmoid().tolist()
 
     def gain(p: float, q: float) -> float:
@@ -36,7 +36,7 @@ def test_against_the_table_of_pennies(x: float, y: float) -> None:
     assert game.score().item() == pytest.approx(gap, abs=1e-12)
 
 
-def test_the_jacobian_at_the_answer() -> None:
+def test_the_jacobian_at_the_equilibrium() -> None:
     field = Field(pennies(0.0, 0.0))
     one, zero = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
     along_x = torch.cat([*field.jvp({"players.even.value": one, "players.odd.value": zero}).values()])
@@ -45,12 +45,12 @@ def test_the_jacobian_at_the_answer() -> None:
     torch.testing.assert_close(torch.stack([along_x, along_y], dim=1), expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("rule", "arrives"), [(Simultaneous, False), (Extragradient, True)])
-def test_descent_circles_and_extragradient_arrives(rule: type, arrives: bool) -> None:
+@pytest.mark.parametrize(("rule", "converges"), [(Simultaneous, False), (Extragradient, True)])
+def test_descent_rotates_and_extragradient_converges(rule: type, converges: bool) -> None:
     game = pennies(1.0, 0.5)
     before = game.score().item()
     fast = functools.partial(sgd, lr=1.0)
     arena = Arena(game, rule=rule(), optimizers={"even": fast, "odd": fast}, dtype=torch.float64)
     for _ in range(400):
         arena.play_turn((1.0, 1.0, 1.0))
-    assert game.score().item() < 1e-3 if arrives else game.score().item() > before
+    assert game.score().item() < 1e-3 if converges else game.score().item() > before

@@ -1,4 +1,4 @@
-"""Scores against closed forms, and what real data score against themselves."""
+"""Scores against closed forms, the score of real data, and planar data sets."""
 
 import pytest
 import torch
@@ -56,13 +56,13 @@ def test_planar_data_are_seeded_and_centred(data) -> None:  # type: ignore[no-un
 
 
 def modes(points: Tensor) -> tuple[Tensor, Tensor]:
-    """The distinct points of noise-free data, and how many of the points stand at each."""
-    rounded = points.double().round(decimals=3) + 0.0  # −0 becomes 0, whose angle is another
+    """The distinct points of noise-free data, and their counts."""
+    rounded = points.double().round(decimals=3) + 0.0  # −0 becomes 0, which has another angle
     return torch.unique(rounded, dim=0, return_counts=True)
 
 
 def assert_equal_angles(points: Tensor, expected: int) -> None:
-    """Noise-free points stand at so many places, each at the same angle from the next, and equally often (to four standard deviations)."""
+    """Noise-free points lie at `expected` places at equal angles, equally often (to four standard deviations)."""
     places, counts = modes(points)
     assert len(places) == expected
     mean = len(points) / expected
@@ -77,7 +77,7 @@ def test_the_ring_has_eight_modes_at_equal_angles() -> None:
 
 
 def test_the_published_ring_of_seven_modes_is_caught() -> None:
-    """Eight angles from linspace(0, 2π, 8) meet at the ends: seven modes, one of them drawn twice as often."""
+    """The first and last of eight angles from linspace(0, 2π, 8) coincide: seven modes, one of them twice as frequent."""
     which = torch.randint(8, (10_000,), generator=torch.Generator().manual_seed(0))
     angle = torch.linspace(0, 2 * torch.pi, 8)[which]
     with pytest.raises(AssertionError, match="7 == 8"):
