@@ -50,10 +50,10 @@ def hooks(player: nn.Module, name: str) -> list[Callable[[Any], None]]:
         []
     """
     methods = [getattr(module, name, None) for module in player.modules()]
-    return [_takes_batch(method) for method in methods if callable(method)]
+    return [_with_batch(method) for method in methods if callable(method)]
 
 
-def _takes_batch(method: Callable[..., None]) -> Callable[[Any], None]:
+def _with_batch(method: Callable[..., None]) -> Callable[[Any], None]:
     """Return the method with the batch as its argument, ignored if the method takes none."""
     try:
         parameters = list(inspect.signature(method).parameters.values())

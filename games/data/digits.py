@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from arena.errors import DataDamaged, DataUnavailable
-from arena.games.data.images import Arrays, folders, read, unavailable
+from arena.games.data.images import Arrays, downloading, folders, read
 
 
 def usps() -> Arrays:
@@ -116,6 +116,6 @@ def downloaded(name: str, files: str, fetch: Callable[[Path], Arrays]) -> Arrays
         DataUnavailable: If the download fails.
     """
     folder = folders()[-1]
-    with unavailable(name, f"put {files} into {' or '.join(map(str, folders()))}"):
+    with downloading(name, f"put {files} into {' or '.join(map(str, folders()))}"):
         folder.mkdir(parents=True, exist_ok=True)
         return fetch(folder)

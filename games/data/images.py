@@ -280,7 +280,7 @@ def _torchvision_mnist(kind: str, scratch: Path) -> Arrays:
         if (raw := folder / kind / "raw").is_dir():
             shutil.copytree(raw, scratch / kind / "raw")
             break
-    with unavailable(kind, _provide({"MNIST": "mnist", "FashionMNIST": "fashion-mnist"}[kind])):
+    with downloading(kind, _provide({"MNIST": "mnist", "FashionMNIST": "fashion-mnist"}[kind])):
         train, test = (getattr(datasets, kind)(str(scratch), train=flag, download=True) for flag in (True, False))
     return _arrays(train.data.numpy(), train.targets, test.data.numpy(), test.targets)
 
@@ -298,7 +298,7 @@ def _torchvision_cifar10(scratch: Path) -> Arrays:
         if (folder / CIFAR10.filename).is_file():
             shutil.copyfile(folder / CIFAR10.filename, scratch / CIFAR10.filename)
             break
-    with unavailable("CIFAR-10", _provide("cifar10")):
+    with downloading("CIFAR-10", _provide("cifar10")):
         return _of_cifar10(*(CIFAR10(str(scratch), train=flag, download=True) for flag in (True, False)))
 
 
@@ -311,7 +311,7 @@ def _arrays(x_train: Any, y_train: Any, x_test: Any, y_test: Any) -> Arrays:
 
 
 @contextlib.contextmanager
-def unavailable(title: str, fix: str) -> Iterator[None]:
+def downloading(title: str, fix: str) -> Iterator[None]:
     """Turn errors of a download into `DataUnavailable`."""
     try:
         yield
