@@ -1,16 +1,16 @@
-"""An attacker of images against their classifier: adversarial training as a game.
+"""Adversarial training as a game: an attacker perturbs images, a classifier learns to withstand it.
 
 With images x in [0, 1], labels y, the classifier's logits f, the attacker's perturbations δ and the cross-entropy CE:
 
     L_classifier = (1 − λ) CE(f(x), y) + λ CE(f(x + δ), y)
     L_attacker   = −λ CE(f(x + δ), y)                                   with ‖δ‖ ≤ ε and 0 ≤ x + δ ≤ 1
 
-At λ = 1 it is zero-sum, min over f of max over δ (A. Madry et al., arXiv:1706.06083); at λ = 0 the classifier trains on clean images;
-between them lies the mixture of I. Goodfellow et al., arXiv:1412.6572, section 6.
+λ = 1 is the zero-sum game min over f of max over δ (A. Madry et al., arXiv:1706.06083); λ = 0 trains the classifier on clean images; values
+between them give the mixture of I. Goodfellow et al., arXiv:1412.6572, section 6.
 
-A batch lives until the classifier has moved. So under the alternating scheduler `ratio` moves of the attacker to one of the classifier
-are PGD training with so many steps, and 1:1 is FGSM training, with a random start that of E. Wong et al., arXiv:2001.03994; the
-attacker's optimizer makes the steps (`sign`, or `normalized` in the L2 ball), and its learning rate is their length α.
+A batch is kept until the classifier has moved. Under the alternating scheduler, k attacker moves per classifier move are therefore PGD-k
+training, and 1:1 is FGSM training (with a random start, that of E. Wong et al., arXiv:2001.03994). The attacker's optimizer takes the steps
+(`sign`, or `normalized` in the L2 ball), and its learning rate is the step size α.
 
 Shapes: N = batch, C, H, W = channels, height, width, K = classes.
 """
@@ -32,41 +32,40 @@ from arena.players.perturbation import Perturbation
 from arena.players.small_conv import SmallConv
 
 SETS: dict[str, tuple[Shape, int]] = {"mnist": ((1, 28, 28), 60_000), "digits": ((1, 8, 8), 1500)}
-"""Shape of an image, and how many there are to train on."""
+"""Image shape and number of training images by data set."""
 
 CLASSES = 10
 
 Batch = Mapping[str, Tensor]
-"""`image` (N, C, H, W), `label` (N,) and, where the attacker is told of batches, `start` (N, C, H, W): points of the unit ball."""
+"""`image` (N, C, H, W), `label` (N,) and, if the attacker has an `on_batch` hook, `start` (N, C, H, W): points of the unit ball."""
 
 
 @register("attack")
 class Attack(Game):
-    """An attacker who perturbs images against the classifier of them.
+    """A classifier of images against an attacker that perturbs them.
 
-    The score is the classifier's error, 1 − accuracy, on the first `scored` test images under PGD with `steps` steps of ε/4 from one random
-    start, whoever the attacker is; a classifier that guesses has 0.9. Beside it are measured its accuracy on those images as they are,
-    and under FGSM.
+    The score is the classifier's error on the first `scored` test images under PGD with `steps` steps of ε/4 from one random start,
+    independently of the attacker; guessing gives 0.9. The metrics are its accuracy on the same images, clean and under FGSM.
 
     Args:
-        classifier: from images to logits of ten classes.
-        attacker: from images to their perturbations.
-        data: mnist, or scikit-learn's digits, which need no download; mnist is the default where it is on this machine.
-        batch: images in a batch; an epoch has each image of the training set once.
+        classifier: Maps images to logits of ten classes.
+        attacker: Maps images to perturbations.
+        data: mnist, or scikit-learn's digits, which need no download; mnist is the default if it is on this machine.
+        batch: Images per batch; an epoch has each training image once.
         epsilon: ε, radius of the ball of perturbations, at least 0; pixels are in [0, 1].
-        norm: of the ball, linf or l2.
-        regime: what the classifier trains on: adversarial (the losses above), or whatever λ is images as they are (natural), with noise, or
-            with augmentation; the attacker attacks such a classifier as well, and has no influence on it.
-        noise: standard deviation of the pixels' noise in the regime of that name, at least 0; pixels are clamped to [0, 1] after it.
-        shift: most pixels by which augmentation moves an image along each axis, at least 0.
-        rotation: most degrees by which augmentation turns an image, at least 0.
-        scored: test images that a score attacks, at least 1.
-        steps: of a score's attack, at least 1.
+        norm: Norm of the ball, linf or l2.
+        regime: Training images of the classifier: adversarial (the losses above) or, for any λ, clean (natural), noisy (noise) or
+            augmented (augmentation). Outside `adversarial` the attacker attacks, but does not influence the classifier.
+        noise: Standard deviation of the regime `noise`, at least 0; noisy pixels are clamped to [0, 1].
+        shift: Largest shift by augmentation along each axis, in pixels, at least 0.
+        rotation: Largest rotation by augmentation, in degrees, at least 0.
+        scored: Test images of the score, at least 1.
+        steps: PGD steps of the score, at least 1.
 
     Raises:
-        BadSetting: for a number out of its range.
-        UnknownName: for unknown data, norm or regime.
-        SlotMismatch: for a player that does not fit.
+        BadSetting: A number is out of its range.
+        UnknownName: Unknown data, norm or regime.
+        SlotMismatch: A player does not fit its role.
     """
 
     zero_sum = True
@@ -114,9 +113,8 @@ class Attack(Game):
         self.noise, self.shift, self.rotation, self.scored, self.steps = noise, shift, rotation, int(scored), int(steps)
         # In other regimes the classifier's loss is not the negative of the attacker's.
         vars(self)["zero_sum"] = regime == "adversarial"
-        own = self.players["attacker"]
-        self._starts = any(hasattr(module, "on_batch") for module in own.modules())
-        self._held = bool(getattr(own, "bounded", False))
+        self._starts = any(hasattr(module, "on_batch") for module in self.players["attacker"].modules())
+        self._bounded = bool(getattr(self.players["attacker"], "bounded", False))
 
     def sample(self, rng: Rng) -> Batch:
         pixels = images.load(self.data, rng.device)
@@ -133,30 +131,30 @@ class Attack(Game):
 
     def losses(self, batch: Batch, coupling: float | Tensor, movers: Any) -> dict[str, Tensor]:
         image, label = batch["image"], batch["label"]
-        feels = coupling if self.regime == "adversarial" else 0.0
+        weight = coupling if self.regime == "adversarial" else 0.0
         losses: dict[str, Tensor] = {}
-        # A weight of exactly 0 or 1 needs no second pass: λ = 1 is Madry's loss, λ = 0 that of clean images, to the last bit.
-        if "classifier" in movers and _is(feels, 0.0):
+        # A weight of exactly 0 or 1 needs no second pass: λ = 1 is Madry's loss, λ = 0 that of clean images, bit for bit.
+        if "classifier" in movers and _is(weight, 0.0):
             losses["classifier"] = self._cross_entropy(image, label)
             if "attacker" not in movers:
                 return losses
         adversarial = self._cross_entropy(image + self.perturbation(image), label)
-        if "classifier" in movers and not _is(feels, 0.0):
-            mixed = adversarial if _is(feels, 1.0) else (1 - feels) * self._cross_entropy(image, label) + feels * adversarial
+        if "classifier" in movers and not _is(weight, 0.0):
+            mixed = adversarial if _is(weight, 1.0) else (1 - weight) * self._cross_entropy(image, label) + weight * adversarial
             losses["classifier"] = mixed
         if "attacker" in movers:
             losses["attacker"] = -adversarial if _is(coupling, 1.0) else -coupling * adversarial
         return losses
 
     def perturbation(self, image_NCHW: Tensor) -> Tensor:
-        """The attacker's perturbations of images, held within the threat where the attacker does not do so itself."""
+        """Return the attacker's perturbations, projected onto the ball and the pixel range unless the attacker is `bounded`."""
         delta = self.players["attacker"](image_NCHW)
-        return delta if self._held else into_range(into_ball(delta, self.norm, self.epsilon), image_NCHW)
+        return delta if self._bounded else into_range(into_ball(delta, self.norm, self.epsilon), image_NCHW)
 
     def signals(self, batch: Batch) -> dict[str, Tensor]:
-        """Accuracy on the batch: clean, and under the attacker's own perturbations.
+        """Accuracy on the batch, clean and under the attacker's perturbations.
 
-        Where the second stays high while the score nears 1, the classifier has learnt to fool its attacker (catastrophic overfitting).
+        Catastrophic overfitting shows as a high second value while the score nears 1.
         """
         image, label = batch["image"], batch["label"]
         classifier = self.players["classifier"]
@@ -166,18 +164,22 @@ class Attack(Game):
         }
 
     def score(self) -> Tensor:
-        """Error under PGD on test images, from fixed random starts."""
+        """Error on test images under PGD from fixed random starts."""
         image, label = self.test_images(self.scored)
         rng = torch.Generator(device=image.device).manual_seed(0)
         begin = self.epsilon * uniform(tuple(image.shape), self.norm, rng).to(image)
-        threat = Threat(self.epsilon, self.norm, self.steps)
         classifier = self.players["classifier"]
         with evaluating(classifier):
-            _, right = attack(classifier, image, label, threat, begin)
+            _, right = attack(classifier, image, label, self.threat, begin)
         return 1 - right.to(image.dtype).mean()
 
+    @property
+    def threat(self) -> Threat:
+        """The attack of the score."""
+        return Threat(self.epsilon, self.norm, self.steps)
+
     def metrics(self) -> dict[str, float | Tensor]:
-        """Accuracy on the images of the score, as they are and under one step of length ε from them (FGSM); under PGD it is 1 − score."""
+        """Accuracy on the images of the score, clean and under FGSM; accuracy under PGD is 1 − score."""
         image, label = self.test_images(self.scored)
         classifier = self.players["classifier"]
         with evaluating(classifier):
@@ -186,22 +188,22 @@ class Attack(Game):
         return {"clean-accuracy": right.to(image.dtype).mean(), "fgsm-accuracy": still.to(image.dtype).mean()}
 
     def test_images(self, count: int | None = None) -> tuple[Tensor, Tensor]:
-        """The first images of the test set and their labels, in the classifier's place and precision; all where no count is given."""
+        """Return the first `count` test images and labels, or all, on the classifier's device and in its precision."""
         like = next(self.players["classifier"].parameters(), torch.empty(()))
         pixels = images.load(self.data, torch.empty(0).device)
         return _as_numbers(pixels["x_test"][:count]).to(like), pixels["y_test"][:count].long().to(like.device)
 
     def picture(self) -> Any:
         """Test images clean, perturbed by PGD, and their difference; beside them the accuracy over ε."""
-        from arena.games.attack.picture import draw
+        from arena.games.attack.picture import ATTACKED, SHOWN, draw
 
-        return draw(self)
+        return draw(self.players["classifier"], *self.test_images(max(SHOWN, min(ATTACKED, self.scored))), self.threat)
 
     def _cross_entropy(self, image: Tensor, label: Tensor) -> Tensor:
         return cross_entropy(self.players["classifier"](image), label)
 
     def _augmented(self, image: Tensor, rng: torch.Generator) -> Tensor:
-        """Each image turned and moved by its own uniformly drawn angle and shift, black where it came from outside."""
+        """Rotate and shift each image by its own uniform draw, with black outside."""
         drawn_N3 = torch.rand(len(image), 3, generator=rng, device=rng.device) * 2 - 1
         angle_N = drawn_N3[:, 0] * (self.rotation * torch.pi / 180)
         cos, sin = angle_N.cos(), angle_N.sin()
@@ -216,5 +218,5 @@ def _as_numbers(pixels_NHW: Tensor) -> Tensor:
 
 
 def _is(number: float | Tensor, value: float) -> bool:
-    """Whether a weight is that very number for everybody; of a population whose members differ it is not."""
+    """Return whether a weight is exactly `value` for all members; False for one number per member."""
     return isinstance(number, (int, float)) and number == value

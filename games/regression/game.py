@@ -1,19 +1,19 @@
-"""Regression against a critic: where data have branches, the least squared error lies between them, and a critic objects.
+"""Regression against a critic: the least squared error lies between the branches of the data, and the critic penalises that.
 
-A regressor f gives a y for each x, a critic d(x, y) the logit of a pair being data. With softplus(t) = log(1 + eᵗ):
+A regressor f predicts y from x; a critic gives the logit d(x, y) of a pair being data. With softplus(t) = log(1 + eᵗ):
 
-    L_R = E‖f(x) − y‖² + λ E softplus(−d(x, f(x)))                regressor: squared error, and what the critic thinks of its answer
-    L_C = E softplus(−d(x, y)) + [λ > 0] E softplus(d(x, f(x)))   critic: which pairs are data
+    L_R = E‖f(x) − y‖² + λ E softplus(−d(x, f(x)))                regressor: squared error, and the critic's penalty
+    L_C = E softplus(−d(x, y)) + [λ > 0] E softplus(d(x, f(x)))   critic: data against predictions
 
-The critic's loss is not scaled by λ, as in the conditional GANs that add an error to the adversarial loss (P. Isola et al.,
-"Image-to-Image Translation with Conditional Adversarial Networks", arXiv:1611.07004, section 3.1). At λ = 0 it sees data only, and the
-regressor minimises its squared error alone: f(x) = E[y | x], which is empty space where y | x has two branches.
+The critic's loss is not scaled by λ, as in conditional GANs that add an error to the adversarial loss (P. Isola et al., "Image-to-Image
+Translation with Conditional Adversarial Networks", arXiv:1611.07004, section 3.1). At λ = 0 the critic is trained on data only, and the
+regressor minimises its squared error alone: f(x) = E[y | x], which is empty space if y | x has two branches.
 
-The empty region follows from the law of the data: a pair (x, y) lies in it if y is farther than 3σ from every branch at x, where σ is
-the standard deviation of the data's noise around their branch.
+A pair (x, y) lies in the empty region if y is farther than 3σ from every branch at x, σ being the standard deviation of the data around
+their branch.
 
-A regressor without noise of its own (`latent` 0) can follow one branch only, and being continuous it crosses the empty region wherever
-it changes branches; with noise it can follow several.
+A regressor without input noise (`latent` 0) can follow only one branch at each x. Because it is continuous, it crosses the empty region
+wherever it changes branches; with noise it can follow several.
 
 Shapes: N = batch, D = numbers in y, Z = numbers in the regressor's noise; x is one number.
 """
@@ -38,27 +38,27 @@ Triple = tuple[Tensor, Tensor, Tensor]
 class CriticRegression(Game):
     """A regressor against a critic of the pairs (x, y).
 
-    A subclass says what the data are: `branch(x, rng)`, a noiseless y for each x, and `distance(x, y)`, how far y is from the nearest
+    A subclass defines the data by `branch(x, rng)`, a noiseless y for each x, and `distance(x, y)`, the distance of y to the nearest
     branch. x is uniform on [−1, 1].
 
     Args:
-        regressor: from x, and noise if `latent` asks for it, to y.
-        critic: from x and y to one logit.
-        noise: σ, standard deviation of the data's noise around their branch, above 0.
-        latent: numbers of standard normal noise that the regressor is given beside x; with 0 it is a function of x.
-        batch: pairs drawn per turn.
+        regressor: Maps x, and noise if `latent` > 0, to y.
+        critic: Maps x and y to one logit.
+        noise: σ, standard deviation of the data around their branch, above 0.
+        latent: Numbers of standard normal noise that the regressor gets beside x, at least 0.
+        batch: Pairs drawn per turn, at least 1.
 
     Raises:
-        BadSetting: for a number out of its range.
-        SlotMismatch: for a player that does not fit.
+        BadSetting: A number is out of its range.
+        SlotMismatch: A player does not fit its role.
     """
 
-    dim: ClassVar[int]
+    dim: int
     """D."""
-    reach: ClassVar[float] = 3.0
-    """How many σ from every branch the empty region begins."""
+    reach: float = 3.0
+    """Distance from every branch at which the empty region begins, in σ."""
     scored: ClassVar[int] = 2048
-    """Held-out pairs that the score averages over."""
+    """Held-out pairs of the score."""
     recipe: ClassVar[dict[str, Any]] = {
         "turns": 4000,
         "coupling": 0.2,
@@ -87,20 +87,20 @@ class CriticRegression(Game):
     # The data ---------------------------------------------------------------------------------------------------------------
 
     def branch(self, x_N1: Tensor, rng: torch.Generator) -> Tensor:
-        """A noiseless y for each x, (N, D)."""
-        raise TypeError(f"{type(self).__name__} must say what its branches are: def branch(self, x_N1, rng)")
+        """Draw a noiseless y for each x, (N, D)."""
+        raise TypeError(f"{type(self).__name__} has no branches. Fix: write def branch(self, x_N1, rng)")
 
     def distance(self, x_N1: Tensor, y_ND: Tensor) -> Tensor:
-        """Distance of each y to the nearest branch at its x, (N,)."""
-        raise TypeError(f"{type(self).__name__} must say how far y is from its branches: def distance(self, x_N1, y_ND)")
+        """Return the distance of each y to the nearest branch at its x, (N,)."""
+        raise TypeError(f"{type(self).__name__} has no distance to its branches. Fix: write def distance(self, x_N1, y_ND)")
 
     def pairs(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """n pairs of the data."""
+        """Draw n pairs of the data."""
         x_N1 = 2 * torch.rand(n, 1, generator=rng) - 1
         return x_N1, self.branch(x_N1, rng) + self.noise * torch.randn(n, self.dim, generator=rng)
 
     def empty(self, x_N1: Tensor, y_ND: Tensor) -> Tensor:
-        """Share of the pairs that lie in the empty region: farther than `reach`·σ from every branch at their x."""
+        """Return the share of the pairs in the empty region: farther than `reach`·σ from every branch at their x."""
         return (self.distance(x_N1, y_ND) > self.reach * self.noise).to(y_ND).mean()
 
     # The game ---------------------------------------------------------------------------------------------------------------
@@ -130,8 +130,8 @@ class CriticRegression(Game):
     def signals(self, batch: Triple) -> dict[str, Tensor]:
         """empty, error, D(x,y) and D(x,f(x)).
 
-        `empty` is the share of the batch's predictions in the empty region, `error` their mean squared error. D(x,y) and D(x,f(x)) are
-        the mean probability of being data that the critic gives to data and to predictions; without coupling both go to 1.
+        `empty` is the share of predictions in the empty region, `error` their mean squared error. D(x,y) and D(x,f(x)) are the critic's
+        mean probabilities that data and predictions are data; without coupling both approach 1.
         """
         x_N1, y_ND, noise_NZ = batch
         answer_ND = self.predict(x_N1, noise_NZ)
@@ -143,7 +143,7 @@ class CriticRegression(Game):
         }
 
     def held_out(self, n: int) -> Triple:
-        """n pairs that no batch holds, and noise, always the same; in the players' precision."""
+        """Return n fixed pairs outside of all batches, and noise, in the players' precision."""
         like = next(self.players["regressor"].parameters(), torch.empty(()))
         rng = torch.Generator(device=torch.empty(0).device).manual_seed(1_000_003)
         x_N1, y_ND = self.pairs(n, rng)
@@ -155,7 +155,7 @@ class CriticRegression(Game):
         return self.distance(x_N1, self.predict(x_N1, noise_NZ)).mean()
 
     def ceiling(self) -> float:
-        """The same of held-out y, 0.8σ in one dimension: a regressor in the middle of its branch scores less."""
+        """Score of held-out y, 0.8σ in one dimension; a regressor in the middle of its branch scores less."""
         x_N1, y_ND, _ = self.held_out(16 * self.scored)
         return float(self.distance(x_N1, y_ND).mean())
 
@@ -166,7 +166,7 @@ class CriticRegression(Game):
         return {"empty": self.empty(x_N1, answer_ND), "error": squared_error(answer_ND, y_ND)}
 
     def metric_ceilings(self) -> dict[str, float]:
-        """The share of held-out y in the empty region: P(|N(0, 1)| > 3) = 0.27 % in one dimension, less where branches meet."""
+        """Share of held-out y in the empty region: P(|N(0, 1)| > 3) = 0.27 % in one dimension, less near a meeting of branches."""
         x_N1, y_ND, _ = self.held_out(16 * self.scored)
         return {"empty": float(self.empty(x_N1, y_ND))}
 
@@ -178,13 +178,13 @@ class CriticRegression(Game):
 
 
 def squared_error(answer_ND: Tensor, y_ND: Tensor) -> Tensor:
-    """E‖f(x) − y‖², summed over the numbers of y."""
+    """Return E‖f(x) − y‖², summed over the numbers of y."""
     return (answer_ND - y_ND).square().sum(1).mean()
 
 
 @register("regression")
 class Regression(CriticRegression):
-    """Regression of data on a ring, y = ±√(1 − x²): squared error alone goes through its empty centre, y = 0."""
+    """Regression of data on a ring, y = ±√(1 − x²): squared error alone predicts the empty centre, y = 0."""
 
     dim = 1
 
@@ -198,7 +198,7 @@ class Regression(CriticRegression):
 
 @register("regression-gap")
 class RegressionGap(CriticRegression):
-    """Regression across a gap: y = 1 with probability ½ + x, within [0, 1], else −1. Squared error alone slopes through the gap."""
+    """Regression across a gap: y = 1 with probability ½ + x clamped to [0, 1], else −1. Squared error alone slopes through the gap."""
 
     dim = 1
     recipe = {**CriticRegression.recipe, "coupling": 1.0}
