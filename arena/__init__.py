@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from arena.core.field.field import Field as Field
     from arena.core.game import Clock as Clock
     from arena.core.game import Game as Game
-    from arena.core.game import PlayerSource as PlayerSource
-    from arena.core.game import Rng as Rng
-    from arena.core.game import Slot as Slot
+    from arena.core.rng import Rng as Rng
+    from arena.core.slot import PlayerSource as PlayerSource
+    from arena.core.slot import Slot as Slot
     from arena.engine.env import Arena as Arena
     from arena.engine.vector_env import Population as Population
     from arena.errors import ArenaError as ArenaError
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from arena.experiments.map.play import play_map as play_map
     from arena.experiments.populations import populations as populations
     from arena.registry.entries import register as register
-    from arena.rules.base import Turn as Turn
     from arena.rules.base import UpdateRule as UpdateRule
+    from arena.rules.turn import Turn as Turn
     from arena.runs.play import play as play
     from arena.runs.play import resume as resume
     from arena.runs.result import Result as Result
@@ -45,13 +45,13 @@ _WHERE = {
     "Field": "arena.core.field.field",
     "Game": "arena.core.game",
     "Moment": "arena.schedulers",
-    "PlayerSource": "arena.core.game",
+    "PlayerSource": "arena.core.slot",
     "Population": "arena.engine.vector_env",
     "Result": "arena.runs.result",
-    "Rng": "arena.core.game",
+    "Rng": "arena.core.rng",
     "Scheduler": "arena.schedulers",
-    "Slot": "arena.core.game",
-    "Turn": "arena.rules.base",
+    "Slot": "arena.core.slot",
+    "Turn": "arena.rules.turn",
     "UpdateRule": "arena.rules.base",
     "check_game": "arena.checks.games",
     "check_rule": "arena.checks.rules",

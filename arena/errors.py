@@ -173,3 +173,13 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
     """
     if value not in set(choices):
         raise UnknownName(name, value, choices)
+
+
+def first_line(error: object) -> str:
+    """Return the first line of an error's text, or its class's name if it has none.
+
+    Example:
+        >>> first_line(ValueError("bad shape\\nat 0x7f")), first_line(KeyError())
+        ('bad shape', 'KeyError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

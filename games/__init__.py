@@ -6,7 +6,7 @@ A new file, here or in a family's folder, is found by itself.
 import importlib
 import pkgutil
 
-from arena.games.gan.images import MNIST, Digits
+from arena.games.gan.image_sets import MNIST, Digits
 from arena.games.gan.planar import Checkerboard, Grid, Pinwheel, Planar, Ring, SwissRoll, TwoModes, TwoMoons
 from arena.games.small.dirac import Dirac
 from arena.games.small.matching_pennies import MatchingPennies

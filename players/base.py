@@ -5,9 +5,10 @@ slot provides. It may define `project_()`, called after each of its moves, and `
 take that batch, which includes the game's random numbers, as its only argument.
 """
 
+import contextlib
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -61,6 +62,31 @@ def _with_batch(method: Callable[..., None]) -> Callable[[Any], None]:
         parameters = []
     takes_batch = any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
     return method if takes_batch else lambda batch: method()
+
+
+@contextlib.contextmanager
+def evaluating(*players: object) -> Iterator[None]:
+    """Put modules into evaluation mode, and restore every training flag at the end.
+
+    Args:
+        players: Modules; anything else is ignored.
+
+    Example:
+        >>> layer = nn.Dropout()
+        >>> with evaluating(layer):
+        ...     layer.training
+        False
+        >>> layer.training
+        True
+    """
+    flags = {module: module.training for player in players if isinstance(player, nn.Module) for module in player.modules()}
+    try:
+        for module in flags:
+            module.training = False
+        yield
+    finally:
+        for module, flag in flags.items():
+            module.training = flag
 
 
 def size(shape: Shape) -> int:

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from arena.bench.recorded_turns import Script
-from arena.core.game import Batch, Game, Rng
+from arena.core.game import Batch, Game
+from arena.core.rng import Rng
 from arena.engine.env import Arena, place
 from arena.errors import GameFault
 from arena.players.base import hooks

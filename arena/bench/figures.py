@@ -3,9 +3,9 @@
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from arena import plots
 from arena.bench.measurement import Measurement
 from arena.bench.report import BY_HAND, FLOOR, SHADES, heading, micro
-from arena.plots import style as plots
 from arena.plots.style import INK, styled
 
 

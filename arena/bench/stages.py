@@ -16,7 +16,8 @@ from arena.bench.recorded_turns import Move, Script
 from arena.engine.env import Arena
 from arena.errors import ArenaError
 from arena.players.base import hooks
-from arena.rules.base import Turn, UpdateRule
+from arena.rules.base import UpdateRule
+from arena.rules.turn import Turn
 
 Clock = Callable[[], float]
 

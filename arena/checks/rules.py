@@ -7,33 +7,18 @@ published mistakes do not.
 
 import copy
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from arena.checks.games import DoesNotApply, Fault, Report
-from arena.core.game import Game, Rng
-from arena.engine.env import Arena
-from arena.errors import ArenaError, GameFault, RuleUndefined
-from arena.optimizers.factories import OptimizerFactory, adam, adamw, rmsprop, sgd
+from arena.checks.report import DoesNotApply, Fault, Report, run_checks
+from arena.checks.rule_games import BOTH, OPTIMIZERS, SIZE, Build, Linear, Nets, arena_of, jacobian, position, quadratics, tolerance
+from arena.errors import GameFault, RuleUndefined, first_line
+from arena.optimizers.factories import adam
 from arena.registry.lookup import lookup
 from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame
-
-BOTH = (1.0, 1.0, 1.0)
-SPLIT, SIZE = 2, 5
-RATES = ((0.1, 0.1), (0.3, 0.3), (0.1, 0.03))
-OPTIMIZERS: dict[str, OptimizerFactory] = {
-    "SGD": functools.partial(sgd, lr=0.02),
-    "SGD with momentum": functools.partial(sgd, lr=0.01, momentum=0.9),
-    "RMSprop": functools.partial(rmsprop, lr=0.002),
-    "Adam": functools.partial(adam, lr=0.002),
-    "AdamW": functools.partial(adamw, lr=0.002),
-}
-
-Build = Callable[[], UpdateRule]
 
 
 def check_rule(rule: UpdateRule | Build | str) -> Report:
@@ -68,29 +53,11 @@ where linear_map says; mend the step, or the claim
 
 
 def examine_rule(rule: UpdateRule | Build | str) -> Report:
-    """The same as `check_rule`, with the fault in the report."""
+    """Like `check_rule`, but return the fault in the report."""
     rule = lookup("rule", rule).target if isinstance(rule, str) else rule
     build: Build = (lambda: copy.deepcopy(rule)) if isinstance(rule, UpdateRule) else rule
-    passed: list[str] = []
-    skipped: list[str] = []
     name = type(rule).__name__ if isinstance(rule, UpdateRule) else getattr(rule, "__name__", "rule")
-    for check in CHECKS:
-        title = check.__name__.replace("_", " ")
-        try:
-            check(build)
-        except DoesNotApply:
-            skipped.append(title)
-        except (Fault, ArenaError) as found:
-            return Report(passed, skipped, f"{name}: {found}")
-        except Exception as error:  # a rule may raise anything; the check says where
-            first = (str(error).strip() or "no message").splitlines()[0]
-            return Report(passed, skipped, f"{name}: '{title}' met {type(error).__name__}: {first}")
-        else:
-            passed.append(title)
-    return Report(passed, skipped, None)
-
-
-# The checks, cheapest first -----------------------------------------------------------------------------------------------------
+    return run_checks(CHECKS, build, name, "rule")
 
 
 def it_is_an_update_rule(build: Build) -> None:
@@ -102,12 +69,12 @@ def it_is_an_update_rule(build: Build) -> None:
 
 def a_solution_stays_where_it_is(build: Build) -> None:
     """Where nobody wants to move, nobody moves."""
-    for arena, _ in _quadratics(build):
+    for arena, _ in quadratics(build):
         with torch.no_grad():
             for p in arena.game.parameters():
                 p.zero_()
         arena.play_turn(BOTH)
-        moved = float(_position(arena).norm())
+        moved = float(position(arena).norm())
         if moved != 0:
             raise Fault(f"at a solution, where every gradient is zero, a turn moves the players by {moved:.3g}; move along gradients alone")
 
@@ -115,20 +82,20 @@ def a_solution_stays_where_it_is(build: Build) -> None:
 def a_turn_is_the_claimed_map(build: Build) -> None:
     """Turn by turn, the players are where `linear_map` puts them, to 1e-12; of a rule that solves, to ten times its `tolerance`."""
     claimed = 0
-    for arena, game in _quadratics(build):
-        claim = build().linear_map(LinearGame(**game, z=_position(arena)))
+    for arena, game in quadratics(build):
+        claim = build().linear_map(LinearGame(**game, z=position(arena)))
         if claim is None:
             continue
         claimed += 1
-        state = claim.begin(_position(arena))
+        state = claim.begin(position(arena))
         for turn in range(1, 2 * claim.turns + 5):
-            claim = build().linear_map(LinearGame(**game, z=_position(arena)))
+            claim = build().linear_map(LinearGame(**game, z=position(arena)))
             arena.play_turn(BOTH)
             assert claim is not None
             if turn % claim.turns == 0:
                 state = claim.matrix @ state
-                away = float((_position(arena) - state[:SIZE]).norm())
-                if not away <= 1e-12 * max(1.0, float(state[:SIZE].norm())) + _tolerance(arena.rule):
+                away = float((position(arena) - state[:SIZE]).norm())
+                if not away <= 1e-12 * max(1.0, float(state[:SIZE].norm())) + tolerance(arena.rule):
                     first, second = game["rates"]
                     raise Fault(
                         f"after turn {turn} on a quadratic game with learning rates {first:g} and {second:g} the players are {away:.3g} "
@@ -143,7 +110,7 @@ def it_costs_what_it_claims(build: Build) -> None:
     claim = build().cost()
     if claim is None:
         raise DoesNotApply
-    arena, _ = next(_quadratics(build))
+    arena, _ = next(quadratics(build))
     for _ in range(2):
         arena.play_turn(BOTH)
     gradients, products = arena.field.gradient_evaluations, arena.field.products
@@ -161,33 +128,33 @@ def it_goes_on_from_a_saved_state(build: Build) -> None:
     """Saved, and loaded into another copy of the rule, it ends where it would have ended; so does a deep copy."""
     ends = []
     for interrupted in (False, True):
-        arena, _ = next(_quadratics(build, adam))
+        arena, _ = next(quadratics(build, adam))
         for _ in range(4):
             arena.play_turn(BOTH)
         if interrupted:
             saved = copy.deepcopy(arena.state_dict())
-            arena, _ = next(_quadratics(build, adam))
+            arena, _ = next(quadratics(build, adam))
             arena.load_state_dict(saved)
         for _ in range(4):
             arena.play_turn(BOTH)
-        ends.append(_position(arena))
+        ends.append(position(arena))
     if not torch.equal(*ends):
         raise Fault(
             f"saved after 4 turns and loaded into a new rule, it ends {float((ends[0] - ends[1]).norm()):.3g} away from where it would "
             "have ended; put all that it remembers into state_dict, by names and not by id()"
         )
-    arena, _ = next(_quadratics(build))
+    arena, _ = next(quadratics(build))
     arena.play_turn(BOTH)
     try:
         copy.deepcopy(arena.rule)
     except Exception as error:
-        raise Fault(f"it cannot be deep-copied after a turn ({_first_line(error)}); keep data in it, not tensors with a graph") from error
+        raise Fault(f"it cannot be deep-copied after a turn ({first_line(error)}); keep data in it, not tensors with a graph") from error
 
 
 def it_leaves_no_footprints(build: Build) -> None:
     """Whoever stays is untouched, so are the global random stream, the buffers' count and `requires_grad`."""
-    for build_game in (_Nets, functools.partial(_Linear, _jacobian(0))):
-        arena = _arena(build_game, build(), dict.fromkeys(("first", "second"), adam))
+    for build_game in (Nets, functools.partial(Linear, jacobian(0))):
+        arena = arena_of(build_game, build(), dict.fromkeys(("first", "second"), adam))
         for _ in range(2):
             arena.play_turn(BOTH)
         stream = torch.get_rng_state()
@@ -207,14 +174,14 @@ def it_leaves_no_footprints(build: Build) -> None:
 def it_runs_over_every_optimizer(build: Build) -> None:
     """Ten turns over each torch optimizer, on a quadratic game and on two small nets, stay finite."""
     for name, factory in OPTIMIZERS.items():
-        for build_game in (functools.partial(_Linear, _jacobian(0)), _Nets):
-            arena = _arena(build_game, build(), dict.fromkeys(("first", "second"), factory))
+        for build_game in (functools.partial(Linear, jacobian(0)), Nets):
+            arena = arena_of(build_game, build(), dict.fromkeys(("first", "second"), factory))
             try:
                 for _ in range(10):
                     arena.play_turn(BOTH)
             except RuleUndefined:
                 continue  # it says so in a sentence, which is all that is asked
-            if not bool(_position(arena).isfinite().all()):
+            if not bool(position(arena).isfinite().all()):
                 raise Fault(f"over {name} ten turns on {type(arena.game).__name__.strip('_').lower()} are not finite; look at its scale")
 
 
@@ -227,101 +194,3 @@ CHECKS: tuple[Callable[[Build], None], ...] = (
     it_leaves_no_footprints,
     it_runs_over_every_optimizer,
 )
-
-
-# What they play -----------------------------------------------------------------------------------------------------------------
-
-
-class _Numbers(nn.Module):
-    def __init__(self, count: int):
-        super().__init__()
-        self.value = nn.Parameter(torch.randn(count))
-
-    def forward(self) -> Tensor:
-        return self.value
-
-
-class _Linear(Game):
-    """v = Jz, by the two quadratic losses."""
-
-    def __init__(self, jacobian: Tensor):
-        super().__init__(first=_Numbers(SPLIT), second=_Numbers(SIZE - SPLIT))
-        self.register_buffer("jacobian", jacobian)
-
-    def sample(self, rng: Rng) -> None:
-        return None
-
-    def losses(self, batch: Any, coupling: float | Tensor, movers: Any) -> dict[str, Tensor]:
-        j = self.jacobian
-        assert isinstance(j, Tensor)
-        x, y = (self.players[role]() for role in self.roles)
-        n = SPLIT
-        first = x @ j[:n, :n] @ x / 2 + coupling * (x @ j[:n, n:] @ y)
-        return {"first": first, "second": y @ j[n:, n:] @ y / 2 + coupling * (y @ j[n:, :n] @ x)}
-
-    def score(self) -> Tensor:
-        return torch.stack([p.norm() for p in self.parameters()]).norm()
-
-
-class _Nets(Game):
-    """A generator of numbers against a net that tells them from N(2, 1): two small smooth nets."""
-
-    def __init__(self) -> None:
-        super().__init__(first=_small_net(), second=_small_net())
-
-    def sample(self, rng: Rng) -> tuple[Tensor, Tensor]:
-        return 2 + torch.randn(16, 1, generator=rng), torch.randn(16, 1, generator=rng.noise)
-
-    def losses(self, batch: Any, coupling: float | Tensor, movers: Any) -> dict[str, Tensor]:
-        real, noise = batch
-        generator, critic = (self.players[role] for role in self.roles)
-        on_fake = critic(generator(noise))
-        second = nn.functional.softplus(-critic(real)).mean() + coupling * nn.functional.softplus(on_fake).mean()
-        return {"first": coupling * nn.functional.softplus(-on_fake).mean(), "second": second}
-
-    def score(self) -> Tensor:
-        return torch.zeros(())
-
-
-def _small_net() -> nn.Module:
-    return nn.Sequential(nn.Linear(1, 6), nn.Tanh(), nn.Linear(6, 1))
-
-
-def _jacobian(seed: int) -> Tensor:
-    """Any J whose diagonal blocks are symmetric, as second derivatives are."""
-    j = torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    for block in (slice(0, SPLIT), slice(SPLIT, None)):
-        j[block, block] = (j[block, block] + j[block, block].T) / 2
-    return j
-
-
-def _arena(game: Callable[[], Game], rule: UpdateRule, optimizers: dict[str, OptimizerFactory]) -> Arena:
-    return Arena(game, rule=rule, optimizers=optimizers, dtype=torch.float64)
-
-
-def _quadratics(build: Build, optimizer: OptimizerFactory | None = None) -> Iterator[tuple[Arena, dict[str, Any]]]:
-    """Quadratic games on which the rule is defined, each with its J, split and rates."""
-    for seed in range(3):
-        for rates in RATES:
-            j = _jacobian(seed)
-            factories = {r: optimizer or functools.partial(sgd, lr=rate) for r, rate in zip(("first", "second"), rates, strict=True)}
-            arena = _arena(functools.partial(_Linear, j), build(), factories)
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                with torch.no_grad():  # in double precision from the start, so that nothing was rounded before
-                    for p in arena.game.parameters():
-                        p.normal_()
-            yield arena, {"jacobian": j, "split": SPLIT, "rates": rates}
-
-
-def _position(arena: Arena) -> Tensor:
-    return torch.cat([p.detach().flatten() for p in arena.game.parameters()]).clone()
-
-
-def _tolerance(rule: UpdateRule) -> float:
-    """How far a rule that solves a system may be away: what its solver was asked for."""
-    return 10 * float(getattr(rule, "tolerance", 0.0))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

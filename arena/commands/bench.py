@@ -34,11 +34,11 @@ def main(arguments: Sequence[str]) -> int:
 
     from rich.console import Console
 
+    from arena import plots
     from arena.bench import measure
     from arena.bench.figures import turn
     from arena.bench.report import report
     from arena.config.config import configure
-    from arena.plots import style as plots
 
     config = configure(game, settings, words.left, prog="arena bench")
     console = Console()

@@ -1,7 +1,7 @@
 """Arithmetic on directions: one tensor per moving parameter, by the parameter's name.
 
-Rules are written in these few words, so that what a number or a sum means for a population is settled in one place. There every tensor
-has a leading axis of K members, and a number may be a tensor of K, one for each member; `Field.dot` sums within each member.
+Rules use these functions, so that numbers and sums of a population are defined in one place. In a population, every tensor has a leading
+axis of K members, and a number may be a tensor of K, one per member; `Field.dot` sums within each member.
 """
 
 from collections.abc import Mapping
@@ -13,22 +13,22 @@ Direction = dict[str, Tensor]
 """One tensor per moving parameter, by the parameter's name: a gradient, an update or a tangent."""
 
 Number = float | Tensor
-"""One number, or in a population one for each member: a tensor of shape (K,)."""
+"""A number, or in a population one per member: a tensor of shape (K,)."""
 
 Factor = Number | Mapping[str, Number]
-"""What multiplies a direction: one number, or one for each parameter (a learning rate, a diagonal)."""
+"""A factor of a direction: one number, or one per parameter (a learning rate, a diagonal)."""
 
 Where = bool | Tensor
-"""Whether, or in a population for which of the members: a tensor of bools of shape (K,)."""
+"""A truth value, or in a population one per member: a tensor of bools of shape (K,)."""
 
 
 def dot(a: Direction, b: Direction, *, members: bool = False) -> Tensor:
-    """⟨a, b⟩ over all parameters.
+    """Return ⟨a, b⟩ over all parameters.
 
     Args:
-        a: a direction.
-        b: another one.
-        members: give one number for each member, over the leading axis.
+        a: First direction.
+        b: Second direction.
+        members: Return one number per member, keeping the leading axis.
 
     Example:
         >>> dot({"x": torch.tensor([1.0, 2.0])}, {"x": torch.tensor([3.0, 4.0])})
@@ -43,7 +43,7 @@ def dot(a: Direction, b: Direction, *, members: bool = False) -> Tensor:
 
 
 def aligned(number: Number, like: Tensor) -> Number:
-    """A number, or one for each member, in a shape that multiplies a tensor of that many axes: (K,) becomes (K, 1, …).
+    """Reshape one number per member to multiply a tensor: (K,) becomes (K, 1, …); a single number stays as it is.
 
     Example:
         >>> aligned(torch.ones(3), torch.zeros(3, 2, 2)).shape, aligned(0.5, torch.zeros(2))
@@ -55,12 +55,12 @@ def aligned(number: Number, like: Tensor) -> Number:
 
 
 def is_zero(number: Number) -> bool:
-    """Whether a number is known to be 0 without asking the device; numbers of members count as unknown."""
+    """Return whether a number is 0 without synchronising with the device; False for one number per member."""
     return not isinstance(number, Tensor) and number == 0
 
 
 def times(factor: Factor, a: Direction) -> Direction:
-    """factor · a.
+    """Return factor · a.
 
     Example:
         >>> times(2.0, {"x": torch.tensor([1.0])}), times({"x": 3.0}, {"x": torch.tensor([1.0])})
@@ -72,7 +72,7 @@ def times(factor: Factor, a: Direction) -> Direction:
 
 
 def plus(a: Direction, b: Direction, factor: Factor = 1.0) -> Direction:
-    """a + factor · b, over the parameters of a; a parameter that b lacks stays as it is.
+    """Return a + factor · b over the parameters of a; parameters that b lacks stay as they are.
 
     Example:
         >>> plus({"x": torch.tensor([1.0])}, {"x": torch.tensor([2.0])}, -0.5)
@@ -85,7 +85,7 @@ def plus(a: Direction, b: Direction, factor: Factor = 1.0) -> Direction:
 
 
 def choose(where: Where, a: Direction, b: Direction) -> Direction:
-    """a where it holds, b where it does not.
+    """Return a where the condition holds, b elsewhere.
 
     Example:
         >>> choose(torch.tensor([True, False]), {"x": torch.ones(2, 1)}, {"x": torch.zeros(2, 1)})
@@ -98,5 +98,5 @@ def choose(where: Where, a: Direction, b: Direction) -> Direction:
 
 
 def copied(a: Direction) -> Direction:
-    """A copy that no later move changes, detached from any graph."""
+    """Return a detached copy."""
     return {name: tensor.detach().clone() for name, tensor in a.items()}

@@ -1,22 +1,22 @@
-"""How a game is measured: the metric that is its score, when a generated example counts as good, and how to choose a checkpoint."""
+"""Evaluation of a game: the metric that is its score, the settings of metrics, and criteria for choosing a checkpoint."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What papers differ in when they measure the same thing; the settings `metric`, `metrics.radius`, `metrics.region`, `metrics.covered`.
+    """Definitions in which papers differ; the settings `metric`, `metrics.radius`, `metrics.region`, `metrics.covered`.
 
     Args:
-        metric: name of the metric that is the score; the game's own score where it is empty.
-        radius: distance from a mode, in standard deviations of the data around it, within which an example belongs to the mode.
-        region: ball: the distance is Euclidean; box: it is that along each axis.
-        covered: share of the examples that a mode or a class needs to count as covered; with 0 a single one is enough.
+        metric: Name of the metric that is the score; empty for the game's own score.
+        radius: Distance from a mode, in standard deviations of the data around it, within which an example belongs to the mode.
+        region: ball for the Euclidean distance, box for the distance along each axis.
+        covered: Share of the examples above which a mode or class counts as covered; at 0 a single example is enough.
     """
 
     metric: str = ""
@@ -30,9 +30,9 @@ class Criterion:
     """A metric by which a checkpoint may be chosen.
 
     Args:
-        name: of the metric.
-        higher_is_better: which way.
-        peeks: whether it looks at what nobody has when a choice must be made, such as target labels.
+        name: Name of the metric.
+        higher_is_better: Direction of the metric.
+        peeks: Whether the metric uses an oracle, such as target labels, which are unknown when a checkpoint is chosen.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Criterion:
 
     @property
     def field(self) -> str:
-        """Its name in the trace."""
+        """Name of the metric in the trace."""
         return f"metrics.{self.name}"
 
     def best(self, rows: Rows) -> Mapping[str, Any] | None:
-        """The row at which it was best, the earliest of several; None where it was never measured.
+        """Return the earliest row with the best value; None if the metric was never measured.
 
         Example:
             >>> rows = [{"turn": 0, "metrics.entropy": 0.5}, {"turn": 5, "metrics.entropy": 0.1}, {"turn": 9}]
@@ -57,6 +57,6 @@ class Criterion:
         return max(there, key=lambda row: sign * row[self.field], default=None)
 
 
-def is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> TypeGuard[float]:
     """Return whether a recorded value is a finite number."""
     return isinstance(value, (int, float)) and math.isfinite(value)

@@ -1,25 +1,26 @@
-"""A table of a game's own: what a comparison of its variants says in the words of its literature.
+"""The result table of a game: a comparison of variants in the terms of the game's literature.
 
-A game that has such a table overrides `Game.comparison`; the arena hands it the variants with the numbers at which their runs ended, prints
-the table in the place of its own, and keeps it as `table.md` beside `comparison.csv`.
+`Game.comparison` makes such a table from the final numbers of the runs. The table replaces the default one, and is saved as `table.md`
+beside `comparison.csv`.
 """
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena.core.measures import is_finite
+
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant of a comparison, over its seeds.
+    """Results of one variant of a comparison over its seeds.
 
     Args:
-        varied: what varies in it, by setting, as words.
-        settings: every setting by dotted name; the seed is that of its first run.
-        ends: of each run that was played to its end, the last number of every field of its trace.
-        runs: how many runs were to be played.
+        varied: Varied settings, as text.
+        settings: Every setting by dotted name; the seed is that of the first run.
+        ends: Last number of every field of the trace, for each run that finished.
+        runs: Number of planned runs.
 
     Example:
         >>> Variant({"regime": "adapt"}, {}, ({"score": 0.1}, {"score": 0.3}), runs=3).spread("score")
@@ -32,12 +33,11 @@ class Variant:
     runs: int
 
     def values(self, field: str) -> list[float]:
-        """A field's last numbers, of the runs that have a finite one."""
-        there = [end.get(field) for end in self.ends]
-        return [value for value in there if isinstance(value, (int, float)) and math.isfinite(value)]
+        """Return the last numbers of a field, for the runs with a finite one."""
+        return [value for end in self.ends if is_finite(value := end.get(field))]
 
     def spread(self, field: str) -> tuple[float, float] | None:
-        """Mean and standard deviation of a field over those runs, the latter 0 of one; None where no run has the field."""
+        """Return mean and standard deviation of a field (0 for a single run); None if no run has the field."""
         values = self.values(field)
         if not values:
             return None
@@ -46,12 +46,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class OwnTable:
-    """Rows of words under a head, and what must be said below them.
+    """A table of text with notes below.
 
     Args:
-        head: one word or more a column.
-        rows: as many cells each.
-        notes: sentences below the table.
+        head: Titles of the columns.
+        rows: One cell per column each.
+        notes: Sentences below the table.
     """
 
     head: Sequence[str]

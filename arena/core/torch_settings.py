@@ -1,4 +1,4 @@
-"""How many CPU threads torch uses."""
+"""Number of CPU threads of torch."""
 
 import contextlib
 from collections.abc import Generator
@@ -8,7 +8,7 @@ import torch
 
 @contextlib.contextmanager
 def using_threads(threads: int) -> Generator[None, None, None]:
-    """While inside, torch uses that many threads; 0 leaves its own choice.
+    """Use that many threads within the block; 0 keeps the current number.
 
     Example:
         >>> with using_threads(1):

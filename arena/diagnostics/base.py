@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import torch
 
 from arena.core.field.field import Field
-from arena.core.game import Batch, Game, Rng
+from arena.core.game import Batch, Game
 from arena.core.preserve import no_footprints
+from arena.core.rng import Rng
 from arena.errors import ArenaError, GameFault
 from arena.players.base import hooks
 

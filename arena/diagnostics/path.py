@@ -101,11 +101,11 @@ class Path(Diagnostic):
         return Cost() if self._previous is None else Cost(gradient_evaluations=self.points * len(game.keys))
 
     def figure(self, arena: "Arena") -> "Figure | None":
-        from arena.plots import style as plots
+        from arena.diagnostics import figures
 
         curve = self._curve
         old, new = (f"turn {turn:,}" for turn in self._turns)
-        return None if curve is None or not curve.length else plots.path(curve.alphas, curve.angles, curve.norms, old, new)
+        return None if curve is None or not curve.length else figures.path(curve.alphas, curve.angles, curve.norms, old, new)
 
     def state_dict(self) -> dict[str, Any]:
         return {"previous": self._previous, "turn": self._turns[1]}

@@ -98,11 +98,11 @@ class Spectrum(Diagnostic):
             raise BadSetting("spectrum.top", self.top, few)
 
     def figure(self, arena: "Arena") -> "Figure | None":
-        from arena.plots import style as plots
+        from arena.diagnostics import figures
 
         if self.eigenvalues is None or not np.isfinite(self.eigenvalues).all():
             return None
-        return plots.eigenvalues(self.eigenvalues, complete=self._complete)
+        return figures.eigenvalues(self.eigenvalues, complete=self._complete)
 
     def _is_dense(self, game: Game) -> bool:
         return self.mode == "dense" or (self.mode == "auto" and parameters_in(game) <= self.dense)

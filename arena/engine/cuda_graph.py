@@ -18,7 +18,8 @@ from arena.core.directions import Number
 from arena.core.field.field import Field
 from arena.core.game import Batch
 from arena.optimizers.batched import MemberOptimizer
-from arena.rules.base import Turn, UpdateRule
+from arena.rules.base import UpdateRule
+from arena.rules.turn import Turn
 
 WARM = 3
 """Turns of each set of movers that are played before one is recorded, so that every lazily made tensor is there."""

@@ -24,8 +24,9 @@ from arena.accelerate.compiled_field import Compiled
 from arena.accelerate.process_group import Ranks
 from arena.accelerate.sharded_field import ShardedField
 from arena.core.field.field import Field
-from arena.core.game import Batch, Clock, Game, Rng
+from arena.core.game import Batch, Clock, Game
 from arena.core.preserve import no_footprints
+from arena.core.rng import Rng
 from arena.core.torch_settings import using_threads
 from arena.engine.cuda_graph import Graphs
 from arena.engine.members.capacity import in_memory, out_of_memory, short_of_memory
@@ -35,8 +36,9 @@ from arena.engine.streams import Stream, block_turns, channels_last
 from arena.errors import ArenaError, BadSetting, GameFault, RuleUndefined, UnknownName, check_number
 from arena.optimizers.factories import OptimizerFactory, adam
 from arena.players.base import hooks
-from arena.rules.base import Turn, UpdateRule
+from arena.rules.base import UpdateRule
 from arena.rules.simultaneous import Simultaneous as SimultaneousRule
+from arena.rules.turn import Turn
 from arena.schedulers.base import Moment, Scheduler, Simultaneous
 from arena.schedules import Schedule, constant
 
@@ -401,7 +403,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         """The game's picture as height × width × 3 bytes."""
         if self.render_mode is None:
             return None
-        from arena.plots.style import game_figure, to_array
+        from arena.plots.games import game_figure
+        from arena.plots.style import to_array
 
         return to_array(game_figure(self))
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from arena.core.game import Batch, Rng
+from arena.core.game import Batch
+from arena.core.rng import Rng
 
 NUMBERS = 2**16
 """About how many numbers a block holds."""

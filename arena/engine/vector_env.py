@@ -27,9 +27,10 @@ from arena.accelerate.compiled_field import Compiled
 from arena.config.config import Config, configure
 from arena.core.directions import Number
 from arena.core.field.field import Field
-from arena.core.game import Batch, Clock, Game, Rng
+from arena.core.game import Batch, Clock, Game
 from arena.core.memory import keep_freed_memory
 from arena.core.preserve import no_footprints
+from arena.core.rng import Rng
 from arena.core.torch_settings import using_threads
 from arena.engine.cuda_graph import Graphs
 from arena.engine.env import BOUND, place, squash, streams_of
@@ -44,7 +45,7 @@ from arena.engine.streams import Stream, Streams, block_turns
 from arena.errors import BadSetting, GameFault, check_number
 from arena.optimizers.batched import MemberOptimizer, member_optimizer
 from arena.players.base import hooks
-from arena.rules.base import Turn
+from arena.rules.turn import Turn
 from arena.schedulers.base import Moment
 
 _AT_ONCE = 16
@@ -532,7 +533,8 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         """Every member's picture, each height × width × 3 bytes."""
         if self.render_mode is None:
             return None
-        from arena.plots.style import game_figure, to_array
+        from arena.plots.games import game_figure
+        from arena.plots.style import to_array
 
         frames = []
         with self.field.placed(self.rule.output()):

@@ -5,8 +5,9 @@ import inspect
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.turn import Turn
 
 __all__ = ["Cost", "LinearGame", "LinearMap", "Turn", "UpdateRule"]
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from arena.core.directions import aligned, plus, times
 from arena.errors import check_number
-from arena.rules.base import Turn
 from arena.rules.competitive_gradient_descent import CompetitiveGradientDescent
 from arena.rules.linear import LinearGame
+from arena.rules.turn import Turn
 
 
 def _least_one(count: int | Tensor) -> int | Tensor:

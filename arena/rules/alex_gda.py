@@ -11,8 +11,9 @@ import torch
 
 from arena.core.directions import copied, is_zero, plus, times
 from arena.errors import check_number
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.turn import Turn
 
 
 class AlexGDA(UpdateRule):

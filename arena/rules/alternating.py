@@ -5,8 +5,9 @@ for η < 2, and x² + y² − ηxy is conserved exactly. The scheduler of the sa
 """
 
 from arena.errors import check_number
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.turn import Turn
 
 
 class Alternating(UpdateRule):

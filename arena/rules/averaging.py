@@ -12,7 +12,8 @@ from typing import Literal
 from arena.core.directions import Direction, plus
 from arena.core.field.field import Field
 from arena.errors import check_choice, check_number
-from arena.rules.base import Turn, UpdateRule
+from arena.rules.base import UpdateRule
+from arena.rules.turn import Turn
 from arena.rules.wrapper import Wrapper
 
 

@@ -7,8 +7,9 @@ G. M. Korpelevich, "The extragradient method for finding saddle points", 1976; f
 from typing import Literal
 
 from arena.errors import check_choice, check_number
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.turn import Turn
 
 
 class Extragradient(UpdateRule):

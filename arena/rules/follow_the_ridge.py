@@ -18,9 +18,10 @@ from torch import Tensor
 
 from arena.core.directions import Direction, plus, times
 from arena.errors import check_choice, check_number
-from arena.rules.base import Turn, UpdateRule
+from arena.rules.base import UpdateRule
 from arena.rules.conjugate_gradients import Solution, conjugate_gradients
 from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.turn import Turn
 
 
 class FollowTheRidge(UpdateRule):

@@ -9,8 +9,9 @@ c = −v exchanged, both corrections are equal, and it is symplectic gradient ad
 
 from arena.core.directions import plus, times
 from arena.errors import check_number
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.turn import Turn
 
 
 class LOLA(UpdateRule):

@@ -7,8 +7,9 @@ player's own block is frozen. Not to be confused with Lookahead-minimax, which a
 
 from arena.core.directions import plus, times
 from arena.errors import check_number
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.turn import Turn
 
 
 class LookAhead(UpdateRule):

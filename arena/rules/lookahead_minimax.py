@@ -10,8 +10,9 @@ import torch
 
 from arena.core.directions import plus
 from arena.errors import check_number
-from arena.rules.base import Turn, UpdateRule
+from arena.rules.base import UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.turn import Turn
 from arena.rules.wrapper import Wrapper
 
 

@@ -8,8 +8,9 @@ import torch
 
 from arena.core.directions import plus
 from arena.errors import check_number
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap, blocks
+from arena.rules.turn import Turn
 
 
 class NegativeMomentum(UpdateRule):

@@ -8,8 +8,9 @@ from typing import Literal
 
 from arena.core.directions import plus, times
 from arena.errors import check_choice
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap, blocks
+from arena.rules.turn import Turn
 
 
 class Optimistic(UpdateRule):

@@ -9,8 +9,9 @@ On f = xy the spectral radii are √(1 + η⁴/4) and √(1 − η⁶/72 + η⁸
 
 from arena.core.directions import plus, times
 from arena.errors import BadSetting
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
+from arena.rules.turn import Turn
 
 # Per order: how far each stage goes along the previous one's gradient, and the stages' weights.
 _STAGES = {2: ((0.0, 1.0), (1 / 2, 1 / 2)), 4: ((0.0, 1 / 2, 1 / 2, 1.0), (1 / 6, 1 / 3, 1 / 3, 1 / 6))}

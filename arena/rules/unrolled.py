@@ -12,8 +12,9 @@ from torch import Tensor
 from arena.core.directions import Direction, Number, plus
 from arena.core.field.field import Field
 from arena.errors import check_number
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap, blocks
+from arena.rules.turn import Turn
 
 
 class Unrolled(UpdateRule):

@@ -7,9 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from arena.core.directions import Direction
-from arena.rules.base import Cost, Turn, UpdateRule
+from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
 from arena.rules.simultaneous import Simultaneous
+from arena.rules.turn import Turn
 
 
 class Wrapper(UpdateRule, ABC):

@@ -233,7 +233,7 @@ class Run:
         return row
 
     def _picture(self, *, last: bool) -> None:
-        from arena.plots import style as plots
+        from arena import plots
 
         arena = self.arena
         title = caption = f"{self.config.game.name}, turn {arena.turns_played:,}"
@@ -254,7 +254,7 @@ class Run:
                 self.board.picture(plots.to_array(drawn), arena.turns_played, tag)
 
     def _last_pictures(self) -> None:
-        from arena.plots import style as plots
+        from arena import plots
 
         game, folder = self.arena.game, self.folder / "pictures"
         pictures = sorted(folder.glob("turn-*.png"))

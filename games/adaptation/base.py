@@ -8,7 +8,7 @@ Shapes: N = batch, F = features, K = classes.
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -25,6 +25,7 @@ from arena.games.adaptation.criteria import Outputs, criteria
 from arena.games.adaptation.domain_divergence import proxy_a_distance
 from arena.games.data import domains
 from arena.games.data.domains import Domain
+from arena.players.base import evaluating
 from arena.players.domain_norm import per_domain, use
 from arena.registry.entries import entries
 
@@ -197,7 +198,7 @@ class Adaptation(Game):
             domain.draw(self.looked_at, torch.Generator(device=torch.empty(0).device).manual_seed(seed), self.angle, self.noise, part)
             for seed, (domain, part) in enumerate([(self.source, "test"), (self.source, "train"), (self.target, "train")])
         ]
-        with self.evaluating():
+        with evaluating(self.players):
             features = [self.features_of(x.to(like), which) for which, (x, _) in zip((0, 0, 1), drawn, strict=True)]
             logits = [self.label(features[0]), self.label(features[2])]
         held_out, trained, target = (f.flatten(1) for f in features)
@@ -211,7 +212,7 @@ class Adaptation(Game):
         """
         like = next(self.parameters())
         domain = (self.source, self.target)[which]
-        with self.evaluating():
+        with evaluating(self.players):
             parts = [(self.label(self.features_of(x.to(like), which)), y) for x, y in domain.held_out(self.angle, self.noise)]
         return torch.cat([logits for logits, _ in parts]), torch.cat([y for _, y in parts])
 
@@ -230,7 +231,7 @@ class Adaptation(Game):
             return domain_pictures.clouds(*self._clouds(400))
         like = next(self.parameters())
         (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
-        with torch.no_grad(), self.evaluating():
+        with torch.no_grad(), evaluating(self.players):
             surface = lambda points: self.label(self.features_of(points.to(like), 1)).softmax(1)[:, 1]  # noqa: E731
             source, target, labels_N, others_N = (t[:400].cpu() for t in (source, target, labels_N, others_N))
             return domain_pictures.boundary(source, target, labels_N, others_N, surface)
@@ -259,21 +260,9 @@ class Adaptation(Game):
         """Features of the first n test examples of both domains, and their labels."""
         like = next(self.parameters())
         (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, n)) for d in (self.source, self.target))
-        with torch.no_grad(), self.evaluating():
+        with torch.no_grad(), evaluating(self.players):
             features = [self.features_of(x[:n].to(like), which) for which, x in enumerate((source, target))]
         return features[0], features[1], labels_N[:n], others_N[:n] if self.target.labels else None
-
-    @contextlib.contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """While inside, every layer is in evaluation mode."""
-        training = [m for m in self.players.modules() if m.training]
-        try:
-            for module in training:
-                module.training = False
-            yield
-        finally:
-            for module in training:
-                module.training = True
 
 
 def where_felt(coupling: float | Tensor, loss: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from arena.core.field.batch_norm import layers_of
 from arena.errors import check_choice
 from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
 from arena.players import MLP, LabelledMLP, reverse
-from arena.players.base import Shape
+from arena.players.base import Shape, evaluating
 
 BN_MODES = ("concat", "separate", "per_domain")
 
@@ -177,7 +177,7 @@ class DANN(Adaptation):
         cross-entropy explode while the accuracy rises.
         """
         source, labels_N, target, others_N = batch
-        with self.evaluating():
+        with evaluating(self.players):
             features_NF, others_NF = self.features_of(source, 0), self.features_of(target, 1)
             logits_NK, other_logits_NK = self.label(features_NF), self.label(others_NF)
             domain = self.players["domain"]
@@ -200,10 +200,6 @@ def _shape_of_features(extractor: nn.Module, inputs: Shape) -> Shape:
     """What the domain classifier will be given, found by trying."""
     features, _ = part_of(extractor, "features"), part_of(extractor, "label")
     like = next(features.parameters(), torch.empty(()))
-    flags = {m: m.training for m in features.modules()}
-    features.eval()
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(features):
         found = features(torch.zeros(2, *inputs, dtype=like.dtype, device=like.device))
-    for m, flag in flags.items():
-        m.training = flag
     return tuple(found.shape[1:])

@@ -28,10 +28,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
 from arena import PlayerSource, Rng, Slot, register
-from arena.errors import SlotMismatch, check_choice, check_number
+from arena.errors import SlotMismatch, check_choice, check_number, first_line
 from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
 from arena.players import MLP
-from arena.players.base import Shape
+from arena.players.base import Shape, evaluating
 from arena.players.generate_to_adapt import Adapter
 
 PARTS = ("features", "label", "generator")
@@ -179,7 +179,7 @@ class GenerateToAdapt(Adaptation):
 
     def _try_generator(self) -> None:
         like = next(self.players["adapter"].parameters())
-        with torch.no_grad(), self.evaluating():
+        with torch.no_grad(), evaluating(self.players):
             features_NF = self.features_of(torch.zeros(2, *self.source.shape, dtype=like.dtype, device=like.device), 0)
             noise_NZ = torch.zeros(2, self.latent, dtype=like.dtype, device=like.device)
             width = self.classes + 1 + features_NF[0].numel() + self.latent
@@ -187,7 +187,7 @@ class GenerateToAdapt(Adaptation):
             try:
                 made = self.generate(features_NF, None, noise_NZ)
             except RuntimeError as error:
-                raise SlotMismatch(f"{need}, but failed on it ({str(error).splitlines()[0]}); mend its first layer") from error
+                raise SlotMismatch(f"{need}, but failed on it ({first_line(error)}); mend its first layer") from error
         if tuple(made.shape[1:]) != tuple(self.source.shape):
             raise SlotMismatch(f"{need}, but gave {_batched(tuple(made.shape[1:]))}; change its last layer")
 
@@ -201,7 +201,7 @@ class GenerateToAdapt(Adaptation):
         it takes for their class; and of the target, where it has labels, accuracy, cross-entropy and calibration error.
         """
         x, labels_N, t, others_N, *noise = batch
-        with self.evaluating():
+        with evaluating(self.players):
             features_NF, others_NF = self.features_of(x, 0), self.features_of(t, 1)
             logits_NK = self.label(features_NF)
             on_source_N1, classes_NK = self._judged(self.generate(features_NF, labels_N, noise[0]))
@@ -229,7 +229,7 @@ class GenerateToAdapt(Adaptation):
         drawn = [next(domain.held_out(self.angle, self.noise, n)) for domain in (self.source, self.target)]
         noise_NZ = torch.randn(n, self.latent, generator=torch.Generator(device=like.device).manual_seed(0), device=like.device).to(like)
         made = []
-        with torch.no_grad(), self.evaluating():
+        with torch.no_grad(), evaluating(self.players):
             for which, (x, labels_N) in enumerate(drawn):
                 own = x[:n].to(like)
                 told = labels_N[:n] if which == 0 else None

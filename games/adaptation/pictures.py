@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from arena.plots import style as plots
+from arena.plots.images import tiled
 
 MARKERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "source": lambda colour: {"s": 11, "marker": "o", "facecolors": "none", "edgecolors": colour, "linewidths": 0.7, "alpha": 0.8},
@@ -108,7 +109,7 @@ def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tens
     for axis, (title, examples), colour in zip(axes[0], panels.items(), (plots.DATA, plots.FIRST) * 2, strict=True):
         axis.set_title(title)
         if source.dim() == 4:
-            axis.imshow(plots.tiled(examples.cpu() + 0.5, 6), interpolation="nearest")
+            axis.imshow(tiled(examples.cpu() + 0.5, 6), interpolation="nearest")
             axis.set_axis_off()
         else:
             axis.scatter(*examples.cpu().T.numpy(), s=5, color=colour, alpha=0.6, linewidths=0)

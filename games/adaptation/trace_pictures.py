@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arena.plots import style as plots
+from arena.plots.traces import column, draw_column
 
 
 @plots.styled
@@ -27,12 +28,12 @@ def traces(rows: Sequence[Mapping[str, Any]]) -> Any:
         (target, "metrics.proxy-a-distance", "proxy A-distance", plots.SECOND, "-"),
     ]
     for axis, name, label, colour, style in lines:
-        plots.draw_column(axis, rows, name, color=colour, linestyle=style, label=label)
+        draw_column(axis, rows, name, color=colour, linestyle=style, label=label)
     for axis, field, at, label in (
         (accuracies, "game.domain_accuracy", 0.5, "½: domains alike"),
         (losses, "game.domain_loss", math.log(2), "ln 2: domains alike"),
     ):
-        if plots.column(rows, field)[1]:
+        if column(rows, field)[1]:
             axis.axhline(at, color=plots.SECOND, linestyle=":", linewidth=0.9, label=label)
     accuracies.set(title="accuracy on the batch", ylim=(0, 1.03))
     losses.set(title="loss on the batch", ylim=(0, None))

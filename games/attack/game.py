@@ -24,10 +24,10 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
 from arena import Game, PlayerSource, Rng, Slot, register
 from arena.errors import check_choice, check_number
-from arena.games.attack.robustness import Threat, attack, evaluating
+from arena.games.attack.robustness import Threat, attack
 from arena.games.data import images
 from arena.players.ball import into_ball, into_range, uniform
-from arena.players.base import Shape
+from arena.players.base import Shape, evaluating
 from arena.players.perturbation import Perturbation
 from arena.players.small_conv import SmallConv
 

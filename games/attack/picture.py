@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arena.games.attack.robustness import Threat, attack, curve, evaluating
+from arena.games.attack.robustness import Threat, attack, curve
 from arena.players.ball import uniform
+from arena.players.base import evaluating
 from arena.plots.style import DATA, DIFFERENCE, FIRST, INK, SECOND, figure, styled
 
 SHOWN = 10

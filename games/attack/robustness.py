@@ -16,19 +16,19 @@ A measurement draws from a stream of its own and changes nothing: parameters, th
 Shapes: N = images, * = the shape of one image, C = classes.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import grad_and_value
 from torch.nn.functional import cross_entropy
 
 from arena.errors import BadSetting, check_choice, check_number
 from arena.players.ball import Norm, into_ball, into_range, steepest, uniform
+from arena.players.base import evaluating
 
 Classifier = Callable[[Tensor], Tensor]
 """From N images, (N, *), to logits, (N, C)."""
@@ -218,16 +218,3 @@ def _check(image_N: Tensor, label_N: Tensor, classes: int) -> None:
             found = f"from {numbers.min().item():g} to {numbers.max().item():g}"
             mend = "divide bytes by 255" if name == "pixels" else "count classes from 0"
             raise BadSetting(name, found, f"within [{low:g}, {high:g}]; {mend}")
-
-
-@contextlib.contextmanager
-def evaluating(classifier: Classifier) -> Iterator[None]:
-    """While inside, a module is in evaluation mode."""
-    flags = {m: m.training for m in classifier.modules()} if isinstance(classifier, nn.Module) else {}
-    try:
-        for module in flags:
-            module.training = False
-        yield
-    finally:
-        for module, flag in flags.items():
-            module.training = flag

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arena.errors import DataDamaged, DataUnavailable, check_choice
+from arena.errors import DataDamaged, DataUnavailable, check_choice, first_line
 
 Arrays = dict[str, np.ndarray]
 Name = TypeVar("Name", bound=str)
@@ -316,7 +316,7 @@ def downloading(title: str, fix: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OSError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(": ")
+        reason = first_line(error).rstrip(": ")
         raise DataUnavailable(f"{title} is not on this machine and could not be downloaded ({reason}). Fix: {fix}") from error
 
 

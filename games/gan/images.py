@@ -22,13 +22,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arena import PlayerSource, Rng, register
+from arena import PlayerSource, Rng
 from arena.errors import BadSetting, SlotMismatch, check_choice, check_number
 from arena.games.data import images
 from arena.games.data.judge import Judge, judge
 from arena.games.gan.base import GAN
 from arena.games.gan.metrics import Samples
-from arena.players import MLP, ConvDiscriminator, ConvGenerator
+from arena.players import MLP
+from arena.players.base import evaluating
 
 RANGES: dict[str, tuple[int, int]] = {"signed": (-1, 1), "unit": (0, 1)}
 """What the darkest and the brightest pixel are for the players, by the name of the setting `pixels`."""
@@ -132,7 +133,7 @@ class ImageGAN(GAN):
 
     def picture(self) -> Any:
         """The images of 64 fixed noise vectors, and eight ways from one fixed noise vector to another."""
-        from arena.plots.style import image_grids
+        from arena.plots.images import image_grids
 
         low, high = RANGES[self.pixels]
         generator = self.players["generator"]
@@ -237,117 +238,13 @@ def range_of(generator: nn.Module, latent: int) -> tuple[int, int] | None:
     """
     like = next(generator.parameters(), torch.empty(()))
     noise = torch.randn(16, latent, generator=torch.Generator().manual_seed(0), device="cpu").to(like)
-    training = {module: module.training for module in generator.modules()}
-    generator.eval()
-    made = torch.cat([generator(scale * noise).flatten() for scale in (1, 1e6)])
-    for module, flag in training.items():
-        module.training = flag
-    low, high = made.aminmax()
-    if not bool((made.isfinite().all()) & (high - low > 0.9) & (high <= 1) & (low >= -1)):
+    with evaluating(generator):
+        pixels = torch.cat([generator(scale * noise).flatten() for scale in (1, 1e6)])
+    low, high = pixels.aminmax()
+    if not bool((pixels.isfinite().all()) & (high - low > 0.9) & (high <= 1) & (low >= -1)):
         return None  # it can give more, or too little was seen of what it can
     return (0, 1) if low >= 0 else (-1, 1)
 
 
 def _times(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
-
-
-# The data sets ------------------------------------------------------------------------------------------------------------------
-
-
-@register("mnist")
-class MNIST(ImageGAN):
-    """The fully connected GAN on MNIST: generator 100-100-300-784, discriminator 784-300-100-1."""
-
-    data_set = "mnist"
-    shape = (1, 28, 28)
-    recipe: ClassVar[dict[str, Any]] = {
-        "turns": 24_000,  # of alternating moves: 20 epochs of 600 batches of 100
-        "scheduler": "alternating",
-        "generator.lr": 2e-4,
-        "generator.betas": (0.5, 0.999),
-        "generator.schedule": "linear",
-        "discriminator.lr": 2e-4,
-        "discriminator.betas": (0.5, 0.999),
-        "discriminator.schedule": "linear",
-        "score.every": 1200,
-        "picture.every": 1200,
-        "checkpoint.every": 2400,
-    }
-
-
-@register("digits")
-class Digits(ImageGAN):
-    """The fully connected GAN on scikit-learn's 8×8 digits, which need no download."""
-
-    data_set = "digits"
-    shape = (1, 8, 8)
-    recipe: ClassVar[dict[str, Any]] = {**MNIST.recipe, "turns": 12_000, "generator.lr": 1e-3, "discriminator.lr": 1e-3}
-
-
-class Convolutional(ImageGAN):
-    """The same with convolutional players (`arena.players.conv`): for images of 28 or 32 pixels, grey or coloured.
-
-    Args:
-        generator: from latent noise to an image.
-        discriminator: from an image to one logit.
-        latent: size of the noise, standard normal.
-        batch: images drawn per turn.
-        settings: of every image GAN; see `ImageGAN`.
-    """
-
-    recipe: ClassVar[dict[str, Any]] = {
-        "turns": 18_720,  # of alternating moves: 20 epochs of 468 batches of 128 of MNIST
-        "scheduler": "alternating",
-        "generator.lr": 2e-4,
-        "generator.betas": (0.5, 0.999),
-        "discriminator.lr": 2e-4,
-        "discriminator.betas": (0.5, 0.999),
-        "threads": 0,
-        "channels_last": True,
-        "score.every": 936,
-        "picture.every": 936,
-        "checkpoint.every": 936,
-    }
-
-    def __init__(
-        self,
-        generator: PlayerSource = ConvGenerator,
-        discriminator: PlayerSource = ConvDiscriminator,
-        latent: int = 128,
-        batch: int = 128,
-        **settings: Any,
-    ):
-        super().__init__(generator=generator, discriminator=discriminator, latent=latent, batch=batch, **settings)
-
-
-@register("mnist-conv")
-class MNISTConv(Convolutional):
-    """The convolutional GAN on MNIST."""
-
-    data_set = "mnist"
-    shape = (1, 28, 28)
-
-
-@register("fashion-mnist")
-class FashionMNIST(Convolutional):
-    """The convolutional GAN on Fashion-MNIST: ten kinds of clothing."""
-
-    data_set = "fashion-mnist"
-    shape = (1, 28, 28)
-
-
-@register("cifar10")
-class CIFAR10(Convolutional):
-    """The convolutional GAN on CIFAR-10: photographs of ten kinds of things, 32×32 in colour."""
-
-    data_set = "cifar10"
-    shape = (3, 32, 32)
-
-
-@register("cifar10-4k")
-class CIFAR10Subset(Convolutional):
-    """The convolutional GAN on a subset of CIFAR-10: its first 3,500 images, far fewer than a GAN needs, to try things out."""
-
-    data_set = "cifar10-4k"
-    shape = (3, 32, 32)

@@ -64,7 +64,7 @@ class Planar(GAN):
 
     def picture(self) -> Any:
         """Generated points over real ones, on the discriminator's surface."""
-        from arena.plots.style import plane
+        from arena.plots.plane import plane
 
         rng = torch.Generator(device=torch.empty(0).device).manual_seed(0)
         like = next(self.players["discriminator"].parameters(), torch.empty(()))

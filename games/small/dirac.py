@@ -125,6 +125,6 @@ class Dirac(Game):
 
     def picture(self) -> Any:
         """Draw the players in the vector field."""
-        from arena.plots.style import arrows
+        from arena.plots.vector_field import arrows
 
         return arrows(self)

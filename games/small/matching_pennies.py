@@ -73,7 +73,7 @@ class MatchingPennies(Game):
 
     def picture(self) -> Any:
         """Draw the logits in the vector field."""
-        from arena.plots.style import arrows
+        from arena.plots.vector_field import arrows
 
         return arrows(self)
 

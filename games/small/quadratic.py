@@ -80,7 +80,7 @@ class Quadratic(Game):
 
     def picture(self) -> Any:
         """Draw the players in the vector field if each is one number; None otherwise."""
-        from arena.plots.style import arrows
+        from arena.plots.vector_field import arrows
 
         return arrows(self)
 

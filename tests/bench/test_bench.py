@@ -241,7 +241,7 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("arena.plots.style.save", full)
+    monkeypatch.setattr("arena.plots.save", full)
     monkeypatch.setattr("arena.runs.run.Run._picture", lambda run, **_: None)
     assert main(["bench", "bilinear", "--seconds", "0.05", "--out", "here.png"]) == 2
     assert capsys.readouterr().err == "arena: the picture here.png could not be written (No space left on device); choose another --out\n"

@@ -213,7 +213,7 @@ BROKEN: list[tuple[type[Game], str]] = [
     (CeilingOfNothing, "metric_ceilings names 'precision', which is no metric; there are recall"),
     (Branches, "avoid .item(), data-dependent ifs and in-place changes in losses"),
     (Projected, "change tensors by copy_(), not by .data"),
-    (BadSignals, "'gymnasium accepts it' could not be checked, since the game raised"),
+    (BadSignals, "'gymnasium accepts it' could not be checked, because the game raised"),
 ]
 
 

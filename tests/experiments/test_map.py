@@ -20,7 +20,7 @@ from matplotlib.image import imread
 from torch import Tensor, nn
 
 from arena.config import configure
-from arena.core.game import Rng
+from arena.core.rng import Rng
 from arena.errors import ArenaError, FolderInTheWay
 from arena.experiments.map import Map, play_map
 from arena.experiments.map.figure import draw

@@ -15,7 +15,8 @@ from arena import Population, Rng, check_game, configure
 from arena.errors import BadSetting, SlotMismatch
 from arena.games.data import images
 from arena.games.data.judge import judge, train
-from arena.games.gan.images import CIFAR10Subset, Digits, FashionMNIST, ImageGAN, MNISTConv, between, codes_of, range_of
+from arena.games.gan.image_sets import CIFAR10Subset, Digits, FashionMNIST, MNISTConv
+from arena.games.gan.images import ImageGAN, between, codes_of, range_of
 from arena.players import MLP, ConvDiscriminator, ConvGenerator
 from arena.players.base import mixes_examples
 from arena.plots import game_figure, image_grids

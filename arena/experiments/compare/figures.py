@@ -12,9 +12,9 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from arena import plots
 from arena.experiments.compare.results import Summary
 from arena.experiments.verdict import Verdict
-from arena.plots import style as plots
 from arena.plots.style import DATA, FIRST, INK, SECOND, styled
 
 COLOURS = {

@@ -151,8 +151,8 @@ def finish(
         play_in_processes(found, folder, jobs, workers or default_workers(found), lambda number, turns: tell(number, turns, ()), ended)
         write(found, runs, folder / TABLE)
         made = Map(folder, found, runs, _ceiling(found))
+        from arena import plots
         from arena.experiments.map.figure import draw
-        from arena.plots import style as plots
 
         plots.save(draw(made), made.picture)
     except OSError as error:

@@ -1,0 +1,66 @@
+"""The report of an examination, and the loop that runs its checks."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from arena.errors import ArenaError, DataUnavailable, first_line
+
+S = TypeVar("S")
+
+
+class Fault(Exception):
+    """A check failed; the text is the fault."""
+
+
+class DoesNotApply(Exception):
+    """The subject makes no claim that this check could test."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of an examination.
+
+    Args:
+        passed: Names of the checks that hold.
+        skipped: Names of the checks that do not apply.
+        fault: The first fault as one sentence; None for a sound subject.
+    """
+
+    passed: list[str]
+    skipped: list[str]
+    fault: str | None
+
+
+def run_checks(checks: Sequence[Callable[[S], None]], subject: S, name: str, kind: str) -> Report:
+    """Run checks up to the first fault.
+
+    Args:
+        checks: Functions that raise `Fault` or `DoesNotApply`, cheapest first. A check's name is its title.
+        subject: Argument of each check.
+        name: Name of the subject in the report.
+        kind: Its kind, such as "game".
+
+    Raises:
+        DataUnavailable: The data of a game are not on this machine.
+    """
+    passed: list[str] = []
+    skipped: list[str] = []
+    for check in checks:
+        title = check.__name__.replace("_", " ")
+        try:
+            check(subject)
+        except DoesNotApply:
+            skipped.append(title)
+        except DataUnavailable:
+            raise
+        except (Fault, ArenaError) as fault:
+            return Report(passed, skipped, f"{name}: {fault}")
+        except Exception as error:  # foreign code may raise anything; the report names the check
+            message = first_line(error)
+            hint = "; make constant tensors buffers (register_buffer), which follow the game's precision" if "dtype" in message else ""
+            fault_line = f"{name}: '{title}' could not be checked, because the {kind} raised {type(error).__name__}: {message}{hint}"
+            return Report(passed, skipped, fault_line)
+        else:
+            passed.append(title)
+    return Report(passed, skipped, None)

@@ -1,0 +1,59 @@
+"""Figures of diagnostics: eigenvalues in the complex plane, and the field along a path."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from arena.plots.style import ATTRACTED, DATA, INK, REPELLED, figure, styled
+
+
+@styled
+def eigenvalues(values: np.ndarray, complete: bool) -> Figure:
+    """Eigenvalues of a Jacobian in the complex plane, coloured by whether they attract descent: the sign of their real part.
+
+    Args:
+        values: complex numbers.
+        complete: whether they are all there are, rather than the outermost.
+    """
+    made, axes = figure(4.9, 4.0)
+    axis = axes[0, 0]
+    axis.axvspan(-1e9, 0, color=REPELLED, alpha=0.05, linewidth=0)
+    for line in (axis.axhline, axis.axvline):
+        line(0, color=DATA, linewidth=0.8)
+    radius = float(np.abs(values).max()) or 1.0
+    nought = np.abs(values.real) <= 1e-6 * radius  # as far as the products with a Jacobian in float32 can tell
+    groups = {
+        "attracts": (~nought & (values.real > 0), ATTRACTED),
+        "repels": (~nought & (values.real < 0), REPELLED),
+        "neither": (nought, INK),
+    }
+    for words, (there, colour) in groups.items():
+        label = f"{words}: {int(there.sum())}"
+        axis.scatter(values.real[there], values.imag[there], s=22, color=colour, alpha=0.7, linewidths=0, label=label, zorder=3)
+    margin = 0.12 * radius
+    axis.set_xlim(min(float(values.real.min()), 0) - margin, max(float(values.real.max()), 0) + margin)
+    axis.set_ylim(float(values.imag.min()) - margin, float(values.imag.max()) + margin)
+    which = "all" if complete else "outermost"
+    axis.set(xlabel="real part", ylabel="imaginary part", title=f"{which} {len(values)} eigenvalues of the field's Jacobian")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    return made
+
+
+@styled
+def path(alphas: np.ndarray, angles: np.ndarray, norms: np.ndarray, old: str, new: str) -> Figure:
+    """The field along the line from an old position of the players (α = 0) to a new one (α = 1), each with what it is called."""
+    made, axes = figure(4.9, 4.2, 2, 1, sharex=True)
+    for axis in axes[:, 0]:
+        for where in (0, 1):
+            axis.axvline(where, color=DATA, linewidth=0.8, linestyle="--")
+    above, below = axes[:, 0]
+    above.axhline(0, color=DATA, linewidth=0.8)
+    above.plot(alphas, angles, color=INK)
+    above.axhspan(0, 1.05, color=REPELLED, alpha=0.05, linewidth=0)
+    above.set(ylim=(-1.05, 1.05), ylabel="path-angle (cosine)", yticks=[-1, -0.5, 0, 0.5, 1])
+    for height, words in ((0.75, "descent\nheads back"), (0.25, "descent\nheads on")):
+        above.text(1.02, height, words, transform=above.transAxes, ha="left", va="center", fontsize=8, color="#5f6670", rotation=90)
+    below.plot(alphas, norms, color=INK)
+    below.set(ylabel="path-norm", xlabel=f"α: from {old} (0) to {new} (1)", xlim=(alphas[0], alphas[-1]))
+    made.align_ylabels(axes[:, 0])
+    below.set_ylim(0, 1.08 * float(np.nanmax(norms)) or 1)
+    return made

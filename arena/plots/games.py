@@ -1,0 +1,52 @@
+"""Figures of a game: its own pictures, or else the distribution of its parameters."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from arena.core.preserve import no_footprints
+from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
+
+if TYPE_CHECKING:
+    from arena.engine.env import Arena
+    from arena.engine.vector_env import Population
+
+
+@styled
+def game_figure(arena: "Arena | Population", caption: str | None = None) -> Figure:
+    """The game's own picture, or where it has none the distribution of each player's parameters; leaves no footprints."""
+    with no_footprints(arena.game, evaluation=True), arena.on_device(), arena.put_forward():
+        made = arena.game.picture() or _parameters(arena)
+    if caption:
+        made.suptitle(caption, fontsize=10, color=INK)
+    return made
+
+
+@styled
+def more_figures(arena: "Arena | Population", *, last: bool) -> list[tuple[str, Figure]]:
+    """The game's further figures by name; leaves no footprints."""
+    with no_footprints(arena.game, evaluation=True), arena.on_device(), arena.put_forward():
+        return list(arena.game.pictures(last=last).items())
+
+
+def _parameters(arena: "Arena | Population") -> Figure:
+    made, axes = figure(5.2, 3.2)
+    axis = axes[0, 0]
+    few = max(sum(p.numel() for p in player.parameters()) for player in arena.game.players.values()) <= 40
+    for role, colour in zip(arena.game.roles, (FIRST, SECOND), strict=True):
+        own = [p.detach().flatten() for p in arena.game.players[role].parameters()]
+        values = torch.cat(own).cpu().double().numpy() if own else np.zeros(0)
+        if few:
+            axis.plot(values, "o", color=colour, markersize=5, label=role)
+        else:
+            axis.hist(values[np.isfinite(values)], bins=40, color=colour, alpha=0.55, label=role)
+    if few:
+        axis.axhline(0, color=DATA, linewidth=0.8)
+        axis.set(xlabel="parameter", ylabel="value")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    else:
+        axis.set(xlabel="value of a parameter", ylabel="parameters")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    return made

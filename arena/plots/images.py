@@ -1,0 +1,46 @@
+"""Grids of images."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from arena.plots.style import figure, styled
+
+
+@styled
+def image_grid(images: Tensor, columns: int = 8) -> Figure:
+    """Images side by side.
+
+    Args:
+        images: N × C × H × W with pixels in [0, 1], C 1 or 3.
+        columns: images per row.
+    """
+    return image_grids({"": images}, columns)
+
+
+@styled
+def image_grids(panels: Mapping[str, Tensor], columns: int = 8) -> Figure:
+    """Grids of images beside each other.
+
+    Args:
+        panels: by title, N × C × H × W with pixels in [0, 1], C 1 or 3.
+        columns: images per row of a grid.
+    """
+    tiles = {title: tiled(images, columns) for title, images in panels.items()}
+    height = max(4.4 * t.shape[0] / t.shape[1] for t in tiles.values())
+    made, axes = figure(4.4 * len(tiles), height + (0.3 if any(tiles) else 0), 1, len(tiles))
+    for axis, (title, tile) in zip(axes[0], tiles.items(), strict=True):
+        axis.imshow(tile, interpolation="nearest")
+        axis.set_axis_off()
+        axis.set_title(title)
+    return made
+
+
+def tiled(images: Tensor, columns: int = 8) -> np.ndarray:
+    """N × C × H × W images with pixels in [0, 1] as one picture, height × width × 3, with white lines between them."""
+    from torchvision.utils import make_grid
+
+    small = images.detach().cpu().float().clamp(0, 1)
+    return make_grid(small, nrow=columns, padding=1, pad_value=1.0).permute(1, 2, 0).numpy()

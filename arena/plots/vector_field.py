@@ -1,0 +1,55 @@
+"""The field of two players of one number each, as arrows."""
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from arena.core.field.field import Field
+from arena.core.game import Game
+from arena.plots.style import DATA, FIRST, INK, figure, styled
+
+
+@styled
+def arrows(game: Game) -> Figure | None:
+    """Where two players of one number each stand, and where descent on the game's field would carry them; None for other players.
+
+    Args:
+        game: one that draws no batch.
+    """
+    field = Field(game)
+    if [p.numel() for p in field.moving.values()] != [1, 1]:
+        return None
+    field.freeze(None, game.max_coupling)
+    first, second = (p.detach() for p in field.moving.values())
+    reach = max(1.5, 1.2 * float(first.abs()), 1.2 * float(second.abs()))
+    reach = reach if np.isfinite(reach) else 1.5
+    made, axes = figure(4.2, 4.5)
+    axis = axes[0, 0]
+    axis.quiver(*flow(game, reach, 15), color=DATA, alpha=0.75, pivot="mid")
+    solution = game.solution()
+    if solution is not None:
+        axis.plot(*(float(solution[name]) for name in field.moving), "+", color=INK, markersize=10, label="answer")
+    axis.plot(float(first), float(second), "o", color=FIRST, markersize=7, label="the players")
+    first_role, second_role = game.roles
+    axis.set(xlabel=f"player 1: {first_role}", ylabel=f"player 2: {second_role}")
+    axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
+    return made
+
+
+def flow(game: Game, reach: float, ticks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where descent would carry two players of one number each: x, y and the negated field there, each ticks × ticks.
+
+    Args:
+        game: one that draws no batch.
+        reach: half the side of the square around 0.
+        ticks: points along a side.
+    """
+    field = Field(game)
+    field.freeze(None, game.max_coupling)
+    like = next(iter(field.moving.values()))
+    along = 0.94 * reach * torch.linspace(-1, 1, ticks, dtype=like.dtype, device=like.device)  # so that no arrow is cut off
+    x, y = torch.meshgrid(along, along, indexing="xy")
+    points = {name: at.reshape(-1, *p.shape) for (name, p), at in zip(field.moving.items(), (x, y), strict=True)}
+    u, v = (-gradient.reshape(x.shape).detach().cpu().double().numpy() for gradient in field.across(points).values())
+    return x.cpu().numpy(), y.cpu().numpy(), u, v

@@ -1,0 +1,105 @@
+"""The image GANs by data set: fully connected pairs on MNIST and digits, convolutional ones on MNIST, Fashion-MNIST and CIFAR-10."""
+
+from typing import Any, ClassVar
+
+from arena import PlayerSource, register
+from arena.games.gan.images import ImageGAN
+from arena.players import ConvDiscriminator, ConvGenerator
+
+
+@register("mnist")
+class MNIST(ImageGAN):
+    """The fully connected GAN on MNIST: generator 100-100-300-784, discriminator 784-300-100-1."""
+
+    data_set = "mnist"
+    shape = (1, 28, 28)
+    recipe: ClassVar[dict[str, Any]] = {
+        "turns": 24_000,  # of alternating moves: 20 epochs of 600 batches of 100
+        "scheduler": "alternating",
+        "generator.lr": 2e-4,
+        "generator.betas": (0.5, 0.999),
+        "generator.schedule": "linear",
+        "discriminator.lr": 2e-4,
+        "discriminator.betas": (0.5, 0.999),
+        "discriminator.schedule": "linear",
+        "score.every": 1200,
+        "picture.every": 1200,
+        "checkpoint.every": 2400,
+    }
+
+
+@register("digits")
+class Digits(ImageGAN):
+    """The fully connected GAN on scikit-learn's 8×8 digits, which need no download."""
+
+    data_set = "digits"
+    shape = (1, 8, 8)
+    recipe: ClassVar[dict[str, Any]] = {**MNIST.recipe, "turns": 12_000, "generator.lr": 1e-3, "discriminator.lr": 1e-3}
+
+
+class Convolutional(ImageGAN):
+    """The same with convolutional players (`arena.players.conv`): for images of 28 or 32 pixels, grey or coloured.
+
+    Args:
+        generator: from latent noise to an image.
+        discriminator: from an image to one logit.
+        latent: size of the noise, standard normal.
+        batch: images drawn per turn.
+        settings: of every image GAN; see `ImageGAN`.
+    """
+
+    recipe: ClassVar[dict[str, Any]] = {
+        "turns": 18_720,  # of alternating moves: 20 epochs of 468 batches of 128 of MNIST
+        "scheduler": "alternating",
+        "generator.lr": 2e-4,
+        "generator.betas": (0.5, 0.999),
+        "discriminator.lr": 2e-4,
+        "discriminator.betas": (0.5, 0.999),
+        "threads": 0,
+        "channels_last": True,
+        "score.every": 936,
+        "picture.every": 936,
+        "checkpoint.every": 936,
+    }
+
+    def __init__(
+        self,
+        generator: PlayerSource = ConvGenerator,
+        discriminator: PlayerSource = ConvDiscriminator,
+        latent: int = 128,
+        batch: int = 128,
+        **settings: Any,
+    ):
+        super().__init__(generator=generator, discriminator=discriminator, latent=latent, batch=batch, **settings)
+
+
+@register("mnist-conv")
+class MNISTConv(Convolutional):
+    """The convolutional GAN on MNIST."""
+
+    data_set = "mnist"
+    shape = (1, 28, 28)
+
+
+@register("fashion-mnist")
+class FashionMNIST(Convolutional):
+    """The convolutional GAN on Fashion-MNIST: ten kinds of clothing."""
+
+    data_set = "fashion-mnist"
+    shape = (1, 28, 28)
+
+
+@register("cifar10")
+class CIFAR10(Convolutional):
+    """The convolutional GAN on CIFAR-10: photographs of ten kinds of things, 32×32 in colour."""
+
+    data_set = "cifar10"
+    shape = (3, 32, 32)
+
+
+@register("cifar10-4k")
+class CIFAR10Subset(Convolutional):
+    """The convolutional GAN on a subset of CIFAR-10: its first 3,500 images, far fewer than a GAN needs, to try things out."""
+
+    data_set = "cifar10-4k"
+    shape = (3, 32, 32)
