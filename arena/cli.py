@@ -54,7 +54,7 @@ def _told(error: Exception) -> ArenaError:
     """What to say of an error; one that is neither the project's nor tells that memory has run out is raised again."""
     if isinstance(error, ArenaError):
         return error
-    from arena.engine.members.capacity import out_of_memory, short_of_memory
+    from arena.core.memory import out_of_memory, short_of_memory
 
     if not out_of_memory(error):
         raise error

@@ -75,7 +75,7 @@ def main() -> None:
         tangent = {name: p.detach().clone() for name, p in field.moving.items()}
 
         def forget_and(product: Callable[[], object], field=field) -> None:  # type: ignore[no-untyped-def]
-            field._kept = None  # every product builds its own graph
+            field.kept_graph = None  # every product builds its own graph
             product()
 
         for what, product in (("J·t", lambda f=field, t=tangent: f.jvp(t)), ("Jᵀ·c", lambda f=field, t=tangent: f.vjp(t))):  # type: ignore[misc]

@@ -9,20 +9,17 @@ Whatever cannot be compiled is played as if nothing had been asked, and `why_not
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, vjp
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from arena.accelerate.tracing import compile_traced
+from arena.accelerate.tracing import compile_graph
 from arena.core.directions import Direction
+from arena.core.field.members import Members
 from arena.core.game import JOINT, Batch, Game
-
-if TYPE_CHECKING:
-    from arena.engine.members.stacking import Members
-
 
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -38,7 +35,7 @@ class Compiled:
         why_not: why nothing is compiled; None while everything is.
     """
 
-    def __init__(self, game: Game, members: "Members | None" = None):
+    def __init__(self, game: Game, members: Members | None = None):
         self.game, self.members = game, members
         self.why_not: str | None = None
         self._made: dict[tuple[Any, ...], Callable[..., Any]] = {}
@@ -115,7 +112,7 @@ class Compiled:
             losses, direction = self._function(tuple(names), axes, coupling, jointly)(own, around, stacked, batch, coupling)
             return [*(losses[key] for key in names), *(direction[name] for part in names.values() for name in part)]
 
-        return compile_traced(flat, inputs)
+        return compile_graph(flat, inputs)
 
     def _stable(self, coupling: float | Tensor, like: Tensor) -> float | Tensor:
         """A λ that has changed goes in as a tensor: as a number, every new value would be compiled anew."""

@@ -33,14 +33,14 @@ def started_by_torchrun() -> bool:
     return all(name in os.environ for name in _NEEDS) and int(os.environ["WORLD_SIZE"]) > 1
 
 
-def alone(what: str) -> None:
+def refuse_distributed(what: str) -> None:
     """Refuse several processes for what only one can do.
 
     Raises:
         ArenaError: under torchrun.
 
     Example:
-        >>> alone("a comparison")
+        >>> refuse_distributed("a comparison")
     """
     if started_by_torchrun():
         raise ArenaError(
@@ -48,7 +48,7 @@ def alone(what: str) -> None:
         )
 
 
-class Ranks:
+class ProcessGroup:
     """What the processes of one game tell each other; every method must be called by all of them.
 
     Args:
@@ -61,7 +61,7 @@ class Ranks:
         self._control: Any = None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")  # what is said there waits for no GPU
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this rank is the first, which writes and shows."""
         return self.rank == 0
 
@@ -84,9 +84,9 @@ class Ranks:
             dist.all_reduce(told, dist.ReduceOp.MAX, self._control)
         return bool(told)
 
-    def first(self, make: Callable[[], T]) -> T:
+    def on_main(self, make: Callable[[], T]) -> T:
         """What the first rank makes, on all of them."""
-        box: list[Any] = [make() if self.leads else None]
+        box: list[Any] = [make() if self.is_main else None]
         with _peers():
             dist.broadcast_object_list(box, 0, self._control)
         return box[0]
@@ -121,11 +121,11 @@ class Ranks:
         Raises:
             ArenaError: where they were not.
         """
-        if self.any(self.first(lambda: settings) != settings):
+        if self.any(self.on_main(lambda: settings) != settings):
             raise ArenaError(f"the {self.count} processes were given different settings; start them all by one torchrun command")
 
 
-def join(device: str) -> Ranks | None:
+def join(device: str) -> ProcessGroup | None:
     """Meet the other processes of this game; None where there are none.
 
     They are those of `torch.distributed` where it is initialised, else those that torchrun's environment tells of.
@@ -150,16 +150,16 @@ def join(device: str) -> Ranks | None:
             dist.init_process_group("nccl" if where.type == "cuda" else "gloo", device_id=where if where.type == "cuda" else None)
         atexit.register(_close)
     if not _known or _known[-1].device != where:
-        _known.append(Ranks(where))
+        _known.append(ProcessGroup(where))
     return _known[-1]
 
 
-def enter(ranks: Ranks | None, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def enter(ranks: ProcessGroup | None, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Tensors that are the same on all ranks, on their way into what each rank computes of its own part; gradients come back as means."""
     return tuple(tensors) if ranks is None else _Enter.apply(ranks, *tensors)
 
 
-def leave(ranks: Ranks | None, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def leave(ranks: ProcessGroup | None, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The means over the ranks of what each computed of its own part, differentiable as often as one likes."""
     return tuple(tensors) if ranks is None else _Leave.apply(ranks, *tensors)
 
@@ -168,7 +168,7 @@ class _Enter(torch.autograd.Function):
     """x ↦ x on each rank; u ↦ the mean of u, since the loss is the mean of the ranks' losses."""
 
     @staticmethod
-    def forward(ctx: Any, ranks: Ranks, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, ranks: ProcessGroup, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.ranks = ranks
         return tuple(t.view_as(t) for t in tensors)
 
@@ -181,7 +181,7 @@ class _Leave(torch.autograd.Function):
     """x ↦ the mean of x; u ↦ u on each rank: the other half of `_Enter`."""
 
     @staticmethod
-    def forward(ctx: Any, ranks: Ranks, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, ranks: ProcessGroup, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.ranks = ranks
         return tuple(ranks.mean(tensors))
 
@@ -190,7 +190,7 @@ class _Leave(torch.autograd.Function):
         return None, *_Enter.apply(ctx.ranks, *gradients)
 
 
-_known: list[Ranks] = []
+_known: list[ProcessGroup] = []
 
 
 def _close() -> None:

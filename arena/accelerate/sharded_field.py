@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from arena.accelerate.process_group import Ranks, enter, leave
+from arena.accelerate.process_group import ProcessGroup, enter, leave
 from arena.core.directions import Direction
 from arena.core.field.field import Field
 from arena.core.field.mover_plan import Graph, Plan
@@ -49,7 +49,7 @@ class ShardedField(Field):
         (True, 2)
     """
 
-    def __init__(self, game: Game, micro_batches: int = 1, ranks: Ranks | None = None):
+    def __init__(self, game: Game, micro_batches: int = 1, ranks: ProcessGroup | None = None):
         self.micro_batches, self.ranks = micro_batches, ranks
         self._mine: list[tuple[Batch, int | None]] | None = None
         self._within = False
@@ -148,17 +148,17 @@ class ShardedField(Field):
     def _reverse_twice(self, plan: Plan, tangent: Direction) -> Direction:
         return self._mean(super()._reverse_twice, plan, tangent)
 
-    def _graph(self, *, fresh: bool = False) -> Graph:
-        return super()._graph(fresh=True)
+    def graph(self, *, fresh: bool = False) -> Graph:
+        return super().graph(fresh=True)
 
-    def _call(self, values: Mapping[str, Tensor], movers: Sequence[str]) -> dict[str, Tensor]:
+    def call(self, values: Mapping[str, Tensor], movers: Sequence[str]) -> dict[str, Tensor]:
         if self._within:
-            return super()._call(values, movers)
+            return super().call(values, movers)
         inside = dict(zip(values, enter(self.ranks, list(values.values())), strict=True))
         found: list[Tensor] = []
         for part in self._parts():
             with self._only(*part):
-                losses = super()._call(inside, movers)
+                losses = super().call(inside, movers)
                 found.append(torch.stack([losses[key] for key in movers]))
         (mean,) = leave(self.ranks, [torch.stack(found).mean(0)])
         return dict(zip(movers, mean.unbind(), strict=True))
@@ -206,7 +206,7 @@ class ShardedField(Field):
         if seed is not None:
             self._dropout.seed([seed])  # also forgets the masks of the part before, which are as large as activations
         try:
-            with self._same_masks():
+            with self.same_masks():
                 yield
         finally:
             (self.batch, self._seed), self._within = whole, False

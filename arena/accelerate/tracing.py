@@ -17,7 +17,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from arena.accelerate.small_matmul import WRITTEN_OUT
 
 
-def compile_traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any]:
+def compile_graph(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any]:
     """A function of tensors, compiled for tensors of these shapes and layouts. It may change them in place; tracing does not.
 
     Args:
@@ -26,16 +26,16 @@ def compile_traced(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Ca
 
     Example:
         >>> import torch
-        >>> double = compile_traced(lambda x: [x.mul_(2).sum()], [torch.ones(3)])
+        >>> double = compile_graph(lambda x: [x.mul_(2).sum()], [torch.ones(3)])
         >>> x = torch.ones(3)
         >>> double(x)[0].item(), x.tolist()
         (6.0, [2.0, 2.0, 2.0])
     """
-    from torch._inductor import compile as compile_graph  # imported late, since it takes a second
+    from torch._inductor import compile as inductor_compile  # imported late, since it takes a second
 
     keep_compiled()
     traced = make_fx(function, decomposition_table=WRITTEN_OUT, tracing_mode="fake")(*inputs)
-    return compile_graph(traced, list(inputs))
+    return inductor_compile(traced, list(inputs))
 
 
 def keep_compiled() -> Path:

@@ -8,6 +8,7 @@ from torch.func import vmap
 from arena.checks.report import DoesNotApply, Fault
 from arena.checks.subject import Subject
 from arena.core.field.field import Field
+from arena.core.field.functional import function_of
 from arena.engine.env import Arena
 from arena.engine.members.stacking import stack
 from arena.errors import first_line
@@ -26,7 +27,7 @@ def a_population_equals_its_members(subject: Subject) -> None:
     state = [{**dict(game.named_parameters()), **dict(game.named_buffers())} for game in games]
     stacked = {name: torch.stack([s[name].detach() for s in state]) for name in state[0]}
     try:
-        together = vmap(fields[0]._function(games[0].keys))(stacked)
+        together = vmap(function_of(fields[0], games[0].keys))(stacked)
     except Exception as error:
         raise Fault(
             f"the field cannot be vmapped ({first_line(error)}); avoid .item(), data-dependent ifs and in-place changes in losses"

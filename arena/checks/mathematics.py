@@ -112,7 +112,7 @@ def the_field_vanishes_at_the_solution(subject: Subject) -> None:
 
 
 def _loss(field: Field, key: str) -> float:
-    with torch.no_grad(), field._same_masks():
+    with torch.no_grad(), field.same_masks():
         return float(field.game(field.batch, field.coupling, field.movers)[key])
 
 

@@ -1,7 +1,14 @@
-"""How the process keeps memory that tensors have freed."""
+"""Memory: the error sentence when it runs out, and how the process keeps what tensors have freed."""
 
+import contextlib
 import ctypes
 import functools
+import re
+from collections.abc import Iterator
+
+import torch
+
+from arena.errors import RunFailed
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
 _LIMIT = 1 << 30
@@ -19,3 +26,51 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     return bool(mallopt(_TRIM_THRESHOLD, _LIMIT)) and bool(mallopt(_MMAP_THRESHOLD, _LIMIT))
+
+
+_SIGNS = ("allocate memory", "Storage size calculation overflowed", "Overflow when unpacking long")
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, on a GPU or on the CPU, or never could hold what was asked for."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(sign in str(error) for sign in _SIGNS)
+
+
+def short_of_memory(error: BaseException, what: str, lower: str) -> RunFailed:
+    """What to say where memory has run out.
+
+    Args:
+        error: that says so.
+        what: does not hold what, such as "the memory of cpu does not hold a turn of SwissRoll".
+        lower: what to ask for instead.
+
+    Example:
+        >>> error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80000000000 bytes.")
+        >>> print(short_of_memory(error, "memory has run out", "take a smaller batch"))
+        memory has run out (74.5 GiB were asked for at once); take a smaller batch
+    """
+    asked = re.search(r"allocate ([\d.]+) (bytes|[KMGTPE]iB)", str(error))
+    return RunFailed(f"{what}{f' ({_amount(*asked.groups())} were asked for at once)' if asked else ''}; {lower}")
+
+
+@contextlib.contextmanager
+def in_memory(what: str, lower: str) -> Iterator[None]:
+    """While inside, say so in that sentence where memory runs out.
+
+    Raises:
+        RunFailed: where it does.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, TypeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise short_of_memory(error, what, lower) from error
+
+
+def _amount(number: str, unit: str) -> str:
+    size, step = float(number), _UNITS.index(unit)
+    while size >= 1000 and step + 1 < len(_UNITS):
+        size, step = size / 1024, step + 1
+    return f"{size:.3g} {_UNITS[step]}"

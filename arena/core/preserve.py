@@ -8,7 +8,7 @@ from torch import nn
 
 
 @contextlib.contextmanager
-def no_footprints(module: nn.Module, *, evaluation: bool = False) -> Iterator[None]:
+def preserve_state(module: nn.Module, *, evaluation: bool = False) -> Iterator[None]:
     """Restore parameters, buffers, training flags and torch's global random streams exactly; no gradient is recorded inside.
 
     Args:
@@ -17,7 +17,7 @@ def no_footprints(module: nn.Module, *, evaluation: bool = False) -> Iterator[No
 
     Example:
         >>> layer = nn.BatchNorm1d(2)
-        >>> with no_footprints(layer):
+        >>> with preserve_state(layer):
         ...     _ = layer(torch.randn(8, 2))
         >>> layer.running_mean, layer.training
         (tensor([0., 0.]), True)

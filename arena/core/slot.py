@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from arena.engine.members.capacity import out_of_memory, short_of_memory
+from arena.core.memory import out_of_memory, short_of_memory
 from arena.errors import ArenaError, SlotMismatch, first_line
 from arena.players.base import Shape, build_player, evaluating
 

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from arena.core.game import Game
+from arena.core.protocols import MeasuredGame
 from arena.diagnostics.base import Cost, Diagnostic, MeasurementFailed
 from arena.errors import ArenaError
 from arena.registry.construct import build
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from arena.engine.env import Arena
 
 
 class Diagnostics:
@@ -61,7 +60,7 @@ class Diagnostics:
             sum(made.spent.products for made in self.members.values()),
         )
 
-    def measure(self, arena: "Arena") -> dict[str, Any]:
+    def measure(self, arena: MeasuredGame) -> dict[str, Any]:
         """The numbers of all by the names of their trace fields; of one that failed, why."""
         row: dict[str, Any] = {}
         for name, made in self.members.items():
@@ -72,7 +71,7 @@ class Diagnostics:
         spent = self.spent
         return row | {"diagnostics.gradient_evaluations": spent.gradient_evaluations, "diagnostics.products": spent.products}
 
-    def figures(self, arena: "Arena") -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, arena: MeasuredGame) -> Iterator[tuple[str, "Figure"]]:
         """The figures of the latest measurement, by the diagnostic's name."""
         for name, made in self.members.items():
             if (drawn := made.figure(arena)) is not None:

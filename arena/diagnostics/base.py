@@ -12,15 +12,14 @@ import torch
 
 from arena.core.field.field import Field
 from arena.core.game import Batch, Game
-from arena.core.preserve import no_footprints
+from arena.core.preserve import preserve_state
+from arena.core.protocols import MeasuredGame
 from arena.core.rng import Rng
 from arena.errors import ArenaError, GameFault
 from arena.players.base import hooks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from arena.engine.env import Arena
 
 
 class MeasurementFailed(ArenaError):
@@ -70,7 +69,7 @@ class Diagnostic:
     _field: Field | None = None
     _batch: Batch = None
 
-    def measure(self, arena: "Arena") -> dict[str, float]:
+    def measure(self, arena: MeasuredGame) -> dict[str, float]:
         """The numbers at this moment by name; not finite where they are undefined, and left out where there are none yet.
 
         Raises:
@@ -82,7 +81,7 @@ class Diagnostic:
         """What the next measurement costs on that game."""
         raise GameFault(f"the diagnostic {type(self).__name__} has no cost(game); write one that returns a Cost")
 
-    def figure(self, arena: "Arena") -> "Figure | None":
+    def figure(self, arena: MeasuredGame) -> "Figure | None":
         """A figure of the latest measurement, or None."""
         return None
 
@@ -101,19 +100,17 @@ class Diagnostic:
         """Take back what `state_dict` gave."""
 
     @contextlib.contextmanager
-    def looking(self, arena: "Arena") -> Iterator[Field]:
+    def looking(self, arena: MeasuredGame) -> Iterator[Field]:
         """The field of all players on the fixed batch, at the coupling in force; whatever happens inside is undone."""
         if self._field is None or self._field.game is not arena.game:  # every episode has its own game
             self._field, self._batch = Field(arena.game), None
         field = self._field
-        with no_footprints(arena.game), field.statistics_at_rest(), arena.on_device():
+        with preserve_state(arena.game), field.statistics_at_rest(), arena.on_device():
             if self._batch is None:
                 self._batch = arena.sample(Rng(arena.device).seed_both(0, 1))
-            # Before the first turn nothing is in force yet, but what the schedule begins with.
-            coupling = arena._coupling if arena.turns_played else arena.coupling(arena.progress)
             for on_batch in hooks(arena.game.players, "on_batch"):  # what a player keeps of its own batch means nothing on this one
                 on_batch(self._batch)
-            field.freeze(self._batch, coupling * arena.game.max_coupling, seed=0)
+            field.freeze(self._batch, arena.latest_coupling * arena.game.max_coupling, seed=0)
             before = field.gradient_evaluations, field.products
             try:
                 with torch.enable_grad():

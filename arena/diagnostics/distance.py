@@ -1,17 +1,14 @@
 """How far the players are from the game's known solution: ‖z − z*‖, and ‖θᵢ − θᵢ*‖ for each of them."""
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 
 from arena.core.game import Game
-from arena.core.preserve import no_footprints
+from arena.core.preserve import preserve_state
+from arena.core.protocols import MeasuredGame
 from arena.diagnostics.base import Cost, Diagnostic
 from arena.errors import ArenaError
-
-if TYPE_CHECKING:
-    from arena.engine.env import Arena
 
 
 class Distance(Diagnostic):
@@ -29,10 +26,10 @@ class Distance(Diagnostic):
         ['total', 'x', 'y']
     """
 
-    def measure(self, arena: "Arena") -> dict[str, float]:
+    def measure(self, arena: MeasuredGame) -> dict[str, float]:
         self.check(arena.game)
         game = arena.game
-        with no_footprints(game), arena.on_device():
+        with preserve_state(game), arena.on_device():
             solution = game.solution() or {}
             squares: dict[str, float] = {}
             for role in game.roles:
@@ -45,7 +42,7 @@ class Distance(Diagnostic):
         return Cost()
 
     def check(self, game: Game) -> None:
-        with no_footprints(game):
+        with preserve_state(game):
             known = game.solution()
         if known is None:
             name = type(game).__name__

@@ -8,19 +8,16 @@ on the way is taken, so the number is a lower bound of the gap on the batch, nev
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from arena.core.field.field import Field
 from arena.core.game import Game
+from arena.core.protocols import MeasuredGame
 from arena.diagnostics.base import Cost, Diagnostic
 from arena.errors import check_number
 from arena.players.base import hooks
-
-if TYPE_CHECKING:
-    from arena.engine.env import Arena
 
 
 class DualityGap(Diagnostic):
@@ -51,7 +48,7 @@ class DualityGap(Diagnostic):
         check_number("lr", lr, above=0)
         self.steps, self.lr = int(steps), lr
 
-    def measure(self, arena: "Arena") -> dict[str, float]:
+    def measure(self, arena: MeasuredGame) -> dict[str, float]:
         gains = {}
         for role in arena.game.roles:
             with self.looking(arena) as field:
@@ -83,7 +80,7 @@ class DualityGap(Diagnostic):
                     project_(field.batch)
                 if project:
                     _copy(field.moving, own)
-        with torch.no_grad(), field._same_masks():
+        with torch.no_grad(), field.same_masks():
             last = field.game(field.batch, field.coupling, keys)
         losses.append(torch.stack([last[key] for key in keys]).sum())
         first, *rest = torch.stack(losses).tolist()

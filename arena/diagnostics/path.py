@@ -18,14 +18,13 @@ from torch import Tensor
 from arena.core.directions import dot
 from arena.core.field.field import Field
 from arena.core.game import Game
+from arena.core.protocols import MeasuredGame
 from arena.diagnostics.base import Cost, Diagnostic
 from arena.errors import BadSetting, check_number
 from arena.trace.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from arena.engine.env import Arena
 
 
 class Curve(NamedTuple):
@@ -78,7 +77,7 @@ class Path(Diagnostic):
         self._turns = (0, 0)
         self._curve: Curve | None = None
 
-    def measure(self, arena: "Arena") -> dict[str, float]:
+    def measure(self, arena: MeasuredGame) -> dict[str, float]:
         present = {name: p.detach().clone() for name, p in arena.game.named_parameters()}
         previous, self._previous, self._curve = self._previous, present, None
         self._turns = self._turns[1], arena.turns_played
@@ -100,7 +99,7 @@ class Path(Diagnostic):
     def cost(self, game: Game) -> Cost:
         return Cost() if self._previous is None else Cost(gradient_evaluations=self.points * len(game.keys))
 
-    def figure(self, arena: "Arena") -> "Figure | None":
+    def figure(self, arena: MeasuredGame) -> "Figure | None":
         from arena.diagnostics import figures
 
         curve = self._curve
@@ -129,7 +128,7 @@ def along(field: Field, old: Mapping[str, Tensor], new: Mapping[str, Tensor], po
     return Curve(alphas.numpy(), np.clip(angles, -1, 1), norms, length)
 
 
-def between(arena: "Arena", old: str | pathlib.Path, new: str | pathlib.Path, points: int = 41) -> Curve:
+def between(arena: MeasuredGame, old: str | pathlib.Path, new: str | pathlib.Path, points: int = 41) -> Curve:
     """The same between two checkpoints on the disk.
 
     Args:

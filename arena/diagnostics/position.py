@@ -1,13 +1,9 @@
 """Where the players of a tiny game stand, number by number, so that their trajectory can be drawn from the trace."""
 
-from typing import TYPE_CHECKING
-
 from arena.core.game import Game
+from arena.core.protocols import MeasuredGame
 from arena.diagnostics.base import Cost, Diagnostic, parameters_in
 from arena.errors import ArenaError
-
-if TYPE_CHECKING:
-    from arena.engine.env import Arena
 
 MOST = 8
 """Most numbers that are written into each row."""
@@ -30,7 +26,7 @@ class Position(Diagnostic):
         ['x.value', 'y.value']
     """
 
-    def measure(self, arena: "Arena") -> dict[str, float]:
+    def measure(self, arena: MeasuredGame) -> dict[str, float]:
         self.check(arena.game)
         found: dict[str, float] = {}
         for name, p in arena.game.named_parameters():

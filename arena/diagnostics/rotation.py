@@ -7,16 +7,13 @@ descent circles, 0 where J is symmetric, as in the minimisation of one loss.
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 
 from arena.core.directions import dot
 from arena.core.game import Game
+from arena.core.protocols import MeasuredGame
 from arena.diagnostics.base import Cost, Diagnostic
-
-if TYPE_CHECKING:
-    from arena.engine.env import Arena
 
 
 class Rotation(Diagnostic):
@@ -34,7 +31,7 @@ class Rotation(Diagnostic):
         1.0
     """
 
-    def measure(self, arena: "Arena") -> dict[str, float]:
+    def measure(self, arena: MeasuredGame) -> dict[str, float]:
         with self.looking(arena) as field:
             v = field.gradients()
             forward, backward = field.jvp(v), field.vjp(v)

@@ -12,13 +12,12 @@ import torch
 
 from arena.core.field.field import Field
 from arena.core.game import Game
+from arena.core.protocols import MeasuredGame
 from arena.diagnostics.base import Cost, Diagnostic, MeasurementFailed, parameters_in
 from arena.errors import ArenaError, BadSetting, check_choice, check_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from arena.engine.env import Arena
 
 EXTREMES = {"LM": "largest modulus", "SR": "smallest real part", "LI": "largest imaginary part"}
 """The three ends of the spectrum that are sought by themselves in a large game, in ARPACK's letters and in words."""
@@ -61,7 +60,7 @@ class Spectrum(Diagnostic):
         self.eigenvalues: np.ndarray | None = None
         self._complete = True
 
-    def measure(self, arena: "Arena") -> dict[str, float]:
+    def measure(self, arena: MeasuredGame) -> dict[str, float]:
         self.check(arena.game)
         with self.looking(arena) as field:
             self._complete = self._is_dense(arena.game)
@@ -97,7 +96,7 @@ class Spectrum(Diagnostic):
             few = f"at most {size - 2} for the {size} parameters of {name}" if size > 2 else "left to mode=dense in a game of 2 parameters"
             raise BadSetting("spectrum.top", self.top, few)
 
-    def figure(self, arena: "Arena") -> "Figure | None":
+    def figure(self, arena: MeasuredGame) -> "Figure | None":
         from arena.diagnostics import figures
 
         if self.eigenvalues is None or not np.isfinite(self.eigenvalues).all():

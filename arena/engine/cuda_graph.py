@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 from arena.core.directions import Number
 from arena.core.field.field import Field
 from arena.core.game import Batch
-from arena.optimizers.batched import MemberOptimizer
+from arena.optimizers.batched import BatchedOptimizer
 from arena.rules.base import UpdateRule
 from arena.rules.turn import Turn
 
@@ -55,7 +55,7 @@ class Graphs:
             self.why_not = "CUDA graphs were asked for, but there is no GPU in play; every turn is played as ever"
             return
         for optimizer in turn.optimizers.values():
-            if isinstance(optimizer, MemberOptimizer):
+            if isinstance(optimizer, BatchedOptimizer):
                 optimizer.count_on_device()
         self._seen: dict[Any, int] = {}
         self._recorded: dict[Any, _Recorded] = {}

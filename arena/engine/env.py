@@ -21,18 +21,18 @@ from torch.utils._pytree import tree_map
 
 from arena.accelerate.autocast import Autocast, cast_losses
 from arena.accelerate.compiled_field import Compiled
-from arena.accelerate.process_group import Ranks
+from arena.accelerate.process_group import ProcessGroup
 from arena.accelerate.sharded_field import ShardedField
 from arena.core.field.field import Field
 from arena.core.game import Batch, Clock, Game
-from arena.core.preserve import no_footprints
+from arena.core.memory import in_memory, out_of_memory, short_of_memory
+from arena.core.preserve import preserve_state
 from arena.core.rng import Rng
 from arena.core.torch_settings import using_threads
 from arena.engine.cuda_graph import Graphs
-from arena.engine.members.capacity import in_memory, out_of_memory, short_of_memory
-from arena.engine.scheduled_buffers import Told
+from arena.engine.scheduled_buffers import ScheduledBuffers
 from arena.engine.signals import Divergence, Signals
-from arena.engine.streams import Stream, block_turns, channels_last
+from arena.engine.streams import BatchStream, block_turns, channels_last
 from arena.errors import ArenaError, BadSetting, GameFault, RuleUndefined, UnknownName, check_number
 from arena.optimizers.factories import OptimizerFactory, adam
 from arena.players.base import hooks
@@ -107,7 +107,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         autocast: Autocast = "none",
         channels_last: bool = False,
         threads: int = 0,
-        ranks: Ranks | None = None,
+        ranks: ProcessGroup | None = None,
         render_mode: str | None = None,
     ):
         check_number("turns", turns, least=1, whole=True)
@@ -173,7 +173,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.signals = Signals(self.game)
         self._moving = {moves: _Moving(self.game, moves) for moves in itertools.product((False, True), repeat=2)}
         self._on_batch = hooks(self.game.players, "on_batch")
-        self._told = Told(self.game)
+        self.scheduled_buffers = ScheduledBuffers(self.game)
         self.turns_played = 0
         self.moves = dict.fromkeys(self.game.roles, 0)
         self.last_score: float | None = None
@@ -182,7 +182,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self._coupling = 0.0
         self.latest_share = dict.fromkeys(self.game.roles, 0.0)
         with (
-            no_footprints(self.game),
+            preserve_state(self.game),
             self.on_device(),
             self._in_memory(),
         ):  # a throw-away batch, only to learn the names of the game's signals
@@ -192,7 +192,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
                 self.field.split(batch)  # so that a batch that cannot be is told of before anything starts
             if self._block_turns is None:
                 self._block_turns = block_turns(self.sample, Rng(self.device).seed_both(data, noise))
-        self.stream = Stream(Rng(self.device).seed_both(data, noise), self.sample, self._block_turns)
+        self.stream = BatchStream(Rng(self.device).seed_both(data, noise), self.sample, self._block_turns)
 
     def _groups(self, role: str) -> Any:
         return [{"params": list(self.field.parameters[key].values())} for key in self.game.keys_of(role)]
@@ -211,6 +211,11 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
     def progress(self) -> float:
         """Turns played over the turn budget."""
         return self.turns_played / self.turns
+
+    @property
+    def latest_coupling(self) -> float:
+        """The coupling of the latest action; before the first turn, the beginning of the schedule."""
+        return self._coupling if self.turns_played else float(self.coupling(self.progress))
 
     @property
     def signal_names(self) -> list[str]:
@@ -267,8 +272,8 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
             self._draw()
         if moving.roles:
             self._movers = moving.keys
-            if self._told:
-                self._told.tell(Clock(self.turns_played, self.progress, dict(self.moves), moving.roles))
+            if self.scheduled_buffers:
+                self.scheduled_buffers.update(Clock(self.turns_played, self.progress, dict(self.moves), moving.roles))
             shares = {role: first if role == moving.first else second for role in moving.roles}
             self.latest_share |= shares
             factors = {role: share * self._rate(role) for role, share in shares.items()} if self._rates else shares
@@ -313,42 +318,42 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         return values | {f"rule.{name}": float(value) for name, value in self.rule.report().items()}
 
     def _own_signals(self) -> dict[str, float]:
-        with no_footprints(self.game):
+        with preserve_state(self.game):
             own = self.game.signals(self.batch)
         return {f"game.{k}": v for k, v in zip(own, torch.stack([*own.values()]).tolist(), strict=True)} if own else {}
 
     def _of_first(self, make: Callable[[], Any]) -> Any:
         """What is made here, or where several processes play this game, by the first of them."""
-        return make() if self.ranks is None else self.ranks.first(make)
+        return make() if self.ranks is None else self.ranks.on_main(make)
 
     def measure_score(self) -> float:
         """The game's score at this moment; leaves no footprints."""
-        with no_footprints(self.game), self.on_device(), self.put_forward():
+        with preserve_state(self.game), self.on_device(), self.evaluated_parameters():
             score: float = self._of_first(lambda: float(self.game.score()))
         self.last_score = score
         return score
 
     def measure_criterion(self, score: float) -> float:
         """The game's criterion at this moment, where it scores so much; leaves no footprints."""
-        with no_footprints(self.game), self.on_device(), self.put_forward():
+        with preserve_state(self.game), self.on_device(), self.evaluated_parameters():
             criterion: float = self._of_first(lambda: float(self.game.criterion(score)))
         return criterion
 
     def measure_metrics(self) -> dict[str, float]:
         """The game's metrics at this moment, by name; leaves no footprints."""
-        with no_footprints(self.game), self.on_device(), self.put_forward():
+        with preserve_state(self.game), self.on_device(), self.evaluated_parameters():
             metrics: dict[str, float] = self._of_first(lambda: {name: float(value) for name, value in self.game.metrics().items()})
         return metrics
 
     def metric_ceilings(self) -> dict[str, float]:
         """What real data would get, by the metric's name."""
-        with no_footprints(self.game), self.on_device():
+        with preserve_state(self.game), self.on_device():
             ceilings: dict[str, float] = self._of_first(self.game.metric_ceilings)
         return ceilings
 
-    def put_forward(self) -> contextlib.AbstractContextManager[None]:
+    def evaluated_parameters(self) -> contextlib.AbstractContextManager[None]:
         """While inside, the players are those that the rule puts forward: an average where it keeps one, else the live ones."""
-        return self.field.placed(self.rule.output())
+        return self.field.placed(self.rule.evaluated_parameters())
 
     @contextlib.contextmanager
     def watching_outputs(self) -> Any:

@@ -7,19 +7,16 @@ that stand at different turns, or end at different ones, each have their own num
 
 import contextlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from arena.core.field.members import Members
 from arena.core.game import Clock, Game
 from arena.errors import GameFault
 
-if TYPE_CHECKING:
-    from arena.engine.members.stacking import Members
 
-
-class Told:
+class ScheduledBuffers:
     """The numbers that a game asks to be told.
 
     Args:
@@ -33,7 +30,7 @@ class Told:
         GameFault: where there is no such buffer of one number.
     """
 
-    def __init__(self, game: Game, members: "Members | None" = None):
+    def __init__(self, game: Game, members: Members | None = None):
         self.game, self.members = game, members
         asks = type(game).at_turn is not Game.at_turn
         start = Clock(0, 0.0, dict.fromkeys(game.roles, 0), game.roles)
@@ -51,14 +48,14 @@ class Told:
     def __bool__(self) -> bool:
         return bool(self.names)
 
-    def tell(self, clock: Clock) -> None:
+    def update(self, clock: Clock) -> None:
         """Put the numbers of this moment into the buffers; of a population, where all members stand alike."""
         numbers = self.game.at_turn(clock)
         for name, buffer in self.buffers.items():
             buffer.fill_(numbers[name])
         self._rest({name for name in self.names if numbers[name] == 0})
 
-    def tell_members(
+    def update_members(
         self, turns: np.ndarray, progress: np.ndarray, moves: Mapping[str, np.ndarray], moving: Mapping[str, np.ndarray]
     ) -> None:
         """The same of a population, each member with its own.

@@ -23,7 +23,7 @@ TURNS = 256
 """The most turns that a block holds."""
 
 
-class Stream:
+class BatchStream:
     """One seed's batches.
 
     Args:
@@ -70,14 +70,14 @@ class Stream:
         self.cursor = state["cursor"]
 
 
-class Streams:
+class BatchStreams:
     """The streams of a population, side by side: each leaf of a batch has a leading axis of streams.
 
     Args:
         streams: one for each distinct seed.
     """
 
-    def __init__(self, streams: Sequence[Stream]):
+    def __init__(self, streams: Sequence[BatchStream]):
         self.streams = list(streams)
         self._joined: list[Batch] = []
         self._cursor: int | None = None  # of the joined block; None while the streams are not in step
@@ -101,7 +101,7 @@ class Streams:
             self._cursor = None
         return batch
 
-    def replace(self, index: int, stream: Stream) -> None:
+    def replace(self, index: int, stream: BatchStream) -> None:
         """Put another stream in the place of one; the streams are then in step again when all their blocks end together."""
         self.streams[index] = stream
         self._cursor = None

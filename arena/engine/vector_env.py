@@ -24,26 +24,29 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from arena.accelerate.compiled_field import Compiled
-from arena.config.config import Config, configure
+from arena.accelerate.tracing import compile_graph
 from arena.core.directions import Number
 from arena.core.field.field import Field
+from arena.core.field.members import CannotShare
 from arena.core.game import Batch, Clock, Game
-from arena.core.memory import keep_freed_memory
-from arena.core.preserve import no_footprints
+from arena.core.memory import keep_freed_memory, out_of_memory
+from arena.core.preserve import preserve_state
+from arena.core.protocols import MemberConfig
 from arena.core.rng import Rng
 from arena.core.torch_settings import using_threads
 from arena.engine.cuda_graph import Graphs
 from arena.engine.env import BOUND, place, squash, streams_of
-from arena.engine.members import equivalence as proof
-from arena.engine.members.capacity import fitting, out_of_memory, too_many
+from arena.engine.members import equivalence
+from arena.engine.members.capacity import too_many
 from arena.engine.members.member_rules import one_rule
 from arena.engine.members.per_member import Shared, Shares, builder_of, differing, one_of, refuse_large, settings_of, uniform
-from arena.engine.members.signals import MemberSignals
-from arena.engine.members.stacking import CannotShare, stack
-from arena.engine.scheduled_buffers import Told
-from arena.engine.streams import Stream, Streams, block_turns
-from arena.errors import BadSetting, GameFault, check_number
-from arena.optimizers.batched import MemberOptimizer, member_optimizer
+from arena.engine.members.signals import BatchedSignals
+from arena.engine.members.stacking import stack
+from arena.engine.scheduled_buffers import ScheduledBuffers
+from arena.engine.streams import BatchStream, BatchStreams, block_turns
+from arena.errors import BadSetting, GameFault
+from arena.optimizers.batched import BatchedOptimizer
+from arena.optimizers.batched_kinds import batched_optimizer
 from arena.players.base import hooks
 from arena.rules.turn import Turn
 from arena.schedulers.base import Moment
@@ -59,7 +62,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         configs: one configuration for each member; they may differ in seed, turns, and in numbers of the rule, the optimizers, the
             schedules, the scheduler, the game and its players. `populations` sorts configurations that differ in more.
         render_mode: `rgb_array`, or None.
-        prove: hold a few members, for a few turns, against the runs that they would be alone (`arena.engine.members.equivalence`).
+        check_equivalence: compare a few members, for a few turns, with their single runs (`arena.engine.members.equivalence`).
 
     Raises:
         CannotShare: where they cannot be one population, with the reason.
@@ -77,7 +80,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}
 
-    def __init__(self, configs: Sequence[Config], *, render_mode: str | None = None, prove: bool = True):
+    def __init__(self, configs: Sequence[MemberConfig], *, render_mode: str | None = None, check_equivalence: bool = True):
         if not configs:
             raise CannotShare("a population needs at least one member; give it configurations")
         self.configs = list(configs)
@@ -120,8 +123,8 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.single_observation_space = gymnasium.spaces.Box(-BOUND, BOUND, (count,), np.float32)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        if prove:
-            proof.prove(self.configs)
+        if check_equivalence:
+            equivalence.check_equivalence(self.configs, type(self))
 
     # Episodes ---------------------------------------------------------------------------------------------------------------
 
@@ -138,7 +141,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         if self.compile:
             self.field.compiled = Compiled(self.game, self.members)
             for optimizer in optimizers.values():
-                optimizer.compile()
+                optimizer.compile(compile_graph)
         self._turn = Turn(self.field, optimizers, self._freeze_afresh)
         self.graphs = Graphs(self.field, self._turn, self.rule) if self.cuda_graphs else None
         self.rule.attach(self.field)
@@ -147,8 +150,8 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             scheduler.load_state_dict(copy.deepcopy(state))
         self._streams(seeds)
         self._on_batch = hooks(self.game.players, "on_batch")
-        self.signals = MemberSignals(self.game, self.num_envs)
-        self._told = Told(self.game, self.members)
+        self.signals = BatchedSignals(self.game, self.num_envs)
+        self.scheduled_buffers = ScheduledBuffers(self.game, self.members)
         self.moves = {role: np.zeros(self.num_envs, dtype=int) for role in self.game.roles}
         self.turns_played = np.zeros(self.num_envs, dtype=int)
         self.over = np.zeros(self.num_envs, dtype=bool)
@@ -162,7 +165,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
     def _trial(self, game: Game) -> Batch:
         """A throw-away batch of one game, which also tells the names of its signals and how far ahead batches can be drawn."""
         _, data, noise, _ = streams_of(int(self.seeds[0]))
-        with no_footprints(game):
+        with preserve_state(game):
             batch = self._sample(game, Rng(self.device).seed_both(data, noise))
             with self.on_device():
                 self.own_names = list(game.signals(batch))
@@ -176,7 +179,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         distinct = list(dict.fromkeys(keys))
         first = {key: keys.index(key) for key in distinct}
         self._mask_streams = [torch.Generator().manual_seed(streams_of(seed)[3]) for seed, _ in distinct]
-        self._batches = Streams([self._stream(first[key], key[0]) for key in distinct])
+        self._batches = BatchStreams([self._stream(first[key], key[0]) for key in distinct])
         self._stream_of = np.array([distinct.index(key) for key in keys]) if len(distinct) < len(keys) else np.arange(len(keys))
         self._share_streams()
 
@@ -185,21 +188,21 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.members.stream_of = torch.from_numpy(self._stream_of).to(self.device)
         self.members.batch_axis = None if count == 1 else 0
 
-    def _stream(self, member: int, seed: int) -> Stream:
+    def _stream(self, member: int, seed: int) -> BatchStream:
         _, data, noise, _ = streams_of(seed)
 
         def sample(rng: Rng) -> Batch:
             with self.members.numbers(self.game, member):
                 return self._sample(self.game, rng)
 
-        return Stream(Rng(self.device).seed_both(data, noise), sample, self._block_turns or 1)
+        return BatchStream(Rng(self.device).seed_both(data, noise), sample, self._block_turns or 1)
 
-    def _optimizer(self, role: str) -> MemberOptimizer:
+    def _optimizer(self, role: str) -> BatchedOptimizer:
         made: dict[int, torch.optim.Optimizer] = {}
         probe = torch.nn.Parameter(torch.zeros(1))
         singles = [made.setdefault(id(f[role]), f[role]([probe])) for f in self._factories]
         groups = [{"params": list(self.field.parameters[key].values())} for key in self.game.keys_of(role)]
-        return member_optimizer(singles, groups)
+        return batched_optimizer(singles, groups)
 
     @property
     def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
@@ -319,15 +322,15 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
 
     def _tell(self, shares: Mapping[str, Shares]) -> None:
         """Tell the game where each member stands, if it asks."""
-        if not self._told:
+        if not self.scheduled_buffers:
             return
         moving = {role: np.broadcast_to(np.asarray(share) > 0, (self.num_envs,)) for role, share in shares.items()}
         alike = all((numbers == numbers[0]).all() for numbers in (self.turns_played, self.budgets, *self.moves.values(), *moving.values()))
         if alike and not self.members.coefficients:
             moves = {role: int(count[0]) for role, count in self.moves.items()}
-            self._told.tell(Clock(int(self.turns_played[0]), float(self.progress[0]), moves, tuple(shares)))
+            self.scheduled_buffers.update(Clock(int(self.turns_played[0]), float(self.progress[0]), moves, tuple(shares)))
         else:
-            self._told.tell_members(self.turns_played, self.progress, self.moves, moving)
+            self.scheduled_buffers.update_members(self.turns_played, self.progress, self.moves, moving)
 
     def freeze_diverged(self) -> None:
         """Stop members whose losses or gradients are not finite, as far as signals have been read."""
@@ -367,7 +370,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
 
     def measure_scores(self) -> np.ndarray:
         """The members' scores at this moment, (K,); leaves no footprints."""
-        with self.field.placed(self.rule.output()), self.on_device():
+        with self.field.placed(self.rule.evaluated_parameters()), self.on_device():
             found = self._each(lambda: torch.as_tensor(self.game.score()))
         self.scores = found.double().cpu().numpy().copy()
         return self.scores
@@ -379,14 +382,14 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
             score = torch.as_tensor(self.game.score())
             return torch.stack([score, torch.as_tensor(self.game.criterion(score)).to(score)])
 
-        with self.field.placed(self.rule.output()), self.on_device():
+        with self.field.placed(self.rule.evaluated_parameters()), self.on_device():
             found = self._each(both).double().cpu().numpy()
         self.scores = found[:, 0].copy()
         return self.scores, found[:, 1].copy()
 
     def measure_metrics(self) -> dict[str, np.ndarray]:
         """The members' metrics at this moment by name, each (K,); leaves no footprints."""
-        with self.field.placed(self.rule.output()), self.on_device():
+        with self.field.placed(self.rule.evaluated_parameters()), self.on_device():
             found = self._each(lambda: {name: torch.as_tensor(value) for name, value in self.game.metrics().items()})
         return {name: values.double().cpu().numpy().copy() for name, values in found.items()}
 
@@ -404,7 +407,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
     def _each(self, function: Callable[..., Any], batch: Batch = None) -> Any:
         """A function of the game for every member: mapped if it can be, else one after the other."""
         given = () if batch is None else (batch,)
-        with no_footprints(self.game), torch.no_grad():
+        with preserve_state(self.game), torch.no_grad():
             try:
                 return self.members.each(self.game, function, batch, at_once=_AT_ONCE)
             except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError):
@@ -522,7 +525,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self._mask_streams = [torch.Generator() for _ in range(self.num_envs)]
         for member, generator in enumerate(self._mask_streams):
             generator.set_state(masks[of[member]].get_state())
-        self._batches, self._stream_of = Streams(apart), np.arange(self.num_envs)
+        self._batches, self._stream_of = BatchStreams(apart), np.arange(self.num_envs)
         self._share_streams()
         if self.batch is not None:
             index = torch.from_numpy(of).to(self.device)
@@ -537,13 +540,13 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         from arena.plots.style import to_array
 
         frames = []
-        with self.field.placed(self.rule.output()):
+        with self.field.placed(self.rule.evaluated_parameters()):
             for member in range(self.num_envs):
                 with self.members.alone(self.game, member):
                     frames.append(to_array(game_figure(self)))
         return tuple(frames)
 
-    def put_forward(self) -> contextlib.AbstractContextManager[None]:
+    def evaluated_parameters(self) -> contextlib.AbstractContextManager[None]:
         """Nothing more to do: whoever draws a member has put it forward already."""
         return contextlib.nullcontext()
 
@@ -636,36 +639,3 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         first, self.field.first = self.field.first, None
         self._freeze()
         self.field.first = first
-
-
-def make_vec(
-    game: str, num_envs: int = 1, members: Sequence[Mapping[str, Any]] | None = None, render_mode: str | None = None, **settings: Any
-) -> Population:
-    """What `gymnasium.make_vec("arena/SwissRoll-v0", num_envs=64)` calls.
-
-    Args:
-        game: the game's id.
-        num_envs: how many members; as many as there are in `members` where they are given.
-        members: for each member, settings of its own by dotted name; where they name no seed, member i has the seed plus i.
-        render_mode: `rgb_array`, or None.
-        settings: settings of all members, as in `gymnasium.make`.
-
-    Example:
-        >>> import arena.games
-        >>> rates = [{"generator.lr": 1e-4}, {"generator.lr": 1e-3}]
-        >>> make_vec("swiss-roll", 2, members=rates, turns=5).num_envs
-        2
-    """
-    check_number("num_envs", num_envs, least=1, whole=True)
-    if members is not None and (isinstance(members, (str, Mapping)) or not isinstance(members, Sequence)):
-        raise BadSetting("members", members, "a list of dictionaries, one for each member")
-    if members is not None and num_envs == 1:
-        num_envs = len(members)
-    base = configure(game, settings)
-    if num_envs > 1:  # told before so many configurations are made
-        one = base.vary({**(members[0] if members else {}), "compile": False, "cuda_graphs": False})
-        fitting(Population([one]), num_envs, name="num_envs")
-    own = list(members) if members is not None else [{} for _ in range(num_envs)]
-    if len(own) != num_envs:
-        raise BadSetting("members", f"a list of {len(own)}", f"{num_envs} dictionaries, as many as num_envs")
-    return Population([base.vary({"seed": base.run.seed + i, **given}) for i, given in enumerate(own)], render_mode=render_mode)

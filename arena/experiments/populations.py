@@ -15,10 +15,11 @@ import numpy as np
 
 from arena.accelerate.autocast import multiplications
 from arena.config.config import Config
+from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
 from arena.engine.env import Arena
-from arena.engine.members.equivalence import prove
-from arena.engine.members.stacking import CannotShare, signature
+from arena.engine.members.equivalence import check_equivalence
+from arena.engine.members.stacking import signature
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting, GameFault, RuleUndefined
 from arena.registry.lookup import lookup
@@ -198,7 +199,7 @@ def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str
     for alike in by_shape.values():
         try:
             with using_threads(1):
-                prove([configs[i] for i in alike])
+                check_equivalence([configs[i] for i in alike], Population)
         except CannotShare as error:
             found += [Group((i,), str(error)) for i in alike]
             continue

@@ -1,14 +1,9 @@
-"""The torch optimizers for a population: every hyperparameter may differ from member to member, and only members that move are touched.
+"""The base of the torch optimizers for a population.
 
-A member's steps are those that torch's optimizer of the same name would make alone. Parameters and moments have a leading member axis;
-a hyperparameter is a number, or a tensor of shape (K,) where members differ. Updates (η learning rate, g gradient, t the member's steps):
+Every hyperparameter may differ between members, and a step changes only the members that move. Parameters and moments have a leading
+member axis; a hyperparameter is a number, or a tensor of shape (K,) if members differ.
 
-    SGD        b ← βb + g                                               θ ← θ − ηb
-    RMSprop    s ← αs + (1 − α)g²      b ← βb + g/(√s + ε)              θ ← θ − ηb
-    Sign       θ ← θ − η·sign(g)                   Normalized          θₙ ← θₙ − η·gₙ/‖gₙ‖ for each row n
-    Adam       m ← β₁m + (1 − β₁)g     v ← β₂v + (1 − β₂)g²             θ ← θ − η/(1 − β₁ᵗ) · m/(√v/√(1 − β₂ᵗ) + ε)
-
-with weight decay w added as wθ to g, or for AdamW taken off first, θ ← (1 − ηw)θ.
+Shapes: K = members.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from arena.accelerate.tracing import compile_traced
 from arena.core.directions import Number, aligned
-from arena.engine.members.stacking import CannotShare
-from arena.optimizers.sign_descent import Normalized, Sign, rows_normalized
+
+Compiler = Callable[[Callable[..., Any], Sequence[Tensor]], Callable[..., Any]]
+"""Compiles a function of tensors, given examples of them."""
 
 
-class MemberOptimizer(torch.optim.Optimizer):
+class BatchedOptimizer(torch.optim.Optimizer):
     """An optimizer of stacked parameters.
 
     Args:
@@ -32,7 +27,7 @@ class MemberOptimizer(torch.optim.Optimizer):
         settings: its hyperparameters, numbers or tensors of shape (K,).
 
     Attributes:
-        moves: which members the next step moves, shape (K,); None moves all.
+        moves: the members that the next step moves, shape (K,); None moves all.
     """
 
     moments: ClassVar[tuple[str, ...]] = ()
@@ -40,6 +35,7 @@ class MemberOptimizer(torch.optim.Optimizer):
     def __init__(self, parameters: Any, **settings: Any):
         self.moves: Tensor | None = None
         self._compiled: dict[Any, Callable[..., Any]] | None = None
+        self._compiler: Compiler | None = None
         self._counts_on_device = False
         super().__init__(parameters, settings)
 
@@ -47,9 +43,13 @@ class MemberOptimizer(torch.optim.Optimizer):
         """One parameter's step, in place; the numbers in `settings` are aligned with the parameter."""
         raise NotImplementedError
 
-    def compile(self) -> None:
-        """Make the step one compiled function for each kind of tensors and plain numbers."""
-        self._compiled = {}
+    def compile(self, compiler: Compiler) -> None:
+        """Make the step one compiled function for each kind of tensors and plain numbers.
+
+        Args:
+            compiler: compiles a function of tensors, given examples, such as `arena.accelerate.tracing.compile_graph`.
+        """
+        self._compiled, self._compiler = {}, compiler
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -63,7 +63,7 @@ class MemberOptimizer(torch.optim.Optimizer):
             settings = {name: n for name, n in group.items() if name not in ("params", "initial_lr")}
             if self._compiled is None:
                 self._update_all(parameters, gradients, counts, moments, settings)
-            else:  # numbers that change go in as tensors, or every value would be compiled anew
+            else:  # numbers that change become inputs, because every constant would be compiled anew
                 number = lambda n, p=parameters[0]: n if isinstance(n, Tensor) else torch.tensor(n, dtype=p.dtype, device=p.device)  # noqa: E731
                 settings["lr"] = number(settings["lr"])
                 self._compiled_update(
@@ -83,7 +83,8 @@ class MemberOptimizer(torch.optim.Optimizer):
                 self._update_all(*tree_unflatten([next(left) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec))
                 return []
 
-            compiled[kind] = compile_traced(update, tensors)
+            assert self._compiler is not None
+            compiled[kind] = self._compiler(update, tensors)
         compiled[kind](*tensors)
 
     def _state(self, p: Tensor) -> dict[str, Any]:
@@ -99,7 +100,7 @@ class MemberOptimizer(torch.optim.Optimizer):
         return state
 
     def count_on_device(self) -> None:
-        """Keep the number of steps in one place on the device, where a recorded turn finds and changes it."""
+        """Keep the number of steps in one place on the device, because a recorded turn reads and changes fixed places."""
         self._counts_on_device = True
 
     def _update_all(self, parameters: Any, gradients: Any, counts: Any, moments: Any, settings: dict[str, Any]) -> None:
@@ -107,7 +108,7 @@ class MemberOptimizer(torch.optim.Optimizer):
             self.update_(p, g, aligned(count, p), *own, **_aligned(settings, p))
 
     def forget(self, members: Tensor) -> None:
-        """Start those members afresh."""
+        """Reset the state of members that begin a new episode."""
         for state in self.state.values():
             for name in self.moments:
                 state[name].masked_fill_(aligned(members, state[name]), 0.0)
@@ -115,137 +116,9 @@ class MemberOptimizer(torch.optim.Optimizer):
             state["step"] = state["step"].mul_(kept) if self._counts_on_device else state["step"] * kept
 
 
-class MemberSGD(MemberOptimizer):
-    """SGD of every member."""
-
-    moments = ("momentum_buffer",)
-
-    def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
-        lr, momentum, weight_decay = (settings[name] for name in ("lr", "momentum", "weight_decay"))
-        if some(weight_decay):
-            g = g + weight_decay * p
-        if some(momentum):
-            g = moments[0].mul_(momentum).add_(g)
-        p.sub_(lr * g)
-
-
-class MemberRMSprop(MemberOptimizer):
-    """RMSprop of every member."""
-
-    moments = ("square_avg", "momentum_buffer")
-
-    def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
-        lr, alpha, eps, momentum, weight_decay = (settings[name] for name in ("lr", "alpha", "eps", "momentum", "weight_decay"))
-        if some(weight_decay):
-            g = g + weight_decay * p
-        squares, ball = moments
-        squares.mul_(alpha).add_(g * g * (1 - alpha))
-        g = g / (squares.sqrt() + eps)
-        if some(momentum):
-            g = ball.mul_(momentum).add_(g)
-        p.sub_(lr * g)
-
-
-class MemberAdam(MemberOptimizer):
-    """Adam of every member."""
-
-    moments = ("exp_avg", "exp_avg_sq")
-    decoupled: ClassVar[bool] = False
-
-    def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
-        (beta1, beta2), lr, eps, weight_decay = (settings[name] for name in ("betas", "lr", "eps", "weight_decay"))
-        if some(weight_decay):
-            if self.decoupled:
-                p.mul_(1 - lr * weight_decay)
-            else:
-                g = g + weight_decay * p
-        mean, square = moments
-        mean.mul_(beta1).add_(g * (1 - beta1))
-        square.mul_(beta2).add_(g * g * (1 - beta2))
-        root = square.sqrt().div_((1 - beta2**count) ** 0.5).add_(eps)
-        p.sub_(mean / root.div_(lr / (1 - beta1**count)))
-
-
-class MemberAdamW(MemberAdam):
-    """AdamW of every member."""
-
-    decoupled = True
-
-
-class MemberSign(MemberOptimizer):
-    """Sign steps of every member."""
-
-    def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
-        p.sub_(settings["lr"] * g.sign())
-
-
-class MemberNormalized(MemberOptimizer):
-    """Normalised steps of every row of every member."""
-
-    def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
-        p.sub_(settings["lr"] * rows_normalized(g, 2))
-
-
-_OF: dict[type[torch.optim.Optimizer], type[MemberOptimizer]] = {
-    torch.optim.SGD: MemberSGD,
-    Sign: MemberSign,
-    Normalized: MemberNormalized,
-    torch.optim.RMSprop: MemberRMSprop,
-    torch.optim.AdamW: MemberAdamW,  # before Adam, which newer versions derive it from
-    torch.optim.Adam: MemberAdam,
-}
-_USED = ("lr", "betas", "eps", "alpha", "momentum", "weight_decay")
-_UNUSED = {"amsgrad", "maximize", "nesterov", "dampening", "centered"}
-
-
 def some(number: Number) -> bool:
-    """Whether a hyperparameter may be other than 0."""
+    """Whether a hyperparameter may differ from 0."""
     return isinstance(number, Tensor) or number != 0
-
-
-def spread(numbers: Sequence[float], like: Tensor) -> Number:
-    """One number where all agree, else a tensor of them."""
-    return float(numbers[0]) if len(set(numbers)) == 1 else torch.tensor(numbers, dtype=like.dtype, device=like.device)
-
-
-def member_optimizer(singles: Sequence[torch.optim.Optimizer], parameters: Any) -> MemberOptimizer:
-    """The optimizer of a population from those that its members would have alone.
-
-    Args:
-        singles: each member's optimizer, of whatever parameters.
-        parameters: the stacked parameters, or groups of them, as for any torch optimizer.
-
-    Raises:
-        CannotShare: for optimizers of several kinds, or of one that has no form for populations.
-
-    Example:
-        >>> from torch import nn
-        >>> alone = [torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr) for lr in (0.1, 0.2)]
-        >>> p = nn.Parameter(torch.ones(2, 1))
-        >>> together = member_optimizer(alone, [p])
-        >>> p.grad = torch.ones(2, 1)
-        >>> together.step()
-        >>> p.tolist()
-        [[0.8999999761581421], [0.800000011920929]]
-    """
-    kinds = {type(single) for single in singles}
-    made = next((own for kind, own in _OF.items() if isinstance(singles[0], kind)), None) if len(kinds) == 1 else None
-    groups = [single.param_groups[0] for single in singles]
-    if made is None or any(group.get(name) for group in groups for name in _UNUSED):
-        named = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise CannotShare(
-            "a population's optimizers are all SGD, RMSprop, Adam or AdamW in their plain forms, or Sign or Normalized, "
-            f"not {named}; they are played one by one"
-        )
-    parameters = list(parameters)
-    like = next(iter(parameters[0]["params"])) if isinstance(parameters[0], dict) else parameters[0]
-    settings: dict[str, Any] = {}
-    for name in _USED:
-        if name == "betas" and name in groups[0]:
-            settings[name] = tuple(spread([group[name][i] for group in groups], like) for i in (0, 1))
-        elif name in groups[0]:
-            settings[name] = spread([group[name] for group in groups], like)
-    return made(parameters, **settings)
 
 
 def _aligned(settings: dict[str, Any], p: Tensor) -> dict[str, Any]:

@@ -1,23 +1,18 @@
 """Figures of a game: its own pictures, or else the distribution of its parameters."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from arena.core.preserve import no_footprints
+from arena.core.preserve import preserve_state
+from arena.core.protocols import PlayedGame
 from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
-
-if TYPE_CHECKING:
-    from arena.engine.env import Arena
-    from arena.engine.vector_env import Population
 
 
 @styled
-def game_figure(arena: "Arena | Population", caption: str | None = None) -> Figure:
+def game_figure(arena: PlayedGame, caption: str | None = None) -> Figure:
     """The game's own picture, or where it has none the distribution of each player's parameters; leaves no footprints."""
-    with no_footprints(arena.game, evaluation=True), arena.on_device(), arena.put_forward():
+    with preserve_state(arena.game, evaluation=True), arena.on_device(), arena.evaluated_parameters():
         made = arena.game.picture() or _parameters(arena)
     if caption:
         made.suptitle(caption, fontsize=10, color=INK)
@@ -25,13 +20,13 @@ def game_figure(arena: "Arena | Population", caption: str | None = None) -> Figu
 
 
 @styled
-def more_figures(arena: "Arena | Population", *, last: bool) -> list[tuple[str, Figure]]:
+def more_figures(arena: PlayedGame, *, last: bool) -> list[tuple[str, Figure]]:
     """The game's further figures by name; leaves no footprints."""
-    with no_footprints(arena.game, evaluation=True), arena.on_device(), arena.put_forward():
+    with preserve_state(arena.game, evaluation=True), arena.on_device(), arena.evaluated_parameters():
         return list(arena.game.pictures(last=last).items())
 
 
-def _parameters(arena: "Arena | Population") -> Figure:
+def _parameters(arena: PlayedGame) -> Figure:
     made, axes = figure(5.2, 3.2)
     axis = axes[0, 0]
     few = max(sum(p.numel() for p in player.parameters()) for player in arena.game.players.values()) <= 40

@@ -67,5 +67,5 @@ class Averaging(Wrapper):
             weight = 1 - self.decay if self.average == "exponential" else 1 / (self.turns - self.start)
             self.remember("average", plus(mean, plus(here, mean, -1.0), weight), where=late)
 
-    def output(self) -> Direction | None:
+    def evaluated_parameters(self) -> Direction | None:
         return self.kept("average")

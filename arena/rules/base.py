@@ -75,6 +75,6 @@ class UpdateRule(Memory):
         """Return numbers about the latest turn, such as the iterations of a solver; traced as `rule.NAME`."""
         return {}
 
-    def output(self) -> Direction | None:
+    def evaluated_parameters(self) -> Direction | None:
         """Return the parameters to evaluate in place of the live ones (such as an average); None for the live ones."""
         return None

@@ -39,8 +39,8 @@ class Wrapper(UpdateRule, ABC):
     def report(self) -> dict[str, Tensor | float]:
         return self.inner.report()
 
-    def output(self) -> Direction | None:
-        return self.inner.output()
+    def evaluated_parameters(self) -> Direction | None:
+        return self.inner.evaluated_parameters()
 
     def forget(self, members: Tensor) -> None:
         super().forget(members)

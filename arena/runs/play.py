@@ -58,7 +58,7 @@ def start(config: Config, out: str | Path | None = None, *, display: bool = True
     if arena.ranks is None:
         return _go(config, arena, _new_folder(config, out), display=display)
     arena.ranks.check_settings(config.dump())
-    return _go(config, arena, arena.ranks.first(lambda: _new_folder(config, out)), display=display)
+    return _go(config, arena, arena.ranks.on_main(lambda: _new_folder(config, out)), display=display)
 
 
 def resume(folder: str | Path, *, display: bool = True) -> Result:
@@ -87,8 +87,8 @@ def resume(folder: str | Path, *, display: bool = True) -> Result:
 
 
 def _go(config: Config, arena: Arena, folder: Path, *, display: bool, resumed: bool = False) -> Result:
-    leads = arena.ranks is None or arena.ranks.leads
-    return Run(config, arena, folder, show() if display and leads else Silent()).go(resumed=resumed)
+    is_main = arena.ranks is None or arena.ranks.is_main
+    return Run(config, arena, folder, show() if display and is_main else Silent()).go(resumed=resumed)
 
 
 def _new_folder(config: Config, out: str | Path | None) -> Path:

@@ -44,7 +44,7 @@ class Run:
     def __init__(self, config: Config, arena: Arena, folder: Path, display: Display):
         self.config, self.arena, self.folder, self.display = config, arena, folder, display
         self.ranks = arena.ranks
-        self.leads = self.ranks is None or self.ranks.leads  # of several processes the first one writes
+        self.is_main = self.ranks is None or self.ranks.is_main  # of several processes the first one writes
         checkpoint = config.group("checkpoint")
         self.checkpoints = Checkpoints(folder / "checkpoints", checkpoint.keep)
         self.every = {
@@ -103,7 +103,7 @@ class Run:
             self.close()
         ends = status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status)
         result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.rung)
-        if status != "interrupted" and self.leads:
+        if status != "interrupted" and self.is_main:
             self._last_pictures()
         self.display.report(result)
         return result
@@ -115,8 +115,8 @@ class Run:
         keep = self._restore() if resumed else 0
         self.ceiling = self.arena.game.ceiling()
         self.ceilings = self.arena.metric_ceilings()
-        self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.leads else Unwritten()
-        self.board = self._tensorboard(resumed) if self.leads else None
+        self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.is_main else Unwritten()
+        self.board = self._tensorboard(resumed) if self.is_main else None
 
     def close(self) -> None:
         """Close the trace."""
@@ -166,14 +166,14 @@ class Run:
             self.best = score if better else self.best
         solved = "score" in due and self.config.run.until_solved and arena.is_solved()
         due = {*self.every} if solved else due  # a run that is over is looked at where it ended
-        looked = self._diagnose() if self.diagnostics and self.leads and due & {"diagnostics", "picture"} else {}
+        looked = self._diagnose() if self.diagnostics and self.is_main and due & {"diagnostics", "picture"} else {}
         if "metrics" in due and (measured := arena.measure_metrics()):
             self.metrics = measured
             looked |= {f"metrics.{name}": value for name, value in measured.items()}
             looked |= {f"ceilings.{name}": value for name, value in self.ceilings.items()}
         if looked or due & {"score", "trace"}:
             self._row(values | looked, scored="score" in due)
-        if "picture" in due and self.leads:
+        if "picture" in due and self.is_main:
             self._picture(last=solved or arena.turns_played == arena.turns)
         if "score" in due and better and self._keeps_best:
             self._save("oracle" if arena.game.score_peeks else "best")
@@ -327,7 +327,7 @@ class Run:
         }
 
     def _save(self, kind: Kind = "turn") -> None:
-        if self.leads:
+        if self.is_main:
             self.checkpoints.save(self._state(), kind)
 
     def _has_checkpoint(self) -> bool:
@@ -338,7 +338,7 @@ class Run:
         return self._of_first(lambda: (path := self.checkpoints.paths()[-1], self.checkpoints.load(path)))
 
     def _of_first(self, make: Callable[[], Any]) -> Any:
-        return make() if self.ranks is None else self.ranks.first(make)
+        return make() if self.ranks is None else self.ranks.on_main(make)
 
     def _restore(self) -> int:
         """Load the latest checkpoint; returns how many bytes of the trace belong to it."""

@@ -25,7 +25,7 @@ from benchmarks import processor
 def accuracies(game: str, regime: str, seeds: int, turns: int | None = None) -> list[float]:
     """Return the target accuracy of each seed in percent; the seeds are one population."""
     base = configure(game, {"regime": regime, **({} if turns is None else {"turns": turns})})
-    members = Population([base.vary({"seed": seed}) for seed in range(seeds)], prove=False)
+    members = Population([base.vary({"seed": seed}) for seed in range(seeds)], check_equivalence=False)
     members.reset()
     for _ in range(base.run.turns):
         members.play_scheduled_turn()

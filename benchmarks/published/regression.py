@@ -68,7 +68,7 @@ def couple(base: Config, coupling: Any, seed: int) -> Config:
 
 def play(configs: Sequence[Config]) -> Population:
     """Play all configurations as one population."""
-    population = Population(configs, prove=False)
+    population = Population(configs, check_equivalence=False)
     for _ in range(int(population.budgets.max())):
         population.play_scheduled_turn()
     return population

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from arena import Arena, ArenaError, Field, Game, GameFault, Rng, configure
 from arena.accelerate.autocast import multiplications
 from arena.accelerate.sharded_field import ShardedField
-from arena.engine.members.stacking import CannotShare
+from arena.core.field.members import CannotShare
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting
 from arena.games import SwissRoll

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import arena
-from arena.accelerate.process_group import _device, alone, join
+from arena.accelerate.process_group import _device, join, refuse_distributed
 from arena.config import configure
 from arena.errors import ArenaError, BadSetting
 from arena.trace import read_trace
@@ -99,18 +99,18 @@ def test_every_rule_plays_the_same_over_two_processes(tmp_path: Path) -> None:
     """The planted fault, a sum in the place of the mean, is caught by the same comparison."""
     text = f"""
 import torch
-from arena.accelerate.process_group import Ranks
+from arena.accelerate.process_group import ProcessGroup
 from tests.accelerate.test_large_players import RULES, noisy, played
 def save(name, **settings):
     made = played("ring", 4, scheduler="simultaneous", device="cpu", **settings)
-    if made.ranks.leads:
+    if made.ranks.is_main:
         torch.save(made.game.state_dict(), name + ".pt")
 for name, rule in RULES.items():
     save(name, rule=rule)
 for rule in {NOISY}:
     save("noisy " + rule, rule=rule, **noisy())
-mean = Ranks.mean
-Ranks.mean = lambda self, tensors: [t * self.count for t in mean(self, tensors)]
+mean = ProcessGroup.mean
+ProcessGroup.mean = lambda self, tensors: [t * self.count for t in mean(self, tensors)]
 save("faulty", rule="consensus")
 """
     code, _, errors = script(text, tmp_path)
@@ -268,7 +268,7 @@ def test_what_is_for_one_process_refuses_several(monkeypatch: pytest.MonkeyPatch
 
     message = "is for one process, but torchrun started 2; only play and resume can share a game"
     config = configure("bilinear")
-    for what in (lambda: alone("a thing"), lambda: arena.compare("bilinear", {}, seeds=2), lambda: Population([config])):
+    for what in (lambda: refuse_distributed("a thing"), lambda: arena.compare("bilinear", {}, seeds=2), lambda: Population([config])):
         with pytest.raises(ArenaError, match=message):
             what()
     with pytest.raises(BadSetting) as raised:

@@ -142,7 +142,7 @@ def test_members_equal_their_runs_alone_where_they_stand_at_different_turns() ->
         {"scheduler.ratio": 2, "turns": 6, "label_smoothing": 0.1},
     ]
     configs = [base.vary(change) for change in changes]
-    together = Population(configs, prove=False)
+    together = Population(configs, check_equivalence=False)
     together.reset()
     for _ in range(8):
         together.over = together.turns_played >= together.budgets
@@ -162,7 +162,7 @@ def test_members_equal_their_runs_alone_where_they_stand_at_different_turns() ->
 
 def test_a_population_goes_on_from_its_state() -> None:
     configs = [configure("ring", {**GAN, "seed": seed}) for seed in range(2)]
-    one, other = (Population(configs, prove=False) for _ in range(2))
+    one, other = (Population(configs, check_equivalence=False) for _ in range(2))
     for population in (one, other):
         population.reset()
     for _ in range(3):
@@ -181,7 +181,7 @@ def test_a_recorded_turn_reads_the_number_of_the_turn_that_is_played(members: in
     made: list[Any] = []
     for _ in range(2):
         if members:
-            made.append(Population([config.vary({"seed": seed}) for seed in range(members)], prove=False))
+            made.append(Population([config.vary({"seed": seed}) for seed in range(members)], check_equivalence=False))
             made[-1].reset()
         else:
             made.append(config.build())
@@ -203,7 +203,7 @@ def test_compiled_code_reads_the_number_of_the_turn_that_is_played(members: int,
     made: list[Any] = []
     for choice in (config, config.vary({"compile": True})):
         if members:
-            made.append(Population([choice.vary({"seed": seed}) for seed in range(members)], prove=False))
+            made.append(Population([choice.vary({"seed": seed}) for seed in range(members)], check_equivalence=False))
             made[-1].reset()
         else:
             made.append(choice.build())

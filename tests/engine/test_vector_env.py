@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 import arena.games  # noqa: F401  (registers the environments)
 from arena import Game, Slot, configure
-from arena.engine.members.stacking import CannotShare
-from arena.engine.vector_env import Population, make_vec
+from arena.config.gym import make_vec
+from arena.core.field.members import CannotShare
+from arena.engine.vector_env import Population
 from arena.errors import ArenaError, BadSetting, GameFault
 from arena.players import MLP, Vector
 from arena.registry import entries

@@ -11,9 +11,9 @@ import torch
 from arena import configure, populations
 from arena.core.directions import Direction, times
 from arena.core.field.field import Field
+from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
 from arena.engine.members.capacity import OBJECTS, fitting, need
-from arena.engine.members.stacking import CannotShare
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting, RunFailed
 from arena.experiments.populations import play_alone, play_together

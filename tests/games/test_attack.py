@@ -12,13 +12,13 @@ from torch.nn.functional import cross_entropy
 
 import arena
 from arena import Arena, ArenaError, Rng, Slot, configure
-from arena.engine.members.stacking import CannotShare
+from arena.core.field.members import CannotShare
 from arena.errors import BadSetting, SlotMismatch, UnknownName
 from arena.games.attack.game import Attack
 from arena.games.attack.robustness import Threat, accuracy, correct, curve, withstands
 from arena.games.data import images
 from arena.optimizers import normalized, sign
-from arena.optimizers.batched import member_optimizer
+from arena.optimizers.batched_kinds import batched_optimizer
 from arena.optimizers.sign_descent import Normalized, Sign
 from arena.players.ball import uniform
 from arena.players.base import build_player, hooks
@@ -340,7 +340,7 @@ def test_a_population_steps_as_its_members_do(kind: Any) -> None:
     together = nn.Parameter(start.clone())
     alone = [nn.Parameter(one.clone()) for one in start]
     steps = [kind([p], lr=lr) for p, lr in zip(alone, (0.1, 0.3), strict=True)]
-    all_at_once = member_optimizer(steps, [together])
+    all_at_once = batched_optimizer(steps, [together])
     for _ in range(2):
         together.grad = slope.clone()
         all_at_once.step()

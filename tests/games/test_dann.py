@@ -134,7 +134,7 @@ def test_members_of_a_population_equal_single_runs() -> None:
     base = configure("dann", {**SMALL, "dtype": "float64", "turns": 12})
     own = [{"seed": 0}, {"seed": 1, "angle": 50.0}, {"seed": 2, "noise": 0.2}, {"seed": 0, "domain.lr": 0.01}]
     configs = [base.vary(settings) for settings in own]
-    population = Population(configs, prove=False)
+    population = Population(configs, check_equivalence=False)
     population.reset()
     assert population.field.jointly
     for turn in range(12):

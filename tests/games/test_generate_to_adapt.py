@@ -132,7 +132,7 @@ def test_lambda_zero_is_source_only_to_the_bit_and_the_others_rest() -> None:
 def test_members_of_a_population_equal_single_runs() -> None:
     base = configure("generate-to-adapt", {**SMALL, "dtype": "float64", "turns": 4})
     configs = [base.vary(own) for own in ({"seed": 0}, {"seed": 1, "alpha": 0.5}, {"seed": 0, "beta": 0.3})]
-    population = Population(configs, prove=False)
+    population = Population(configs, check_equivalence=False)
     population.reset()
     for _ in range(4):
         population.play_turn([(1.0, 1.0, 0.5 * k) for k in range(3)])

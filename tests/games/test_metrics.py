@@ -391,7 +391,7 @@ def test_members_have_the_metrics_of_single_runs(vary: dict[str, tuple[float, ..
 
 
 def test_members_share_one_way_of_measuring() -> None:
-    from arena.engine.members.stacking import CannotShare
+    from arena.core.field.members import CannotShare
     from arena.experiments.populations import structure
 
     base = configure("ring", {"turns": 5, **QUIET})

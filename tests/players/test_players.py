@@ -143,7 +143,7 @@ def test_members_that_stay_keep_their_spectral_norms() -> None:
     base = configure("ring", {"batch": 4, "turns": 6, "dtype": "float64", "generator.hidden": [4], "discriminator.hidden": [4]})
     base = base.vary({"scheduler": "alternating", "discriminator.spectral_norm": True, "discriminator.lr": 0.1})
     configs = [base, base.vary({"scheduler.ratio": 2})]
-    together = Population(configs, prove=False)
+    together = Population(configs, check_equivalence=False)
     together.reset()
     for _ in range(6):
         together.play_scheduled_turn()

@@ -126,7 +126,7 @@ def test_an_average_is_its_closed_form_and_leaves_the_iterate_alone(inner: str, 
         expected = torch.stack(path[3:]).mean(dim=0)
     else:
         expected = 0.9**8 * path[2] + sum(0.1 * 0.9 ** (10 - t) * path[t] for t in range(3, 11))
-    output = averaged.rule.output()
+    output = averaged.rule.evaluated_parameters()
     assert output is not None
     torch.testing.assert_close(torch.cat([*output.values()]), expected, rtol=1e-12, atol=1e-12)
     assert averaged.measure_score() == pytest.approx(float(expected.norm()), rel=1e-12)

@@ -78,7 +78,7 @@ def test_members_equal_their_runs_alone_under_rules_of_second_order(rule: str) -
     small = {"generator.hidden": [4], "discriminator.hidden": [4], "discriminator.spectral_norm": True, "batch": 4, "turns": 3}
     base = configure("ring", {**small, "dtype": "float64", "penalty": "wgan-gp", "instance_noise": 0.2, "rule": rule})
     configs = [base, base.vary({"seed": 1, "gamma": 2.0})]
-    together = Population(configs, prove=False)
+    together = Population(configs, check_equivalence=False)
     together.reset()
     alone = [config.build() for config in configs]
     for arena, config in zip(alone, configs, strict=True):

@@ -597,10 +597,10 @@ def test_one_players_iterates_are_averaged_alone() -> None:
         if turn % 2:  # the discriminator moves first
             here = arena.game.get_parameter(name).detach().clone()
             mean = here if mean is None else mean + 0.25 * (here - mean)
-    put_forward = arena.rule.output()
-    assert put_forward is not None and mean is not None
-    assert set(put_forward) == {n for n, _ in arena.game.named_parameters() if n.startswith("players.generator.")}
-    torch.testing.assert_close(put_forward[name], mean)
+    evaluated_parameters = arena.rule.evaluated_parameters()
+    assert evaluated_parameters is not None and mean is not None
+    assert set(evaluated_parameters) == {n for n, _ in arena.game.named_parameters() if n.startswith("players.generator.")}
+    torch.testing.assert_close(evaluated_parameters[name], mean)
     live = float(arena.game.score().detach())  # type: ignore[union-attr]
     assert arena.measure_score() != live
 

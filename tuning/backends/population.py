@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from arena.config.config import Config
+from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
-from arena.engine.members.stacking import CannotShare
 from arena.errors import ArenaError, RunFailed
 from arena.experiments.ledger import Play, Record, numbers, read, write
 from arena.experiments.populations import Looked, Outcome, populations, together

@@ -18,7 +18,7 @@ LAYERS = (*_WHOLE, *_CHANNELS)
 """The layers whose masks are drawn here."""
 
 
-class Masks:
+class DropoutMasks:
     """The dropout masks of a game's players.
 
     Args:
@@ -27,7 +27,7 @@ class Masks:
 
     Example:
         >>> layer = nn.Dropout(0.5)
-        >>> masks = Masks(layer)
+        >>> masks = DropoutMasks(layer)
         >>> masks.seed([3])
         >>> with masks.applied():
         ...     first, again = layer(torch.ones(100)), layer(torch.ones(100))
@@ -85,7 +85,7 @@ class Masks:
 class _Dropping:
     """The forward of one layer while masks are applied."""
 
-    def __init__(self, masks: Masks, index: int):
+    def __init__(self, masks: DropoutMasks, index: int):
         self.masks, self.index, self.calls = masks, index, 0
 
     def __call__(self, layer: Any, x: Tensor) -> Tensor:

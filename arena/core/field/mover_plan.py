@@ -1,9 +1,5 @@
-"""Backward passes with little around them, what a set of movers needs in every turn, and kept graphs."""
+"""What a set of movers needs in every turn, backward passes with little around them, and kept graphs."""
 
-import contextlib
-import functools
-import importlib
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,8 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from arena.core.directions import Direction
-from arena.core.game import Batch, Game
-from arena.errors import RuleUndefined
 
 try:
     from torch.autograd.graph import _engine_run_backward as _run_backward
@@ -31,7 +25,7 @@ def backward(loss: Tensor, own: list[nn.Parameter], keep: bool) -> Sequence[Tens
 
 
 class Plan:
-    """What a set of movers needs in every turn, worked out once."""
+    """The tensors of a set of movers, collected once because every turn needs them."""
 
     def __init__(self, parameters: Mapping[str, Mapping[str, nn.Parameter]], movers: tuple[str, ...]):
         self.movers = movers
@@ -58,36 +52,3 @@ class Graph(NamedTuple):
     versions: list[int]
     losses: dict[str, Tensor]
     gradients: Direction
-
-
-def pull(gradients: Direction, names: list[str], weights: list[Tensor], columns: Mapping[str, Tensor]) -> Direction:
-    if not names:
-        return {name: torch.zeros_like(p) for name, p in columns.items()}
-    outputs = [gradients[name] for name in names]
-    found = torch.autograd.grad(outputs, list(columns.values()), weights, retain_graph=True, allow_unused=True)
-    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(columns.items(), found, strict=True)}
-
-
-@functools.cache
-def quiet_forward_mode() -> None:
-    """Forward mode loads torch's decompositions when first used, which warns of a deprecation within torch itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        with contextlib.suppress(ImportError):
-            importlib.import_module("torch._decomp.decompositions_for_jvp")
-
-
-def only_once(game: Game, why: str) -> RuleUndefined:
-    name = type(game).__name__
-    return RuleUndefined(f"this needs second derivatives, which an operation of {name} lacks ({why}); use a rule of gradients alone")
-
-
-class Joint(nn.Module):
-    """Lets `functional_call` reach `joint_loss`, since a module has one `forward`."""
-
-    def __init__(self, game: Game):
-        super().__init__()
-        self.game = game
-
-    def forward(self, batch: Batch, coupling: float | Tensor) -> Tensor:
-        return self.game.joint_loss(batch, coupling)

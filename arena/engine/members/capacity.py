@@ -5,10 +5,8 @@ is counted while one member is played. `torch.func` knows no hooks on what is ke
 the tensors are counted that live at once. Shapes: K = members.
 """
 
-import contextlib
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +16,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from arena.errors import BadSetting, GameFault, RunFailed
+from arena.errors import BadSetting, GameFault
 
 SHARE = 0.6
 """Of the free memory that a population may take."""
@@ -115,54 +113,6 @@ def free_bytes(device: torch.device) -> int:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-
-
-_SIGNS = ("allocate memory", "Storage size calculation overflowed", "Overflow when unpacking long")
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out, on a GPU or on the CPU, or never could hold what was asked for."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(sign in str(error) for sign in _SIGNS)
-
-
-def short_of_memory(error: BaseException, what: str, lower: str) -> RunFailed:
-    """What to say where memory has run out.
-
-    Args:
-        error: that says so.
-        what: does not hold what, such as "the memory of cpu does not hold a turn of SwissRoll".
-        lower: what to ask for instead.
-
-    Example:
-        >>> error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80000000000 bytes.")
-        >>> print(short_of_memory(error, "memory has run out", "take a smaller batch"))
-        memory has run out (74.5 GiB were asked for at once); take a smaller batch
-    """
-    asked = re.search(r"allocate ([\d.]+) (bytes|[KMGTPE]iB)", str(error))
-    return RunFailed(f"{what}{f' ({_amount(*asked.groups())} were asked for at once)' if asked else ''}; {lower}")
-
-
-@contextlib.contextmanager
-def in_memory(what: str, lower: str) -> Iterator[None]:
-    """While inside, say so in that sentence where memory runs out.
-
-    Raises:
-        RunFailed: where it does.
-    """
-    try:
-        yield
-    except (MemoryError, RuntimeError, TypeError) as error:
-        if not out_of_memory(error):
-            raise
-        raise short_of_memory(error, what, lower) from error
-
-
-def _amount(number: str, unit: str) -> str:
-    size, step = float(number), _UNITS.index(unit)
-    while size >= 1000 and step + 1 < len(_UNITS):
-        size, step = size / 1024, step + 1
-    return f"{size:.3g} {_UNITS[step]}"
 
 
 def too_many(population: Any) -> BadSetting:

@@ -6,16 +6,14 @@ that decides an `if`. That shows in the first turns, and is told before anything
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 
-from arena.engine.members.stacking import CannotShare
+from arena.core.field.members import CannotShare
+from arena.core.protocols import MemberConfig
 from arena.errors import GameFault, RuleUndefined
-
-if TYPE_CHECKING:
-    from arena.config.config import Config
 
 TURNS = 3
 """Turns that are compared."""
@@ -26,19 +24,18 @@ TOLERANCE = 1e-4
 _proven: set[Any] = set()
 
 
-def prove(configs: Sequence["Config"]) -> None:
+def check_equivalence(configs: Sequence[MemberConfig], population: Callable[..., Any]) -> None:
     """Play the first, the middle and the last of the configurations together and alone.
 
-    What has been shown of a game, a rule and the settings that differ is not shown again in this process.
+    A game, a rule and a set of differing settings that passed once are not checked again in this process.
 
     Args:
-        configs: the members'.
+        configs: one for each member.
+        population: builds a population of configurations, as `Population` does.
 
     Raises:
         CannotShare: where a member goes another way than its run alone, or cannot be played together with others.
     """
-    from arena.engine.vector_env import Population
-
     kind = _kind(configs)
     if len(configs) < 2 or kind in _proven:
         return
@@ -46,7 +43,7 @@ def prove(configs: Sequence["Config"]) -> None:
     rule = str(picks[0].flat()["rule.name"]).rpartition(":")[2]
     what = f"{rule} on {picks[0].game.name}"
     try:
-        together = Population(picks, prove=False)
+        together = population(picks, check_equivalence=False)
         together.reset()
         start = _ways(together.game)
         for _ in range(TURNS):
@@ -85,13 +82,15 @@ def _ways(game: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: p.detach().clone() for name, p in game.named_parameters()}
 
 
-def _plain(config: "Config") -> "Config":
+def _plain(config: Any) -> MemberConfig:
     settings: dict[str, Any] = copy.deepcopy(config.settings)
     settings |= {"dtype": "float64", "compile": False, "cuda_graphs": False}
-    return dataclasses.replace(config, settings=settings, objects=copy.deepcopy(config.objects))  # playing changes players that were given
+    objects = copy.deepcopy(config.objects)  # playing changes the players among them
+    copied: MemberConfig = dataclasses.replace(config, settings=settings, objects=objects)
+    return copied
 
 
-def _kind(configs: Sequence["Config"]) -> Any:
+def _kind(configs: Sequence[MemberConfig]) -> Any:
     flats: list[Mapping[str, Any]] = [config.flat() for config in configs]
     names = tuple(name for name in flats[0] if any(flat.get(name) != flats[0][name] for flat in flats[1:]))
     choices = (".name", ".optimizer", ".player")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from arena.engine.members.stacking import CannotShare
+from arena.core.field.members import CannotShare
 from arena.rules.base import UpdateRule
 
 

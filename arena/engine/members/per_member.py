@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from arena.accelerate.process_group import alone
-from arena.config.config import Config
+from arena.accelerate.process_group import refuse_distributed
+from arena.core.field.members import CannotShare
 from arena.core.game import Game
-from arena.engine.members.stacking import CannotShare
+from arena.core.protocols import MemberConfig
 
 Shares = float | np.ndarray
 """One number for all members, or an array of shape (K,)."""
@@ -36,13 +36,13 @@ class Shared:
         return cls(things, [places[settings] for _, settings in pairs])
 
 
-def refuse_large(configs: Sequence[Config]) -> None:
+def refuse_large(configs: Sequence[MemberConfig]) -> None:
     """Say which options of one large game a population does not know.
 
     Raises:
         CannotShare: where one of them is set.
     """
-    alone("a population")
+    refuse_distributed("a population")
     for name, usual in (("micro_batches", 1), ("autocast", "none"), ("tf32", False), ("channels_last", False)):
         for value in (getattr(config.run, name) for config in configs):
             if value != usual:
@@ -59,7 +59,7 @@ def settings_of(flat: Mapping[str, Any], prefix: str) -> tuple[Any, ...]:
     return tuple((name, str(value)) for name, value in flat.items() if name.startswith(f"{prefix}."))
 
 
-def differing(configs: Sequence[Config]) -> list[str]:
+def differing(configs: Sequence[MemberConfig]) -> list[str]:
     """The settings in which configurations differ, without those that shape no game.
 
     Example:

@@ -29,7 +29,7 @@ class _Update(NamedTuple):
     compares: np.ndarray
 
 
-class MemberSignals:
+class BatchedSignals:
     """Both players' signals by name, each an array of shape (K,): those of `arena.engine.signals.Signals`.
 
     Args:

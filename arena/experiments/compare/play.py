@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from arena.accelerate.process_group import alone
+from arena.accelerate.process_group import refuse_distributed
 from arena.config.settings import load_file, plain
 from arena.core.result_table import OwnTable
 from arena.errors import ArenaError, GameFault, RuleUndefined, RunFailed
@@ -86,7 +86,7 @@ def compare(
         >>> found  # doctest: +ELLIPSIS
         <comparison of 2 variants by 2 runs in /.../c>
     """
-    alone("a comparison")
+    refuse_distributed("a comparison")
     words: dict[str, Sequence[str]] = {}
     for key, values in vary.items():
         if isinstance(values, str):
@@ -137,7 +137,7 @@ def finish(
         RunFailed: where a process died or a disk failed; what was played is kept.
         KeyboardInterrupt: after Ctrl-C, when every run in play has saved itself.
     """
-    alone("a comparison")
+    refuse_distributed("a comparison")
     _play_all(jobs, folder, workers or len(os.sched_getaffinity(0)), tell)
     summaries = summarise(jobs, folder)
     write_csv(summaries, folder / "comparison.csv")

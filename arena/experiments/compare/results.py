@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.config.settings import flatten
-from arena.core.field.field import PRODUCT
+from arena.core.field.frozen import PRODUCT
 from arena.core.result_table import OwnTable, Variant
 from arena.experiments.compare.plan import Job, claimed_map
 from arena.experiments.verdict import Verdict, contraction, verdict

@@ -1,0 +1,42 @@
+"""The entry point of `gymnasium.make_vec`: a population from a game's id and settings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arena.config.config import configure
+from arena.engine.members.capacity import fitting
+from arena.engine.vector_env import Population
+from arena.errors import BadSetting, check_number
+
+
+def make_vec(
+    game: str, num_envs: int = 1, members: Sequence[Mapping[str, Any]] | None = None, render_mode: str | None = None, **settings: Any
+) -> Population:
+    """Build what `gymnasium.make_vec("arena/SwissRoll-v0", num_envs=64)` asks for.
+
+    Args:
+        game: the game's id.
+        num_envs: number of members; the length of `members` if that is given.
+        members: settings of each member by dotted name; unless they name a seed, member i has the seed plus i.
+        render_mode: `rgb_array`, or None.
+        settings: settings of all members, as in `gymnasium.make`.
+
+    Example:
+        >>> import arena.games
+        >>> rates = [{"generator.lr": 1e-4}, {"generator.lr": 1e-3}]
+        >>> make_vec("swiss-roll", 2, members=rates, turns=5).num_envs
+        2
+    """
+    check_number("num_envs", num_envs, least=1, whole=True)
+    if members is not None and (isinstance(members, (str, Mapping)) or not isinstance(members, Sequence)):
+        raise BadSetting("members", members, "a list of dictionaries, one for each member")
+    if members is not None and num_envs == 1:
+        num_envs = len(members)
+    base = configure(game, settings)
+    if num_envs > 1:  # checked before so many configurations are made
+        one = base.vary({**(members[0] if members else {}), "compile": False, "cuda_graphs": False})
+        fitting(Population([one]), num_envs, name="num_envs")
+    own = list(members) if members is not None else [{} for _ in range(num_envs)]
+    if len(own) != num_envs:
+        raise BadSetting("members", f"a list of {len(own)}", f"{num_envs} dictionaries, as many as num_envs")
+    return Population([base.vary({"seed": base.run.seed + i, **given}) for i, given in enumerate(own)], render_mode=render_mode)
