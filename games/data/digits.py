@@ -15,21 +15,19 @@ from typing import Any
 import numpy as np
 
 from arena.errors import DataDamaged, DataUnavailable
-from arena.games.data.images import Arrays, downloading, folders, read
+from arena.games.data.images import Arrays, arrays_of, downloading, folders, local, places, read
 
 
 def usps() -> Arrays:
     """Return USPS, 7,291 + 2,007 digits, 16×16 grey, 0 to 255."""
-    for folder in folders():
-        if (file := folder / "usps.npz").is_file():
-            return read(file)
+    if (file := local("usps.npz")) is not None:
+        return read(file)
 
     def fetch(folder: Path) -> Arrays:
         from torchvision.datasets import USPS
 
         train, test = (USPS(str(folder), train=flag, download=True) for flag in (True, False))
-        parts = (train.data, train.targets, test.data, test.targets)
-        return dict(zip(("x_train", "y_train", "x_test", "y_test"), (np.asarray(a, dtype=np.uint8) for a in parts), strict=True))
+        return arrays_of(train, test)
 
     return downloaded("USPS", "usps.npz", fetch)
 
@@ -57,11 +55,11 @@ def svhn_10k() -> Arrays:
     Raises:
         DataUnavailable: If svhn_10k.npz is missing.
     """
-    for folder in folders():
-        if (file := folder / "svhn_10k.npz").is_file():
-            return read(file)
-    places = " or ".join(str(folder / "svhn_10k.npz") for folder in folders())
-    raise DataUnavailable(f"svhn_10k.npz is not on this machine. Fix: put it at {places}, or use the domain svhn, which is downloaded")
+    if (file := local("svhn_10k.npz")) is not None:
+        return read(file)
+    raise DataUnavailable(
+        f"svhn_10k.npz is not on this machine. Fix: put it at {places('svhn_10k.npz')}, or use the domain svhn, which is downloaded"
+    )
 
 
 def of_torchvision(folder: Path, *, verified: bool = True) -> Arrays:
@@ -116,6 +114,6 @@ def downloaded(name: str, files: str, fetch: Callable[[Path], Arrays]) -> Arrays
         DataUnavailable: If the download fails.
     """
     folder = folders()[-1]
-    with downloading(name, f"put {files} into {' or '.join(map(str, folders()))}"):
+    with downloading(name, f"put {files} into {places()}"):
         folder.mkdir(parents=True, exist_ok=True)
         return fetch(folder)

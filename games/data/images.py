@@ -56,6 +56,16 @@ def folders() -> tuple[Path, ...]:
     return (Path(named).expanduser(), cache) if named else (cache,)
 
 
+def local(name: str) -> Path | None:
+    """Return the file of that name in the first folder that has it; None if no folder has."""
+    return next((file for folder in folders() if (file := folder / name).is_file()), None)
+
+
+def places(name: str = "") -> str:
+    """Return the paths at which a file is searched, for error messages."""
+    return " or ".join(str(folder / name) for folder in folders())
+
+
 @functools.cache
 def load(name: str, device: torch.device) -> dict[str, Tensor]:
     """Return a data set as uint8 tensors on a device, loaded and checked once per process.
@@ -84,8 +94,7 @@ def first_there(*names: Name) -> Name:
         >>> first_there("digits")
         'digits'
     """
-    present = (name for name in names[:-1] for folder in folders() if (folder / f"{name}.npz").is_file())
-    return next(present, names[-1])
+    return next((name for name in names[:-1] if local(f"{name}.npz") is not None), names[-1])
 
 
 def digits() -> Arrays:
@@ -128,8 +137,7 @@ def cifar10_4k() -> Arrays:
     try:
         whole = cifar10()
     except DataUnavailable as error:
-        places = " or ".join(str(folder / "cifar10_4k.npz") for folder in folders())
-        raise DataUnavailable(f"{error}; for the subset cifar10-4k, put cifar10_4k.npz at {places}") from error
+        raise DataUnavailable(f"{error}; for the subset cifar10-4k, put cifar10_4k.npz at {places('cifar10_4k.npz')}") from error
     x, y = whole["x_train"], whole["y_train"]
     return {"x_train": x[:3500], "y_train": y[:3500], "x_test": x[3500:4000], "y_test": y[3500:4000]}
 
@@ -146,7 +154,7 @@ def read(file: Path, content: str | None = None, fix: str | None = None, needed:
     Raises:
         DataDamaged: If the file is missing, unreadable, incomplete or different.
     """
-    fix = fix or _replace(file)
+    fix = fix or f"delete it, or put a sound copy at {file}"
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             missing = [key for key in needed if key not in archive.files]
@@ -237,10 +245,9 @@ def digest(arrays: Arrays) -> str:
 
 def _stored(name: str, file_name: str | None = None) -> Arrays | None:
     """Return a published data set from the first folder that has its npz, verified; None if no folder has it."""
-    for folder in folders():
-        if (file := folder / (file_name or f"{name}.npz")).is_file():
-            return _counted(name, read(file, CONTENT.get(name)), f"{file} is damaged", _replace(file))
-    return None
+    if (file := local(file_name or f"{name}.npz")) is None:
+        return None
+    return _counted(name, read(file, CONTENT.get(name)), f"{file} is damaged", f"delete it, or put a sound copy at {file}")
 
 
 def _convert(name: str, fetch: Callable[[Path], Arrays]) -> Arrays:
@@ -268,10 +275,6 @@ def _counted(name: str, arrays: Arrays, problem: str, fix: str) -> Arrays:
     return arrays
 
 
-def _replace(file: Path) -> str:
-    return f"delete it, or put a sound copy at {file}"
-
-
 def _torchvision_mnist(kind: str, scratch: Path) -> Arrays:
     """Read MNIST, or another data set in its format of four idx files, by torchvision's class of that name."""
     from torchvision import datasets
@@ -282,7 +285,7 @@ def _torchvision_mnist(kind: str, scratch: Path) -> Arrays:
             break
     with downloading(kind, _provide({"MNIST": "mnist", "FashionMNIST": "fashion-mnist"}[kind])):
         train, test = (getattr(datasets, kind)(str(scratch), train=flag, download=True) for flag in (True, False))
-    return _arrays(train.data.numpy(), train.targets, test.data.numpy(), test.targets)
+    return arrays_of(train, test)
 
 
 def _torchvision_cifar10(scratch: Path) -> Arrays:
@@ -291,7 +294,7 @@ def _torchvision_cifar10(scratch: Path) -> Arrays:
     for folder in folders():  # extracted files are verified and read in place; an archive only needs unpacking
         if (batches := folder / CIFAR10.base_folder).is_dir():
             try:
-                return _of_cifar10(*(CIFAR10(str(folder), train=flag) for flag in (True, False)))
+                return arrays_of(*(CIFAR10(str(folder), train=flag) for flag in (True, False)))
             except RuntimeError as error:
                 reason = str(error).split(".")[0]
                 raise DataDamaged(f"{batches} is not the published CIFAR-10 ({reason}). Fix: delete it, or restore it") from error
@@ -299,15 +302,13 @@ def _torchvision_cifar10(scratch: Path) -> Arrays:
             shutil.copyfile(folder / CIFAR10.filename, scratch / CIFAR10.filename)
             break
     with downloading("CIFAR-10", _provide("cifar10")):
-        return _of_cifar10(*(CIFAR10(str(scratch), train=flag, download=True) for flag in (True, False)))
+        return arrays_of(*(CIFAR10(str(scratch), train=flag, download=True) for flag in (True, False)))
 
 
-def _of_cifar10(train: Any, test: Any) -> Arrays:
-    return _arrays(train.data, train.targets, test.data, test.targets)
-
-
-def _arrays(x_train: Any, y_train: Any, x_test: Any, y_test: Any) -> Arrays:
-    return {"x_train": x_train, "y_train": np.asarray(y_train, np.uint8), "x_test": x_test, "y_test": np.asarray(y_test, np.uint8)}
+def arrays_of(train: Any, test: Any) -> Arrays:
+    """Return the arrays of torchvision's data sets for training and testing."""
+    parts = {"x_train": train.data, "y_train": train.targets, "x_test": test.data, "y_test": test.targets}
+    return {key: np.asarray(part, np.uint8) for key, part in parts.items()}
 
 
 @contextlib.contextmanager
@@ -321,9 +322,8 @@ def downloading(title: str, fix: str) -> Iterator[None]:
 
 
 def _provide(name: str) -> str:
-    places = " or ".join(str(folder / f"{name}.npz") for folder in folders())
     variable = "" if os.environ.get("ARENA_DATA") else ", set ARENA_DATA to a folder that holds it"
-    return f"put {name}.npz at {places}{variable}, or use 'digits', which needs no download"
+    return f"put {name}.npz at {places(f'{name}.npz')}{variable}, or use 'digits', which needs no download"
 
 
 def _writable(folder: Path) -> bool:

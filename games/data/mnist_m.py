@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from arena.errors import ArenaWarning
-from arena.games.data.images import Arrays, digits, folders, mnist
+from arena.games.data.images import Arrays, digits, folders, mnist, places
 
 
 def mnist_m() -> Arrays:
@@ -23,30 +23,23 @@ def mnist_m() -> Arrays:
     photographs = of_folder()
     if not photographs:
         warnings.warn(
-            "mnist-m has no photographs, so its backgrounds are smooth coloured noise. Fix: put bsds500/train/*.jpg into "
-            + " or ".join(map(str, folders())),
+            f"mnist-m has no photographs, so its backgrounds are smooth coloured noise. Fix: put bsds500/train/*.jpg into {places()}",
             ArenaWarning,
             stacklevel=2,
         )
         photographs = [smooth(rng, 256, 3) for _ in range(200)]
     plain = mnist()
-    return {
-        "x_train": blended(plain["x_train"], photographs, rng),
-        "y_train": plain["y_train"],
-        "x_test": blended(plain["x_test"], photographs, rng),
-        "y_test": plain["y_test"],
-    }
+    return plain | {key: blended(plain[key], photographs, rng) for key in ("x_train", "x_test")}
 
 
 def shaded_digits() -> Arrays:
     """Return scikit-learn's digits on smooth grey backgrounds."""
-    rng, plain = np.random.default_rng(0), digits()
-    shaded = {}
-    for part in ("train", "test"):
-        x = plain[f"x_{part}"].astype(int)
+    rng, arrays = np.random.default_rng(0), digits()
+    for key in ("x_train", "x_test"):
+        x = arrays[key].astype(int)
         background = np.stack([smooth(rng, 8, 1, octaves=1)[:, :, 0] for _ in range(len(x))]).astype(int) // 2
-        shaded[f"x_{part}"] = np.abs(background - x).astype(np.uint8)
-    return shaded | {key: plain[key] for key in ("y_train", "y_test")}
+        arrays[key] = np.abs(background - x).astype(np.uint8)
+    return arrays
 
 
 def blended(pixels: np.ndarray, photographs: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:

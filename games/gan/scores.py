@@ -71,7 +71,7 @@ def directions(dim: int, count: int) -> Tensor:
     if dim == 2:
         angle = torch.arange(count) * (math.pi / count)
         return torch.stack([angle.cos(), angle.sin()])
-    rows = torch.randn(dim, count, generator=_stream(torch.empty(0).device, 0))
+    rows = torch.randn(dim, count, generator=stream(0))
     return rows / rows.norm(dim=0)
 
 
@@ -84,24 +84,18 @@ def against_real(fake: Callable[[int], Tensor], real: Callable[[int, torch.Gener
         count: N.
         repeats: Number of independent pairs of samples.
     """
-    device = torch.empty(0).device  # the default device, which the arena sets to the game's
     total = torch.zeros(())
     for repeat in range(repeats):
-        a, b = fake(repeat).flatten(1), real(count, _stream(device, 2 * repeat + 1)).flatten(1)
+        a, b = fake(repeat).flatten(1), real(count, stream(2 * repeat + 1)).flatten(1)
         total = total + sliced_wasserstein(a, b.to(a), directions(a.shape[1], 64).to(a)).to(total)
     return total / repeats
 
 
 def real_ceiling(real: Callable[[int, torch.Generator], Tensor], count: int, repeats: int = 16) -> float:
     """Return `against_real` of real samples against real samples: the sampling noise."""
-    device = torch.empty(0).device
-    return float(against_real(lambda repeat: real(count, _stream(device, 2 * repeat)), real, count, repeats))
+    return float(against_real(lambda repeat: real(count, stream(2 * repeat)), real, count, repeats))
 
 
 def stream(seed: int) -> torch.Generator:
-    """Return a generator of evaluation samples on the default device, independent of the run's streams."""
-    return _stream(torch.empty(0).device, seed)
-
-
-def _stream(device: torch.device, seed: int) -> torch.Generator:
-    return torch.Generator(device=device).manual_seed(1_000_003 + seed)
+    """Return a generator of evaluation samples, independent of the run's, on the default device, which the arena sets to the game's."""
+    return torch.Generator(device=torch.empty(0).device).manual_seed(1_000_003 + seed)
