@@ -108,7 +108,7 @@ def main() -> None:
     overrides: dict[str, Any] = {}
     batches = BATCHES
     if chosen.quick:
-        overrides, batches, chosen.attacked = {"data": "digits", "epsilon": 0.15}, 400, 297
+        overrides, batches, chosen.attacked = {"data": "digits", "epsilon": 0.15}, 200, 297
         threat = Threat(0.15, steps=10, step_size=0.03, restarts=2)
     scale = threat.epsilon / RECIPE["epsilon"]
     attacked = None if chosen.full else chosen.attacked

@@ -84,6 +84,8 @@ def test_without_photographs_backgrounds_are_noise_with_a_warning(empty: Path, m
         for k in ("x_train", "y_train", "x_test", "y_test")
     }
     monkeypatch.setattr(mnist_m, "mnist", lambda: few)
+    smooth = mnist_m.smooth
+    monkeypatch.setattr(mnist_m, "smooth", lambda rng, side, channels: smooth(rng, 40, channels))  # smaller backgrounds
     with pytest.warns(UserWarning, match="mnist-m has no photographs, so its backgrounds are smooth coloured noise"):
         assert mnist_m.mnist_m()["x_train"].shape == (3, 32, 32, 3)
     (empty / "bsds500" / "train").mkdir(parents=True)
