@@ -2,6 +2,7 @@
 
     python tests/test_house.py            # print the figures
     python tests/test_house.py --write    # after an intended change: make today's figures the limits, in tests/house.json
+    python tests/test_house.py --write --raise    # the same if a limit has to rise, for a reason that the commit gives
 
 Every import counts, also those inside functions and under `TYPE_CHECKING`. A room is a top-level file or folder of `arena/`, or one of the
 folders beside it, whose import names are `arena.games`, `arena.players` and `arena.tuning`. An arrow leads from a room to a room that it
@@ -256,8 +257,24 @@ def allowed() -> set[tuple[str, str]]:
     return {(one, other) for one, other in json.loads(LIMITS.read_text(encoding="utf-8"))["climbing"]}
 
 
-def write() -> None:
-    """Make today's figures the limits."""
+def raised(now: Mapping[str, int | float], held: Mapping[str, int | float]) -> list[str]:
+    """Return a sentence for each limit that today's figures would raise.
+
+    Example:
+        >>> raised({"rooms": 26, "circles of files": 0, "new": 1}, {"rooms": 25, "circles of files": 3})
+        ['rooms: from 25 to 26']
+    """
+    return [f"{name}: from {held[name]:g} to {value:g}" for name, value in now.items() if value > held.get(name, value)]
+
+
+def write(*, may_raise: bool = False) -> None:
+    """Make today's figures the limits; without `may_raise`, exit with an error if one of them would rise or a further import climbs."""
+    higher = raised(figures(), limits()) if LIMITS.is_file() else []
+    higher += (
+        [f"a further import climbs: {one} → {other}" for one, other in sorted(climbing(imports()) - allowed())] if LIMITS.is_file() else []
+    )
+    if higher and not may_raise:
+        sys.exit("limits may only fall. Fix: change the code, or add --raise and say why in the commit.\n" + "\n".join(higher))
     data = {"limits": figures(), "climbing": sorted(climbing(imports()))}
     LIMITS.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -273,7 +290,7 @@ def table() -> str:
 
 # Tests ----------------------------------------------------------------------------------------------------------------------------------
 
-REGENERATE = "if that is intended, run: python tests/test_house.py --write"
+REGENERATE = "if that is intended, run: python tests/test_house.py --write (with --raise if a limit has to rise)"
 
 
 @pytest.mark.parametrize("name", limits() if LIMITS.is_file() else [])
@@ -371,6 +388,18 @@ def test_what_climbs() -> None:
     }
 
 
+def test_limits_rise_only_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {"limits": {**figures(), "rooms": 1}, "climbing": sorted(climbing(imports()))}
+    file = tmp_path / "house.json"
+    file.write_text(json.dumps(held), encoding="utf-8")
+    monkeypatch.setattr(sys.modules[__name__], "LIMITS", file)
+    with pytest.raises(SystemExit, match=r"limits may only fall\. (.|\n)*rooms: from 1 to"):
+        write()
+    assert json.loads(file.read_text(encoding="utf-8"))["limits"]["rooms"] == 1
+    write(may_raise=True)
+    assert limits() == figures()
+
+
 def test_circles_and_chains() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"d"}}
     assert circles(graph) == [{"b", "c"}]
@@ -380,5 +409,5 @@ def test_circles_and_chains() -> None:
 
 if __name__ == "__main__":
     if "--write" in sys.argv:
-        write()
+        write(may_raise="--raise" in sys.argv)
     print(table())
