@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from arena.checks.games import check_game as check_game
     from arena.checks.rules import check_rule as check_rule
     from arena.config.config import Config as Config
-    from arena.config.config import configure as configure
+    from arena.config.configure import configure as configure
     from arena.core.field.field import Field as Field
     from arena.core.game import Clock as Clock
     from arena.core.game import Game as Game

@@ -17,7 +17,8 @@ from typing import Any
 
 import yaml
 
-from arena.config.config import Config, configure
+from arena.config.config import Config
+from arena.config.configure import configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.errors import ArenaError
 from arena.experiments.compare.plan import cost_per_turn

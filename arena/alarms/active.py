@@ -6,9 +6,7 @@ from typing import Any, NamedTuple
 
 from arena.alarms.base import Alarm, Sight
 from arena.core.game import Game
-from arena.errors import ArenaError
-from arena.registry.construct import build
-from arena.registry.entries import entries
+from arena.registry.construct import construct_all
 
 
 class Change(NamedTuple):
@@ -29,34 +27,11 @@ class Change(NamedTuple):
         return f"alarm: {self.name}: {self.reason}" if self.raised else f"the alarm {self.name} is over"
 
 
-def chosen(words: Sequence[str]) -> dict[str, Alarm]:
-    """Alarms by name.
-
-    Args:
-        words: each a name with or without arguments; all stands for every alarm there is, none for none.
-
-    Raises:
-        ArenaError: for a word that names none, and for an alarm that is named twice.
-
-    Example:
-        >>> sorted(chosen(["stall(share=0.5)", "collapse"])), len(chosen(["none"]))
-        (['collapse', 'stall'], 0)
-    """
-    found: dict[str, Alarm] = {}
-    every: dict[str, list[str]] = {"all": list(entries("alarm")), "none": []}
-    for one in (one for word in words for one in every.get(word, [word])):
-        name, made = build("alarm", one)
-        if name in found:
-            raise ArenaError(f"the alarm '{name}' is asked for twice; leave one out")
-        found[name] = made
-    return found
-
-
 class Alarms:
     """The alarms of one run.
 
     Args:
-        words: which, as `chosen` takes them.
+        words: each a name with or without arguments; `all` stands for every alarm, `none` for no alarm.
         game: that is played.
 
     Attributes:
@@ -65,7 +40,8 @@ class Alarms:
     """
 
     def __init__(self, words: Sequence[str], game: Game):
-        self.members, self.game = chosen(words), game
+        self.members: dict[str, Alarm] = construct_all("alarm", words)
+        self.game = game
         self.ringing: dict[str, str] = {}
         self.rung: dict[str, tuple[int, str]] = {}
         self._latest: dict[str, float] = {}

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     from arena.bench import measure
     from arena.bench.figures import turn
     from arena.bench.report import report
-    from arena.config.config import configure
+    from arena.config.configure import configure
 
     config = configure(game, settings, words.left, prog="arena bench")
     console = Console()

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     out = words.take("out")
     game, settings = words.game(file=words.take("config"))
 
-    from arena.config.config import configure
+    from arena.config.configure import configure
     from arena.runs.play import start
 
     return exit_code(start(configure(game, settings, words.left), out).status)

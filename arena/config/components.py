@@ -1,31 +1,28 @@
-"""The components that a game is played with, and which are chosen: rule, scheduler, coupling; by role players, optimizers and rates.
+"""The components that a game is played with: rule, scheduler and coupling; for each role a player, an optimizer and a schedule of its rate.
 
-A component is a class or function under a name; its settings are the arguments of it that nobody else fills in.
+A component is a class or function with a name; its settings are its remaining constructor arguments.
 """
 
 import functools
 import inspect
-import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from arena.config.settings import Component, Settings, drop, flatten, get, put
+from arena.config.settings import Component, Settings, flatten
 from arena.core.game import Game
 from arena.errors import ArenaError, BadSetting, GameFault
 from arena.registry.entries import Entry, entries
 from arena.registry.lookup import lookup
-from arena.registry.signature import parameters_of
-from arena.rules.base import UpdateRule
-from arena.schedulers.base import Scheduler
+from arena.registry.signature import parameters_of, rules_in
 
-_SKIP = {"foreach", "maximize", "capturable", "differentiable", "fused", "params", "parameters", "progress", "inputs", "outputs"}
-_DEFAULTS = {"rule": "simultaneous", "scheduler": "simultaneous", "schedule": "constant", "optimizer": "adam", "player": "mlp"}
+DEFAULTS = {"rule": "simultaneous", "scheduler": "simultaneous", "schedule": "constant", "optimizer": "adam", "player": "mlp"}
+"""By kind of component, the choice if neither the user nor the game's recipe makes one."""
 
 
 def game_entry(game: str | type[Game] | Game) -> tuple[Entry, dict[str, Any]]:
-    """A game's entry in the registry, made where it has none; and the game, where it was given as an object."""
+    """Return a game's entry in the registry, made if it has none; and the game, if it was given as an object."""
     if isinstance(game, str):
         return lookup("game", game), {}
     cls = type(game) if isinstance(game, Game) else game
@@ -36,7 +33,7 @@ def game_entry(game: str | type[Game] | Game) -> tuple[Entry, dict[str, Any]]:
 
 @functools.cache
 def probe(game: Callable[..., Game]) -> Game:
-    """The game as it is without arguments, built once, of which is asked what it has."""
+    """Return the game with its default arguments, built once, to read its slots and recipe from."""
     try:
         with torch.random.fork_rng(devices=[]):
             return game()
@@ -46,68 +43,67 @@ def probe(game: Callable[..., Game]) -> Game:
 
 
 def roles_of(game: Callable[..., Game]) -> tuple[str, str]:
-    """The game's two roles."""
+    """Return the game's two roles."""
     return probe(game).roles
 
 
+@functools.cache
 def swappable(game: Callable[..., Game]) -> tuple[str, ...]:
-    """Roles that the game lets one fill: those that its constructor has an argument for."""
+    """Return the roles whose player can be chosen, because the game's constructor has an argument of that name."""
     return tuple(role for role in roles_of(game) if role in parameters_of(game))
 
 
-def default_players(game: Callable[..., Game], roles: Iterable[str]) -> Settings:
-    """The players that the game's constructor takes by default, as settings."""
+@functools.cache
+def recipe_of(game: Callable[..., Game]) -> Settings:
+    """Return the settings that the game recommends, by dotted name: its recipe, and the players that its constructor takes by default."""
     found: Settings = {}
     arguments = parameters_of(game)
-    for role in roles:
-        default = getattr(arguments.get(role), "default", None)
+    for role in swappable(game):
+        default = arguments[role].default
         cls = getattr(default, "func", default)  # a functools.partial of a class, or a class
         if inspect.isclass(cls):
             found[role] = next((e.id for e in entries("player").values() if e.target is cls), f"{cls.__module__}.{cls.__qualname__}")
             found |= {f"{role}.{name}": value for name, value in getattr(default, "keywords", {}).items()}
-    return found
+    return found | flatten(probe(game).recipe)
 
 
-def components_of(roles: Iterable[str], swappable: Iterable[str]) -> list[Component]:
-    """All components of a game with these roles, but the rules that a rule wraps."""
+@functools.cache
+def components_of(game: Callable[..., Game]) -> tuple[Component, ...]:
+    """Return all components of a game, without the rules that a rule wraps."""
     found = [Component("rule.name", "rule", "rule", "rule"), Component("scheduler.name", "scheduler", "scheduler", "scheduler")]
     found.append(Component("coupling.name", "coupling", "schedule", "coupling"))
-    for role in roles:
-        if role in swappable:
+    for role in roles_of(game):
+        if role in swappable(game):
             found.append(Component(f"{role}.player", role, "player", role))
         found.append(Component(f"{role}.optimizer", f"{role}.optimizer", "optimizer", role))
         found.append(Component(f"{role}.schedule.name", f"{role}.schedule", "schedule", f"{role}.schedule"))
-    return found
+    return tuple(found)
 
 
 def inner_rules(component: Component, entry: Entry) -> list[Component]:
-    """The rules that a chosen rule wraps, as components of their own: `rule.inner`."""
+    """Return the rules that a chosen rule wraps, as components of their own: `rule.inner`."""
     if component.kind != "rule":
         return []
-    places = [f"{component.prefix}.{name}" for name in _wrapped(entry.target)]
+    places = [f"{component.prefix}.{name}" for name in rules_in(entry.target)]
     return [Component(f"{place}.name", place, "rule", place) for place in places]
 
 
-def _wrapped(target: Callable[..., Any]) -> list[str]:
-    """Arguments that are update rules."""
-    takes = {name: typing.get_args(p.annotation) or (p.annotation,) for name, p in inspect.signature(target).parameters.items()}
-    return [name for name, kinds in takes.items() if UpdateRule in kinds]
+def choose(components: Iterable[Component], recipe: Settings, given: Settings, objects: Collection[str]) -> dict[Component, Entry]:
+    """Return the entry of each component that is not given as an object; a given choice wins over the one of the recipe.
 
-
-def choose(
-    components: list[Component], recipe: Settings, data: Settings, typed: list[tuple[str, str]], objects: Mapping[str, Any]
-) -> dict[Component, Entry]:
-    """The entry of each component that is not given as an object: what was typed wins over data, data over the game's recipe."""
-    usual, given = flatten(recipe), {**flatten(data), **dict(typed)}
-    rule = given.get("rule.name", "" if "rule.name" in objects else _DEFAULTS["rule"])
-    if rule != usual.get("rule.name", _DEFAULTS["rule"]):
-        usual.pop("scheduler.name", None)  # a recipe's scheduler goes with its rule; published rules move both players at once
-    wanted = {**_DEFAULTS, **usual, **given}
+    Raises:
+        UnknownName: For an unknown name, with the nearest one.
+        BadSetting: If a choice is not a name.
+    """
     chosen = {}
     for component in components:
         if component.key in objects:
             continue
-        name = wanted.get(component.key, _DEFAULTS[component.kind])
+        name = given.get(component.key, chosen_in(recipe, component))
+        if component.kind == "scheduler" and component.key not in given:
+            rule = given.get("rule.name", "" if "rule.name" in objects else DEFAULTS["rule"])
+            if rule != recipe.get("rule.name", DEFAULTS["rule"]):  # a recipe's scheduler goes with its rule, because published
+                name = DEFAULTS["scheduler"]  # rules move both players at once
         if not isinstance(name, str):
             raise BadSetting(component.short, name, f"the name of {'an' if component.kind[0] in 'aeiou' else 'a'} {component.kind}")
         if name.startswith("python:"):
@@ -119,37 +115,29 @@ def choose(
 
 
 def chosen_in(recipe: Settings, component: Component) -> str:
-    """What a recipe chooses for a component."""
-    name = flatten(recipe).get(component.key, _DEFAULTS[component.kind])
-    return lookup(component.kind, name).id
+    """Return the choice of a recipe for a component."""
+    name: str = recipe.get(component.key, DEFAULTS[component.kind])
+    return name
 
 
-def split_objects(data: Settings, components: list[Component]) -> tuple[Settings, dict[str, Any]]:
-    """Take out components that were given as Python objects; classes that can be imported again become their import path."""
-    objects = {}
+def split_objects(flat: Settings, components: Sequence[Component]) -> tuple[Settings, dict[str, Any]]:
+    """Take out components that were given as Python objects; a class that can be imported again becomes its import path."""
+    data, objects = dict(flat), {}
     for component in components:
-        value, found = get(data, component.key)
-        if not found or not (callable(value) or isinstance(value, (UpdateRule, Scheduler))):
+        value = data.get(component.key)
+        if value is None or not (callable(value) or getattr(value, "_arena_kind", None) in ("rule", "scheduler")):
             continue  # data, which has to be a name
         if inspect.isclass(value) or inspect.isfunction(value):
             known = next((e.id for e in entries(component.kind).values() if e.target is value), None)
             importable = value.__module__ != "__main__" and "<" not in value.__qualname__ and "." not in value.__qualname__
             if known or importable:
-                put(data, component.key, known or f"{value.__module__}.{value.__qualname__}")
+                data[component.key] = known or f"{value.__module__}.{value.__qualname__}"
                 continue
-        objects[component.key] = value
-        drop(data, component.key)
+        objects[component.key] = data.pop(component.key)
     return data, objects
 
 
-def told_to(game: Callable[..., Game], component: Component) -> Iterable[str]:
-    """Arguments of a player that the game tells it, so that they are no settings of the player's own."""
+def told_to(game: Callable[..., Game], component: Component) -> Mapping[str, Any]:
+    """Return the arguments of a player that the game fills in, so that they are no settings of the player."""
     slot = probe(game).slots.get(component.prefix) if component.kind == "player" else None
-    return () if slot is None else slot.told
-
-
-def arguments_of(target: Callable[..., Any], told: Iterable[str] = ()) -> list[str]:
-    """The arguments of a class or function that are settings."""
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    skip = {*_SKIP, *_wrapped(target), *told}
-    return [n for n, p in parameters_of(target).items() if n not in skip and p.kind in kinds]
+    return {} if slot is None else slot.told

@@ -1,9 +1,11 @@
 """The settings of a run that belong to no component: one small class per dotted prefix, documented where they are defined."""
 
+import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from arena.errors import BadSetting, UnknownName, check_number
+from arena.registry.construct import construct_all
 from arena.registry.grammar import split
 
 
@@ -52,8 +54,18 @@ class RunOptions:
             raise BadSetting("autocast", self.autocast, f"none where dtype is {self.dtype}, which is never cast")
 
 
+class _Periodic:
+    """Options of something that happens every few turns."""
+
+    every: int
+    _least: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        check_number("every", self.every, least=self._least, whole=True)
+
+
 @dataclass(frozen=True)
-class TraceOptions:
+class TraceOptions(_Periodic):
     """What is recorded.
 
     Args:
@@ -63,13 +75,11 @@ class TraceOptions:
 
     every: int = 100
     tensorboard: bool = True
-
-    def __post_init__(self) -> None:
-        check_number("every", self.every, least=1, whole=True)
+    _least: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
-class ScoreOptions:
+class ScoreOptions(_Periodic):
     """When the game's score is measured.
 
     Args:
@@ -78,12 +88,9 @@ class ScoreOptions:
 
     every: int = 500
 
-    def __post_init__(self) -> None:
-        check_number("every", self.every, least=0, whole=True)
-
 
 @dataclass(frozen=True)
-class MetricsOptions:
+class MetricsOptions(_Periodic):
     """The numbers beside the score, of games that have any.
 
     Args:
@@ -99,13 +106,13 @@ class MetricsOptions:
     covered: float = 0.01
 
     def __post_init__(self) -> None:
-        check_number("every", self.every, least=0, whole=True)
+        super().__post_init__()
         check_number("radius", self.radius, above=0)
         check_number("covered", self.covered, least=0, most=1)
 
 
 @dataclass(frozen=True)
-class PictureOptions:
+class PictureOptions(_Periodic):
     """When the game's picture is drawn.
 
     Args:
@@ -114,12 +121,9 @@ class PictureOptions:
 
     every: int = 2000
 
-    def __post_init__(self) -> None:
-        check_number("every", self.every, least=0, whole=True)
-
 
 @dataclass(frozen=True)
-class CheckpointOptions:
+class CheckpointOptions(_Periodic):
     """When the run's whole state is saved.
 
     Args:
@@ -133,12 +137,12 @@ class CheckpointOptions:
     best: bool = True
 
     def __post_init__(self) -> None:
-        check_number("every", self.every, least=0, whole=True)
+        super().__post_init__()
         check_number("keep", self.keep, least=1, whole=True)
 
 
 @dataclass(frozen=True)
-class DiagnosticsOptions:
+class DiagnosticsOptions(_Periodic):
     """What is looked at more closely; `arena list diagnostics` names them all.
 
     Args:
@@ -150,13 +154,8 @@ class DiagnosticsOptions:
     every: int = 0
 
     def __post_init__(self) -> None:
-        check_number("every", self.every, least=0, whole=True)
-        if self.names:
-            from arena.diagnostics.active import Diagnostics
-
-            # Whatever a list's commas were taken for on the way, those inside brackets belong to a diagnostic's arguments.
-            object.__setattr__(self, "names", tuple(split(",".join(self.names))))
-            Diagnostics(self.names)
+        super().__post_init__()
+        object.__setattr__(self, "names", _checked("diagnostic", self.names))
 
 
 @dataclass(frozen=True)
@@ -172,13 +171,20 @@ class AlarmsOptions:
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        from arena.alarms.active import chosen
+        object.__setattr__(self, "names", _checked("alarm", self.names or ("none",)))
+        if self.stop:
+            watched = construct_all("alarm", self.names)
+            for name in self.stop:
+                if name not in watched:
+                    raise UnknownName("alarm in alarms.stop", name, watched)
 
-        object.__setattr__(self, "names", tuple(split(",".join(self.names))) if self.names else ("none",))
-        watched = chosen(self.names)
-        for name in self.stop:
-            if name not in watched:
-                raise UnknownName("alarm in alarms.stop", name, watched)
+
+@functools.cache
+def _checked(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names that can all be built; commas inside brackets belong to the arguments of a name."""
+    split_names = tuple(split(",".join(names))) if names else ()
+    construct_all(kind, split_names)
+    return split_names
 
 
 GROUPS = {

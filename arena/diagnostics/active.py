@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from arena.core.game import Game
 from arena.core.protocols import MeasuredGame
 from arena.diagnostics.base import Cost, Diagnostic, MeasurementFailed
-from arena.errors import ArenaError
-from arena.registry.construct import build
+from arena.registry.construct import construct_all
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,12 +32,7 @@ class Diagnostics:
     """
 
     def __init__(self, words: Sequence[str]):
-        self.members: dict[str, Diagnostic] = {}
-        for word in words:
-            name, made = build("diagnostic", word)
-            if name in self.members:
-                raise ArenaError(f"the diagnostic '{name}' is asked for twice, but a trace has one place for it; leave one out")
-            self.members[name] = made
+        self.members: dict[str, Diagnostic] = construct_all("diagnostic", words)
 
     def __bool__(self) -> bool:
         return bool(self.members)

@@ -1,85 +1,126 @@
-"""Building what a word names: a diagnostic or an alarm, with or without arguments, as in `spectrum(mode=arnoldi,top=8)`."""
+"""Build what a word names: `name`, or `name(argument=value, …)` as in `spectrum(mode=arnoldi, top=8)`."""
 
+import contextlib
 import functools
-import inspect
-import re
-from argparse import ArgumentError
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jsonargparse import ArgumentParser
-
-from arena.errors import ArenaError, BadSetting, UnknownName, did_you_mean
+from arena.errors import ArenaError, BadSetting, UnknownName
+from arena.registry.entries import Entry, entries
 from arena.registry.grammar import parse
 from arena.registry.lookup import lookup
+from arena.registry.signature import settings_of
+from arena.registry.values import value_of
+from arena.schedules import Schedule
 
 
-def build(kind: str, word: str) -> tuple[str, Any]:
-    """The name of a thing and the thing itself.
+def construct(kind: str, word: str) -> tuple[str, Any]:
+    """Return the name of a thing and the thing itself.
 
     Args:
-        kind: diagnostic or alarm.
-        word: its name, with or without arguments.
+        kind: What is built, such as diagnostic or alarm.
+        word: Its name, with or without arguments.
 
     Raises:
-        UnknownName: for an unknown name or argument, with the nearest one.
-        ArenaError: for an argument of the wrong type or out of its range.
+        UnknownName: For an unknown name or argument, with the nearest one.
+        ArenaError: For an argument of the wrong type or out of its range.
 
     Example:
-        >>> build("diagnostic", "spectrum(mode=arnoldi, top=8)")[1].top
+        >>> construct("diagnostic", "spectrum(mode=arnoldi, top=8)")[1].top
         8
-        >>> build("diagnostic", "spectrum(topp=8)")
+        >>> construct("diagnostic", "spectrum(topp=8)")
         Traceback (most recent call last):
         ...
         arena.errors.UnknownName: unknown argument of spectrum 'topp': did you mean 'top'?
     """
-    called, given = parse(word)
-    entry = lookup(kind, called)
-    arguments = _arguments(entry.target, entry.name, tuple(given.items()))
-    try:
+    entry, arguments = _read(kind, word)
+    with prefixed(entry.name):
         return entry.name, entry.target(**arguments)
-    except BadSetting as error:
-        raise error.prefixed(entry.name) from None
 
 
-@functools.cache
-def _arguments(target: Callable[..., Any], name: str, given: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
-    """All arguments by name, those that are given in their types: read once, since a thousand runs may name the same."""
-    parser = ArgumentParser(exit_on_error=False, default_env=False)
-    if inspect.signature(target).parameters:
-        parser.add_class_arguments(target, None, as_group=False)
-    known = parser.get_defaults().as_dict()
-    for argument, _ in given:
-        if argument not in known:
-            raise UnknownName(f"argument of {name}", argument, known)
-    try:
-        return MappingProxyType(parser.parse_args([f"--{argument}={value}" for argument, value in given]).as_dict())
-    except ArgumentError as error:
-        raise ArenaError(f"{name}.{kind_error(str(error), known, dict(given))}") from error
-
-
-def kind_error(text: str, known: Mapping[str, Any], said: Mapping[str, str]) -> ArenaError:
-    """Return jsonargparse's message as one sentence, with values as they were typed.
+def construct_all(kind: str, words: Sequence[str]) -> dict[str, Any]:
+    """Return things of one kind by name.
 
     Args:
-        text: the message.
-        known: an example value of each argument.
-        said: the typed text of each argument.
+        kind: What is built.
+        words: Each a name with or without arguments; `all` stands for every name there is, `none` for no name.
+
+    Raises:
+        ArenaError: As for `construct`, and if a name is given twice.
+
+    Example:
+        >>> sorted(construct_all("alarm", ["stall(share=0.5)", "collapse"])), construct_all("alarm", ["none"])
+        (['collapse', 'stall'], {})
     """
-    key = re.search(r'Parser key "([^"]+)"', text)
-    expected = re.findall(r"Expected an? (.+?)\. Got value: (.*)", text)
-    if key and expected:
-        kind = expected[0][0].replace("typing.", "").replace("<class '", "").replace("'>", "")
-        choices = re.search(r"Literal\[(.*)\]", kind)
-        found = said.get(key[1], expected[0][1])
-        if choices:
-            words = [w.strip(" '\"") for w in choices[1].split(",")]
-            return ArenaError(f"{key[1]} is '{found}': {did_you_mean(found, words)}")
-        example = known.get(key[1])
-        in_words = {"int": "a whole number", "float": "a finite number", "bool": "true or false"}
-        if isinstance(example, (list, tuple)):
-            wanted = f"numbers such as {','.join(map(str, example))}" if example else "a list such as a,b,c"
-            return ArenaError(f"{key[1]} is '{found}', but must be {wanted}")
-        return ArenaError(f"{key[1]} is '{found}', but must be {in_words.get(kind, kind)}, such as {example}")
-    return ArenaError(" ".join(text.split()))
+    every: dict[str, Sequence[str]] = {"all": list(entries(kind)), "none": ()}
+    found: dict[str, Any] = {}
+    for one in [one for word in words for one in every.get(word, (word,))]:
+        name, thing = construct(kind, one)
+        if name in found:
+            raise ArenaError(f"the {kind} '{name}' is named twice. Fix: leave one out")
+        found[name] = thing
+    return found
+
+
+def construct_schedule(setting: str, word: str) -> Schedule:
+    """Return the schedule of a name, with its arguments filled in.
+
+    Args:
+        setting: Name of the setting, for messages.
+        word: Name of the schedule, with or without arguments.
+
+    Raises:
+        UnknownName: For an unknown schedule or argument, with the nearest one.
+        BadSetting: If an argument is not a number, or if the schedule falls below 0.
+
+    Example:
+        >>> construct_schedule("level", "linear(end=0.5)")(0.5)
+        0.75
+        >>> construct_schedule("level", "linaer")
+        Traceback (most recent call last):
+        ...
+        arena.errors.UnknownName: unknown schedule 'linaer': did you mean 'linear'?
+    """
+    schedule = bind_schedule(setting, *_read("schedule", word))
+    for progress in (0.0, 0.25, 0.5, 0.75, 1.0):
+        if not 0 <= schedule(progress) < math.inf:
+            raise BadSetting(setting, word, f"a schedule that is never below 0, unlike at progress {progress:g}")
+    return schedule
+
+
+def bind_schedule(place: str, entry: Entry, arguments: Mapping[str, Any]) -> Schedule:
+    """Return a schedule with its arguments filled in. They are checked here, so that a call in a turn is a call of the schedule alone.
+
+    Raises:
+        BadSetting: With the place of the setting, if an argument is out of its range.
+    """
+    schedule = functools.partial(entry.target, **arguments)
+    with prefixed(place):
+        schedule(0.0)
+    return schedule
+
+
+@contextlib.contextmanager
+def prefixed(place: str) -> Iterator[None]:
+    """Put the place of a setting before its name if its value is refused inside."""
+    try:
+        yield
+    except BadSetting as error:
+        raise error.prefixed(place) from None
+
+
+def _read(kind: str, word: str) -> tuple[Entry, Mapping[str, Any]]:
+    name, texts = parse(word)
+    entry = lookup(kind, name)
+    return entry, _typed(entry, tuple(texts.items()))
+
+
+@functools.lru_cache(maxsize=4096)
+def _typed(entry: Entry, texts: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
+    """Return arguments in their types; cached, because a thousand runs may name the same."""
+    known = settings_of(entry.target)
+    for argument, _ in texts:
+        if argument not in known:
+            raise UnknownName(f"argument of {entry.name}", argument, known)
+    return {argument: value_of(f"{entry.name}.{argument}", known[argument], text) for argument, text in texts}

@@ -9,7 +9,7 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -112,15 +112,16 @@ def _modules(kind: str) -> tuple[ModuleType, ...]:
 
 @functools.cache
 def _found(kind: str, modules: tuple[ModuleType, ...]) -> dict[str, Entry]:
-    return dict(sorted((e.id, e) for module in modules for e in _members(kind, module)))
-
-
-def _members(kind: str, module: ModuleType) -> Iterator[Entry]:
-    packages = [m for name, m in sorted(sys.modules.items()) if name.startswith(f"{module.__name__}.") and m is not None]
-    for part in [module, *packages]:
-        for name, member in vars(part).items():
-            if not name.startswith("_") and getattr(member, "__module__", None) == part.__name__ and is_kind(kind, member):
-                yield Entry(kind, dashed(name), member)
+    found = {}
+    for module in modules:
+        for name, part in sorted(sys.modules.items()):
+            if part is None or not f"{name}.".startswith(f"{module.__name__}."):
+                continue
+            for attribute, member in vars(part).items():
+                if not attribute.startswith("_") and getattr(member, "__module__", None) == name and is_kind(kind, member):
+                    entry = Entry(kind, dashed(attribute), member)
+                    found[entry.id] = entry
+    return dict(sorted(found.items()))
 
 
 def is_kind(kind: str, member: object) -> bool:

@@ -24,9 +24,11 @@ def lookup(kind: str, name: str) -> Entry:
         arena.errors.UnknownName: unknown scheduler 'alternatin': did you mean 'alternating'?
     """
     known = entries(kind)
-    also = {other: entry for entry in known.values() for other in getattr(entry.target, "also", ())}
-    if (entry := known.get(name) or known.get(dashed(name)) or also.get(name)) is not None:
+    if (entry := known.get(name) or known.get(dashed(name))) is not None:
         return entry
+    for entry in known.values():
+        if name in getattr(entry.target, "also", ()):
+            return entry
     if kind == "game" and (file := Path(name) / "config.yaml").is_file():
         raise ArenaError(
             f"{file.parent} is a run folder and no game; type `arena resume {file.parent}` to go on with it, or "

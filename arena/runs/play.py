@@ -9,7 +9,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from arena.config.config import Config, configure
+from arena.config.config import Config
+from arena.config.configure import configure
 from arena.config.settings import load_file
 from arena.core.game import Game
 from arena.diagnostics.active import Diagnostics

@@ -21,7 +21,7 @@ from arena.games.gan.penalties import PENALTIES
 from arena.games.gan.scores import against_real, real_ceiling, stream
 from arena.players import MLP
 from arena.players.base import Shape, mixes_examples
-from arena.registry.schedules import named
+from arena.registry.construct import construct_schedule
 
 DISTANCE = "sliced-wasserstein"
 """The metric that is the score of every GAN where none is chosen."""
@@ -99,7 +99,7 @@ class GAN(Game):
         self.instance_noise, self.label_smoothing, self.pack = instance_noise, label_smoothing, pack
         self._penalty = PENALTIES.get(penalty)
         self._noisy, self._lazy = instance_noise > 0, penalty != "none" and penalty_every > 1
-        self._level = named("instance_noise_schedule", instance_noise_schedule)
+        self._level = construct_schedule("instance_noise_schedule", instance_noise_schedule)
         if self._noisy:
             self.register_buffer("noise_level", torch.tensor(1.0), persistent=False)
         if self._lazy:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import arena
-from arena.alarms.active import Alarms, chosen
+from arena.alarms.active import Alarms
 from arena.alarms.base import Sight
 from arena.alarms.rotation import period
 from arena.errors import ArenaError, BadSetting, UnknownName
 from arena.games import Bilinear, SwissRoll
 from arena.registry import entries
+from arena.registry.construct import construct_all
 from arena.trace import read_trace
 from tests.conftest import QUIET, Cli
 
@@ -139,15 +140,15 @@ def test_tensorboard_shows_them(tmp_path: Path) -> None:
 
 
 def test_words_for_alarms() -> None:
-    assert len(chosen(["all"])) == len(entries("alarm"))
-    assert chosen(["none"]) == {}
-    assert chosen(["stall(share=0.5)"])["stall"].share == 0.5  # type: ignore[attr-defined]
+    assert len(construct_all("alarm", ["all"])) == len(entries("alarm"))
+    assert construct_all("alarm", ["none"]) == {}
+    assert construct_all("alarm", ["stall(share=0.5)"])["stall"].share == 0.5  # type: ignore[attr-defined]
     with pytest.raises(UnknownName, match="unknown alarm 'colapse': did you mean 'collapse'"):
-        chosen(["colapse"])
+        construct_all("alarm", ["colapse"])
     with pytest.raises(BadSetting, match=r"stall.share is 2.0, but must be a finite number above 0 and below 1"):
-        chosen(["stall(share=2)"])
-    with pytest.raises(ArenaError, match="asked for twice"):
-        chosen(["all", "stall"])
+        construct_all("alarm", ["stall(share=2)"])
+    with pytest.raises(ArenaError, match="the alarm 'stall' is named twice"):
+        construct_all("alarm", ["all", "stall"])
     with pytest.raises(UnknownName, match=r"unknown alarm in alarms.stop 'rotatoin': did you mean 'rotation'"):
         arena.configure("bilinear", {"alarms.stop": ("rotatoin",)})
     assert Alarms(["all"], Bilinear()).ringing == {}
@@ -156,7 +157,7 @@ def test_words_for_alarms() -> None:
 @pytest.mark.parametrize(("scores", "rings"), [(3, False), (5, False), (6, True), (11, True)])
 def test_a_run_of_a_few_scores_is_not_said_to_have_stalled(scores: int, rings: bool) -> None:
     """Evenly spaced and all alike: at the end of 6 there are three in the last half, of 5 only two."""
-    alarm = chosen(["stall"])["stall"]
+    alarm = construct_all("alarm", ["stall"])["stall"]
     told = None
     for n in range(scores):
         row = {"progress": n / (scores - 1), "score": 1.0}

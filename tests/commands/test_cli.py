@@ -1,5 +1,6 @@
 """The command line as a person types it: real processes, exit codes, one sentence for an error."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def test_memory_that_runs_out_anywhere_is_told_in_one_sentence(monkeypatch: pyte
     def full(*_: Any, **__: Any) -> None:
         torch.empty(10**15)
 
-    monkeypatch.setattr("arena.config.config.configure", full)
+    monkeypatch.setattr(sys.modules["arena.config.configure"], "configure", full)
     assert main(["play", "bilinear"]) == 1
     told = "arena: memory has run out (3.55 PiB were asked for at once); take a smaller batch, smaller players or fewer of them at once\n"
     assert capsys.readouterr().err == told

@@ -236,10 +236,10 @@ def test_config_files_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="cannot be read"):
         load_file(tmp_path / "none.yaml")
     (tmp_path / "late.yaml").write_text("turns: [1\n\n")
-    with pytest.raises(ArenaError, match=r"is not valid YAML \(line 1, column 10\); mend it there"):
+    with pytest.raises(ArenaError, match=r"is not valid YAML \(line 1, column 10\); fix it there"):
         load_file(tmp_path / "late.yaml")
     (tmp_path / "bad.yaml").write_text("turns: [1")
-    with pytest.raises(ArenaError, match=r"is not valid YAML \(line 1, column 10\); mend it there"):
+    with pytest.raises(ArenaError, match=r"is not valid YAML \(line 1, column 10\); fix it there"):
         load_file(tmp_path / "bad.yaml")
     (tmp_path / "list.yaml").write_text("- turns")
     with pytest.raises(ArenaError, match="holds a list, but must hold settings such as 'turns: 1000'"):

@@ -23,7 +23,7 @@ from arena.errors import BadSetting, UnknownName
 from arena.games import Bilinear, Quadratic
 from arena.optimizers import sgd
 from arena.registry import entries
-from arena.registry.construct import build
+from arena.registry.construct import construct
 from arena.trace import read_trace
 from arena.trace.checkpoint import Checkpoints
 from tests.conftest import QUIET
@@ -388,7 +388,7 @@ def test_a_game_that_does_not_suit_is_told_before_there_is_a_folder(game: str, w
         ("duality-gap(lr=0)", BadSetting, "diagnostics.duality-gap.lr is 0.0, but must be a finite number above 0"),
         ("path(points=40)", BadSetting, "diagnostics.path.points is 40, but must be one more than a multiple of 4, such as 41"),
         ("spectrum(top=3", ArenaError, "the brackets of 'spectrum(top=3' do not match"),
-        ("rotation,rotation", ArenaError, "the diagnostic 'rotation' is asked for twice, but a trace has one place for it; leave one out"),
+        ("rotation,rotation", ArenaError, "the diagnostic 'rotation' is named twice. Fix: leave one out"),
     ],
 )
 def test_a_mistaken_word_is_told_in_one_sentence(word: str, error: type[ArenaError], message: str) -> None:
@@ -403,7 +403,7 @@ def test_words_mean_the_same_on_the_command_line_and_in_a_file() -> None:
     typed = configure("ring", {}, ["--diagnostics.names", ",".join(words)])
     assert typed.group("diagnostics").names == tuple(words)
     assert typed.dump() == configure("ring", {"diagnostics": {"names": words}}).dump()
-    made = build("diagnostic", words[0])[1]
+    made = construct("diagnostic", words[0])[1]
     assert isinstance(made, Spectrum)
     assert (made.mode, made.top) == ("arnoldi", 8)
 

@@ -127,7 +127,7 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
 @styled
 def trajectories(summaries: Sequence[Summary]) -> Figure | None:
     """For two players of one number each: where every variant went, over the arrows of plain descent."""
-    from arena.config.config import configure
+    from arena.config.configure import configure
 
     shown = [(label, s) for label, s in zip(labels(summaries), summaries, strict=True) if _path(s.outcomes[0]) is not None]
     if not shown:

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from arena.config.config import Config, configure
+from arena.config.config import Config
+from arena.config.configure import configure
 from arena.config.settings import Settings, moved_by_rules, named_in
 from arena.diagnostics.active import Diagnostics
 from arena.errors import ArenaError, RuleUndefined

@@ -195,7 +195,7 @@ def _play_all(jobs: Sequence[Job], folder: Path, workers: int, tell: Callable[[J
 
 def play_job(job: Job, folder: Path) -> str:
     """Play one run to its end, or on from where it was cut short; returns how it ended."""
-    from arena.config.config import configure
+    from arena.config.configure import configure
     from arena.runs.play import resume, start
 
     own = folder / job.folder

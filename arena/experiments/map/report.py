@@ -11,7 +11,8 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainin
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from arena.config.config import Config, configure
+from arena.config.config import Config
+from arena.config.configure import configure
 from arena.experiments.map.plan import Plan
 from arena.experiments.map.played import Map
 from arena.experiments.map.results import Cell, Run, State

@@ -1,0 +1,79 @@
+"""Make a complete configuration from a game, settings and command-line arguments."""
+
+import copy
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arena.config.components import choose, components_of, game_entry, inner_rules, probe, recipe_of, roles_of, split_objects, swappable
+from arena.config.config import Config, pick_device
+from arena.config.form import Form
+from arena.config.options import GROUPS
+from arena.config.settings import flatten, nest, normal, typed_pairs
+from arena.core.game import Game
+
+
+def configure(
+    game: str | type[Game] | Game,
+    settings: Mapping[str, Any] | None = None,
+    arguments: Sequence[str] = (),
+    *,
+    prog: str = "arena play",
+) -> Config:
+    """Return a complete, checked configuration; arguments win over settings, and settings over the game's recipe.
+
+    Args:
+        game: Id, import path or file of a game, a Game class, or a Game.
+        settings: Nested data as in a config file, or dotted names; components may also be objects.
+        arguments: Options as on the command line, such as `["--rule", "extragradient", "--rule.gamma", ".5"]`; `--help` prints all.
+        prog: Command line that the help page begins with.
+
+    Raises:
+        UnknownName: For an unknown game, component or setting, with the nearest one.
+        BadSetting: For a value out of its range.
+        ArenaError: For a value of the wrong type.
+
+    Example:
+        >>> config = configure("swiss-roll", {"generator.lr": 1e-4}, ["--rule", "extragradient", "--rule.gamma", ".5"])
+        >>> config.settings["rule"]
+        {'name': 'extragradient', 'gamma': 0.5, 'batch': 'same', 'moments': 'kept'}
+        >>> configure("swiss-roll", {"generator.lrr": 1e-4})
+        Traceback (most recent call last):
+        ...
+        arena.errors.UnknownName: unknown setting 'generator.lrr': did you mean 'generator.lr'?
+    """
+    entry, objects = game_entry(game)
+    components = more = list(components_of(entry.target))
+    given, pairs = flatten(settings or {}), typed_pairs(arguments)
+    given.pop("game", None)
+    while more:  # a rule may wrap another rule, whose arguments are settings too
+        short = {component.short for component in components}
+        in_order = sorted(given.items(), key=lambda pair: pair[0] in short)  # the order of a mapping means nothing
+        recipe = normal(recipe_of(entry.target).items(), components)
+        data, taken = split_objects(normal(in_order, components), components)
+        objects |= taken
+        typed = normal(pairs, components)
+        chosen = choose(components, recipe, {**data, **typed}, objects)
+        more = [inner for c, e in chosen.items() for inner in inner_rules(c, e) if inner not in components]
+        components = components + more
+    form = Form(entry, chosen, recipe)
+    if "--help" in arguments or "-h" in arguments:
+        from arena.config.help import print_help
+
+        print_help(prog, entry, form)
+        raise SystemExit(0)
+    fixed = set(roles_of(entry.target)) - set(swappable(entry.target))
+    values = {"game": entry.id, **form.fill(data, typed, fixed)}
+    values |= {key: f"python:{_described(thing)}" for key, thing in objects.items() if key != "game"}
+    values["device"] = str(pick_device(values["device"]))  # so that the configuration says where the run was played
+    config = Config(entry, nest(values), objects, (game, dict(settings or {}), tuple(arguments)), configure)
+    for name in GROUPS:
+        config.group(name)
+    if config.run.metric:
+        copy.copy(probe(entry.target)).evaluated(config.evaluation)  # so that an unknown metric is reported before anything starts
+    return config
+
+
+def _described(value: Any) -> str:
+    cls = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
+    return f"{cls.__module__}.{cls.__qualname__}"

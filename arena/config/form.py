@@ -1,0 +1,140 @@
+"""The form that a configuration fills in: every setting that follows from the chosen components, with its type and its value."""
+
+import difflib
+import itertools
+from collections.abc import Callable, Collection, Iterable, Mapping
+from inspect import Parameter
+from typing import Any, NamedTuple
+
+from arena.config.components import chosen_in, roles_of, told_to
+from arena.config.options import GROUPS, RunOptions
+from arena.config.settings import Component, Settings, nest, typed_as
+from arena.errors import ArenaError, BadSetting, GameFault, UnknownName
+from arena.registry.entries import Entry
+from arena.registry.signature import parameters_of, settings_of
+from arena.registry.values import value_of
+
+_RESERVED = {*parameters_of(RunOptions), *GROUPS, "rule", "scheduler", "coupling", "game", "out", "config"}
+"""Names that a game's own arguments cannot have."""
+
+
+class Section(NamedTuple):
+    """The settings of one class or function.
+
+    Args:
+        target: The class or function.
+        prefix: Beginning of their dotted names, such as `generator.`; empty for the game and the run.
+        parameters: The settings by the names of the arguments.
+        choice: The component that is chosen here and its entry, if it is one.
+    """
+
+    target: Callable[..., Any]
+    prefix: str
+    parameters: Mapping[str, Parameter]
+    choice: tuple[Component, Entry] | None = None
+
+
+class Form:
+    """All settings of a choice of components.
+
+    Args:
+        game: The game's entry.
+        chosen: The entry of each component.
+        recipe: The game's recipe, by dotted name.
+
+    Attributes:
+        sections: The settings by the class or function that they belong to.
+        parameters: Types and defaults by dotted name.
+        values: Values by dotted name; at first the defaults and those of the recipe.
+
+    Raises:
+        GameFault: If an argument of the game has the name of another setting.
+    """
+
+    def __init__(self, game: Entry, chosen: Mapping[Component, Entry], recipe: Settings):
+        roles = roles_of(game.target)
+        own = {name: p for name, p in settings_of(game.target).items() if name not in roles}
+        if taken := _RESERVED & own.keys():
+            raise GameFault(f"{game.id} has an argument '{min(taken)}', which is the name of a setting of every run; rename it")
+        self.sections = [Section(game.target, "", own), Section(RunOptions, "", settings_of(RunOptions))]
+        for component, entry in chosen.items():
+            told = told_to(game.target, component)
+            parameters = {name: p for name, p in settings_of(entry.target).items() if name not in told}
+            self.sections.append(Section(entry.target, f"{component.prefix}.", parameters, (component, entry)))
+        self.sections += [Section(options, f"{prefix}.", settings_of(options)) for prefix, options in GROUPS.items()]
+        self.parameters: dict[str, Parameter] = {}
+        self.values: Settings = {}
+        for section in self.sections:
+            usual: Mapping[str, Any] = recipe
+            if section.choice is not None:
+                component, entry = section.choice
+                self.parameters[component.key], self.values[component.key] = _CHOICE, entry.id
+                if chosen_in(recipe, component) != entry.id:
+                    usual = {}  # the recipe's numbers are meant for another choice
+            for argument, parameter in section.parameters.items():
+                name = section.prefix + argument
+                if name in self.parameters:
+                    raise ArenaError(f"{name} is an argument of two components, {section.target.__name__} among them; rename one of them")
+                value = usual.get(name, parameter.default)
+                self.parameters[name] = parameter
+                self.values[name] = float(value) if parameter.annotation is float and type(value) is int else value
+
+    def fill(self, data: Settings, typed: Settings, fixed: Collection[str]) -> Settings:
+        """Return the values with those that were given.
+
+        Args:
+            data: Values by dotted name.
+            typed: Values by dotted name as text, which win over data.
+            fixed: Roles whose player the game builds itself.
+
+        Raises:
+            UnknownName: For a setting that does not exist, with the nearest one.
+            ArenaError: For a value of the wrong type, or a setting that has neither a value nor a default.
+        """
+        values = dict(self.values)
+        for name, given in {**data, **typed}.items():
+            if name not in self.parameters:
+                raise self._unknown(name, data, fixed)
+            if self.parameters[name] is not _CHOICE:
+                values[name] = value_of(name, self.parameters[name].replace(default=self.values[name]), given)
+        if Parameter.empty in values.values():
+            missing = [name for name, value in values.items() if value is Parameter.empty]
+            raise ArenaError(f"{' and '.join(missing)} must be given, because there is no default; write --{missing[0]} VALUE")
+        return values
+
+    def _unknown(self, name: str, data: Settings, fixed: Iterable[str]) -> ArenaError:
+        """Return an error that names the nearest setting, or the place that the name would have."""
+        known = self.parameters
+        for place in _places(name):
+            if place in known:
+                if name not in data:
+                    return UnknownName("setting", name, [place])
+                example = self.values[place]
+                kind = "list" if isinstance(example, (tuple, list)) else "number" if isinstance(example, (int, float)) else "value"
+                inside = nest({key.removeprefix(f"{place}."): value for key, value in data.items() if key.startswith(f"{place}.")})
+                return BadSetting(place, inside, f"one {kind}, such as {typed_as(example)}")
+        if (role := name.removesuffix(".player")) in fixed:
+            hint = f"the game builds its {role} itself; give its __init__ an argument {role} to choose one"
+            return UnknownName("setting", name, None, hint)
+        if inside := [key for key in known if key.startswith(f"{name}.")]:
+            return UnknownName("setting", name, inside, " (It is the place of several settings.)")
+        places = {place for key in known for place in _places(key)}
+        prefix, _, _ = name.rpartition(".")
+        choice = self.values.get(f"{prefix}.name")
+        beside = [key for key in places if key.startswith(f"{prefix}.") and key.count(".") == name.count(".") and not key.endswith(".name")]
+        if choice is None or difflib.get_close_matches(name, beside, cutoff=0.6):
+            return UnknownName("setting", name, places)
+        return UnknownName("setting", name, beside, f" (The {prefix} is {choice}.)")
+
+
+_CHOICE = Parameter("choice", Parameter.KEYWORD_ONLY, annotation=str)
+
+
+def _places(name: str) -> Iterable[str]:
+    """Return the places on the way to a dotted name, with the name itself.
+
+    Example:
+        >>> list(_places("generator.schedule.end"))
+        ['generator', 'generator.schedule', 'generator.schedule.end']
+    """
+    return itertools.accumulate(name.split("."), lambda place, part: f"{place}.{part}")

@@ -1,0 +1,115 @@
+"""Values of arguments: from text or plain data to the type that a class or function declares."""
+
+import functools
+import json
+import re
+import typing
+from argparse import ArgumentError
+from inspect import Parameter
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from arena.errors import ArenaError, did_you_mean
+from arena.registry.grammar import split
+
+_WHOLE = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e\+?\d{1,2})?", re.IGNORECASE)
+
+
+def value_of(name: str, parameter: Parameter, given: Any) -> Any:
+    """Return a given value in the type of its argument.
+
+    A list may be typed without brackets, and a whole number as 1e3 or 1000.0. None is left as it is.
+
+    Args:
+        name: Dotted name of the setting, for messages.
+        parameter: The argument, with its type and default.
+        given: Text as it was typed, or data as in YAML and Python.
+
+    Raises:
+        ArenaError: If the value does not have that type.
+
+    Example:
+        >>> def train(turns: int = 1000, betas: tuple[float, float] = (0.9, 0.999), loss: typing.Literal["hinge", "none"] = "none"): ...
+        >>> import inspect
+        >>> turns, betas, loss = inspect.signature(train).parameters.values()
+        >>> value_of("turns", turns, "1e3"), value_of("turns", turns, 500.0), value_of("x.betas", betas, "0.5,1")
+        (1000, 500, (0.5, 1.0))
+        >>> value_of("turns", turns, "2.5")
+        Traceback (most recent call last):
+        ...
+        arena.errors.ArenaError: turns is '2.5', but must be a whole number, such as 1000
+        >>> value_of("loss", loss, "hing")
+        Traceback (most recent call last):
+        ...
+        arena.errors.ArenaError: loss is 'hing': did you mean 'hinge'?
+    """
+    kind = parameter.annotation
+    if given is None or (type(given) is kind and kind in (int, float, str, bool)):
+        return given
+    if typing.get_origin(kind) is typing.Literal and isinstance(given, str) and given in typing.get_args(kind):
+        return given
+    try:
+        if isinstance(data := _whole(given) if kind is int else given, str):
+            return _parser(kind).parse_args([f"--value={_listed(data) if _is_list(parameter) else data}"]).value
+        return _parser(kind).parse_object({"value": data}).value
+    except ArgumentError as error:
+        raise _kind_error(name, parameter, given, str(error)) from error
+    except OverflowError as error:
+        raise ArenaError(f"{name} is {str(given)[:9]}…, which is too large for a number with a decimal point") from error
+
+
+@functools.cache
+def _parser(kind: Any) -> ArgumentParser:
+    """Return a parser of one type, made once because most settings share a few types."""
+    parser = ArgumentParser(exit_on_error=False, default_env=False)
+    try:
+        parser.add_argument("--value", type=Any if kind is Parameter.empty else kind)
+    except ValueError:  # a type that cannot be parsed, so that the value is checked by its owner alone
+        parser.add_argument("--value", type=Any)
+    return parser
+
+
+def _is_list(parameter: Parameter) -> bool:
+    return isinstance(parameter.default, (tuple, list)) or typing.get_origin(parameter.annotation) in (tuple, list)
+
+
+def _listed(text: str) -> str:
+    """Put brackets around a list that was typed without them; commas inside brackets belong to arguments."""
+    if text.lstrip().startswith(("[", "(")):
+        return text
+    return json.dumps(split(text)) if "(" in text else f"[{text}]"
+
+
+def _whole(value: Any) -> Any:
+    """Return a whole number that was written as 1e3 or 1000.0 in plain digits.
+
+    Example:
+        >>> _whole("1e3"), _whole(500.0), _whole("2.5")
+        ('1000', 500, '2.5')
+    """
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if not isinstance(value, str) or value.isdigit() or not _WHOLE.fullmatch(value):
+        return value
+    return str(int(float(value))) if float(value).is_integer() else value
+
+
+def _kind_error(name: str, parameter: Parameter, given: Any, text: str) -> ArenaError:
+    """Return jsonargparse's message as one sentence, with the value as it was typed."""
+    expected = re.findall(r"Expected an? (.+?)\. Got value: (.*)", text)
+    if not expected:
+        return ArenaError(" ".join(text.replace('"value"', f'"{name}"').split()))
+    kind = expected[0][0].replace("typing.", "").replace("<class '", "").replace("'>", "")
+    found = given if isinstance(given, str) else expected[0][1]
+    if choices := re.search(r"Literal\[(.*)\]", kind):
+        words = [word.strip(" '\"") for word in choices[1].split(",")]
+        return ArenaError(f"{name} is '{found}': {did_you_mean(found, words)}")
+    example = parameter.default
+    if isinstance(example, (list, tuple)):
+        numbers = any(isinstance(entry, (int, float)) for entry in example)
+        wanted = f"{'numbers' if numbers else 'a list'} such as {','.join(map(str, example)) or 'a,b,c'}"
+    else:
+        wanted = {"int": "a whole number", "float": "a finite number", "bool": "true or false", "str": "text"}.get(kind, kind)
+        wanted += f", such as {example}" if example not in ("", None, Parameter.empty) else ""
+    return ArenaError(f"{name} is '{found}', but must be {wanted}")
