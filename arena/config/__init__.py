@@ -2,6 +2,5 @@
 
 from arena.config.config import Config, pick_device
 from arena.config.configure import configure
-from arena.config.make import make
 
-__all__ = ["Config", "configure", "make", "pick_device"]
+__all__ = ["Config", "configure", "pick_device"]

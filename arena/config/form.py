@@ -116,8 +116,8 @@ class Form:
         if (role := name.removesuffix(".player")) in fixed:
             hint = f"the game builds its {role} itself; give its __init__ an argument {role} to choose one"
             return UnknownName("setting", name, None, hint)
-        if inside := [key for key in known if key.startswith(f"{name}.")]:
-            return UnknownName("setting", name, inside, " (It is the place of several settings.)")
+        if below := [key for key in known if key.startswith(f"{name}.")]:
+            return UnknownName("setting", name, below, " (It is the place of several settings.)")
         places = {place for key in known for place in _places(key)}
         prefix, _, _ = name.rpartition(".")
         choice = self.values.get(f"{prefix}.name")

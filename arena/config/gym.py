@@ -1,12 +1,18 @@
-"""The entry point of `gymnasium.make_vec`: a population from a game's id and settings."""
+"""The entry points of `gymnasium.make` and `gymnasium.make_vec`: an arena or a population from a game's id and settings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arena.config.config import configure
+from arena.config.configure import configure
+from arena.engine.env import Arena
 from arena.engine.members.capacity import fitting
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting, check_number
+
+
+def make(game: str, render_mode: str | None = None, **settings: Any) -> Arena:
+    """Build what `gymnasium.make("arena/SwissRoll-v0", rule="extragradient", generator={"lr": 1e-4})` asks for."""
+    return configure(game, settings).build(render_mode)
 
 
 def make_vec(

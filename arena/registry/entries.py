@@ -72,7 +72,9 @@ def register(id: str) -> Callable[[type[T]], type[T]]:
 
         gym_id = f"arena/{cls.__name__}-v0"
         gymnasium.registry.pop(gym_id, None)
-        gymnasium.register(id=gym_id, entry_point="arena.config:make", vector_entry_point="arena.config.gym:make_vec", kwargs={"game": id})
+        gymnasium.register(
+            id=gym_id, entry_point="arena.config.gym:make", vector_entry_point="arena.config.gym:make_vec", kwargs={"game": id}
+        )
         return cls
 
     return decorate
