@@ -90,14 +90,17 @@ class Ledger:
         by_itself = bool(driver) and held(self.folder / WORKERS / driver)  # the driver lives, so it was the worker alone that died
         retries = said.get("retries", 0) + by_itself
         again = retries <= RETRIES
+        point = dict(trial.params)
+        if "planned" in said:  # of a worker that was killed while it began the trial, the study has some of the values only
+            point = dict(self.sweep.points[said["planned"]])
         if again and not already:
             attributes = {name: said[name] for name in ("planned",) if name in said} | {"retry_of": trial.number, "retries": retries}
-            self.study.enqueue_trial(trial.params, user_attrs=attributes)
+            self.study.enqueue_trial(point, user_attrs=attributes)
         self.study._storage.set_trial_user_attr(trial._trial_id, "lost", True)
         reason = "its worker was killed" if by_itself else "the sweep was stopped"
         values = dict.fromkeys(self.sweep.options.objectives, self.sweep.penalty)
         record = Record(
-            trial.number, dict(trial.params), "lost", values, reason=reason + ("; tried again" if again else "; given up"),
+            trial.number, point, "lost", values, reason=reason + ("; tried again" if again else "; given up"),
             retry_of=said.get("retry_of"), backend="optuna",
         )  # fmt: skip
         write(record, self.folder)
