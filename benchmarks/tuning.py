@@ -26,7 +26,7 @@ import optuna
 import torch
 
 from arena.config import configure
-from arena.experiments.ledger import Play, Record, read_all, write
+from arena.experiments.ledger import SeedResult, TrialRecord, read_all, write
 from arena.tuning import Options, parse_space
 from arena.tuning.plan import Sweep, begin, plan
 from arena.tuning.play import backend_of, report
@@ -45,7 +45,7 @@ def seconds(do: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def played(found: Sweep, where: Path) -> tuple[float, list[Record]]:
+def played(found: Sweep, where: Path) -> tuple[float, list[TrialRecord]]:
     """Seconds of a sweep without its report, and its trials."""
     folder = begin(found, where)
     took = seconds(lambda: backend_of(found.options.backend).play(found, folder, found.options.workers))
@@ -80,7 +80,7 @@ def workers(where: Path, trials: int) -> str:
 
 
 def overhead(where: Path, backend: str, trials: int) -> str:
-    def swept(count: int) -> tuple[float, list[Record]]:
+    def swept(count: int) -> tuple[float, list[TrialRecord]]:
         options = Options(trials=count, seeds=(0,), pruner="none", workers=2, backend=backend, rungs=4)
         found = plan("bilinear", {"turns": 400}, space=parse_space({"x.lr": "log:0.01:0.1", "y.lr": "log:0.01:0.1"}), options=options)
         return played(found, where / f"{backend}-{count}")
@@ -94,10 +94,10 @@ def overhead(where: Path, backend: str, trials: int) -> str:
 def population(where: Path, side: int, share: int) -> str:
     settings = {**SMALL, "turns": ROUNDS}
     grid = Options(trials=side * side, seeds=(0,), backend="population", sampler="grid", pruner="none", rungs=4)
-    together, records = played(plan("ring", settings, space=parse_space(RATES), options=grid), where / "together")
+    play_members, records = played(plan("ring", settings, space=parse_space(RATES), options=grid), where / "together")
     options = Options(trials=side * side // share, seeds=(0,), sampler="qmc", pruner="none", workers=2, rungs=4)
     apart, _ = played(plan("ring", settings, space=parse_space(RATES), options=options), where / "apart")
-    ratio = apart * len(records) / options.trials / together
+    ratio = apart * len(records) / options.trials / play_members
     return row(
         f"{side} × {side} learning rates as populations, over two processes", f"{ratio:.1f} ×", f"≥ {WANTED['population']:g} ×", ratio >= 8
     )
@@ -110,8 +110,8 @@ def reporting(where: Path, trials: int) -> str:
     folder, rng = begin(found, where / "report"), np.random.default_rng(0)
     for number, point in enumerate(planned_points(space, options)):
         values = np.exp(4 * (space["generator.lr"].share(point["generator.lr"]) - 0.6) ** 2 + 0.2 * rng.standard_normal(3)).tolist()
-        plays = tuple(Play(seed, "finished", value, value, 100, "converging") for seed, value in enumerate(values))
-        write(Record(number, point, "complete", {"criterion": sorted(values)[1]}, plays), folder)
+        plays = tuple(SeedResult(seed, "finished", value, value, 100, "converging") for seed, value in enumerate(values))
+        write(TrialRecord(number, point, "finished", {"criterion": sorted(values)[1]}, plays), folder)
     took = seconds(lambda: report(found, folder))
     return row(f"the report of {trials:,} trials", f"{took:.1f} s", f"< {WANTED['report']:g} s", took < WANTED["report"])
 

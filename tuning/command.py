@@ -6,7 +6,6 @@ arena sweep swiss-roll --backend population --sampler qmc --trials 256
 """
 
 import inspect
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,20 +82,19 @@ def _options(said: Mapping[str, Any], given: Mapping[str, str | None]) -> dict[s
 
 
 def play_on(folder: Path) -> int:
-    """Play a sweep to its end, or on from where it was cut short, and tell what came of it."""
+    """Play a sweep to its end, or continue it; show its progress and its report. Return the exit code."""
     from arena.tuning.plan import load
     from arena.tuning.play import finish
-    from arena.tuning.report.terminal import Progress, show
+    from arena.tuning.report.terminal import progress, show
 
     found = load(folder)
-    began = time.monotonic()
-    with Progress(found, folder) as progress:
-        try:
-            played = finish(found, folder, None, progress.tell)
-        except KeyboardInterrupt:
-            progress.interrupted()
-            return 130
-    show(played, time.monotonic() - began)
+    shown, tell = progress(found, folder)
+    try:
+        with shown:
+            played = finish(found, folder, None, tell)
+    except KeyboardInterrupt:
+        return 130
+    show(played, shown.seconds)
     return 0
 
 

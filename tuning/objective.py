@@ -8,99 +8,115 @@ not played on.
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from arena.config.config import Config
 from arena.errors import ArenaError, RunFailed
-from arena.experiments.ledger import Play, Record
-from arena.experiments.populations import LookedAlone, Outcome, by_itself
+from arena.experiments.ledger import SeedResult, TrialRecord
+from arena.experiments.playing import Look, Single, play_single
 from arena.experiments.values import Point
 from arena.tuning.plan import Sweep
-from arena.tuning.watch import Judged, Watch
+from arena.tuning.watch import RungResult, TrialMonitor
 
 Report = Callable[[int, float], bool]
 """Takes a step, from 1, and the value there; says whether to give the point up."""
 
 
-class Alone:
+class TrialRun:
     """One run that is played by itself, rung by rung.
 
     Args:
-        sweep: it belongs to.
-        config: that is played.
-        state: of its arena and its history, as `state` gave it; None begins.
+        sweep: the sweep that it belongs to.
+        config: its configuration.
+        state: of its arena and its history, as `state` returned it; None begins.
     """
 
     def __init__(self, sweep: Sweep, config: Config, state: Mapping[str, Any] | None = None):
         self.sweep = sweep
-        self.watch: Watch | None = None
+        self.monitor: TrialMonitor | None = None
         self._config, self._seed, self._state = config, config.run.seed, state
-        self._play: Play | None = None if state is None else state["play"]
-        self._playing: Generator[LookedAlone, str | None, Outcome] = by_itself(
-            config, sweep.every, criteria=True, state=None if state is None else state["arena"]
-        )
-        self._looked: LookedAlone | None = None
-        self._stop: str | None = None
+        self._result: SeedResult | None = None if state is None else state["play"]
+        self._playing = play_single(config, sweep.every, criteria=True, state=None if state is None else state["arena"])
+        self._look: Look | None = None
+        self._stops: Mapping[int, str] = {}
 
     def advance(self, progress: float) -> None:
         """Play on to that progress, in (0, 1], or to the end."""
         while self.over is None:
             try:
-                looked = next(self._playing) if self._looked is None else self._playing.send(self._stop)
+                self._look = next(self._playing) if self._look is None else self._playing.send(self._stops)
             except StopIteration as ended:
-                self._watching(self._looked).end(ended.value)
+                self._watching(self._look).end(ended.value[0])
                 return
-            self._looked, arena = looked, looked.arena
-            watch, judged = self._watching(looked), None
-            if watch.due(arena.progress) and arena.divergence is None:
-                score = arena.measure_score()
-                judged = Judged(arena.turns_played, score, arena.measure_criterion(score))
-            self._stop = watch.look(arena.turns_played, arena.progress, looked.values, judged)
-            if judged is not None and self._stop is None and len(watch.history) - 1 >= round(progress * watch.rungs) and progress < 1:
+            monitor = self._watching(self._look)
+            rungs = len(monitor.history)
+            self._stops = look_at([monitor], self._look)
+            judged = len(monitor.history) > rungs
+            if judged and not self._stops and len(monitor.history) - 1 >= round(progress * monitor.rungs) and progress < 1:
                 return
 
     @property
-    def over(self) -> Play | None:
-        """What became of it, once it has ended."""
-        return self._play or (self.watch.play if self.watch is not None else None)
+    def over(self) -> SeedResult | None:
+        """Its result, once it has ended."""
+        return self._result or (self.monitor.result if self.monitor is not None else None)
 
-    def given_up(self) -> Play:
-        """What there is of it."""
-        return self.watch.pruned() if self.watch is not None else Play(self._seed, "pruned", self.sweep.penalty, None, 0, "pruned")
+    def given_up(self) -> SeedResult:
+        """Return the partial result of a stopped run."""
+        return (
+            self.monitor.pruned()
+            if self.monitor is not None
+            else SeedResult(self._seed, "pruned", self.sweep.penalty, None, 0, "unfinished")
+        )
 
     @property
     def latest(self) -> float:
-        return self.over.value if self.over is not None else self.watch.latest if self.watch is not None else self.sweep.penalty
+        """Its value at this moment."""
+        return self.over.value if self.over is not None else self.monitor.latest if self.monitor is not None else self.sweep.penalty
 
     def state(self) -> dict[str, Any]:
-        """From which another process can go on, between two rungs."""
+        """The state from which another process can continue, between two rungs."""
         if self.over is not None:
             return {"arena": None, "play": self.over}
-        assert self._looked is not None and self.watch is not None
-        alarms = self.watch.alarms.state_dict()
-        return {"arena": self._looked.arena.state_dict(), "history": self.watch.history, "alarms": alarms, "play": None}
+        assert self._look is not None and isinstance(self._look.env, Single) and self.monitor is not None
+        alarms = self.monitor.alarms.state_dict()
+        return {"arena": self._look.env.arena.state_dict(), "history": self.monitor.history, "alarms": alarms, "play": None}
 
-    def _watching(self, looked: LookedAlone | None) -> Watch:
-        if self.watch is None:
-            game = looked.arena.game if looked is not None else self._config.example()
-            self.watch = watch_of(self.sweep, game, self._seed)
+    def _watching(self, look: Look | None) -> TrialMonitor:
+        if self.monitor is None:
+            game = look.env.game if look is not None else self._config.example()
+            self.monitor = monitor_of(self.sweep, game, self._seed)
             if self._state is not None:
-                self.watch.history = [Judged(*judged) for judged in self._state["history"]]
-                self.watch.alarms.load_state_dict(self._state["alarms"])
+                self.monitor.history = [RungResult(*judged) for judged in self._state["history"]]
+                self.monitor.alarms.load_state_dict(self._state["alarms"])
             else:
-                self.watch.begin(float(looked.arena.last_score or math.nan) if looked is not None else math.nan)
-        return self.watch
+                self.monitor.begin(float(look.env.scores[0]) if look is not None else math.nan)
+        return self.monitor
 
 
-def watch_of(sweep: Sweep, game: Any, seed: int) -> Watch:
-    """What watches a run of a sweep."""
-    return Watch(game, seed, sweep.alarms, sweep.fatal, sweep.options.rungs, (sweep.untrained, sweep.penalty), sweep.ceiling)
+def look_at(monitors: Sequence[TrialMonitor], look: Look) -> dict[int, str]:
+    """Let each monitor look at its member; return the reason for each member that is to be stopped."""
+    turns, progress = look.turns, look.turns / look.env.budgets
+    due = {member for member in look.live if monitors[member].due(progress[member])}
+    scores, criteria = look.env.measure_criteria() if due else (np.zeros(0), np.zeros(0))
+    stops = {}
+    for member in look.live:
+        values = {name: float(v[member]) for name, v in look.values.items()}
+        judged = RungResult(int(turns[member]), float(scores[member]), float(criteria[member])) if member in due else None
+        why = monitors[member].look(int(turns[member]), float(progress[member]), values, judged)
+        if why is not None:
+            stops[member] = why
+    return stops
 
 
-def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda step, value: False, **said: Any) -> Record:
+def monitor_of(sweep: Sweep, game: Any, seed: int) -> TrialMonitor:
+    """Return the monitor of a run of a sweep."""
+    return TrialMonitor(game, seed, sweep.alarms, sweep.fatal, sweep.options.rungs, (sweep.untrained, sweep.penalty), sweep.ceiling)
+
+
+def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda step, value: False, **said: Any) -> TrialRecord:
     """Play a point.
 
     Args:
@@ -115,7 +131,7 @@ def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda st
     """
     began, clock = time.perf_counter(), Stopwatch()
     try:
-        runs = [Alone(sweep, sweep.config(point, seed)) for seed in sweep.options.seeds]
+        runs = [TrialRun(sweep, sweep.config(point, seed)) for seed in sweep.options.seeds]
         pruned = play(sweep, runs, report, clock)
     except RunFailed:
         raise
@@ -126,7 +142,7 @@ def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda st
     return record_of(sweep, number, point, plays, pruned, seconds=seconds, overhead=seconds - clock.seconds, **said)
 
 
-def play(sweep: Sweep, runs: Sequence[Alone], report: Report, clock: "Stopwatch | None" = None, first: int = 1) -> bool:
+def play(sweep: Sweep, runs: Sequence[TrialRun], report: Report, clock: "Stopwatch | None" = None, first: int = 1) -> bool:
     """Play runs to their ends; returns whether they were given up.
 
     Args:
@@ -156,7 +172,7 @@ def play(sweep: Sweep, runs: Sequence[Alone], report: Report, clock: "Stopwatch 
     return False
 
 
-def settled(sweep: Sweep, plays: Sequence[Play | None]) -> bool:
+def settled(sweep: Sweep, plays: Sequence[SeedResult | None]) -> bool:
     """Whether what a point counts as is the same whatever its other seeds come to."""
     best, worst = ([other if play is None else play.value for play in plays] for other in (-math.inf, sweep.penalty))
     return quantile(best, sweep.options.quantile) == quantile(worst, sweep.options.quantile)
@@ -173,20 +189,22 @@ def quantile(values: Sequence[float], which: float) -> float:
     return (ranked[max(0, math.ceil(place) - 1)] + ranked[min(len(ranked) - 1, math.floor(place))]) / 2
 
 
-def record_of(sweep: Sweep, number: int, point: Point, plays: Sequence[Play], pruned: bool = False, **said: Any) -> Record:
+def record_of(sweep: Sweep, number: int, point: Point, plays: Sequence[SeedResult], pruned: bool = False, **said: Any) -> TrialRecord:
     """A trial's record from its runs."""
     cost = sum(play.turns for play in plays) * sweep.cost_per_turn(sweep.config(point, sweep.options.seeds[0]))
     values = dict(_values(sweep, plays, cost, said.get("seconds", 0.0)))
-    return Record(number, point, "pruned" if pruned else "complete", values, tuple(plays), backend=sweep.options.backend, cost=cost, **said)
+    return TrialRecord(
+        number, point, "pruned" if pruned else "finished", values, tuple(plays), backend=sweep.options.backend, cost=cost, **said
+    )
 
 
-def impossible(sweep: Sweep, number: int, point: Point, reason: str, **said: Any) -> Record:
+def impossible(sweep: Sweep, number: int, point: Point, reason: str, **said: Any) -> TrialRecord:
     """The record of a point that cannot be played."""
     values = {name: 0.0 if name in ("cost", "seconds") else sweep.penalty for name in sweep.options.objectives}
-    return Record(number, point, "impossible", values, reason=reason, backend=sweep.options.backend, **said)
+    return TrialRecord(number, point, "undefined", values, reason=reason, backend=sweep.options.backend, **said)
 
 
-def _values(sweep: Sweep, plays: Sequence[Play], cost: float, seconds: float) -> Iterator[tuple[str, float]]:
+def _values(sweep: Sweep, plays: Sequence[SeedResult], cost: float, seconds: float) -> Iterator[tuple[str, float]]:
     which, penalty = sweep.options.quantile, sweep.penalty
     for name in sweep.options.objectives:
         if name == "criterion":

@@ -21,9 +21,9 @@ from arena.config.config import Config
 from arena.config.configure import configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.errors import ArenaError
-from arena.experiments.compare.plan import cost_per_turn
+from arena.experiments.budget import cost_per_turn
 from arena.experiments.map.plan import key_of
-from arena.experiments.map.results import FLED
+from arena.experiments.outcome import FLED
 from arena.experiments.populations import structure
 from arena.experiments.values import Point
 from arena.runs.folders import new_folder, stem

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import RunFailed
-from arena.experiments.ledger import Record, read_all
+from arena.experiments.ledger import TrialRecord, read_all
 from arena.experiments.values import Seeds, parse_seeds
 from arena.tuning.backends.locks import locked
 from arena.tuning.options import Options
@@ -19,7 +19,7 @@ from arena.tuning.plan import Sweep, backend_of, begin, plan
 from arena.tuning.played import Played
 from arena.tuning.space import parse_space
 
-Tell = Callable[[Record], None]
+Tell = Callable[[TrialRecord], None]
 
 
 def sweep(
@@ -50,8 +50,8 @@ def sweep(
         >>> import tempfile
         >>> found = sweep("bilinear", {"x.lr": "log:0.01:0.3", "y.lr": "log:0.01:0.3"}, trials=4, seeds=(0,), backend="population",
         ...               settings={"turns": 20, "rule": "extragradient"}, out=tempfile.mkdtemp() + "/s")
-        >>> len(found.records), found.best.state
-        (4, 'complete')
+        >>> len(found.records), found.best.status
+        (4, 'finished')
     """
     options = options or Options(**chosen)
     if seeds is not None:

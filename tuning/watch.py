@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from arena.alarms.active import Alarms
 from arena.core.game import Game
-from arena.experiments.ledger import Play
-from arena.experiments.populations import Outcome
-from arena.experiments.verdict import Verdict, verdict
+from arena.experiments.ledger import SeedResult
+from arena.experiments.outcome import Outcome
+from arena.experiments.verdict import Verdict, verdict, verdict_of
+from arena.runs.status import Status
 
 
-class Judged(NamedTuple):
+class RungResult(NamedTuple):
     """A run's score and criterion at one moment."""
 
     turn: int
@@ -19,7 +20,7 @@ class Judged(NamedTuple):
     criterion: float
 
 
-class Watch:
+class TrialMonitor:
     """One run.
 
     Args:
@@ -45,8 +46,8 @@ class Watch:
         self.seed, self.fatal, self.rungs, self.ceiling = seed, fatal, rungs, ceiling
         self.untrained, self.penalty = stopped
         self.alarms = Alarms(alarms, game)
-        self.history: list[Judged] = []
-        self.play: Play | None = None
+        self.history: list[RungResult] = []
+        self.result: SeedResult | None = None
         self._stopped_by = ""
 
     def due(self, progress: float) -> bool:
@@ -55,10 +56,10 @@ class Watch:
 
     def begin(self, score: float) -> None:
         """Before the first turn."""
-        self.history.append(Judged(0, score, score))
+        self.history.append(RungResult(0, score, score))
         self.alarms.look({"turn": 0, "progress": 0.0, "score": score, **self._ceiling})
 
-    def look(self, turn: int, progress: float, values: Mapping[str, float], judged: Judged | None = None) -> str | None:
+    def look(self, turn: int, progress: float, values: Mapping[str, float], judged: RungResult | None = None) -> str | None:
         """Look at a run's signals, and at how it was judged; returns why it is to be stopped, or None."""
         row: dict[str, float] = {**values, "turn": turn, "progress": progress}
         if judged is not None:
@@ -68,31 +69,35 @@ class Watch:
         self._stopped_by = next((name for name in self.fatal if name in self.alarms.ringing), "")
         return f"{self._stopped_by}: {self.alarms.ringing[self._stopped_by]}" if self._stopped_by else None
 
-    def end(self, outcome: Outcome) -> Play:
+    def end(self, outcome: Outcome) -> SeedResult:
         """What became of the run, once it has ended."""
         status, score = outcome.status, outcome.score
         if math.isfinite(score):
-            self.history.append(Judged(outcome.turns, score, outcome.criterion))
+            self.history.append(RungResult(outcome.turns, score, outcome.criterion))
         whole = status in ("finished", "solved") and math.isfinite(outcome.criterion)
         idle = status == "alarmed" and self._stopped_by != "divergence"
-        told = self._stopped_by if status == "alarmed" else self._verdict("diverged" if not whole and status == "finished" else status)
+        told = (
+            verdict_of(self._stopped_by)
+            if status == "alarmed"
+            else self._verdict("diverged" if not whole and status == "finished" else status)
+        )
         least = self.untrained if told == Verdict.DIVERGED else -math.inf  # a seed that begins near the solution hides that it leaves it
         value = min(max(outcome.criterion, least), self.penalty) if whole else self.untrained if idle else self.penalty
-        self.play = self._made(
-            status, value, score if math.isfinite(score) else None, outcome.turns, told, outcome.reason or "", outcome.signals
+        self.result = self._made(
+            status, value, score if math.isfinite(score) else None, outcome.turns, told, outcome.reason, outcome.signals
         )
-        return self.play
+        return self.result
 
-    def pruned(self) -> Play:
+    def pruned(self) -> SeedResult:
         """What there is of a run that is given up."""
-        turn, score, criterion = self.history[-1] if self.history else Judged(0, math.nan, self.penalty)
+        turn, score, criterion = self.history[-1] if self.history else RungResult(0, math.nan, self.penalty)
         value = min(criterion, self.penalty) if math.isfinite(criterion) else self.penalty
-        return self.play or self._made("pruned", value, score if math.isfinite(score) else None, turn, "pruned", "", {})
+        return self.result or self._made("pruned", value, score if math.isfinite(score) else None, turn, Verdict.UNFINISHED, "", {})
 
     @property
     def latest(self) -> float:
         """What it counts as at this moment."""
-        return (self.play or self.pruned()).value
+        return (self.result or self.pruned()).value
 
     @property
     def _ceiling(self) -> dict[str, float]:
@@ -102,7 +107,7 @@ class Watch:
         return str(verdict([judged.score for judged in self.history], ceiling=self.ceiling, status=status))
 
     def _made(
-        self, status: str, value: float, score: float | None, turns: int, told: str, reason: str, signals: Mapping[str, float]
-    ) -> Play:
+        self, status: Status, value: float, score: float | None, turns: int, told: str, reason: str, signals: Mapping[str, float]
+    ) -> SeedResult:
         last = {name: number for name, number in signals.items() if math.isfinite(number)}
-        return Play(self.seed, status, value, score, turns, told, reason, tuple(map(tuple, self.history)), last)  # type: ignore[arg-type]
+        return SeedResult(self.seed, status, value, score, turns, told, reason, tuple(map(tuple, self.history)), last)  # type: ignore[arg-type]

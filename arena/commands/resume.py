@@ -25,20 +25,10 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if arguments else 2
     if len(arguments) > 1:
         raise ArenaError(f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {arguments[0]}`")
-    from arena.commands.compare import play_on
     from arena.commands.play import exit_code
-    from arena.experiments.compare.play import PLAN
     from arena.runs.display import report
     from arena.runs.play import resume
 
-    if (Path(arguments[0]) / PLAN).is_file():
-        return play_on(Path(arguments[0]))
-    from arena.experiments.map.plan import TABLE
-
-    if (Path(arguments[0]) / TABLE).is_file():
-        from arena.commands.map import play_on as draw_on
-
-        return draw_on(Path(arguments[0]))
     for point in entry_points(group="arena.resume"):
         if (Path(arguments[0]) / point.name).is_file():
             return int(point.load()(Path(arguments[0])))

@@ -1,7 +1,7 @@
-"""What became of a point: one file for each trial, `trials/00007.json`, the same from every backend.
+"""The ledger of an experiment: one file for each trial, `trials/00007.json`, the same from every backend.
 
-A file is written whole or not at all, by whoever played the trial, before anyone else is told of it; so what a sweep has is what is in
-that folder, whichever process was killed when.
+A file is written whole or not at all, by the process that played the trial, before anything else learns of the trial. The trials of an
+experiment are therefore those in that folder, whichever process was killed at which moment.
 """
 
 import dataclasses
@@ -10,35 +10,36 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from arena.errors import ArenaError
 from arena.experiments.values import Point
+from arena.experiments.verdict import verdict_of
+from arena.runs.status import WHOLE, Status, status_of
 
 FOLDER = "trials"
-State = Literal["complete", "pruned", "impossible", "lost"]
 
 
 @dataclass(frozen=True)
-class Play:
+class SeedResult:
     """One run of a trial.
 
     Args:
         seed: its seed.
-        status: finished, solved, diverged, undefined, alarmed, or pruned where the trial was.
-        value: its criterion at the end, at most the penalty, and at least what untrained players come to where its score ended above its
-            beginning and still grows; the penalty where it was stopped for divergence; what untrained players come to where another alarm
-            stopped it; of a pruned one the latest.
-        score: the game's score at the end; None where there is none.
+        status: how it ended.
+        value: its criterion at the end, at most the penalty, and at least the value of untrained players if its score ended above its
+            beginning and still grows; the penalty if it diverged; the value of untrained players if another alarm stopped it; the latest
+            value if it was pruned.
+        score: the game's score at the end; None if there is none.
         turns: turns played.
-        verdict: what became of it, as `arena compare` tells it from its scores; the name of the alarm that stopped it.
+        verdict: the reading of its scores; of a run that an alarm stopped, the alarm's.
         reason: why it diverged, was undefined or was stopped.
-        history: (turn, score, criterion) wherever it was judged, from before the first turn.
-        signals: the last ones, by name.
+        history: (turn, score, criterion) at each rung, from before the first turn.
+        signals: the last signals by name.
     """
 
     seed: int
-    status: str
+    status: Status
     value: float
     score: float | None
     turns: int
@@ -49,34 +50,34 @@ class Play:
 
     @property
     def stopped(self) -> bool:
-        """Whether it did not come to its end."""
+        """Whether it ended early."""
         return self.status in ("diverged", "undefined", "alarmed")
 
 
 @dataclass(frozen=True)
-class Record:
+class TrialRecord:
     """One trial.
 
     Args:
         number: of the trial.
         point: the value of every dimension.
-        state: complete; pruned; impossible where the values do not go together; lost where who played it was killed.
-        values: what is to be low, by objective; all are finite.
-        plays: its runs.
-        reason: why it is impossible or was lost.
+        status: finished; pruned; undefined if the values do not go together; lost if the process that played it was killed.
+        values: the objectives, lower is better; all are finite.
+        runs: one for each seed.
+        reason: why it is undefined or was lost.
         retry_of: number of the lost trial that this one repeats.
-        resumed: how often it was gone on with after its worker was killed.
+        resumed: number of restarts after a worker died.
         backend: that played it.
-        seconds: that it took; overhead is what of them was not spent in the runs.
-        overhead: see there.
+        seconds: duration.
+        overhead: seconds spent outside the runs.
         cost: gradient evaluations spent in all its runs.
     """
 
     number: int
     point: Point
-    state: State
+    status: Status
     values: Mapping[str, float]
-    plays: tuple[Play, ...] = ()
+    runs: tuple[SeedResult, ...] = ()
     reason: str = ""
     retry_of: int | None = None
     resumed: int = 0
@@ -87,21 +88,26 @@ class Record:
 
     @property
     def value(self) -> float:
-        """By the first objective."""
+        """The first objective."""
         return next(iter(self.values.values()))
 
     @property
-    def fate(self) -> str:
-        """What became of most of its runs: the verdict that is most frequent."""
-        verdicts = [play.verdict for play in self.plays]
-        return max(dict.fromkeys(verdicts), key=verdicts.count) if verdicts else self.state
+    def whole(self) -> bool:
+        """Whether it was played to its end."""
+        return self.status in WHOLE
+
+    @property
+    def verdict(self) -> str:
+        """The most frequent verdict of its runs; its status if it has none or was not played to its end."""
+        verdicts = [run.verdict for run in self.runs] if self.whole else []
+        return max(dict.fromkeys(verdicts), key=verdicts.count) if verdicts else self.status
 
 
-def write(record: Record, folder: Path) -> None:
-    """Put a trial's file into a sweep's folder.
+def write(record: TrialRecord, folder: Path) -> None:
+    """Write a trial's file into the folder of an experiment.
 
     Raises:
-        OSError: where it cannot be written; then nothing is left of it.
+        OSError: if it cannot be written; nothing is left of it.
     """
     path = folder / FOLDER / f"{record.number:05d}.json"
     path.parent.mkdir(exist_ok=True)
@@ -117,30 +123,37 @@ def write(record: Record, folder: Path) -> None:
         raise
 
 
-def read(folder: Path, number: int) -> Record | None:
-    """A trial's record; None where there is none.
+def read(folder: Path, number: int) -> TrialRecord | None:
+    """Return a trial's record; None if there is none.
 
     Raises:
-        ArenaError: where the file is not what was written.
+        ArenaError: if the file is damaged.
     """
     path = folder / FOLDER / f"{number:05d}.json"
     return _read(path) if path.is_file() else None
 
 
 def numbers(folder: Path) -> list[int]:
-    """Of the trials that have ended, in rising order."""
+    """Return the numbers of the trials that have ended, in rising order."""
     return sorted(int(path.stem) for path in (folder / FOLDER).glob("[0-9]*.json"))
 
 
-def read_all(folder: Path) -> list[Record]:
-    """All trials that have ended, by number."""
+def read_all(folder: Path) -> list[TrialRecord]:
+    """Return all trials that have ended, by number."""
     return [_read(path) for path in sorted((folder / FOLDER).glob("[0-9]*.json"))]
 
 
-def _read(path: Path) -> Record:
+def _read(path: Path) -> TrialRecord:
+    """Read a file, also of version 0.1, in which a status was a state and a run a play."""
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        plays = tuple(Play(**{**play, "history": tuple(map(tuple, play["history"]))}) for play in data.pop("plays"))
-        return Record(**data, plays=plays)
+        runs = data.pop("runs", None) or data.pop("plays", ())
+        data["status"] = status_of(data.pop("state", "") or data["status"])
+        return TrialRecord(**data, runs=tuple(map(_read_run, runs)))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArenaError(f"{path} is not the record of a trial ({error}); remove it, and arena resume plays it again") from error
+
+
+def _read_run(data: Mapping[str, Any]) -> SeedResult:
+    words = {"status": status_of(data["status"]), "verdict": verdict_of(data["verdict"])}
+    return SeedResult(**{**data, **words, "history": tuple(map(tuple, data["history"]))})

@@ -1,27 +1,27 @@
-"""Many configurations at once: sorted into as few populations as can be, the rest played one by one.
+"""Configurations sorted into as few populations as possible; the rest is played one by one.
 
-Configurations can share a population where they differ only in seed, turns, schedules, schedulers, and numbers with a decimal point; a
-difference in structure (another rule, another width) puts them into another one. A game that cannot be mapped over members (one that
-decides by the numbers it computes, or uses an operation without a batching rule) is played one by one, and the reason is told.
+Configurations can share a population if they differ in seed, turns, schedules, schedulers, and numbers with a decimal point only. A
+difference in structure (another rule, another width) separates them. A game that cannot be mapped over members (because it branches on
+the numbers it computes, or uses an operation without a batching rule) is played one by one, and the reason is reported.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
-
-import numpy as np
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from arena.accelerate.autocast import multiplications
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
-from arena.engine.env import Arena
+from arena.engine.members.capacity import fitting
 from arena.engine.members.equivalence import check_equivalence
 from arena.engine.members.stacking import signature
 from arena.engine.vector_env import Population
-from arena.errors import BadSetting, GameFault, RuleUndefined
+from arena.errors import BadSetting, GameFault
+from arena.experiments.outcome import Outcome
+from arena.experiments.playing import play_alone, play_together
 from arena.registry.lookup import lookup
 
 _FREE = ("turns", "seed", "threads", "until_solved")
@@ -29,37 +29,12 @@ _RECORDS = ("trace.", "picture.", "checkpoint.", "diagnostics.", "score.", "metr
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one configuration.
-
-    Args:
-        config: it.
-        status: finished, solved, diverged, undefined (the rule had no answer) or alarmed (whoever looked on had it stopped).
-        turns: turns played.
-        score: the score at the end; nan where it diverged.
-        reason: who went non-finite first, or what the rule lacked.
-        signals: the last signals by name.
-        start: the score before the first turn.
-        criterion: the game's criterion at the end where it was asked for, else the score.
-    """
-
-    config: Config
-    status: str
-    turns: int
-    score: float
-    reason: str | None
-    signals: dict[str, float] = field(default_factory=dict)
-    start: float = math.nan
-    criterion: float = math.nan
-
-
-@dataclass(frozen=True)
 class Group:
     """Configurations that are played together, or one that is played alone.
 
     Args:
-        indices: which of the configurations.
-        alone: why they are played one by one; None where they share a population.
+        indices: of the configurations.
+        alone: the reason why they are played one by one; None if they share a population.
     """
 
     indices: tuple[int, ...]
@@ -70,9 +45,9 @@ class Populations:
     """Configurations sorted into populations.
 
     Args:
-        configs: what is played.
-        groups: how.
-        every: turns between looks at the signals, by which members that diverged are stopped.
+        configs: to be played.
+        groups: of configurations that are played together.
+        every: turns between looks at the signals, at which members that diverged are stopped.
 
     Example:
         >>> from arena.config import configure
@@ -90,19 +65,19 @@ class Populations:
         self.configs, self.groups, self.every = list(configs), list(groups), every
 
     def __repr__(self) -> str:
-        together = Counter(len(group.indices) for group in self.groups if len(group.indices) > 1)
-        parts = [f"{_count(many, 'population')} of {size} members" for size, many in sorted(together.items(), reverse=True)]
-        alone = len(self.groups) - together.total()
+        play_members = Counter(len(group.indices) for group in self.groups if len(group.indices) > 1)
+        parts = [f"{_count(many, 'population')} of {size} members" for size, many in sorted(play_members.items(), reverse=True)]
+        alone = len(self.groups) - play_members.total()
         parts += [_count(alone, "single game")] if alone or not parts else []
         return f"<{' and '.join(filter(None, (', '.join(parts[:-1]), parts[-1])))}>"
 
     @property
     def why(self) -> list[str]:
-        """One sentence for each reason for which games are played one by one."""
+        """The reasons why games are played one by one, each a sentence."""
         return sorted({group.alone for group in self.groups if group.alone})
 
     def play(self, tell: Callable[[int, int], None] = lambda done, of: None) -> list[Outcome]:
-        """Play all of them to their ends.
+        """Play all configurations to their ends.
 
         Args:
             tell: called with the turns played so far and all turns, each counted once per configuration.
@@ -127,15 +102,15 @@ def _count(number: int, what: str) -> str:
 
 
 def populations(configs: Iterable[Config], members: int | str = "auto", every: int = 100) -> Populations:
-    """Sort configurations into as few populations as can be.
+    """Sort configurations into as few populations as possible.
 
     Args:
-        configs: complete configurations, as `configure` or `Config.vary` give.
+        configs: complete configurations, as `configure` or `Config.vary` return.
         members: the most members of one population; auto takes as many as fit into memory.
         every: turns between looks at the signals.
 
     Raises:
-        BadSetting: for a number of members that is not at least 1, or that does not fit.
+        BadSetting: if the number of members is below 1, or does not fit into memory.
     """
     configs = [configs] if isinstance(configs, Config) else list(configs)
     for config in configs:
@@ -153,7 +128,7 @@ def populations(configs: Iterable[Config], members: int | str = "auto", every: i
 
 
 def structure(config: Config) -> tuple[Any, ...]:
-    """What configurations must have in common to share a population.
+    """Return the part of a configuration that must be equal for configurations to share a population.
 
     Example:
         >>> from arena.config import configure
@@ -180,9 +155,7 @@ def structure(config: Config) -> tuple[Any, ...]:
 
 
 def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str) -> list[Group]:
-    """One kind of configurations as populations of games that fit together and into memory."""
-    from arena.engine.members.capacity import fitting
-
+    """Split configurations of one structure into groups whose games fit together and into memory."""
     by_shape: dict[Any, list[int]] = {}
     try:
         shapes: dict[Any, Any] = {}
@@ -206,166 +179,3 @@ def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str
         parts = math.ceil(len(alike) / most)
         found += [Group(tuple(alike[k::parts])) for k in range(parts)]
     return found
-
-
-def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
-    """Play configurations as one population; those that turn out not to fit are played one by one."""
-    playing = together(configs, every)
-    try:
-        while True:
-            tell(int(next(playing).population.turns_played.sum()))
-    except CannotShare:
-        return play_alone(configs, every, tell)
-    except StopIteration as over:
-        return cast("list[Outcome]", over.value)
-
-
-def play_alone(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
-    """Play configurations one by one."""
-    found, before = [], 0
-    for config in configs:
-        playing = by_itself(config, every)
-        try:
-            while True:
-                tell(before + next(playing).arena.turns_played)
-        except StopIteration as over:
-            found.append(cast("Outcome", over.value))
-        before += config.run.turns
-    return found
-
-
-@dataclass(frozen=True)
-class Looked:
-    """A population at a moment at which its signals are read.
-
-    Args:
-        population: it.
-        values: the members' signals by name, each (K,).
-    """
-
-    population: Population
-    values: dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class LookedAlone:
-    """A game at a moment at which its signals are read.
-
-    Args:
-        arena: it.
-        values: its signals by name.
-    """
-
-    arena: Arena
-    values: dict[str, float]
-
-
-def together(configs: Sequence[Config], every: int, criteria: bool = False) -> Generator[Looked, Mapping[int, str] | None, list[Outcome]]:
-    """Play configurations as one population, pausing wherever its signals are read.
-
-    Args:
-        configs: what is played.
-        every: turns between looks.
-        criteria: measure the games' criteria at the end.
-
-    Yields:
-        The population; members that are sent back, each with the reason, are stopped and count as alarmed.
-
-    Raises:
-        CannotShare: where they do not fit together.
-    """
-    population = Population(configs)
-    population.reset()
-    starts = population.scores.copy()
-    count = len(configs)
-    statuses: dict[int, str] = {}
-    stopped: dict[int, str] = {}
-    goal = population.game.solved_at
-    solving = np.array([config.run.until_solved for config in configs]) & (goal is not None)
-    scored = population.score_every
-    while not population.over.all():
-        population.play_scheduled_turn()
-        turn = int(population.turns_played.max())
-        spent = population.turns_played >= population.budgets
-        if turn % every == 0 or (spent & ~population.over).any():
-            values = population.read_signals()
-            population.freeze_diverged()
-            asked = {m: why for m, why in ((yield Looked(population, values)) or {}).items() if not population.over[m]}
-            stopped |= asked
-            population.over[list(asked)] = True
-        ending = spent & ~population.over
-        if goal is not None and solving.any() and scored and turn % scored == 0:
-            reached = solving & ~population.over & (population.measure_scores() <= goal)
-            statuses |= dict.fromkeys(np.flatnonzero(reached).tolist(), "solved")
-            ending |= reached
-        population.over |= ending
-    values = population.read_signals()
-    scores, chosen_by = population.measure_criteria() if criteria else (population.measure_scores(),) * 2
-    found = []
-    for member in range(count):
-        divergence = population.signals.divergence.get(member)
-        reason = str(divergence) if divergence else population.undefined.get(member)
-        status = "diverged" if divergence else "undefined" if reason else statuses.get(member, "finished")
-        if goal is not None and status == "finished" and scores[member] <= goal:
-            status = "solved"
-        score, criterion = (float(numbers[member]) if reason is None else math.nan for numbers in (scores, chosen_by))
-        if reason is None and not math.isfinite(score):
-            status, reason = "diverged", "the score is not finite"
-        if reason is None and member in stopped:
-            status, reason = "alarmed", stopped[member]
-        signals = {name: float(v[member]) for name, v in values.items()}
-        turns = int(population.turns_played[member])
-        found.append(Outcome(configs[member], status, turns, score, reason, signals, float(starts[member]), criterion))
-    return found
-
-
-def by_itself(
-    config: Config, every: int, criteria: bool = False, state: Mapping[str, Any] | None = None
-) -> Generator[LookedAlone, str | None, Outcome]:
-    """Play one configuration, pausing wherever its signals are read.
-
-    Args:
-        config: what is played.
-        every: turns between looks.
-        criteria: measure the game's criterion at the end.
-        state: of the arena, from which it goes on; None begins.
-
-    Yields:
-        The arena; a reason that is sent back stops it, and it counts as alarmed.
-    """
-    arena = config.build()
-    arena.reset(seed=config.run.seed)
-    start = arena.measure_score()
-    until_solved = config.run.until_solved
-    if state is not None:
-        arena.load_state_dict(state)
-    status, reason = "finished", None
-    values = arena.read_signals()
-    try:
-        while arena.turns_played < arena.turns:
-            arena.play_scheduled_turn()
-            turn = arena.turns_played
-            if turn % every == 0 or turn == arena.turns:
-                values = arena.read_signals()
-                asked = yield LookedAlone(arena, values)
-                if arena.divergence is not None:
-                    status, reason = "diverged", str(arena.divergence)
-                    break
-                if asked is not None:
-                    status, reason = "alarmed", asked
-                    break
-            if until_solved and arena.score_every and turn % arena.score_every == 0:
-                arena.measure_score()
-                if arena.is_solved():
-                    status = "solved"
-                    break
-    except (RuleUndefined, GameFault) as error:
-        status, reason = "undefined", str(error)
-    whole = status in ("finished", "solved", "alarmed")
-    score = arena.measure_score() if whole else math.nan
-    if status == "finished" and arena.is_solved():
-        status = "solved"
-    if whole and not math.isfinite(score):
-        status, reason, whole = "diverged", "the score is not finite", False
-    criterion = arena.measure_criterion(score) if criteria and whole else score
-    return Outcome(config, status, arena.turns_played, score, reason, values, start, criterion)

@@ -26,7 +26,7 @@ SETTLED = 0.5
 
 
 class Verdict(StrEnum):
-    """What became of a run."""
+    """A reading of a run: of its scores where there are some, else of its status."""
 
     CONVERGED = "converged"
     CONVERGING = "converging"
@@ -35,7 +35,22 @@ class Verdict(StrEnum):
     ELSEWHERE = "converged to a non-equilibrium"
     NOWHERE = "no progress"
     UNDEFINED = "undefined"
+    COLLAPSED = "collapsed"
     UNFINISHED = "unfinished"
+
+
+OF_ALARMS = {"divergence": "diverged", "collapse": "collapsed", "dominance": "no progress", "pruned": "unfinished"}
+"""Readings of the alarms that stop a run; trials of version 0.1 hold the alarm's name."""
+
+
+def verdict_of(word: str) -> str:
+    """Return the verdict on a run that the alarm of that name stopped, or the word of a verdict itself.
+
+    Example:
+        >>> verdict_of("collapse"), verdict_of("cycling")
+        ('collapsed', 'cycling')
+    """
+    return OF_ALARMS.get(word, word)
 
 
 def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: float | None = None, status: str = "finished") -> Verdict:
@@ -62,7 +77,7 @@ def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: 
     """
     if status in ("undefined", "diverged") or not all(map(math.isfinite, scores)):
         return Verdict.UNDEFINED if status == "undefined" else Verdict.DIVERGED
-    if status == "interrupted" or len(scores) < 4:
+    if status in ("interrupted", "pruned", "lost") or len(scores) < 4:
         return Verdict.UNFINISHED
     values = np.maximum(np.asarray(scores, dtype=np.float64), 1e-300)
     half = values[len(values) // 2 :]

@@ -1,4 +1,4 @@
-"""Processes that play: what Ctrl-C does to them, and that none outlives the one that started it."""
+"""Worker processes: the signals that reach them, and their end with the process that started them."""
 
 import contextlib
 import multiprocessing
@@ -6,22 +6,27 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+PRELOADED = ("arena.games", "arena.config.config", "arena.runs.play", "arena.engine.vector_env")
+"""Modules that the server of processes imports before it forks."""
 
 
 @contextlib.contextmanager
 def stopped_by(handle: Callable[[int, Any], None]) -> Iterator[None]:
-    """While inside, Ctrl-C and SIGTERM are handled so; outside the main thread, where signals cannot be handled, nothing changes."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    """While inside, `handle` handles Ctrl-C and SIGTERM. Outside the main thread, which alone can handle signals, nothing changes."""
     try:
-        before = [signal.signal(number, handle) for number in numbers]
+        before = [signal.signal(number, handle) for number in NUMBERS]
     except ValueError:  # not in the main thread
         yield
         return
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(NUMBERS, before, strict=True):
             signal.signal(number, handler)
 
 
@@ -34,15 +39,31 @@ def signals_interrupt() -> contextlib.AbstractContextManager[None]:
     return stopped_by(interrupt)
 
 
-def leave_signals_to_parent() -> None:
-    """In a new process: the parent alone decides what Ctrl-C does."""
+def start_worker(target: Callable[..., None], *arguments: Any) -> tuple[BaseProcess, Connection]:
+    """Start a process that calls `target(pipe, *arguments)`; return it with this end of the pipe.
+
+    The process is forked from a server that has imported torch. Signals are held back until it calls `take_signals_from_parent`, so that
+    Ctrl-C in a terminal never interrupts its imports.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED])
+    ours, theirs = context.Pipe()
+    process = context.Process(target=target, args=(theirs, *arguments), daemon=True)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    theirs.close()
+    return process, ours
+
+
+def take_signals_from_parent() -> None:
+    """In a new process: Ctrl-C in the terminal reaches the parent only; the process ends by SIGTERM, and when its parent has ended."""
     os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def end_with_parent() -> None:
-    """In a new process: it ends by SIGTERM, and when its parent has ended, however that was."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, NUMBERS)
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from arena.engine.env import Arena
-
-Status = Literal["finished", "solved", "diverged", "undefined", "alarmed", "interrupted"]
+from arena.runs.status import Status
 
 
 @dataclass(frozen=True)
@@ -16,8 +14,8 @@ class Result:
 
     Args:
         folder: the run folder.
-        status: finished (the turns are spent), solved, diverged, undefined (the rule had no answer), alarmed (one that was to end it
-            rang) or interrupted.
+        status: finished (the turns are spent), solved, diverged, undefined (the rule had no answer), alarmed (an alarm ended the run) or
+            interrupted.
         turns: turns played.
         score: last score; None where none was measured.
         best: lowest score.

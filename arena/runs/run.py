@@ -24,7 +24,8 @@ from arena.engine.env import Arena
 from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
 from arena.runs.display import Display
 from arena.runs.processes import stopped_by
-from arena.runs.result import Result, Status
+from arena.runs.result import Result
+from arena.runs.status import Status
 from arena.trace import JSONLines, Unwritten, read_trace
 from arena.trace.checkpoint import Checkpoints, Kind
 

@@ -1,11 +1,6 @@
 """Comparisons: what is planned, that measurement meets theory, the published verdicts, and that nothing is lost when processes die."""
 
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +10,12 @@ import yaml
 from arena.errors import ArenaError, FolderInTheWay
 from arena.experiments.compare import Verdict, compare, figures
 from arena.experiments.compare.figures import labels
+from arena.experiments.compare.members import grouped
 from arena.experiments.compare.plan import Job, parse_vary, plan
 from arena.experiments.compare.play import load
-from arena.experiments.compare.results import Outcome, Summary, spent
+from arena.experiments.compare.results import Summary, TracedRun, spent
 from arena.experiments.verdict import contraction, verdict
 from arena.registry import entries
-from arena.trace import read_trace
 
 QUICK = {"trace.tensorboard": False}
 
@@ -84,10 +79,10 @@ def test_every_rule_has_its_panel(bilinear) -> None:  # type: ignore[no-untyped-
 def test_a_score_of_0_is_on_the_axis(seeds: int) -> None:
     """A logarithmic one ends at 0 where a score is exactly 0; the range between seeds is in the legend."""
 
-    def outcome(*values: float) -> Outcome:
+    def outcome(*values: float) -> TracedRun:
         rows = [{"turn": n, "gradient_evaluations": n, "products": 0, "score": v} for n, v in enumerate(values)]
         job = Job("regime=adapt", 0, {"game": "dann"})
-        return Outcome(job, rows, "finished", None, Verdict.CONVERGED, values[-1], None, 3, None)
+        return TracedRun(job, rows, "finished", None, Verdict.CONVERGED, values[-1], None, 3, None)
 
     drawn = figures.scores([Summary("regime=adapt", [outcome(1.0, 0.02, 0.0)] * seeds, None)])
     assert drawn is not None
@@ -108,6 +103,37 @@ def test_the_dirac_gan_converges_where_it_was_published_to(tmp_path: Path) -> No
         regularised = "penalty=r" in summary.variant or ("instance_noise=1" in summary.variant and "loss=saturating" in summary.variant)
         expected = regularised and "wgan-gp" not in summary.variant
         assert (summary.outcomes[0].verdict == Verdict.CONVERGED) == expected, summary.variant
+
+
+def test_a_comparison_as_populations_reads_the_same(tmp_path: Path) -> None:
+    """And its runs have folders of their own, so that nothing is played twice."""
+    vary = {"rule": ["simultaneous", "extragradient"], "x.lr": ["0.05", "0.1"]}
+    settings = {"turns": 200, "dtype": "float64", **QUICK}
+    one, other = (
+        compare("bilinear", vary, seeds=2, out=tmp_path / backend, workers=1, backend=backend, settings=settings, budget="turns")
+        for backend in ("in-place", "population")
+    )
+    for a, b in zip(one.summaries, other.summaries, strict=True):
+        assert (a.variant, a.verdicts) == (b.variant, b.verdicts)
+        for x, y in zip(a.outcomes, b.outcomes, strict=True):
+            assert (x.status, x.cost) == (y.status, y.cost)
+            assert x.score == pytest.approx(y.score, rel=1e-9)
+    assert load(other.folder).backend == "population"
+    assert grouped(load(other.folder).jobs, other.folder) == []
+
+
+def test_an_unfinished_run_is_in_no_mean(bilinear) -> None:  # type: ignore[no-untyped-def]
+    whole = bilinear.summaries[0].outcomes[0]
+    cut = TracedRun(whole.job, whole.rows[:3], "interrupted", None, Verdict.UNFINISHED, None, None, 6, None)
+    summary = Summary("rule=sga", [whole, cut], None)
+    assert summary.spread("score") is None and summary.spread("cost") is None
+    assert "unfinished 1/2" in summary.verdicts
+
+
+def test_an_unknown_backend_is_told_before_there_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ArenaError, match="unknown backend 'proceses': did you mean 'processes'"):
+        compare("bilinear", {"rule": ["sga"]}, out=tmp_path / "c", backend="proceses", settings=QUICK)
+    assert not (tmp_path / "c").exists()
 
 
 def test_budgets_are_equal_in_gradient_evaluations(tmp_path: Path) -> None:
@@ -208,68 +234,6 @@ def test_contraction_is_not_misled_by_rotation_or_rounding() -> None:
     assert contraction(range(600), far) == pytest.approx(rho, abs=5e-5)
     assert contraction(range(600), [max(d, 1e-16) for d in far]) == pytest.approx(rho, abs=5e-4)
     assert contraction(range(3), [1.0, 0.5, 0.25]) is None
-
-
-# Real processes, killed -----------------------------------------------------------------------------------------------------------
-
-WORDS = ["compare", "bilinear", "--vary", "rule=simultaneous,extragradient,consensus", "--seeds", "2", "--budget", "turns",
-         "--turns", "800", "--trace.tensorboard", "false", "--workers", "2"]  # fmt: skip
-
-
-def start(out: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "arena.cli", *WORDS, "--out", str(out)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=out.parent)
-
-
-def resume(out: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "arena.cli", "resume", str(out)]
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300, cwd=out.parent)
-
-
-def wait_for_rows(out: Path, rows: int = 60) -> None:
-    """Until some run is well under way and another has not begun."""
-    for _ in range(1200):
-        traces = list(out.glob("*/*/trace.jsonl"))
-        if any(trace.read_bytes().count(b"\n") > rows for trace in traces):
-            return
-        time.sleep(0.05)
-    raise AssertionError("nothing was played within a minute")
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("unbroken") / "c"
-    process = start(out)
-    text, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, text
-    return out
-
-
-def traces(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob("*/*/trace.jsonl"))}
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_comparison_goes_on_to_the_same_bytes(number: int, unbroken: Path, tmp_path: Path) -> None:
-    out = tmp_path / "c"
-    process = start(out)
-    wait_for_rows(out)
-    children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-    process.send_signal(number)
-    if number == signal.SIGKILL:  # the machine goes down: nobody is left
-        for child in children:
-            with_child = Path(f"/proc/{child}")
-            if with_child.exists():
-                os.kill(child, signal.SIGKILL)
-    text, _ = process.communicate(timeout=120)
-    if number != signal.SIGKILL:
-        assert process.returncode == 130
-        assert "every run has saved itself. Go on with:" in text and "Traceback" not in text
-    assert len([p for p in out.glob("*/*/trace.jsonl") if read_trace(p) and read_trace(p)[-1]["kind"] == "end"]) < len(load(out))
-    again = resume(out)
-    assert again.returncode == 0, again.stderr
-    assert traces(out) == traces(unbroken)
-    assert (out / "comparison.csv").read_text() == (unbroken / "comparison.csv").read_text()
 
 
 def test_a_damaged_plan_is_told(tmp_path: Path) -> None:

@@ -2,12 +2,8 @@
 
 import csv
 import math
-import os
 import shlex
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,9 +23,11 @@ from arena.experiments.map.figure import draw
 from arena.experiments.map.plan import load, plan
 from arena.experiments.map.play import finish, groups, sized
 from arena.experiments.map.report import best_config, play_command
-from arena.experiments.map.results import Cell, Run, State, cells, run_of
-from arena.experiments.populations import Outcome, play_alone
+from arena.experiments.map.results import FINISHED, Cell, cells
+from arena.experiments.outcome import Outcome, judged
+from arena.experiments.playing import play_alone
 from arena.experiments.values import parse_axis, parse_seeds
+from arena.experiments.verdict import Verdict
 from arena.games import SwissRoll
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -221,15 +219,19 @@ def test_spread_is_what_it_says() -> None:
 
 
 def test_players_that_have_not_moved_have_not_collapsed_and_those_that_fled_have_diverged() -> None:
-    outcome = lambda score: Outcome(configure("swiss-roll"), "finished", 9, score, None, {}, 0.7)  # noqa: E731
-    assert [run_of(outcome(score), True).collapsed for score in (0.7, 0.72, 0.9)] == [False, False, True]
-    assert [run_of(outcome(score), False).status for score in (6.9, 7.1)] == ["finished", "diverged"]
-    assert not run_of(outcome(7.1), True).collapsed
+    outcome = lambda score: Outcome("finished", 9, score, 0.7)  # noqa: E731
+    assert [judged(outcome(score), True).collapsed for score in (0.7, 0.72, 0.9)] == [False, False, True]
+    assert [judged(outcome(score), False).status for score in (6.9, 7.1)] == ["finished", "diverged"]
+    assert not judged(outcome(7.1), True).collapsed
 
 
 def test_a_cell_is_what_most_of_its_seeds_are() -> None:
     found = plan("bilinear", {"turns": 5}, [], "x.lr=0.1,0.2", "y.lr=0.1,0.2", seeds="0:3")
-    good, gone, point = (Run("finished", False, 0.5, 1.0, 5), Run("diverged", False, math.nan, 1.0, 3), Run("finished", True, 0.9, 1.0, 5))
+    good, gone, point = (
+        Outcome("finished", 5, 0.5, 1.0),
+        Outcome("diverged", 3, math.nan, 1.0),
+        Outcome("finished", 5, 0.9, 1.0, collapsed=True),
+    )
     table = {
         (0.1, 0.1): [good, good, gone],
         (0.2, 0.1): [good, gone, gone],
@@ -237,20 +239,20 @@ def test_a_cell_is_what_most_of_its_seeds_are() -> None:
         (0.2, 0.2): [point, gone, gone],
     }
     runs = {(*at, seed): run for at, own in table.items() for seed, run in enumerate(own)}
-    assert [cell.state for cell in cells(found, runs, 0.4)] == [State.CONVERGED, State.DIVERGED, State.COLLAPSED, State.DIVERGED]
+    assert [cell.verdict for cell in cells(found, runs, 0.4)] == [Verdict.CONVERGED, Verdict.DIVERGED, Verdict.COLLAPSED, Verdict.DIVERGED]
     assert [cell.score for cell in cells(found, runs, 0.4)] == pytest.approx([0.5, math.nan, 0.9, math.nan], nan_ok=True)
-    assert cells(found, runs, 0.2)[0].state == State.PLAYED
+    assert cells(found, runs, 0.2)[0].verdict == FINISHED
 
 
 def test_the_picture_marks_what_the_table_says(tmp_path: Path) -> None:
     """A real map with cells that diverge, and, planted into it, two that collapsed."""
     found = play_map("bilinear", {"x.lr": "0.01:1:4", "y.lr": "0.01:1:4"}, settings={"turns": 300}, out=tmp_path / "m", workers=1)
-    gone = [cell for cell in found.cells if cell.state == State.DIVERGED]
+    gone = [cell for cell in found.cells if cell.verdict == Verdict.DIVERGED]
     assert 0 < len(gone) < 16
-    played = [cell for cell in found.cells if cell.state == State.PLAYED]
+    played = [cell for cell in found.cells if cell.verdict == FINISHED]
     for cell in played[-2:]:
         run = found.runs[cell.x, cell.y, 0]
-        found.runs[cell.x, cell.y, 0] = Run(run.status, True, run.score, run.start, run.turns)
+        found.runs[cell.x, cell.y, 0] = Outcome(run.status, run.turns, run.score, run.start, collapsed=True)
     picture = draw(found)
     axis = picture.axes[0]
     assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
@@ -267,77 +269,9 @@ def test_a_map_of_which_nothing_has_a_score_is_drawn_all_the_same(tmp_path: Path
     found = play_map(
         "bilinear", {"x.lr": "0.1:1:2", "y.lr": [0.1, 1]}, settings={"turns": 5, "rule": "follow-the-ridge"}, out=tmp_path / "m", workers=1
     )
-    assert {cell.state for cell in found.cells} == {State.UNDEFINED}
+    assert {cell.verdict for cell in found.cells} == {Verdict.UNDEFINED}
     assert found.best is None and np.isfinite(imread(found.picture)).all()
     assert isinstance(found.cells[0], Cell) and all(run.reason for run in found.runs.values())
-
-
-# Real processes, killed -----------------------------------------------------------------------------------------------------------
-
-WORDS = ["map", "swiss-roll", "--vary", "generator.lr=1e-4:1e-1:4", "--vary", "discriminator.lr=1e-4:1e-1:4", "--seeds", "0:2",
-         "--members", "4",
-         "--turns", "400", "--batch", "16", "--generator.hidden", "8,8", "--discriminator.hidden", "8,8"]  # fmt: skip
-
-
-def start(out: Path, workers: int) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "arena.cli", *WORDS, "--workers", str(workers), "--out", str(out)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=out.parent)
-
-
-def kept(out: Path) -> list[str]:
-    return (out / "map.csv").read_text().splitlines()[1:] if (out / "map.csv").is_file() else []
-
-
-def alive(pid: int) -> bool:
-    state = Path(f"/proc/{pid}/stat")
-    try:
-        return state.read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("unbroken") / "m"
-    process = start(out, 2)
-    text, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, text
-    assert "best        arena play swiss-roll" in text and "took" in text
-    return out
-
-
-@pytest.mark.parametrize(
-    ("number", "workers"), [(signal.SIGKILL, 2), (signal.SIGINT, 2), pytest.param(signal.SIGINT, 1, marks=pytest.mark.slow)]
-)
-def test_a_stopped_map_goes_on_without_repeating(number: int, workers: int, unbroken: Path, tmp_path: Path) -> None:
-    out = tmp_path / "m"
-    process = start(out, workers)
-    for _ in range(2400):
-        if kept(out):
-            break
-        time.sleep(0.05)
-    children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-    process.send_signal(number)
-    text, _ = process.communicate(timeout=120)
-    if number == signal.SIGINT:
-        assert process.returncode == 130
-        assert "of 32 runs kept. Go on with:" in text and f"resume {out}" in text and "Traceback" not in text
-    for _ in range(400):  # the processes that it started end by themselves
-        if not any(map(alive, children)):
-            break
-        time.sleep(0.05)
-    assert not any(map(alive, children)) or [os.kill(child, signal.SIGKILL) for child in children] == []
-    there = len(kept(out))
-    assert 0 < there < 32 and there % 4 == 0
-    (out / "map.csv").write_text((out / "map.csv").read_text().replace(",400,,", ",399,,"))  # a trace of what is not played again
-    again = subprocess.run(
-        [sys.executable, "-m", "arena.cli", "resume", str(out)], capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path
-    )
-    assert again.returncode == 0, again.stderr
-    whole = (out / "map.csv").read_text()
-    assert whole.count(",399,,") == there
-    assert whole.replace(",399,,", ",400,,") == (unbroken / "map.csv").read_text()
-    assert (out / "map.png").is_file()
 
 
 def test_a_finished_map_is_drawn_again_and_not_played(rates: Map) -> None:

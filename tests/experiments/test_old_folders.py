@@ -45,14 +45,14 @@ def test_a_run(copy: Callable[[str], Path]) -> None:
 @pytest.mark.parametrize("name", ["compare-finished", "compare-interrupted"])
 def test_a_comparison(name: str, copy: Callable[[str], Path]) -> None:
     folder = copy(name)
-    jobs = comparisons.load(folder)
-    found = comparisons.finish(jobs, folder, 1)
+    plan = comparisons.load(folder)
+    found = comparisons.finish(plan, folder, 1)
     assert [summary.verdicts for summary in found.summaries] == ["diverged", "converging"]
     assert [summary.spread("score") for summary in found.summaries] == [
         pytest.approx(spread, rel=1e-6)
         for spread in ((234.41570565968152, 238.93026861799387), (0.030260812847364697, 0.030843599501461465))
     ]
-    for job in jobs:
+    for job in plan.jobs:
         for row, expected in zip(numbers(folder / job.folder), numbers(OLD / "compare-finished" / job.folder), strict=True):
             assert row == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
@@ -79,6 +79,6 @@ def test_a_map(name: str, copy: Callable[[str], Path]) -> None:
 def test_a_sweep(name: str, copy: Callable[[str], Path]) -> None:
     folder = copy(name)
     found = finish_sweep(sweeps.load(folder), folder, 1)
-    whole = {str(record.point): record.value for record in found.records if record.state == "complete"}
+    whole = {str(record.point): record.value for record in found.records if record.status == "finished"}
     then = {str(record.point): record.value for record in ledger.read_all(OLD / "sweep-finished")}
     assert whole == pytest.approx(then, rel=1e-5)

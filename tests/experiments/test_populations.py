@@ -16,7 +16,7 @@ from arena.core.torch_settings import using_threads
 from arena.engine.members.capacity import OBJECTS, fitting, need
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting, RunFailed
-from arena.experiments.populations import play_alone, play_together
+from arena.experiments.playing import play_alone, play_together
 from arena.games import Bilinear
 from arena.rules import UpdateRule
 from tests.engine.test_vector_env import Asks, spectral

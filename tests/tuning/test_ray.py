@@ -70,6 +70,39 @@ def test_every_pruner_comes_to_its_end(cluster: Any, tmp_path: Path, pruner: str
     assert [record.number for record in read_all(tmp_path / "s")] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("name", ["compare", "map"])
+def test_comparisons_and_maps_lose_no_run_with_a_node(cluster: Any, tmp_path: Path, name: str) -> None:
+    """Of two nodes one is killed while it plays; what it played is played on the other."""
+    from arena.experiments.compare import play as comparisons
+    from arena.experiments.compare.plan import Plan
+    from arena.experiments.compare.plan import plan as compare_plan
+    from arena.experiments.map import play as maps
+    from arena.experiments.map.plan import begin as begin_map
+    from arena.experiments.map.plan import plan as map_plan
+
+    node, ended = cluster.add_node(num_cpus=1), list[object]()
+    cluster.wait_for_nodes()
+
+    def tell(*news: object) -> None:
+        if name == "compare" or news[2]:
+            ended.append(news)
+        if len(ended) == 1:
+            cluster.remove_node(node, allow_graceful=False)
+
+    if name == "compare":
+        settings = {"turns": 1500, "trace.tensorboard": False, "checkpoint.every": 100}
+        jobs = compare_plan("bilinear", settings, (), {"rule": ["simultaneous", "extragradient"]}, "turns", 3)
+        found = Plan("bilinear", jobs, "ray")
+        played = comparisons.finish(found, comparisons.begin(found, tmp_path / "c"), 2, tell)
+        assert {run.status for summary in played.summaries for run in summary.outcomes} == {"finished"}
+        assert [summary.verdicts for summary in played.summaries] == ["diverged", "converged"]
+    else:
+        drawn = map_plan("bilinear", {"turns": 1500}, [], "x.lr=0.01:0.1:2", "y.lr=0.01:0.1:2", "0:3", 1, backend="ray")
+        table = maps.finish(drawn, begin_map(drawn, tmp_path / "m"), 2, tell)
+        assert len(table.runs) == 12 and {run.status for run in table.runs.values()} <= {"finished", "diverged"}
+    assert len(ended) == (6 if name == "compare" else 12)
+
+
 def test_a_killed_worker_and_a_killed_node_lose_no_trial(cluster: Any, tmp_path: Path) -> None:
     from arena.tuning.backends import ray as ray_backend
 
@@ -87,7 +120,7 @@ def test_a_killed_worker_and_a_killed_node_lose_no_trial(cluster: Any, tmp_path:
     ray_backend.play(found, folder, 2, tell)
     records = read_all(folder)
     assert [record.number for record in records] == list(range(5))
-    assert {record.state for record in records} == {"complete"}
+    assert {record.status for record in records} == {"finished"}
     assert sum(record.resumed for record in records) >= 1
 
 

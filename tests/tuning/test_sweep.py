@@ -20,8 +20,8 @@ import yaml
 
 from arena.config import configure
 from arena.errors import ArenaError, FolderInTheWay
-from arena.experiments.ledger import Play, Record, read, read_all, write
-from arena.experiments.populations import play_alone
+from arena.experiments.ledger import SeedResult, TrialRecord, read, read_all, write
+from arena.experiments.playing import play_alone
 from arena.experiments.values import parse_seeds
 from arena.tuning import Options, parse_space, sweep
 from arena.tuning.backends.journal import JOURNAL, STUDY, Journal
@@ -140,7 +140,7 @@ def test_a_points_value_is_the_median_of_runs_by_themselves() -> None:
     point = {"x.lr": 0.05, "y.lr": 0.06}
     record = evaluate(found, 0, point)
     alone = [outcome.score for outcome in play_alone([found.config(point, seed) for seed in (0, 1, 2)], 100)]
-    assert [play.score for play in record.plays] == alone
+    assert [play.score for play in record.runs] == alone
     assert record.value == sorted(alone)[1]
     assert record.cost == 3 * 80
 
@@ -149,20 +149,20 @@ def test_what_diverges_counts_as_a_finite_penalty_and_is_not_played_on() -> None
     settings = {"turns": 2000, "x.lr": 1.0}
     found = plan("bilinear", settings, space=parse_space({"y.lr": "1:3"}), options=Options(seeds=(0, 1, 2), pruner="none"))
     record = evaluate(found, 0, {"y.lr": 2.0})
-    assert record.state == "complete"
+    assert record.status == "finished"
     assert record.value == found.penalty < math.inf
-    assert all(play.turns < 2000 for play in record.plays)
-    assert {play.verdict for play in record.plays[:2]} <= {"divergence", "diverged"}
+    assert all(play.turns < 2000 for play in record.runs)
+    assert {play.verdict for play in record.runs[:2]} <= {"diverged"}
 
 
 def test_a_run_that_leaves_the_solution_counts_at_least_as_untrained_however_near_it_began() -> None:
     found = plan("bilinear", {"turns": 100}, space=parse_space({"x.lr": "0.1:0.2"}), options=Options(seeds=(0, 1, 2, 3), pruner="none"))
     record = evaluate(found, 0, {"x.lr": 0.1})
-    assert {play.verdict for play in record.plays} == {"diverged"}
-    lucky = [play for play in record.plays if play.score is not None and play.score < found.untrained]
+    assert {play.verdict for play in record.runs} == {"diverged"}
+    lucky = [play for play in record.runs if play.score is not None and play.score < found.untrained]
     assert lucky
     assert all(play.value == found.untrained for play in lucky)
-    values = sorted(play.value for play in record.plays)
+    values = sorted(play.value for play in record.runs)
     assert record.value == (values[1] + values[2]) / 2
 
 
@@ -170,15 +170,15 @@ def test_a_collapsed_generator_is_stopped_and_counts_as_untrained() -> None:
     settings = {**SMALL, "turns": 80, "dtype": "float32", "generator.lr": 1e-8}
     found = plan("ring", settings, space=parse_space({"discriminator.lr": "log:1e-5:1e-4"}), options=Options(seeds=(0,), pruner="none"))
     record = evaluate(found, 0, {"discriminator.lr": 2e-5})
-    assert [play.verdict for play in record.plays] == ["collapse"]
-    assert record.plays[0].turns < 80
+    assert [play.verdict for play in record.runs] == ["collapsed"]
+    assert record.runs[0].turns < 80
     assert record.value == found.untrained
 
 
 def test_values_that_do_not_go_together_are_told_and_finite() -> None:
     found = plan("ring", SMALL, space=parse_space({"pack": "int:1:2", "noise": "0:0.1"}), options=Options(seeds=(0,)))
     record = evaluate(found, 0, {"pack": 3, "noise": 0.1})
-    assert (record.state, record.value) == ("impossible", found.penalty)
+    assert (record.status, record.value) == ("undefined", found.penalty)
     assert "a divisor of the batch" in record.reason
 
 
@@ -201,7 +201,7 @@ def test_the_population_gives_what_optuna_gives(tmp_path: Path) -> None:
     for a, b in zip(told["optuna"], told["population"], strict=True):
         assert a.point == b.point
         assert a.value == pytest.approx(b.value, rel=1e-8)
-        for one, other in zip(a.plays, b.plays, strict=True):
+        for one, other in zip(a.runs, b.runs, strict=True):
             assert (one.status, one.turns, one.verdict) == (other.status, other.turns, other.verdict)
             assert one.history[-1] == pytest.approx(other.history[-1], rel=1e-7)
 
@@ -213,12 +213,12 @@ def test_samplers_and_pruners_by_name(tmp_path: Path, sampler: str, pruner: str)
     from arena.tuning import samplers
     from arena.tuning.backends.journal import open_study
     from arena.tuning.backends.optuna import play_next
-    from arena.tuning.backends.trial_queue import Ledger
+    from arena.tuning.backends.trial_queue import TrialQueue
 
     options = Options(trials=5, seeds=(0,), sampler=sampler, pruner=pruner, rungs=4)
     found = plan("bilinear", {"turns": 12}, space=parse_space(RATES), options=options)
     folder = begin(found, tmp_path / "s")
-    ledger = Ledger(found, folder, open_study(found, folder, samplers.sampler(options), samplers.pruner(options)))
+    ledger = TrialQueue(found, folder, open_study(found, folder, samplers.sampler(options), samplers.pruner(options)))
     ledger.prepare()
     while play_next(ledger, "here"):
         pass
@@ -240,15 +240,15 @@ def test_several_objectives_give_a_front(tmp_path: Path) -> None:
 # The report ----------------------------------------------------------------------------------------------------------------------
 
 
-def _made(count: int, value: Callable[[float, float, float], float], noise: float, seeds: int = 3) -> tuple[Sweep, list[Record]]:
+def _made(count: int, value: Callable[[float, float, float], float], noise: float, seeds: int = 3) -> tuple[Sweep, list[TrialRecord]]:
     space = Space((Dimension("x.lr", 1e-3, 1, log=True), Dimension("y.lr", 1e-3, 1, log=True), Dimension("*.momentum", 0, 0.9)))
     made = plan("bilinear", {"turns": 4}, space=space, options=Options(trials=count, seeds=tuple(range(seeds)), sampler="qmc"))
     rng, records = np.random.default_rng(0), []
     for number, point in enumerate(planned_points(space, Options(trials=count, sampler="qmc"))):
         centre = value(*(d.share(point[d.name]) for d in space.dimensions))
         values = [float(math.exp(centre + noise * rng.standard_normal())) for _ in range(seeds)]
-        plays = tuple(Play(seed, "finished", v, v, 4, "converging") for seed, v in enumerate(values))
-        records.append(Record(number, point, "complete", {"criterion": sorted(values)[seeds // 2]}, plays))
+        plays = tuple(SeedResult(seed, "finished", v, v, 4, "converging") for seed, v in enumerate(values))
+        records.append(TrialRecord(number, point, "finished", {"criterion": sorted(values)[seeds // 2]}, plays))
     return made, records
 
 
@@ -355,7 +355,7 @@ def _workers(folder: Path) -> list[int]:
 
 
 def _counts(folder: Path) -> Counter[str]:
-    return Counter(record.state for record in read_all(folder))
+    return Counter(record.status for record in read_all(folder))
 
 
 LONG = ("--turns", "600", "--trials", "8", "--seeds", "1", "--sampler", "qmc", "--pruner", "none", "--workers", "2", "--rungs", "4")
@@ -378,10 +378,10 @@ def test_a_killed_worker_loses_no_trial_and_a_killed_driver_repeats_none(tmp_pat
         output, _ = process.communicate(timeout=120)
         assert process.returncode == 0, output.decode()
     records = read_all(folder)
-    whole = [record for record in records if record.state == "complete"]
+    whole = [record for record in records if record.status == "finished"]
     points = load(folder).points
     assert sorted(map(str, (record.point for record in whole))) == sorted(map(str, points))  # each once
-    lost = [record for record in records if record.state == "lost"]
+    lost = [record for record in records if record.status == "lost"]
     assert {record.reason.partition(";")[0] for record in lost} >= {"its worker was killed"}
     assert sorted(r.retry_of for r in whole if r.retry_of is not None) == sorted(r.number for r in lost)
     for name, written in before.items():
@@ -431,8 +431,8 @@ def test_a_full_disk_leaves_what_was_whole(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    plays = (Play(1, "finished", 0.5, None, 9, "cycling", history=((0, 1.0, 2.0),), signals={"x.loss": 0.25}),)
-    record = Record(7, {"x.lr": 0.1, "rule": "lola"}, "complete", {"criterion": 0.5}, plays, retry_of=3)
+    plays = (SeedResult(1, "finished", 0.5, None, 9, "cycling", history=((0, 1.0, 2.0),), signals={"x.loss": 0.25}),)
+    record = TrialRecord(7, {"x.lr": 0.1, "rule": "lola"}, "finished", {"criterion": 0.5}, plays, retry_of=3)
     write(record, tmp_path)
     assert read(tmp_path, 7) == record
     (tmp_path / "trials" / "00008.json").write_text("{")

@@ -3,7 +3,6 @@
 A worker that is killed is replaced, and its trial tried once more. Several drivers, each begun by `arena resume FOLDER`, share a sweep.
 """
 
-import multiprocessing
 import os
 import uuid
 from collections.abc import Callable
@@ -15,16 +14,16 @@ import torch
 
 from arena.errors import RunFailed
 from arena.experiments import ledger as record
-from arena.experiments.ledger import Record
-from arena.runs.processes import end_with_parent, leave_signals_to_parent, signals_interrupt
+from arena.experiments.ledger import TrialRecord
+from arena.runs.processes import signals_interrupt, start_worker, take_signals_from_parent
 from arena.tuning.backends.journal import open_study
 from arena.tuning.backends.locks import hold
-from arena.tuning.backends.trial_queue import WORKERS, Ledger
+from arena.tuning.backends.trial_queue import WORKERS, TrialQueue
 from arena.tuning.objective import evaluate
 from arena.tuning.plan import Sweep, load
 from arena.tuning.samplers import pruner, sampler
 
-Tell = Callable[[Record], None]
+Tell = Callable[[TrialRecord], None]
 
 PATIENCE = 20
 """Workers that may die one after the other, without a trial that ends between, before the sweep is stopped."""
@@ -46,7 +45,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
     driver, told, deaths, begun = uuid.uuid4().hex[:8], set[int](), 0, 0
     with signals_interrupt(), hold(folder / WORKERS / driver):
         sampler(sweep.options)  # so that a missing package is told of before anything starts
-        ledger = Ledger(sweep, folder, open_study(sweep, folder))
+        ledger = TrialQueue(sweep, folder, open_study(sweep, folder))
         ledger.prepare()
         ledger.reap()
         alive: dict[Any, _Worker] = {}
@@ -82,7 +81,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
                     raise RunFailed(f"the sweep's processes keep dying; it may be memory that is short; go on by: arena resume {folder}")
         finally:
             for worker in alive.values():
-                worker.process.terminate()  # what it plays is played again when the sweep is resumed
+                worker.process.kill()  # what it plays is played again when the sweep is resumed
             for worker in alive.values():
                 worker.process.join()
             news()
@@ -92,11 +91,7 @@ class _Worker:
     """A process that plays trials until none is left to begin."""
 
     def __init__(self, folder: Path, driver: str, number: int):
-        spawn = multiprocessing.get_context("spawn")
-        self._news, theirs = spawn.Pipe(duplex=False)
-        self.process = spawn.Process(target=_work, args=(folder, driver, number, theirs), daemon=True)
-        self.process.start()
-        theirs.close()
+        self.process, self._news = start_worker(_work, folder, driver, number)
 
     @property
     def failed(self) -> str | None:
@@ -107,15 +102,14 @@ class _Worker:
             return None
 
 
-def _work(folder: Path, driver: str, number: int, news: Connection) -> None:
-    leave_signals_to_parent()
-    end_with_parent()
+def _work(news: Connection, folder: Path, driver: str, number: int) -> None:
+    take_signals_from_parent()
     torch.set_num_threads(1)
     name = f"{driver}-{number}-{os.getpid()}"
     try:
         with hold(folder / WORKERS / name):
             sweep = load(folder)
-            ledger = Ledger(sweep, folder, open_study(sweep, folder, sampler(sweep.options, _stream(name)), pruner(sweep.options)))
+            ledger = TrialQueue(sweep, folder, open_study(sweep, folder, sampler(sweep.options, _stream(name)), pruner(sweep.options)))
             while play_next(ledger, name):
                 pass
         (folder / WORKERS / name).unlink(missing_ok=True)
@@ -131,7 +125,7 @@ def _stream(name: str) -> int:
     return int(name.split("-")[1])
 
 
-def play_next(ledger: Ledger, worker: str) -> bool:
+def play_next(ledger: TrialQueue, worker: str) -> bool:
     """Play the next trial; returns whether there was one."""
     trial = ledger.take(worker)
     if trial is None:

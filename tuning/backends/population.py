@@ -1,25 +1,25 @@
 """Plays points that are known beforehand as populations, in one process: the seeds of many points are members trained at once."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
 from arena.errors import ArenaError, RunFailed
-from arena.experiments.ledger import Play, Record, numbers, read, write
-from arena.experiments.populations import Looked, Outcome, populations, together
+from arena.experiments.ledger import SeedResult, TrialRecord, numbers, read, write
+from arena.experiments.outcome import Outcome
+from arena.experiments.playing import play_members
+from arena.experiments.populations import populations
 from arena.experiments.values import Point
 from arena.runs.processes import signals_interrupt
-from arena.tuning.objective import Alone, impossible, record_of, watch_of
+from arena.tuning.objective import TrialRun, impossible, look_at, monitor_of, record_of
 from arena.tuning.plan import Sweep
-from arena.tuning.watch import Judged, Watch
+from arena.tuning.watch import TrialMonitor
 
-Tell = Callable[[Record], None]
+Tell = Callable[[TrialRecord], None]
 AT_ONCE = 1024
 """Runs of one go where nothing else is asked for: those that have ended are kept when the sweep is stopped in the next one."""
 
@@ -56,7 +56,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
         ) from error
 
 
-def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[Record]:
+def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[TrialRecord]:
     """Play points with all their seeds, in as few populations as can be.
 
     Args:
@@ -65,7 +65,7 @@ def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[Recor
     """
     began = time.perf_counter()
     configs: list[Config] = []
-    records: dict[int, Record] = {}
+    records: dict[int, TrialRecord] = {}
     runs: dict[int, list[int]] = {}
     for number, point in points:
         try:
@@ -76,7 +76,7 @@ def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[Recor
             continue
         runs[number] = [len(configs) + i for i in range(len(own))]
         configs += own
-    plays: dict[int, Play] = {}
+    plays: dict[int, SeedResult] = {}
     playing = 0.0
     sorted_ = populations(configs, every=sweep.every) if configs else None
     for group in sorted_.groups if sorted_ is not None else ():
@@ -92,50 +92,29 @@ def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[Recor
     return [records[number] for number, _ in points]
 
 
-def _play(sweep: Sweep, configs: Sequence[Config], shared: bool) -> list[Play]:
+def _play(sweep: Sweep, configs: Sequence[Config], shared: bool) -> list[SeedResult]:
     if shared:
         try:
             return _play_together(sweep, configs)
         except CannotShare:
             pass
-    runs = [Alone(sweep, config) for config in configs]
+    runs = [TrialRun(sweep, config) for config in configs]
     for run in runs:
         run.advance(1.0)
     return [run.over or run.given_up() for run in runs]
 
 
-def _play_together(sweep: Sweep, configs: Sequence[Config]) -> list[Play]:
-    playing = together(configs, sweep.every, criteria=True)
-    watches: list[Watch] = []
-    stops: Mapping[int, str] | None = None
+def _play_together(sweep: Sweep, configs: Sequence[Config]) -> list[SeedResult]:
+    playing = play_members(configs, sweep.every, criteria=True)
+    monitors: list[TrialMonitor] = []
     try:
-        looked = next(playing)
+        look = next(playing)
+        monitors = [monitor_of(sweep, look.env.game, config.run.seed) for config in configs]
+        for monitor, score in zip(monitors, look.env.scores.tolist(), strict=True):
+            monitor.begin(score)
         while True:
-            if not watches:
-                starts = looked.population.scores.copy()
-                watches = [watch_of(sweep, looked.population.game, config.run.seed) for config in configs]
-                for watch, score in zip(watches, starts, strict=True):
-                    watch.begin(float(score))
-            stops = _look(watches, looked)
-            looked = playing.send(stops)
+            look = playing.send(look_at(monitors, look))
     except StopIteration as over:
         outcomes: list[Outcome] = over.value
-    if not watches:
-        watches = [watch_of(sweep, configs[0].example(), config.run.seed) for config in configs]
-    return [watch.end(outcome) for watch, outcome in zip(watches, outcomes, strict=True)]
-
-
-def _look(watches: Sequence[Watch], looked: Looked) -> dict[int, str]:
-    """Look at all members that are being played; returns which are to be stopped, and why."""
-    population, stops = looked.population, {}
-    turns, budgets = population.turns_played, population.budgets
-    live = [m for m in range(len(watches)) if not population.over[m]]
-    due = {m for m in live if watches[m].due(turns[m] / budgets[m])}
-    scores, criteria = population.measure_criteria() if due else (np.zeros(0), np.zeros(0))
-    for m in live:
-        values = {name: float(v[m]) for name, v in looked.values.items()}
-        judged = Judged(int(turns[m]), float(scores[m]), float(criteria[m])) if m in due else None
-        why = watches[m].look(int(turns[m]), float(turns[m] / budgets[m]), values, judged)
-        if why is not None:
-            stops[m] = why
-    return stops
+    monitors = monitors or [monitor_of(sweep, configs[0].example(), config.run.seed) for config in configs]
+    return [monitor.end(outcome) for monitor, outcome in zip(monitors, outcomes, strict=True)]

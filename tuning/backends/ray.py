@@ -5,19 +5,14 @@ keep their workers alive for the next ones, and go on from their last rung where
 """
 
 import dataclasses
-import logging
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1")  # else the last seconds of begun trials are forgotten with the driver
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
-os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's own name; at its 15, anything else on the machine goes first
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+from arena.tuning.backends.ray_cluster import connect, first_line  # first, because Ray reads settings when it is imported
+
+# isort: split
 
 import optuna
 import ray
@@ -33,15 +28,15 @@ from ray.tune.schedulers import (
 )
 from ray.tune.search.optuna import OptunaSearch
 
-from arena.errors import ArenaError, RunFailed
-from arena.experiments.ledger import Record, numbers, read, write
+from arena.errors import RunFailed
+from arena.experiments.ledger import TrialRecord, numbers, read, write
 from arena.tuning.backends.ray_trial import NUMBER, OVER, POINTS, VALUE, number_of, trial
 from arena.tuning.plan import Sweep
 from arena.tuning.points import distributions
 from arena.tuning.samplers import sampler
 from arena.tuning.space import Space
 
-Tell = Callable[[Record], None]
+Tell = Callable[[TrialRecord], None]
 
 RETRIES = 2
 """How often a trial is gone on with by Ray, and how often the driver goes on with those that Ray gives up: which it does at once where it
@@ -70,7 +65,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
     _listeners[:] = [tell]
     folder = folder.resolve()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    begun_here = _begin(sweep, workers)
+    begun_here = connect(sweep.options.address, workers, sweep.options.gpus)
     try:
         for number in numbers(folder):
             if (ended := read(folder, number)) is not None:
@@ -84,13 +79,13 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
             given_up = [(n, result) for result in trials if result.error for n in _without_record(folder, result)]
             for _, result in given_up:
                 if isinstance(result.error, RayTaskError):  # the trial itself failed, and would again
-                    raise RunFailed(f"{_first_line(result.error)}; mend that and type: arena resume {folder}")
+                    raise RunFailed(f"{first_line(result.error)}; mend that and type: arena resume {folder}")
             if not given_up:
                 return
         for number, result in given_up:
             value = float((result.metrics or {}).get(VALUE, sweep.penalty))
             values, reason = dict.fromkeys(sweep.options.objectives, value), "its worker was killed again and again; given up"
-            write(Record(number, _point(result.config or {}), "lost", values, reason=reason, backend="ray"), folder)
+            write(TrialRecord(number, _point(result.config or {}), "lost", values, reason=reason, backend="ray"), folder)
     finally:
         if begun_here:
             ray.shutdown()
@@ -105,27 +100,7 @@ def _without_record(folder: Path, result: Any) -> list[int]:
 
 def _kept(folder: Path, number: int) -> bool:
     record = read(folder, number)
-    return record is not None and record.state != "lost"
-
-
-def _begin(sweep: Sweep, workers: int) -> bool:
-    """Connect to the cluster, or begin one; returns whether it was begun here."""
-    begun = not ray.is_initialized()
-    if begun:
-        quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": True}
-        try:
-            if sweep.options.address:
-                ray.init(address=sweep.options.address, **quiet)
-            else:
-                ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ArenaError(f"Ray could not be reached ({_first_line(error)}); check --address, or leave it out") from error
-    there = ray.cluster_resources().get("GPU", 0)
-    if sweep.options.gpus > there:
-        if begun:
-            ray.shutdown()
-        raise ArenaError(f"--gpus {sweep.options.gpus:g} is asked for each trial, but the cluster has {there:g} GPUs; leave it out")
-    return begun
+    return record is not None and record.status != "lost"
 
 
 def _tuner(sweep: Sweep, folder: Path) -> tune.Tuner:
@@ -256,11 +231,11 @@ class Keeper(tune.Callback):
         record = read(folder, number)
         if record is None:
             value = float((trial.last_result or {}).get(VALUE, 0.0))
-            record = Record(number, _point(trial.config), "pruned", dict.fromkeys(self.objectives, value), backend="ray")
+            record = TrialRecord(number, _point(trial.config), "pruned", dict.fromkeys(self.objectives, value), backend="ray")
             write(record, folder)
         self._tell(record, trial)
 
-    def _tell(self, record: Record, trial: Any) -> None:
+    def _tell(self, record: TrialRecord, trial: Any) -> None:
         """Mark a trial that was gone on with, and tell of it."""
         if trial.num_failures and not record.resumed:
             record = dataclasses.replace(record, resumed=trial.num_failures)
@@ -271,7 +246,3 @@ class Keeper(tune.Callback):
 
 def _point(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name not in (NUMBER, POINTS)}
-
-
-def _first_line(error: Any) -> str:
-    return " ".join(str(error).split())[:200]

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from ray import tune
 
-from arena.experiments.ledger import Record, numbers, read, write
+from arena.experiments.ledger import TrialRecord, numbers, read, write
 from arena.experiments.values import Point
 from arena.tuning.backends.population import play_points
-from arena.tuning.objective import Alone, Stopwatch, impossible, play, record_of
+from arena.tuning.objective import Stopwatch, TrialRun, impossible, play, record_of
 from arena.tuning.plan import Sweep, load
 
 POINTS, NUMBER, VALUE, OVER = "points", "number", "value", "over"
@@ -66,7 +66,7 @@ def number_of(config: dict[str, Any], trial_id: str) -> int:
     return int(config.get(NUMBER, trial_id.rpartition("_")[2]))
 
 
-def _play(sweep: Sweep, folder: Path, number: int, point: Point) -> Record:
+def _play(sweep: Sweep, folder: Path, number: int, point: Point) -> TrialRecord:
     began, clock, state = time.perf_counter(), Stopwatch(), _restored()
     from arena.errors import ArenaError, RunFailed
 
@@ -76,7 +76,7 @@ def _play(sweep: Sweep, folder: Path, number: int, point: Point) -> Record:
         if state is not None and state["point"] != point:
             for config, own in zip(configs, states, strict=True):
                 _with_own_settings(config, own)
-        runs = [Alone(sweep, config, own) for config, own in zip(configs, states, strict=True)]
+        runs = [TrialRun(sweep, config, own) for config, own in zip(configs, states, strict=True)]
         first = state["rung"] + 1 if state is not None else 1
 
         def report(rung: int, value: float) -> bool:

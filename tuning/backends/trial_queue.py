@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from arena.experiments.ledger import Record, read, write
+from arena.experiments.ledger import TrialRecord, read, write
 from arena.tuning.backends.locks import held, locked
 from arena.tuning.plan import Sweep
 from arena.tuning.points import distributions
@@ -21,7 +21,7 @@ LOCK, WORKERS = "ask.lock", "workers"
 RETRIES = 1
 
 
-class Ledger:
+class TrialQueue:
     """The trials of a study.
 
     Args:
@@ -54,12 +54,12 @@ class Ledger:
             trial.set_user_attr("worker", worker)
             return trial
 
-    def tell(self, record: Record) -> None:
+    def tell(self, record: TrialRecord) -> None:
         """Keep what became of a trial, and then tell the study."""
         write(record, self.folder)
         self._tell(record)
 
-    def reap(self) -> list[Record]:
+    def reap(self) -> list[TrialRecord]:
         """Settle the trials whose workers are no more; returns those that were lost."""
         lost = []
         with locked(self.folder / LOCK):
@@ -83,12 +83,12 @@ class Ledger:
         running = sum(trial.state == TrialState.RUNNING for trial in trials)
         return max(waiting, self.sweep.count - self._counted(trials), 0), running
 
-    def _lose(self, trial: FrozenTrial, already: bool) -> Record:
+    def _lose(self, trial: FrozenTrial, already: bool) -> TrialRecord:
         """Put a lost trial into the queue once more, unless that has been done; returns its record, which is written."""
         said = trial.user_attrs
         driver = str(said.get("worker", "")).partition("-")[0]
-        by_itself = bool(driver) and held(self.folder / WORKERS / driver)  # the driver lives, so it was the worker alone that died
-        retries = said.get("retries", 0) + by_itself
+        play_single = bool(driver) and held(self.folder / WORKERS / driver)  # the driver lives, so it was the worker alone that died
+        retries = said.get("retries", 0) + play_single
         again = retries <= RETRIES
         point = dict(trial.params)
         if "planned" in said:  # of a worker that was killed while it began the trial, the study has some of the values only
@@ -97,17 +97,17 @@ class Ledger:
             attributes = {name: said[name] for name in ("planned",) if name in said} | {"retry_of": trial.number, "retries": retries}
             self.study.enqueue_trial(point, user_attrs=attributes)
         self.study._storage.set_trial_user_attr(trial._trial_id, "lost", True)
-        reason = "its worker was killed" if by_itself else "the sweep was stopped"
+        reason = "its worker was killed" if play_single else "the sweep was stopped"
         values = dict.fromkeys(self.sweep.options.objectives, self.sweep.penalty)
-        record = Record(
+        record = TrialRecord(
             trial.number, point, "lost", values, reason=reason + ("; tried again" if again else "; given up"),
             retry_of=said.get("retry_of"), backend="optuna",
         )  # fmt: skip
         write(record, self.folder)
         return record
 
-    def _tell(self, record: Record) -> None:
-        state = {"pruned": TrialState.PRUNED, "lost": TrialState.FAIL}.get(record.state, TrialState.COMPLETE)
+    def _tell(self, record: TrialRecord) -> None:
+        state = {"pruned": TrialState.PRUNED, "lost": TrialState.FAIL}.get(record.status, TrialState.COMPLETE)
         values = [*record.values.values()] if state == TrialState.COMPLETE else None
         self.study.tell(record.number, values, state=state)
 

@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from arena.experiments.ledger import Record
+from arena.experiments.ledger import TrialRecord
 from arena.experiments.map.figure import COLOURS, colour_range
 from arena.experiments.values import word_of
 from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
@@ -19,20 +19,19 @@ from arena.tuning.space import Dimension, Value
 
 MAPS = 3
 """Pairs of settings that are drawn, at most."""
-FATES = {
-    "diverged": ("X", FIRST, "diverged"),
-    "divergence": ("X", FIRST, "diverged"),
-    "undefined": ("X", FIRST, "diverged"),
-    "collapse": ("v", "#8e3b9e", "collapsed"),
-    "dominance": ("s", "#8a6d3b", "dominated"),
-    "cycling": ("D", SECOND, "cycling"),
+MARKS = {
+    "diverged": ("X", FIRST),
+    "undefined": ("P", FIRST),
+    "collapsed": ("v", "#8e3b9e"),
+    "no progress": ("s", "#8a6d3b"),
+    "cycling": ("D", SECOND),
 }
-"""By what became of a point: its mark, colour and word."""
+"""Mark and colour by the verdict on a point."""
 
 
-def all_of(sweep: Sweep, records: Sequence[Record], found: Findings) -> Iterator[tuple[str, Figure]]:
+def all_of(sweep: Sweep, records: Sequence[TrialRecord], found: Findings) -> Iterator[tuple[str, Figure]]:
     """Every picture that there is something to draw for, by name."""
-    told = [record for record in records if record.state in ("complete", "impossible")]
+    told = [record for record in records if record.status in ("finished", "undefined")]
     yield "importance", importance(found)
     if found.curves:
         yield "tolerance", tolerance(sweep, found, told)
@@ -82,7 +81,7 @@ def importance(found: Findings) -> Figure:
 
 
 @styled
-def tolerance(sweep: Sweep, found: Findings, told: Sequence[Record]) -> Figure:
+def tolerance(sweep: Sweep, found: Findings, told: Sequence[TrialRecord]) -> Figure:
     """Each setting around the best point: what is expected, and how far it may move."""
     curves = [found.curves[name] for name in found.importance if name in found.curves]
     columns = min(3, len(curves))
@@ -104,7 +103,7 @@ def tolerance(sweep: Sweep, found: Findings, told: Sequence[Record]) -> Figure:
     return made
 
 
-def _one_curve(axis: Any, dimension: Dimension, curve: Curve, told: Sequence[Record]) -> None:
+def _one_curve(axis: Any, dimension: Dimension, curve: Curve, told: Sequence[TrialRecord]) -> None:
     axis.set_xlabel(curve.name)
     at = [_where(dimension, value) for value in curve.values]
     if dimension.choices:
@@ -123,7 +122,7 @@ def _one_curve(axis: Any, dimension: Dimension, curve: Curve, told: Sequence[Rec
 
 
 @styled
-def heat(sweep: Sweep, found: Findings, told: Sequence[Record], a: str, b: str) -> Figure:
+def heat(sweep: Sweep, found: Findings, told: Sequence[TrialRecord], a: str, b: str) -> Figure:
     """Two settings: what is expected over all others in colour, every trial as a mark, those that came to nothing by their own."""
     x, y = sweep.space[a], sweep.space[b]
     made, axes = figure(5.6, 4.8)
@@ -149,11 +148,12 @@ def heat(sweep: Sweep, found: Findings, told: Sequence[Record], a: str, b: str) 
     return made
 
 
-def _marks(axis: Any, x: Dimension, y: Dimension, told: Sequence[Record], norm: Normalize) -> None:
+def _marks(axis: Any, x: Dimension, y: Dimension, told: Sequence[TrialRecord], norm: Normalize) -> None:
     rng = np.random.default_rng(0)
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+    groups: dict[tuple[str, str, str], list[TrialRecord]] = {}
     for record in told:
-        groups.setdefault(FATES.get(record.fate, ("o", "", "played")), []).append(record)
+        mark = (*MARKS[record.verdict], record.verdict) if record.verdict in MARKS else ("o", "", "played")
+        groups.setdefault(mark, []).append(record)
     for (marker, colour, word), group in sorted(groups.items(), key=lambda item: item[0][2] != "played"):
         at = [[_where(d, r.point[d.name]) + (rng.uniform(-0.18, 0.18) if d.choices or d.whole else 0) for r in group] for d in (x, y)]
         if word == "played":
@@ -169,7 +169,7 @@ def _marks(axis: Any, x: Dimension, y: Dimension, told: Sequence[Record], norm: 
             )
         else:
             axis.scatter(*at, c=colour, marker=marker, s=30, edgecolors="white", linewidths=0.6, label=f"{word}: {len(group)}", zorder=3)
-    if whole := [record for record in told if record.state == "complete"]:
+    if whole := [record for record in told if record.status == "finished"]:
         best = min(whole, key=lambda record: record.value)
         place = [[_where(d, best.point[d.name])] for d in (x, y)]
         axis.plot(
@@ -178,7 +178,7 @@ def _marks(axis: Any, x: Dimension, y: Dimension, told: Sequence[Record], norm: 
 
 
 @styled
-def parallel(sweep: Sweep, told: Sequence[Record]) -> Figure:
+def parallel(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
     """All settings at once: a line for each trial, the best above the others."""
     dimensions = sweep.space.dimensions
     made, axes = figure(1.6 + 1.5 * len(dimensions), 3.8)
@@ -204,18 +204,18 @@ def parallel(sweep: Sweep, told: Sequence[Record]) -> Figure:
 
 
 @styled
-def seeds(sweep: Sweep, told: Sequence[Record]) -> Figure:
+def seeds(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
     """Trials from best to worst, with what each seed came to: where the seeds' spread is as large as the slope, the order is luck."""
-    ranked = sorted((r for r in told if r.plays), key=lambda record: record.value)
+    ranked = sorted((r for r in told if r.runs), key=lambda record: record.value)
     made, axes = figure(5.6, 3.4)
     axis = axes[0, 0]
     for i, record in enumerate(ranked, 1):
-        own = [play.value for play in record.plays]
+        own = [play.value for play in record.runs]
         axis.plot([i] * len(own), own, "-", color=DATA, linewidth=0.7)
         axis.plot([i] * len(own), own, ".", color=SECOND, markersize=3.5, alpha=0.7)
     axis.plot(range(1, len(ranked) + 1), [r.value for r in ranked], color=FIRST, label="what counts")
     axis.plot([], [], ".", color=SECOND, label="one seed")
-    if min(play.value for record in ranked for play in record.plays) > 0:
+    if min(play.value for record in ranked for play in record.runs) > 0:
         axis.set_yscale("log")
         _plain_numbers(axis.yaxis)
     if sweep.ceiling:
@@ -226,7 +226,7 @@ def seeds(sweep: Sweep, told: Sequence[Record]) -> Figure:
 
 
 @styled
-def front(sweep: Sweep, told: Sequence[Record]) -> Figure:
+def front(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
     """The first two objectives of every trial, and those that no other beats in both."""
     first, second = sweep.options.objectives[:2]
     made, axes = figure(4.8, 3.8)

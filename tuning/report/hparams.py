@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.experiments.ledger import Record
+from arena.experiments.ledger import TrialRecord
 from arena.tuning.plan import Sweep
 
 
-def write(sweep: Sweep, folder: Path, records: Sequence[Record]) -> None:
+def write(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> None:
     """Write all trials; those of an earlier report are replaced.
 
     Args:
@@ -28,7 +28,7 @@ def write(sweep: Sweep, folder: Path, records: Sequence[Record]) -> None:
     for record in records:
         own = whole / f"trial-{record.number:05d}"
         own.mkdir(parents=True, exist_ok=True)
-        point: dict[str, Any] = {**record.point, "state": record.state, "fate": record.fate}
+        point: dict[str, Any] = {**record.point, "status": record.status, "verdict": record.verdict}
         events = [Event(file_version="brain.Event:2", wall_time=0.0)]
         events += [Event(summary=summary, wall_time=0.0) for summary in hparams(point, dict.fromkeys(names, 0.0))]
         for name, value in record.values.items():

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import optuna
 
-from arena.experiments.ledger import Record
+from arena.experiments.ledger import TrialRecord
 from arena.experiments.values import Point
 from arena.tuning.plan import Sweep
 from arena.tuning.points import distributions
@@ -123,7 +123,7 @@ class Findings:
     surface: "Process | None" = None
 
 
-def examine(sweep: Sweep, records: Sequence[Record], resamples: int = RESAMPLES) -> Findings | None:
+def examine(sweep: Sweep, records: Sequence[TrialRecord], resamples: int = RESAMPLES) -> Findings | None:
     """What trials say.
 
     Args:
@@ -134,7 +134,7 @@ def examine(sweep: Sweep, records: Sequence[Record], resamples: int = RESAMPLES)
     Returns:
         The findings; None where too few trials ended.
     """
-    told = [record for record in records if record.state in ("complete", "impossible")]
+    told = [record for record in records if record.status in ("finished", "undefined")]
     if len(told) < FEWEST:
         return None
     points, values = [record.point for record in told], scale([record.value for record in told])
@@ -145,7 +145,7 @@ def examine(sweep: Sweep, records: Sequence[Record], resamples: int = RESAMPLES)
     top = sorted(told, key=lambda record: record.value)[: max(6, len(told) // 4)]
     found.settings, found.among_best = (variance_of_settings(some, resamples) for some in (told, top))
     found.agreement = _rank_correlation(*([i[method].value for i in found.importance.values()] for method in METHODS))
-    best = min((r for r in told if r.state == "complete"), key=lambda r: r.value, default=None)
+    best = min((r for r in told if r.status == "finished"), key=lambda r: r.value, default=None)
     if best is not None:
         found.surface = Process(sweep.space, points, values)
         found.curves = {d.name: _curve(found.surface, d, best.point, told) for d in sweep.space.dimensions}
@@ -241,20 +241,20 @@ def _as_mean_and_ratio(space: Space, points: Sequence[Point], both: tuple[str, s
 # Seeds ---------------------------------------------------------------------------------------------------------------------------
 
 
-def variance_of_settings(records: Sequence[Record], resamples: int) -> Interval | None:
+def variance_of_settings(records: Sequence[TrialRecord], resamples: int) -> Interval | None:
     """The share of the variance that lies between trials; None where they were played with one seed, or too few of them were.
 
     Example:
-        >>> from arena.experiments.ledger import Play
-        >>> plays = lambda *values: tuple(Play(s, "finished", v, v, 9, "") for s, v in enumerate(values))
-        >>> made = [Record(i, {}, "complete", {"criterion": v}, plays(v, v)) for i, v in enumerate([1.0, 2.0, 4.0, 8.0])]
+        >>> from arena.experiments.ledger import SeedResult
+        >>> runs = lambda *values: tuple(SeedResult(s, "finished", v, v, 9, "") for s, v in enumerate(values))
+        >>> made = [TrialRecord(i, {}, "finished", {"criterion": v}, runs(v, v)) for i, v in enumerate([1.0, 2.0, 4.0, 8.0])]
         >>> variance_of_settings(made, 4).value
         1.0
     """
-    whole = [record for record in records if len(record.plays) > 1 and all(play.status != "pruned" for play in record.plays)]
+    whole = [record for record in records if len(record.runs) > 1 and all(play.status != "pruned" for play in record.runs)]
     if len(whole) < 4:
         return None
-    flat = scale([play.value for record in whole for play in record.plays])
+    flat = scale([play.value for record in whole for play in record.runs])
     values_TS = flat.reshape(len(whole), -1)
     rng = np.random.default_rng(0)
     again = [_between(values_TS[rng.integers(len(whole), size=len(whole))]) for _ in range(4 * resamples)]
@@ -341,7 +341,7 @@ class Process:
         return [{d.name: d.at(float(rng.random())) for d in self.space.dimensions} for _ in range(count)]
 
 
-def _curve(process: Process, dimension: Dimension, best: Point, told: Sequence[Record], count: int = 61) -> Curve:
+def _curve(process: Process, dimension: Dimension, best: Point, told: Sequence[TrialRecord], count: int = 61) -> Curve:
     if dimension.choices:
         values: tuple[Any, ...] = dimension.choices
     else:
@@ -363,7 +363,9 @@ def _curve(process: Process, dimension: Dimension, best: Point, told: Sequence[R
 # Trust ---------------------------------------------------------------------------------------------------------------------------
 
 
-def _warnings(sweep: Sweep, records: Sequence[Record], told: Sequence[Record], found: Findings, best: Record | None) -> list[str]:
+def _warnings(
+    sweep: Sweep, records: Sequence[TrialRecord], told: Sequence[TrialRecord], found: Findings, best: TrialRecord | None
+) -> list[str]:
     said = []
     dimensions = len(sweep.space.dimensions)
     if len(told) < PER_DIMENSION * dimensions:
@@ -371,7 +373,7 @@ def _warnings(sweep: Sweep, records: Sequence[Record], told: Sequence[Record], f
             f"{len(told)} trials that were played to their ends are few for {dimensions} settings: small importances, interactions and "
             f"tolerances are guesses; take {PER_DIMENSION * dimensions} or more"
         )
-    pruned = sum(record.state == "pruned" for record in records)
+    pruned = sum(record.status == "pruned" for record in records)
     if pruned > len(records) / 4:
         said.append(f"{pruned} of {len(records)} trials were given up on their way and are left out; for importances write --pruner none")
     for method in METHODS:

@@ -1,79 +1,39 @@
 """What a sweep shows in the terminal."""
 
-import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
-from arena.experiments.ledger import Record
+from arena.experiments.ledger import TrialRecord
+from arena.experiments.progress import Progress
 from arena.experiments.values import word_of
-from arena.runs.display import COLOURS, command, duration, terminal
+from arena.runs.display import command, duration, terminal
 from arena.tuning.plan import Sweep
 from arena.tuning.played import Played
 from arena.tuning.report.sensitivity import METHODS
 
 
-class Progress:
-    """A bar over all trials on a terminal, else a line for each that ends.
+def progress(found: Sweep, folder: Path) -> tuple[Progress, Callable[[TrialRecord], None]]:
+    """Return the progress of a sweep, and the function that takes each trial that ends."""
+    options, records = found.options, dict[int, TrialRecord]()
+    what = f"{found.count} points × {len(options.seeds)} seeds by {options.backend} ({options.sampler}, pruner {options.pruner})"
+    heads = f"[bold]{found.base().game.name}[/]: {', '.join(found.space.names)}", f"{what}, {found.budget:,.0f} gradient evaluations a run"
+    shown = Progress(folder, found.count, found.count, "trials", heads[0], f"{heads[1]}, into {folder}")
 
-    Args:
-        found: the sweep.
-        folder: of it.
-    """
-
-    def __init__(self, found: Sweep, folder: Path):
-        self.console, self.folder, self.count = terminal(), folder, found.count
-        options = found.options
-        what = f"{self.count} points × {len(options.seeds)} seeds by {options.backend} ({options.sampler}, pruner {options.pruner})"
-        self._say(f"[bold]{found.base().game.name}[/]: {', '.join(found.space.names)}")
-        self._say(f"{what}, {found.budget:,.0f} gradient evaluations a run, into {folder}")
-        self._live = self.console.is_terminal and not self.console.is_dumb_terminal
-        self._bar = Bar(
-            TextColumn("{task.completed:,} of {task.total:,} trials"),
-            BarColumn(bar_width=None, complete_style=COLOURS[1], finished_style=COLOURS[1]),
-            TextColumn("best {task.fields[best]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            expand=True,
-            disable=not self._live,
+    def tell(record: TrialRecord) -> None:
+        records[record.number] = record
+        whole = [r.value for r in records.values() if r.status == "finished"]
+        done = sum(r.status != "lost" for r in records.values())
+        best = f"best {min(whole):.4g}" if whole else "best –"
+        point = " ".join(f"{name}={_short(value)}" for name, value in record.point.items())
+        shown.update(
+            done, done, f"{done:>5,} of {found.count:,}   {record.value:<9.4g} {record.verdict:<14} {point}   {best}", f"   {best}"
         )
-        self._task = self._bar.add_task("trials", total=self.count, best="–")
-        self._records: dict[int, Record] = {}
-        self._began = time.monotonic()
 
-    def __enter__(self) -> "Progress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._bar.stop()
-
-    def tell(self, record: Record) -> None:
-        """A trial has ended."""
-        self._records[record.number] = record
-        whole = [r.value for r in self._records.values() if r.state == "complete"]
-        done = sum(r.state != "lost" for r in self._records.values())
-        best = f"{min(whole):.4g}" if whole else "–"
-        self._bar.update(self._task, completed=done, best=best)
-        if not self._live:
-            point = " ".join(f"{name}={_short(value)}" for name, value in record.point.items())
-            fate = record.fate if record.state == "complete" else record.state
-            self._say(f"{done:>5,} of {self.count:,}   {record.value:<9.4g} {fate:<14} {point}   best {best}")
-
-    def interrupted(self) -> None:
-        """Ctrl-C."""
-        self._bar.stop()
-        self._say(f"stopped with {len(self._records):,} trials kept. Go on with:  {command('arena')} resume {self.folder}")
-
-    def _say(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
+    return shown, tell
 
 
 def show(played: Played, seconds: float | None = None, to: Console | None = None) -> None:
@@ -99,8 +59,8 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
         if found.settings is not None:
             among = f"; among the best quarter {found.among_best}" if found.among_best is not None else ""
             line("settings", f"explain {found.settings} of the variance, the seeds the rest{among}")
-    counts = Counter(r.fate if r.state == "complete" else r.state for r in played.records)
-    line("points", ", ".join(f"{count} {fate}" for fate, count in counts.most_common()))
+    counts = Counter(r.verdict for r in played.records)
+    line("points", ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
     for warning in found.warnings if found is not None else []:
         line("careful", warning)
     if (best := played.best) is not None:

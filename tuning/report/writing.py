@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.experiments.ledger import Record
+from arena.experiments.ledger import TrialRecord
 from arena.plots.style import save
 from arena.tuning.plan import Sweep
 from arena.tuning.played import best
 from arena.tuning.report.sensitivity import METHODS, Findings, examine
 
 
-def write_report(sweep: Sweep, folder: Path, records: Sequence[Record]) -> Findings | None:
+def write_report(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> Findings | None:
     """Examine the trials and write what they say; returns it, or None where there are too few."""
     from arena.tuning.report import figures, hparams
 
@@ -33,14 +33,18 @@ def write_report(sweep: Sweep, folder: Path, records: Sequence[Record]) -> Findi
     return found
 
 
-def _row(sweep: Sweep, record: Record) -> Iterator[tuple[str, Any]]:
-    yield from (("trial", record.number), ("state", record.state), ("fate", record.fate))
+def _row(sweep: Sweep, record: TrialRecord) -> Iterator[tuple[str, Any]]:
+    yield from (("trial", record.number), ("status", record.status), ("verdict", record.verdict))
     yield from record.values.items()
     yield from ((name, record.point.get(name)) for name in sweep.space.names)
-    by_seed = {play.seed: play for play in record.plays}
+    by_seed = {play.seed: play for play in record.runs}
     for seed in sweep.options.seeds:
         play = by_seed.get(seed)
-        yield from ((f"value.{seed}", play and play.value), (f"score.{seed}", play and play.score), (f"fate.{seed}", play and play.verdict))
+        yield from (
+            (f"value.{seed}", play and play.value),
+            (f"score.{seed}", play and play.score),
+            (f"verdict.{seed}", play and play.verdict),
+        )
     yield from (("cost", record.cost), ("seconds_taken", record.seconds), ("overhead", record.overhead), ("retry_of", record.retry_of))
     yield from (("resumed", record.resumed), ("reason", record.reason))
 

@@ -7,21 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from arena.config.config import Config
 from arena.config.configure import configure
 from arena.config.settings import Settings, moved_by_rules, named_in
 from arena.diagnostics.active import Diagnostics
-from arena.errors import ArenaError, RuleUndefined
+from arena.errors import ArenaError
+from arena.experiments.budget import cost_per_turn
 from arena.experiments.values import Seeds, parse_axis, parse_seeds, word_of
 from arena.registry.entries import entries
 from arena.registry.grammar import split
-from arena.rules.linear import LinearGame, LinearMap
 
 Vary = Mapping[str, Sequence[str]]
 """Per setting, the values that it takes, as words of the command line."""
 
+PLAN = "comparison.yaml"
 ROWS, SCORES, CHECKPOINTS = 400, 40, 5
 """Rows of the trace, scores and checkpoints of a run that is compared, where nothing else is asked for."""
 
@@ -47,6 +46,25 @@ class Job:
         if len(name) > 120:  # file systems end names at 255 bytes
             name = f"{name[:100]}-{hashlib.sha256(self.variant.encode()).hexdigest()[:8]}"
         return f"{name}/seed-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a comparison, and where they are played.
+
+    Args:
+        game: id, import path or file of the game.
+        jobs: the runs.
+        backend: name of an executor, or population.
+        address: of a running cluster.
+        gpus: for each run.
+    """
+
+    game: str
+    jobs: list[Job]
+    backend: str = "processes"
+    address: str = ""
+    gpus: float = 0.0
 
 
 def parse_vary(words: Sequence[str]) -> dict[str, list[str]]:
@@ -150,54 +168,3 @@ def _applies(name: str, game: Any) -> bool:
     except ArenaError:
         return False
     return True
-
-
-def cost_per_turn(config: Config) -> float:
-    """Gradient evaluations of a turn, products counted, from a few turns played for it."""
-    arena = config.build()
-    arena.reset(seed=config.run.seed)
-    turns = 4 * arena.scheduler.period
-    try:
-        for _ in range(turns):
-            arena.play_scheduled_turn()
-        before = arena.field.cost
-        for _ in range(turns):
-            arena.play_scheduled_turn()
-    except RuleUndefined:
-        return 2.0  # it will say why when it is played
-    return max((arena.field.cost - before) / turns, 1e-9)
-
-
-def claimed_map(settings: Settings) -> LinearMap | None:
-    """The linear map that a variant is near the game's solution; None where that is not known.
-
-    It is known for rules that claim one, played by both players at once over plain SGD with constant rates and coupling, on a game that
-    draws no batch and knows its solution.
-    """
-    game = settings["game"]
-    config = configure(game, {k: v for k, v in settings.items() if k != "game"})
-    arena = config.build()
-    flat = config.flat()
-    constant = all(
-        flat.get(f"{name}.name", "constant") == "constant" for name in ("coupling", *(f"{r}.schedule" for r in arena.game.roles))
-    )
-    plain = all(
-        type(o) is torch.optim.SGD and o.param_groups[0]["momentum"] == 0 and o.param_groups[0]["weight_decay"] == 0
-        for o in arena.optimizers.values()
-    )
-    solution = arena.game.solution()
-    if not (constant and plain and flat["scheduler.name"] == "simultaneous") or solution is None:
-        return None
-    from arena.diagnostics.spectrum import jacobian
-
-    size = sum(p.numel() for p in arena.game.parameters())
-    if size > 200 or arena.game.sample(arena.rng) is not None:
-        return None
-    with torch.no_grad():
-        for name, p in arena.game.named_parameters():
-            p.copy_(solution[name])
-    arena.field.freeze(None, flat["coupling.value"] * arena.game.max_coupling)
-    split_at = sum(p.numel() for p in arena.game.players[arena.game.roles[0]].parameters())
-    rates = tuple(arena.learning_rate(role) for role in arena.game.roles)
-    linear = LinearGame(torch.as_tensor(jacobian(arena.field), dtype=torch.float64), split_at, rates)  # type: ignore[arg-type]
-    return arena.rule.linear_map(linear)

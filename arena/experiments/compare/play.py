@@ -5,12 +5,7 @@ variant and seed, `comparison.csv`, the pictures and, where the game has a table
 """
 
 import csv
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +15,16 @@ import yaml
 from arena.accelerate.process_group import refuse_distributed
 from arena.config.settings import load_file, plain
 from arena.core.result_table import OwnTable
-from arena.errors import ArenaError, GameFault, RuleUndefined, RunFailed
-from arena.experiments.compare.plan import Job, Vary, parse_vary, plan
+from arena.errors import ArenaError, GameFault, RuleUndefined
+from arena.experiments.compare.members import PlayRuns, grouped
+from arena.experiments.compare.plan import PLAN, Job, Plan, parse_vary, plan
 from arena.experiments.compare.results import Summary, own_table, summarise
+from arena.experiments.executors import Resources, executor
 from arena.experiments.values import Seeds
 from arena.runs.folders import new_folder, stem
-from arena.runs.processes import leave_signals_to_parent, signals_interrupt
 
-PLAN = "comparison.yaml"
+EXECUTORS = {"population": "processes"}
+"""Backends that group runs, by the executor that plays the groups."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,6 +59,9 @@ def compare(
     budget: str = "gradients",
     out: str | Path | None = None,
     workers: int | None = None,
+    backend: str = "processes",
+    address: str = "",
+    gpus: float = 0.0,
 ) -> Comparison:
     """Play every combination of the values in `vary` with equal budgets, and tell what became of each.
 
@@ -73,6 +73,9 @@ def compare(
         budget: gradients (as many gradient evaluations for each, products counted) or turns.
         out: the folder, which must not exist; None numbers one under `runs/`.
         workers: processes; None uses one for each core.
+        backend: processes, in-place, population (runs of one structure are trained at once), or ray.
+        address: of a running Ray cluster, whose nodes see the folder; empty starts one on this machine.
+        gpus: that each run needs from Ray, such as 0.25.
 
     Raises:
         ArenaError: before anything starts, for input that cannot be used.
@@ -93,53 +96,66 @@ def compare(
             words |= parse_vary([f"{key}={values}"])
         else:
             words[key] = [value if isinstance(value, str) else str(plain(value)) for value in values]
-    jobs = plan(game, settings or {}, (), words, budget, seeds)
-    folder = begin(game, jobs, out)
-    return finish(jobs, folder, workers)
+    found = Plan(game, plan(game, settings or {}, (), words, budget, seeds), backend, address, gpus)
+    return finish(found, begin(found, out), workers)
 
 
-def begin(game: str, jobs: Sequence[Job], out: str | Path | None = None) -> Path:
+def begin(found: Plan, out: str | Path | None = None) -> Path:
     """Make the comparison's folder and write the plan into it.
 
     Raises:
-        FolderInTheWay: where the folder exists.
+        FolderInTheWay: if the folder exists.
+        ArenaError: if the backend is unknown, or needs a package that is missing.
     """
-    rows = [{"variant": job.variant, "seed": job.seed, "settings": plain(job.settings)} for job in jobs]
-    text = yaml.safe_dump({"game": game, "runs": rows}, sort_keys=False, allow_unicode=True)
-    return new_folder(out, f"compare-{stem(game)}", "a comparison", {PLAN: text})
+    executor(EXECUTORS.get(found.backend, found.backend))
+    rows = [{"variant": job.variant, "seed": job.seed, "settings": plain(job.settings)} for job in found.jobs]
+    where = {name: getattr(found, name) for name in ("backend", "address", "gpus") if getattr(found, name) != getattr(Plan, name)}
+    text = yaml.safe_dump({"game": found.game, **where, "runs": rows}, sort_keys=False, allow_unicode=True)
+    return new_folder(out, f"compare-{stem(found.game)}", "a comparison", {PLAN: text})
 
 
-def load(folder: str | Path) -> list[Job]:
-    """The plan of a comparison's folder.
+def load(folder: str | Path) -> Plan:
+    """Return the plan of a comparison's folder.
 
     Raises:
-        ArenaError: where it cannot be read.
+        ArenaError: if it cannot be read.
     """
     data = load_file(Path(folder) / PLAN)
     try:
-        return [Job(row["variant"], int(row["seed"]), row["settings"]) for row in data["runs"]]
+        jobs = [Job(row["variant"], int(row["seed"]), row["settings"]) for row in data["runs"]]
+        return Plan(data["game"], jobs, **{name: data[name] for name in ("backend", "address", "gpus") if name in data})
     except (KeyError, TypeError, ValueError) as error:
         raise ArenaError(f"{Path(folder) / PLAN} is not a comparison's plan ({error}); restore it, or compare again") from error
 
 
-def finish(
-    jobs: Sequence[Job], folder: Path, workers: int | None = None, tell: Callable[[Job, str], None] = lambda job, how: None
-) -> Comparison:
-    """Play what has not been played to its end, and write what came of everything.
+def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable[[Job, str], None] = lambda job, how: None) -> Comparison:
+    """Play the runs that have not ended, and write the table and the pictures.
 
     Args:
-        jobs: the plan.
+        found: the plan.
         folder: the comparison's folder.
         workers: processes; None uses one for each core.
-        tell: called with each run that ends, and how.
+        tell: called with each run that ends, and its status.
 
     Raises:
-        RunFailed: where a process died or a disk failed; what was played is kept.
+        RunFailed: if a process died or the disk failed. Runs that have ended are kept.
         KeyboardInterrupt: after Ctrl-C, when every run in play has saved itself.
     """
     refuse_distributed("a comparison")
-    _play_all(jobs, folder, workers or len(os.sched_getaffinity(0)), tell)
-    summaries = summarise(jobs, folder)
+    resources = Resources(folder.resolve(), workers or 0, found.address, found.gpus)
+    play = executor(EXECUTORS.get(found.backend, found.backend))
+    alone_work = PlayRun(resources.folder)
+    if found.backend == "population":
+        groups = grouped(found.jobs, folder)
+
+        def ended(index: int, statuses: Sequence[str]) -> None:
+            for job, status in zip(groups[index], statuses, strict=True):
+                tell(job, status)
+
+        play(PlayRuns(alone_work, resources.folder), groups, ended, lambda index, turns: None, resources)
+    else:
+        play(alone_work, found.jobs, lambda index, status: tell(found.jobs[index], status), lambda index, turns: None, resources)
+    summaries = summarise(found.jobs, folder)
     write_csv(summaries, folder / "comparison.csv")
     own = own_table(summaries)
     if own is not None:
@@ -162,52 +178,36 @@ def write_csv(summaries: Sequence[Summary], path: Path) -> None:
                 writer.writerow(["" if value is None else value for value in row])
 
 
-# Processes ----------------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class PlayRun:
+    """Plays one run of a comparison in its folder.
 
+    Args:
+        folder: of the comparison.
+    """
 
-def _play_all(jobs: Sequence[Job], folder: Path, workers: int, tell: Callable[[Job, str], None]) -> None:
-    with signals_interrupt():
-        if workers == 1:
-            for job in jobs:
-                tell(job, play_job(job, folder))
-            return
-        spawn = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=spawn, initializer=leave_signals_to_parent)
+    folder: Path
+
+    def __call__(self, job: Job, turns: Callable[[int], None]) -> str:
+        """Play a run to its end, or on from its latest checkpoint; return its status.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C, when the run has saved itself.
+        """
+        from arena.config.configure import configure
+        from arena.runs.play import resume, start
+
+        own = self.folder / job.folder
         try:
-            waiting: dict[Future[str], Job] = {pool.submit(play_job, job, folder): job for job in jobs}
-            while waiting:
-                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    tell(waiting.pop(future), future.result())
-        except BrokenProcessPool as error:
-            raise RunFailed(
-                "a process of the comparison died; a script that compares must do so under `if __name__ == '__main__':` (or with "
-                f"workers=1), and else it may be memory that is short; go on by: arena resume {folder}"
-            ) from error
-        except KeyboardInterrupt:
-            for process in multiprocessing.active_children():
-                if process.pid is not None:
-                    os.kill(process.pid, signal.SIGINT)  # each run in play ends its turn and saves itself
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def play_job(job: Job, folder: Path) -> str:
-    """Play one run to its end, or on from where it was cut short; returns how it ended."""
-    from arena.config.configure import configure
-    from arena.runs.play import resume, start
-
-    own = folder / job.folder
-    try:
-        if (own / "config.yaml").is_file():
-            return resume(own, display=False).status
-        if own.is_dir() and not any(own.iterdir()):
-            own.rmdir()  # killed between making its folder and writing into it
-        settings = {key: value for key, value in job.settings.items() if key != "game"}
-        return start(configure(job.settings["game"], settings), own, display=False).status
-    except (RuleUndefined, GameFault):
-        return "undefined"  # its trace says why
-
-
-__all__ = ["PLAN", "Comparison", "Vary", "begin", "compare", "finish", "load", "play_job"]
+            if (own / "config.yaml").is_file():
+                status = resume(own, display=False).status
+            else:
+                if own.is_dir() and not any(own.iterdir()):
+                    own.rmdir()  # killed between making its folder and writing into it
+                settings = {key: value for key, value in job.settings.items() if key != "game"}
+                status = start(configure(job.settings["game"], settings), own, display=False).status
+        except (RuleUndefined, GameFault):
+            return "undefined"  # its trace has the reason
+        if status == "interrupted":
+            raise KeyboardInterrupt
+        return status

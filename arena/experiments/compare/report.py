@@ -1,21 +1,20 @@
 """What a comparison shows in the terminal."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
 from arena.core.result_table import OwnTable
 from arena.experiments.compare.figures import labels
-from arena.experiments.compare.plan import Job
+from arena.experiments.compare.plan import Job, Plan
 from arena.experiments.compare.play import Comparison
 from arena.experiments.compare.results import Summary
+from arena.experiments.progress import Progress
 from arena.experiments.verdict import Verdict
-from arena.runs.display import COLOURS, command, terminal
+from arena.runs.display import command, terminal
 
 SHADES = {
     Verdict.CONVERGED: "green",
@@ -26,45 +25,18 @@ SHADES = {
 }
 
 
-class Progress:
-    """A bar over all runs on a terminal, else a line for each run that ends."""
+def progress(found: Plan, folder: Path) -> tuple[Progress, Callable[[Job, str], None]]:
+    """Return the progress of a comparison, and the function that takes each run that ends with its status."""
+    jobs, ended = found.jobs, Counter[str]()
+    variants = len({job.variant for job in jobs})
+    what = f"{variants} variants × {len(jobs) // variants} seeds" if len(jobs) > variants else f"{variants} variants"
+    shown = Progress(folder, len(jobs), len(jobs), "runs", f"[bold]{found.game}[/]: {what}, into {folder}")
 
-    def __init__(self, jobs: Sequence[Job], folder: Path):
-        self.console, self.folder = terminal(), folder
-        variants = len({job.variant for job in jobs})
-        what = f"{variants} variants × {len(jobs) // variants} seeds" if len(jobs) > variants else f"{variants} variants"
-        self.console.print(f"[bold]{jobs[0].settings['game']}[/]: {what}, into {folder}", highlight=False, soft_wrap=True)
-        self._live = self.console.is_terminal and not self.console.is_dumb_terminal
-        self._bar = Bar(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=None, complete_style=COLOURS[1], finished_style=COLOURS[1]),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            expand=True,
-            disable=not self._live,
-        )
-        self._task = self._bar.add_task("runs", total=len(jobs))
+    def tell(job: Job, status: str) -> None:
+        ended[status] += 1
+        shown.update(ended.total(), ended.total(), f"{status:<12}{job.variant}, seed {job.seed}")
 
-    def __enter__(self) -> "Progress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._bar.stop()
-
-    def tell(self, job: Job, how: str) -> None:
-        """A run has ended."""
-        self._bar.advance(self._task)
-        if not self._live:
-            self.console.print(f"{how:<12}{job.variant}, seed {job.seed}", highlight=False, markup=False, soft_wrap=True)
-
-    def interrupted(self) -> None:
-        """Ctrl-C."""
-        self._bar.stop()
-        text = f"stopped; every run has saved itself. Go on with:  {command('arena')} resume {self.folder}"
-        self.console.print(text, highlight=False, soft_wrap=True)
+    return shown, tell
 
 
 def report(found: Comparison, console: Console | None = None) -> None:

@@ -8,38 +8,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arena.config.settings import flatten
+from arena.config.settings import flatten, load_file
 from arena.core.field.frozen import PRODUCT
 from arena.core.result_table import OwnTable, Variant
-from arena.experiments.compare.plan import Job, claimed_map
+from arena.experiments.compare.plan import PLAN, Job
+from arena.experiments.compare.theory import claimed_map
+from arena.experiments.map.reading import Trials
+from arena.experiments.outcome import Outcome
+from arena.experiments.values import Value
 from arena.experiments.verdict import Verdict, contraction, verdict
 from arena.registry.grammar import split
 from arena.registry.lookup import lookup
 from arena.rules.linear import LinearMap
+from arena.runs.status import Status, status_of
 from arena.trace import read_trace
 
 Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One run.
+class TracedRun:
+    """One run, read from its trace.
 
     Args:
-        job: what was played.
-        rows: its trace without the end row.
-        status: how it ended; unfinished where it has not.
-        reason: why, where it diverged or was undefined.
-        verdict: what became of it.
-        score: the last score.
-        ceiling: what real data score.
+        job: its settings.
+        rows: the turns of its trace.
+        status: how it ended; interrupted if it has not.
+        reason: why it diverged, was undefined or was ended by an alarm.
+        verdict: the reading of its scores.
+        score: the last score; None if it was undefined or has not ended.
+        ceiling: the score of real data.
         cost: gradient evaluations spent, a product counted as three.
         contraction: factor per turn on the distance to the solution.
     """
 
     job: Job
     rows: Rows
-    status: str
+    status: Status
     reason: str | None
     verdict: Verdict
     score: float | None
@@ -64,7 +69,7 @@ class Summary:
     """
 
     variant: str
-    outcomes: list[Outcome]
+    outcomes: list[TracedRun]
     theory: LinearMap | None
 
     @property
@@ -86,9 +91,9 @@ class Summary:
         return ", ".join(f"{verdict} {count}/{len(self.outcomes)}" for verdict, count in counts.most_common())
 
     def spread(self, name: str) -> tuple[float, float] | None:
-        """Mean and standard deviation over the seeds of `score`, `cost` or `contraction`; None where one of them has none."""
-        values = [getattr(o, name) for o in self.outcomes]
-        if any(v is None or not math.isfinite(v) for v in values):
+        """Mean and standard deviation over the seeds of `score`, `cost` or `contraction`; None if a seed has none, or has not ended."""
+        values: list[float] = [getattr(o, name) for o in self.outcomes if o.status != "interrupted" and getattr(o, name) is not None]
+        if len(values) < len(self.outcomes) or not all(map(math.isfinite, values)):
             return None
         return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
 
@@ -98,7 +103,7 @@ def spent(row: Mapping[str, Any]) -> int:
     return row["gradient_evaluations"] + PRODUCT * row["products"]
 
 
-def read_outcome(job: Job, folder: Path) -> Outcome:
+def read_outcome(job: Job, folder: Path) -> TracedRun:
     """What a run's folder says of it."""
     trace = folder / job.folder / "trace.jsonl"
     rows = read_trace(trace) if trace.is_file() else []
@@ -107,14 +112,14 @@ def read_outcome(job: Job, folder: Path) -> Outcome:
     scored = [row for row in rows if row.get("score") is not None]
     ceiling = scored[0].get("ceiling") if scored else None
     far = [(row["turn"], row["diagnostics.distance.total"]) for row in rows if row.get("diagnostics.distance.total") is not None]
-    status = end["status"]
-    return Outcome(
+    status = status_of(end["status"])
+    return TracedRun(
         job=job,
         rows=rows,
         status=status,
         reason=end.get("reason"),
         verdict=verdict([row["score"] for row in scored], updates=_updates(rows) if far else (), ceiling=ceiling, status=status),
-        score=scored[-1]["score"] if scored and status != "undefined" else None,
+        score=scored[-1]["score"] if scored and status not in ("undefined", "interrupted") else None,
         ceiling=ceiling,
         cost=spent(rows[-1]) if rows else 0,
         contraction=contraction(*zip(*far, strict=True)) if far and status == "finished" else None,
@@ -155,3 +160,25 @@ def _updates(rows: Rows) -> list[float]:
         if steps and all(math.isfinite(s) for s in steps):
             found.append(math.hypot(*steps))
     return found
+
+
+def trials(folder: Path) -> Trials:
+    """Return the runs of a comparison's folder that have ended, for a report of another kind."""
+    runs, ceiling = [], None
+    jobs = load_file(folder / PLAN)["runs"]
+    for job in (Job(row["variant"], int(row["seed"]), row["settings"]) for row in jobs):
+        traced = read_outcome(job, folder)
+        if traced.status != "interrupted":
+            score, start = (math.nan if value is None else value for value in (traced.score, traced.rows[0].get("score")))
+            point = {name: _value(word) for name, word in Summary(job.variant, [], None).varied.items()}
+            ceiling = traced.ceiling
+            status: Status = "diverged" if traced.verdict == Verdict.DIVERGED else traced.status
+            runs.append((point, Outcome(status, traced.rows[-1]["turn"], score, start, traced.reason or "")))
+    return Trials({**jobs[0]["settings"]}, (), runs, ceiling)
+
+
+def _value(word: str) -> Value:
+    try:
+        return float(word)
+    except ValueError:
+        return word

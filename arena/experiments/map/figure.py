@@ -16,8 +16,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from matplotlib.ticker import LogFormatterSciNotation as Powers
 
 from arena.experiments.map.played import Map
-from arena.experiments.map.results import Cell, State
+from arena.experiments.map.results import Cell
 from arena.experiments.values import Axis, word_of
+from arena.experiments.verdict import Verdict
 from arena.plots.style import FIRST, INK, SECOND, styled
 
 COLOURS: Colormap = LinearSegmentedColormap.from_list("score", colormaps["viridis"](np.linspace(0.02, 1.0, 256))[::-1])
@@ -154,9 +155,9 @@ def _ticks(axis: Any, along: Axis, which: str, roles: Sequence[str]) -> None:
 
 def _marks(axis: Any, made: Sequence[Cell], left: np.ndarray, below: np.ndarray, x: Axis, y: Axis) -> list[tuple[Any, str]]:
     """Mark the cells that have no score or a collapsed player; returns what the legend says of them."""
-    states = np.array([cell.state for cell in made], dtype=object).reshape(len(y.values), len(x.values))
+    states = np.array([cell.verdict for cell in made], dtype=object).reshape(len(y.values), len(x.values))
     handles: list[tuple[Any, str]] = []
-    for state, face, hatch, colour in ((State.DIVERGED, GONE, "////", FIRST), (State.UNDEFINED, NOWHERE, "....", "#7d848c")):
+    for state, face, hatch, colour in ((Verdict.DIVERGED, GONE, "////", FIRST), (Verdict.UNDEFINED, NOWHERE, "....", "#7d848c")):
         there = states == state
         if there.any():
             corners = [_corners(left, below, i, j) for j, i in np.argwhere(there)]
@@ -164,7 +165,7 @@ def _marks(axis: Any, made: Sequence[Cell], left: np.ndarray, below: np.ndarray,
             axis.add_collection(LineCollection(_border(there, left, below), colors=colour, linewidth=1.1, capstyle="round", zorder=3))
             count = f"{state}: {there.sum():,} of {there.size:,}"
             handles.append((Patch(facecolor=face, edgecolor=colour, linewidth=1.0, hatch=hatch), count))
-    there = states == State.COLLAPSED
+    there = states == Verdict.COLLAPSED
     if there.any():
         rows, columns = np.nonzero(there)
         size = min(6.0, 150 / max(states.shape))

@@ -12,6 +12,7 @@ from arena.config.config import Config
 from arena.config.configure import configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.errors import ArenaError
+from arena.experiments.executors import executor
 from arena.experiments.values import Axis, Seeds, Value, parse_axis, parse_seeds, word_of
 from arena.runs.folders import new_folder, stem
 
@@ -20,6 +21,7 @@ PLAN, TABLE, PICTURE = "config.yaml", "map.csv", "map.png"
 Key = tuple[Value, Value, int]
 """Which run: its values of x and y, and its seed."""
 
+WHERE = ("backend", "address", "gpus")
 MOST = 20_000
 """Runs of one map; beyond that a picture shows nothing more, and drawing it takes days."""
 
@@ -36,6 +38,9 @@ class Plan:
         settings: those of all cells, nested or dotted, with the game among them.
         arguments: the same as words of the command line, which win.
         said: x, y and seeds as they were typed.
+        backend: name of the executor of the populations.
+        address: of a running cluster.
+        gpus: for each population.
     """
 
     x: Axis
@@ -45,6 +50,9 @@ class Plan:
     settings: Settings
     arguments: list[str]
     said: dict[str, Any]
+    backend: str = "processes"
+    address: str = ""
+    gpus: float = 0.0
     _bases: dict[tuple[str, ...], Config] = field(default_factory=dict)
 
     @property
@@ -72,7 +80,8 @@ class Plan:
 
     def dump(self) -> str:
         """The plan as YAML."""
-        said = {**self.said, "members": self.members, **({"options": self.arguments} if self.arguments else {})}
+        where = {name: getattr(self, name) for name in WHERE if getattr(self, name) != getattr(Plan, name)}
+        said = {**self.said, "members": self.members, **where, **({"options": self.arguments} if self.arguments else {})}
         return yaml.safe_dump({**plain(self.settings), "map": said}, sort_keys=False, allow_unicode=True)
 
 
@@ -84,6 +93,7 @@ def plan(
     y: str,
     seeds: Seeds | None = None,
     members: int | str = "auto",
+    **where: Any,
 ) -> Plan:
     """Every run of a map, checked before anything starts.
 
@@ -98,6 +108,7 @@ def plan(
         y: the same from below to above.
         seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
         members: the most members of one population, or auto.
+        where: backend, address and gpus.
 
     Raises:
         ArenaError: for a setting or a value that cannot be used.
@@ -114,7 +125,7 @@ def plan(
     settings = moved_by_rules(settings, given, (across.name, up.name))
     chosen_seeds = None if seeds is None else parse_seeds(seeds)
     said = {"x": x, "y": y, **({"seeds": list(chosen_seeds)} if chosen_seeds else {})}
-    made = Plan(across, up, (0,), members, {"game": game, **settings}, list(arguments), said)
+    made = Plan(across, up, (0,), members, {"game": game, **settings}, list(arguments), said, **where)
     base = made.base()
     flat = base.flat()
     for axis in (across, up):
@@ -140,8 +151,10 @@ def begin(found: Plan, out: str | Path | None = None) -> Path:
     """Make the map's folder and write the plan into it.
 
     Raises:
-        FolderInTheWay: where the folder exists.
+        FolderInTheWay: if the folder exists.
+        ArenaError: if the backend is unknown, or needs a package that is missing.
     """
+    executor(found.backend)
     return new_folder(out, f"map-{stem(str(found.settings['game']))}", "a map", {PLAN: found.dump(), TABLE: ""})
 
 
@@ -166,7 +179,8 @@ def load(folder: str | Path) -> Plan:
     said = settings.pop("map", None)
     try:
         game, x, y = settings.pop("game"), said["x"], said["y"]
-        return plan(game, settings, said.get("options", []), x, y, seeds_of_plan(said), said.get("members", "auto"))
+        where = {name: said[name] for name in WHERE if name in said}
+        return plan(game, settings, said.get("options", []), x, y, seeds_of_plan(said), said.get("members", "auto"), **where)
     except (KeyError, TypeError) as error:
         raise ArenaError(f"{Path(folder) / PLAN} is not a map's plan ({error}); restore it, or draw the map again") from error
 

@@ -15,10 +15,12 @@ import torch
 from arena.engine.members.capacity import fitting, need
 from arena.engine.vector_env import Population
 from arena.errors import ArenaError, BadSetting, RunFailed
+from arena.experiments.executors import Resources, executor
 from arena.experiments.map.plan import PLAN, TABLE, Key, Plan, begin, plan
 from arena.experiments.map.played import Map
-from arena.experiments.map.results import Run, read, write
-from arena.experiments.map.workers import LOOK, play_in_processes
+from arena.experiments.map.results import read, write
+from arena.experiments.map.workers import LOOK, PlayGroup
+from arena.experiments.outcome import Outcome
 from arena.experiments.populations import Group, populations
 from arena.experiments.values import Seeds
 
@@ -27,7 +29,7 @@ AT_ONCE = 2**27
 FEWEST = 16
 """Members that a population has at any rate, if memory allows."""
 
-Tell = Callable[[int, int, Sequence[Run]], None]
+Tell = Callable[[int, int, Sequence[Outcome]], None]
 
 
 def play_map(
@@ -39,6 +41,7 @@ def play_map(
     members: int | str = "auto",
     out: str | Path | None = None,
     workers: int | None = None,
+    **where: Any,
 ) -> Map:
     """Play one game in every cell of two settings, and draw its score.
 
@@ -51,6 +54,7 @@ def play_map(
         members: the most members of one population, or auto.
         out: the folder, which must not exist; None numbers one under `runs/`.
         workers: processes; None uses one for each core.
+        where: backend (processes, in-place or ray), address (of a running Ray cluster) and gpus (for each population).
 
     Raises:
         ArenaError: before anything starts, for input that cannot be used.
@@ -67,7 +71,7 @@ def play_map(
         raise ArenaError(
             f"a map varies {len(axes)} settings. Expected two. Fix: vary={{'generator.lr': '1e-5:1e-1:8', 'coupling': '0:1:8'}}"
         )
-    found = plan(game, settings or {}, (), axes[0], axes[1], seeds, members)
+    found = plan(game, settings or {}, (), axes[0], axes[1], seeds, members, **where)
     count = workers or default_workers(found)
     return finish(sized(found, count), begin(found, out), count)
 
@@ -136,19 +140,24 @@ def finish(
         sorted_, why = groups(found)
         for reason in why:
             explain(reason)
-        jobs = []
+        counts = [sum(found.config(key).run.turns for key in keys) for _, keys in sorted_]
+        jobs, numbers = [], []
         for number, (group, keys) in enumerate(sorted_):
             if all(key in runs for key in keys):
-                tell(number, sum(found.config(key).run.turns for key in keys), [runs[key] for key in keys])
+                tell(number, counts[number], [runs[key] for key in keys])
             else:
-                jobs.append((number, group.alone is None, keys))
+                jobs.append((group.alone is None, keys))
+                numbers.append(number)
 
-        def ended(number: int, keys: Sequence[Key], own: Sequence[Run]) -> None:
-            runs.update(zip(keys, own, strict=True))
+        def ended(index: int, own: Sequence[Outcome]) -> None:
+            runs.update(zip(jobs[index][1], own, strict=True))
             write(found, runs, folder / TABLE)
-            tell(number, sum(found.config(key).run.turns for key in keys), own)
+            tell(numbers[index], counts[numbers[index]], own)
 
-        play_in_processes(found, folder, jobs, workers or default_workers(found), lambda number, turns: tell(number, turns, ()), ended)
+        resources = Resources(folder.resolve(), workers or default_workers(found), found.address, found.gpus)
+        work = PlayGroup(resources.folder)
+        work.played_here(found)
+        executor(found.backend)(work, jobs, ended, lambda index, turns: tell(numbers[index], turns, ()), resources)
         write(found, runs, folder / TABLE)
         made = Map(folder, found, runs, _ceiling(found))
         from arena import plots

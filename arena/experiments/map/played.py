@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.experiments.map.plan import PICTURE, TABLE, Key, Plan
-from arena.experiments.map.results import Cell, Run, best, cells
+from arena.experiments.map.results import Cell, best, cells
+from arena.experiments.outcome import Outcome
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Map:
 
     folder: Path
     plan: Plan
-    runs: dict[Key, Run]
+    runs: dict[Key, Outcome]
     ceiling: float | None
 
     @property

@@ -1,90 +1,44 @@
 """What a map shows in the terminal."""
 
-import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
 from arena.config.config import Config
 from arena.config.configure import configure
 from arena.experiments.map.plan import Plan
 from arena.experiments.map.played import Map
-from arena.experiments.map.results import Cell, Run, State
-from arena.runs.display import COLOURS, command, duration, terminal
+from arena.experiments.map.results import FINISHED, Cell
+from arena.experiments.outcome import Outcome
+from arena.experiments.progress import Progress
+from arena.experiments.verdict import Verdict
+from arena.runs.display import command, duration, terminal
 
-SHADES = {State.CONVERGED: "green", State.COLLAPSED: "magenta", State.DIVERGED: "red", State.UNDEFINED: "yellow"}
+SHADES = {Verdict.CONVERGED: "green", Verdict.COLLAPSED: "magenta", Verdict.DIVERGED: "red", Verdict.UNDEFINED: "yellow"}
 
 
-class Progress:
-    """A bar over all turns of all runs on a terminal, else a line for each population that ends.
+def progress(found: Plan, folder: Path, workers: int) -> tuple[Progress, Callable[[int, int, Sequence[Outcome]], None]]:
+    """Return the progress of a map, and the function that takes a population, the turns it has played and, once it has ended, its runs."""
+    turns = sum(found.config(key).run.turns for key in found.keys)
+    seeds = f" × {len(found.seeds)} seeds" if len(found.seeds) > 1 else ""
+    what = f"{len(found.x.values)} × {len(found.y.values)} cells{seeds}, in {workers} process{'es' if workers > 1 else ''}"
+    name = found.config(found.keys[0]).game.name
+    shown = Progress(
+        folder, turns, len(found.keys), "runs", f"[bold]{name}[/]: {found.x.name} against {found.y.name}, {what}, into {folder}"
+    )
+    done: dict[int, int] = {}
 
-    Args:
-        found: the plan.
-        folder: where it is played.
-        workers: in how many processes.
-    """
+    def tell(group: int, turns: int, runs: Sequence[Outcome]) -> None:
+        done[group] = max(turns, done.get(group, 0))
+        counts = Counter("collapsed" if run.collapsed else run.status for run in runs)
+        text = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        kept = shown.kept + len(runs)
+        shown.update(sum(done.values()), kept, f"{kept:>6,} of {shown.runs:,} runs   the latest: {text}" if runs else "")
 
-    def __init__(self, found: Plan, folder: Path, workers: int):
-        self.console, self.folder = terminal(), folder
-        self._runs, self._turns = len(found.keys), {key: found.config(key).run.turns for key in found.keys}
-        seeds = f" × {len(found.seeds)} seeds" if len(found.seeds) > 1 else ""
-        what = f"{len(found.x.values)} × {len(found.y.values)} cells{seeds}, in {workers} process{'es' if workers > 1 else ''}"
-        self._say(f"[bold]{found.config(found.keys[0]).game.name}[/]: {found.x.name} against {found.y.name}, {what}, into {folder}")
-        self._live = self.console.is_terminal and not self.console.is_dumb_terminal
-        self._bar = Bar(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=None, complete_style=COLOURS[1], finished_style=COLOURS[1]),
-            TextColumn("{task.fields[runs]:,} of {task.fields[of]:,} runs"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            expand=True,
-            disable=not self._live,
-        )
-        self._task = self._bar.add_task("turns", total=sum(self._turns.values()), runs=0, of=self._runs)
-        self._done: dict[int, int] = {}
-        self._ended = 0
-        self._begun = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Since it began."""
-        return time.monotonic() - self._begun
-
-    def __enter__(self) -> "Progress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._bar.stop()
-
-    def explain(self, why: str) -> None:
-        """Why games are played one by one."""
-        self._say(f"[dim]some are played one by one: {why}[/]")
-
-    def tell(self, group: int, turns: int, runs: Sequence[Run]) -> None:
-        """A population has played so many turns; its runs, once it has ended."""
-        self._done[group] = max(turns, self._done.get(group, 0))
-        self._ended += len(runs)
-        self._bar.update(self._task, completed=sum(self._done.values()), runs=self._ended)
-        if runs and not self._live:
-            counts = Counter("collapsed" if run.collapsed else run.status for run in runs)
-            text = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-            self._say(f"{self._ended:>6,} of {self._runs:,} runs   the latest: {text}")
-
-    def interrupted(self) -> None:
-        """Ctrl-C."""
-        self._bar.stop()
-        self._say(f"stopped with {self._ended:,} of {self._runs:,} runs kept. Go on with:  {command('arena')} resume {self.folder}")
-
-    def _say(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
+    return shown, tell
 
 
 def report(found: Map, seconds: float | None = None, console: Console | None = None) -> None:
@@ -117,13 +71,13 @@ def table(found: Map) -> Table:
     for name in (found.plan.x.name, found.plan.y.name):
         made.add_column(name, justify="right", no_wrap=True)
     cells = found.cells
-    for state in State:
-        own = [cell for cell in cells if cell.state == state]
+    for verdict in (*Verdict, FINISHED):
+        own = [cell for cell in cells if cell.verdict == verdict]
         if not own:
             continue
         low = min((cell for cell in own if cell.score == cell.score), key=lambda cell: cell.score, default=None)
-        shade = SHADES.get(state, "default")
-        row = [f"[{shade}]{state}[/]", f"{len(own):,}", f"{len(own) / len(cells):.1%}", "–" if low is None else f"{low.score:.4g}"]
+        shade = SHADES.get(verdict, "default")
+        row = [f"[{shade}]{verdict}[/]", f"{len(own):,}", f"{len(own) / len(cells):.1%}", "–" if low is None else f"{low.score:.4g}"]
         if found.ceiling is not None:
             row.append("–" if low is None else f"{low.score / found.ceiling:.2f}")
         made.add_row(*row, *(["–", "–"] if low is None else [str(low.x), str(low.y)]))

@@ -1,0 +1,120 @@
+"""Plays the runs of a comparison as populations: runs of one structure are trained at once, and each still gets a folder of its own.
+
+The trace of such a run has its signals and scores, but no diagnostics, pictures or checkpoints; if a population is interrupted, it is
+played again.
+"""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from arena.config.config import Config
+from arena.config.configure import configure
+from arena.core.field.members import CannotShare
+from arena.core.torch_settings import using_threads
+from arena.errors import GameFault
+from arena.experiments.budget import cost_per_turn
+from arena.experiments.compare.plan import Job
+from arena.experiments.outcome import Outcome
+from arena.experiments.playing import Look, play_members
+from arena.experiments.populations import populations
+
+Rows = list[dict[str, Any]]
+
+
+def config_of(job: Job) -> Config:
+    """Return the configuration of a run."""
+    return configure(job.settings["game"], {key: value for key, value in job.settings.items() if key != "game"})
+
+
+def grouped(jobs: Sequence[Job], folder: Path) -> list[list[Job]]:
+    """Return the runs that have not ended, grouped into populations; a group of one is played by itself."""
+    left = [job for job in jobs if not has_ended(folder / job.folder)]
+    if not left:
+        return []
+    groups = populations([config_of(job) for job in left]).groups
+    return [[left[i] for i in group.indices] for group in groups if group.alone is None] + [
+        [left[i]] for group in groups if group.alone is not None for i in group.indices
+    ]
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether the trace of a run has its last row."""
+    from arena.trace import read_trace
+
+    rows = read_trace(folder / "trace.jsonl") if (folder / "trace.jsonl").is_file() else []
+    return bool(rows) and rows[-1]["kind"] == "end"
+
+
+@dataclass(frozen=True)
+class PlayRuns:
+    """Plays a group of runs, as a population if there are several.
+
+    Args:
+        alone: plays one run by itself.
+        folder: of the comparison.
+    """
+
+    alone: Callable[[Job, Callable[[int], None]], str]
+    folder: Path
+
+    def __call__(self, jobs: list[Job], turns: Callable[[int], None]) -> list[str]:
+        """Play a group to its end; return the status of each run."""
+        if len(jobs) > 1:
+            try:
+                return _play(jobs, self.folder, turns)
+            except (CannotShare, GameFault):  # by itself, each run has its own reason
+                pass
+        return [self.alone(job, turns) for job in jobs]
+
+
+def _play(jobs: Sequence[Job], folder: Path, turns: Callable[[int], None]) -> list[str]:
+    configs = [config_of(job) for job in jobs]
+    costs = [cost_per_turn(config) for config in configs]
+    rows: list[Rows] = [[] for _ in jobs]
+    every = min(config.group("score").every or config.group("trace").every for config in configs)
+    with using_threads(configs[0].run.threads):
+        playing = play_members(configs, every)
+        try:
+            while True:
+                look = next(playing)
+                _record(look, rows, costs)
+                turns(int(look.turns.sum()))
+        except StopIteration as over:
+            outcomes: list[Outcome] = over.value
+        ceiling = configs[0].build().game.ceiling()
+    for job, config, own, outcome, cost in zip(jobs, configs, rows, outcomes, costs, strict=True):
+        first: dict[str, Any] = {"kind": "turn", "turn": 0, "gradient_evaluations": 0, "products": 0, "score": outcome.start}
+        last: dict[str, Any] = {"kind": "turn", "turn": outcome.turns, "gradient_evaluations": round(cost * outcome.turns), "products": 0}
+        kept = [first, *(row for row in own if row["turn"] < outcome.turns), last | dict(outcome.signals) | {"score": outcome.score}]
+        kept = [_finite(row | ({"ceiling": ceiling} if ceiling is not None else {})) for row in kept]
+        end = {"kind": "end", "turn": outcome.turns, "status": outcome.status, "score": outcome.score, "best": None, "ceiling": ceiling}
+        _write(folder / job.folder, config, [*kept, _finite(end | ({"reason": outcome.reason} if outcome.reason else {}))])
+    return [outcome.status for outcome in outcomes]
+
+
+def _record(look: Look, rows: Sequence[Rows], costs: Sequence[float]) -> None:
+    scores = look.env.measure_scores()
+    for member, own in enumerate(rows):
+        turn = int(look.turns[member])
+        if own and own[-1]["turn"] == turn:
+            continue
+        row = {"kind": "turn", "turn": turn, "gradient_evaluations": round(costs[member] * turn), "products": 0}
+        row |= {name: float(values[member]) for name, values in look.values.items()}
+        own.append(row | {"score": float(scores[member])})
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
+
+
+def _write(folder: Path, config: Config, rows: Rows) -> None:
+    """Write a run's folder; the trace comes last, because it says that the run has ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
+    beside = folder / "trace.jsonl.new"
+    beside.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    beside.replace(folder / "trace.jsonl")

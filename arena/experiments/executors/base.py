@@ -1,0 +1,89 @@
+"""The interface of executors: play jobs, report each one that ends, and stop within two seconds of Ctrl-C.
+
+A job is anything that can be pickled, and so is the work, a callable that plays one job to its end. An interrupted job either has saved
+itself or is played again on resume, so an executor may end it at any moment.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from arena.errors import ArenaError, UnknownName
+
+Work = Callable[[Any, Callable[[int], None]], Any]
+"""Plays a job, given a function that takes the turns played so far; returns the result. Raises KeyboardInterrupt if it was stopped."""
+Ended = Callable[[int, Any], None]
+"""Takes the index of a job that has ended, and its result."""
+Turns = Callable[[int, int], None]
+"""Takes the index of a job, and the turns that it has played."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The machines that an executor may use.
+
+    Args:
+        folder: of the experiment; every machine must see it under this path.
+        workers: processes, at least 1; 0 takes one for each core.
+        address: of a running cluster; empty begins one on this machine.
+        gpus: for each job, such as 0.25.
+    """
+
+    folder: Path
+    workers: int = 0
+    address: str = ""
+    gpus: float = 0.0
+
+    @property
+    def processes(self) -> int:
+        """The number of processes."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+class Executor(Protocol):
+    """Plays jobs somewhere."""
+
+    def __call__(self, work: Work, jobs: Sequence[Any], ended: Ended, turns: Turns, resources: Resources) -> None:
+        """Play all jobs.
+
+        Args:
+            work: plays one job; picklable.
+            jobs: all that are to be played; picklable.
+            ended: called in this process with each job that ends.
+            turns: called in this process while jobs are played, as far as the executor can.
+            resources: the machines to use.
+
+        Raises:
+            RunFailed: if a process keeps dying, or the disk failed. Jobs that have ended are kept.
+            KeyboardInterrupt: after Ctrl-C or SIGTERM, within two seconds.
+        """
+
+
+def executor(name: str) -> Executor:
+    """Return an executor by its name.
+
+    Raises:
+        UnknownName: if no installed package offers it.
+        ArenaError: if it needs a package that is missing.
+
+    Example:
+        >>> executor("in-place").__name__
+        'play'
+        >>> executor("proceses")
+        Traceback (most recent call last):
+        ...
+        arena.errors.UnknownName: unknown backend 'proceses': did you mean 'processes'?
+    """
+    there = {point.name: point for point in entry_points(group="arena.executors")}
+    if name not in there:
+        raise UnknownName("backend", name, there)
+    try:
+        found: Executor = there[name].load()
+    except ImportError as error:
+        raise ArenaError(
+            f"the backend {name} needs {error.name or error}, which is not installed; type: pip install -e '.[tuning]'"
+        ) from error
+    return found

@@ -1,0 +1,217 @@
+"""The play loop of experiments: play one game or a population, pause where its signals are read, and return one outcome for each member."""
+
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from arena.config.config import Config
+from arena.core.field.members import CannotShare
+from arena.engine.vector_env import Population
+from arena.errors import GameFault, RuleUndefined
+from arena.experiments.outcome import Outcome
+from arena.runs.status import Status
+
+T = TypeVar("T")
+Playing = Generator["Look", Mapping[int, str] | None, list[Outcome]]
+"""Yields looks; a mapping from member to reason that is sent back stops those members, which count as alarmed."""
+
+
+class Single:
+    """One game with the methods that the play loop needs of a population, as its only member.
+
+    Args:
+        config: its configuration.
+        state: of an arena, from which it continues; None begins.
+    """
+
+    def __init__(self, config: Config, state: Mapping[str, Any] | None = None):
+        self.arena = config.build()
+        self.arena.reset(seed=config.run.seed)
+        self.scores = np.array([self.arena.measure_score()])
+        if state is not None:
+            self.arena.load_state_dict(state)
+        self.game, self.score_every = self.arena.game, self.arena.score_every
+        self.budgets, self.over = np.array([self.arena.turns]), np.array([self.arena.turns_played >= self.arena.turns])
+        self.undefined: dict[int, str] = {}
+        self._values: dict[str, np.ndarray] = {}
+        self.read_signals()
+
+    @property
+    def turns_played(self) -> np.ndarray:
+        """Turns played, (1,)."""
+        return np.array([self.arena.turns_played])
+
+    @property
+    def divergence(self) -> Mapping[int, object]:
+        """The cause of a divergence, by member."""
+        return {} if self.arena.divergence is None else {0: self.arena.divergence}
+
+    def play_scheduled_turn(self) -> None:
+        """Play a turn; if the rule has no answer, the run is undefined."""
+        self._guard(self.arena.play_scheduled_turn, None)
+
+    def read_signals(self) -> dict[str, np.ndarray]:
+        """All signals by name, each (1,)."""
+        if not self.undefined:
+            self._values = self._guard(lambda: {name: np.array([v]) for name, v in self.arena.read_signals().items()}, self._values)
+        return self._values
+
+    def freeze_diverged(self) -> None:
+        """End the run if it has diverged."""
+        self.over[0] |= self.arena.divergence is not None
+
+    def measure_scores(self) -> np.ndarray:
+        """The score, (1,)."""
+        self.scores = np.array([self._guard(self.arena.measure_score, math.nan)])
+        return self.scores
+
+    def measure_criteria(self) -> tuple[np.ndarray, np.ndarray]:
+        """The score and the criterion, each (1,)."""
+        scores = self.measure_scores()
+        finite = math.isfinite(scores[0])
+        return scores, np.array([self._guard(lambda: self.arena.measure_criterion(float(scores[0])), math.nan) if finite else math.nan])
+
+    def _guard(self, do: Callable[[], T], otherwise: T) -> T:
+        try:
+            return do()
+        except (RuleUndefined, GameFault) as error:
+            self.undefined[0], self.over[0] = str(error), True
+            return otherwise
+
+
+@dataclass(frozen=True)
+class Look:
+    """A moment at which signals are read.
+
+    Args:
+        env: the game, or the population.
+        values: the members' signals by name, each (K,).
+    """
+
+    env: Single | Population
+    values: Mapping[str, np.ndarray]
+
+    @property
+    def turns(self) -> np.ndarray:
+        """Turns played, (K,)."""
+        return self.env.turns_played
+
+    @property
+    def live(self) -> list[int]:
+        """Members that are being played, and have not diverged."""
+        return np.flatnonzero(~self.env.over).tolist()
+
+
+def play(env: Single | Population, configs: Sequence[Config], every: int, criteria: bool = False) -> Playing:
+    """Play a game or a population to the end.
+
+    Args:
+        env: the game, or the population, reset.
+        configs: of its members.
+        every: turns between looks.
+        criteria: measure the games' criteria at the end.
+
+    Yields:
+        A look every so many turns, and when a member has spent its turns.
+    """
+    starts, stopped, solved = env.scores.copy(), dict[int, str](), set[int]()
+    goal, scored = env.game.solved_at, env.score_every
+    solving = np.array([config.run.until_solved for config in configs]) & (goal is not None) & bool(scored)
+    while not env.over.all():
+        turn = int(env.turns_played.max())
+        stops = [(turn // n + 1) * n for n in ((every, scored) if solving.any() else (every,))]
+        for _ in range(min([*stops, *env.budgets[env.budgets > turn].tolist()]) - turn):
+            env.play_scheduled_turn()
+            if env.over.all():
+                break
+        turn = int(env.turns_played.max())
+        spent = env.turns_played >= env.budgets
+        if turn % every == 0 or (spent & ~env.over).any():
+            values = env.read_signals()
+            env.freeze_diverged()
+            asked = (yield Look(env, values)) or {}
+            stopped |= {member: why for member, why in asked.items() if not env.over[member]}
+            env.over[list(asked)] = True
+        ending = spent & ~env.over
+        if goal is not None and solving.any() and turn % scored == 0:
+            reached = solving & ~env.over & (env.measure_scores() <= goal)
+            solved |= set(np.flatnonzero(reached).tolist())
+            ending |= reached
+        env.over |= ending
+    return _outcomes(env, configs, starts, stopped, solved, criteria)
+
+
+def _outcomes(
+    env: Single | Population, configs: Sequence[Config], starts: np.ndarray, stopped: Mapping[int, str], solved: set[int], criteria: bool
+) -> list[Outcome]:
+    values, goal = env.read_signals(), env.game.solved_at
+    diverged = env.divergence if isinstance(env, Single) else env.signals.divergence
+    if isinstance(env, Single) and (diverged or env.undefined):
+        scores = chosen_by = np.full(1, math.nan)
+    else:
+        scores, chosen_by = env.measure_criteria() if criteria else (env.measure_scores(),) * 2
+    found = []
+    for member, config in enumerate(configs):
+        reason = str(diverged[member]) if member in diverged else env.undefined.get(member)
+        status: Status = "diverged" if member in diverged else "undefined" if reason else "solved" if member in solved else "finished"
+        if goal is not None and status == "finished" and scores[member] <= goal:
+            status = "solved"
+        score, criterion = (float(numbers[member]) if reason is None else math.nan for numbers in (scores, chosen_by))
+        if reason is None and not math.isfinite(score):
+            status, reason = "diverged", "the score is not finite"
+        if reason is None and member in stopped:
+            status, reason = "alarmed", stopped[member]
+        signals = {name: float(v[member]) for name, v in values.items()}
+        turns, start = int(env.turns_played[member]), float(starts[member])
+        found.append(Outcome(status, turns, score, start, reason or "", signals, criterion, config=config))
+    return found
+
+
+def play_members(configs: Sequence[Config], every: int, criteria: bool = False) -> Playing:
+    """Play configurations as one population.
+
+    Raises:
+        CannotShare: if they do not fit together.
+    """
+    population = Population(configs)
+    population.reset()
+    return (yield from play(population, configs, every, criteria))
+
+
+def play_single(config: Config, every: int, criteria: bool = False, state: Mapping[str, Any] | None = None) -> Playing:
+    """Play one configuration by itself, from its beginning or from the state of an arena."""
+    return (yield from play(Single(config, state), [config], every, criteria))
+
+
+def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
+    """Play configurations as one population, or one by one if they do not fit together.
+
+    Args:
+        configs: to be played.
+        every: turns between looks.
+        tell: called with the turns of all members so far.
+    """
+    try:
+        return _drive(play_members(configs, every), tell)
+    except CannotShare:
+        return play_alone(configs, every, tell)
+
+
+def play_alone(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
+    """Play configurations one by one."""
+    found, before = [], 0
+    for config in configs:
+        found += _drive(play_single(config, every), lambda turns, before=before: tell(before + turns))  # type: ignore[misc]
+        before += config.run.turns
+    return found
+
+
+def _drive(playing: Playing, tell: Callable[[int], None]) -> list[Outcome]:
+    try:
+        while True:
+            tell(int(next(playing).turns.sum()))
+    except StopIteration as over:
+        return cast("list[Outcome]", over.value)
