@@ -110,7 +110,7 @@ def play(plan: Plan, pixels: str, beta: float, seed: int, out: Path) -> Outcome:
 def digits(game: str, unit: Tensor) -> Tensor:
     """Return the share of each digit, by the judge, in images with pixels in [0, 1]."""
     judging = judge(game, torch.device("cpu"))
-    labels = torch.cat([judging.look(2 * part - 1)[1].argmax(1) for part in unit.split(1000)])
+    labels = torch.cat([judging.outputs(2 * part - 1)[1].argmax(1) for part in unit.split(1000)])
     return torch.bincount(labels, minlength=10).float() / len(labels)
 
 

@@ -77,19 +77,19 @@ class Judge:
         classifier: The classifier, in evaluation mode and without gradients.
         accuracy: Accuracy on the test set, in [0, 1].
         shares: Share of each class in the training set, (L,).
-        ends: Pixel range of the images to classify.
+        pixel_range: Lowest and highest pixel of the images to classify.
     """
 
     name: str
     classifier: Classifier
     accuracy: float
     shares: Tensor
-    ends: tuple[int, int] = (-1, 1)
+    pixel_range: tuple[int, int] = (-1, 1)
 
-    def look(self, x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+    def outputs(self, x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (N, F) and logits (N, L) of images."""
-        low, high = self.ends
-        if self.ends != (-1, 1):
+        low, high = self.pixel_range
+        if self.pixel_range != (-1, 1):
             x_NCHW = (x_NCHW - low) * (2 / (high - low)) - 1
         features = self.classifier.features(x_NCHW)
         return features, self.classifier.last(features)

@@ -36,7 +36,7 @@ RANGES: dict[str, tuple[int, int]] = {"signed": (-1, 1), "unit": (0, 1)}
 
 FINALS = {"signed": "tanh", "unit": "sigmoid"}
 
-_seen: dict[Any, tuple[Tensor, Tensor]] = {}
+_real_outputs: dict[Any, tuple[Tensor, Tensor]] = {}
 """What the judge sees in real samples: they are fixed, and looking at them would be half of what metrics cost."""
 
 
@@ -116,14 +116,14 @@ class ImageGAN(GAN):
     def samples(self, fake: Tensor, repeat: int) -> Samples:
         found = super().samples(fake, repeat)
         key = (type(self), self.pixels, repeat, len(found.real), found.real.device, found.real.dtype)
-        if key not in _seen:
-            _seen[key] = self.judge().look(found.real)
-        found.seen = _seen[key]
+        if key not in _real_outputs:
+            _real_outputs[key] = self.judge().outputs(found.real)
+        found.real_outputs = _real_outputs[key]
         return found
 
     def judge(self) -> Judge:
         like = next(self.players["generator"].parameters(), torch.empty(()))
-        return dataclasses.replace(judge(self.data_set, torch.empty(0).device, like.dtype), ends=RANGES[self.pixels])
+        return dataclasses.replace(judge(self.data_set, torch.empty(0).device, like.dtype), pixel_range=RANGES[self.pixels])
 
     def compared(self, n: int, rng: torch.Generator) -> Tensor:
         return self._distinct(n, rng, "x_test")

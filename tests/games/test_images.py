@@ -175,7 +175,7 @@ def test_a_normed_game_on_packs_of_images_passes_every_check(tmp_path: Path) -> 
 
 def test_the_judge_sees_the_same_images_in_either_range() -> None:
     signed, unit = Digits(), Digits(functools.partial(MLP, final="sigmoid"), pixels="unit")
-    seen = [game.judge().look(game.compared(64, Rng().seed_both(0, 1)))[1] for game in (signed, unit)]
+    seen = [game.judge().outputs(game.compared(64, Rng().seed_both(0, 1)))[1] for game in (signed, unit)]
     torch.testing.assert_close(*seen, rtol=1e-4, atol=1e-4)
 
 

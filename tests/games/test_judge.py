@@ -31,7 +31,7 @@ def test_the_judge_of_digits_is_worth_its_name() -> None:
     """On the last 297 digits, by other writers than the first 1,500, a support vector machine reaches 94 %."""
     trained = judge.judge("digits", CPU)
     data = images.load("digits", CPU)
-    right = trained.look(judge.pixels(data["x_test"]))[1].argmax(1) == data["y_test"]
+    right = trained.outputs(judge.pixels(data["x_test"]))[1].argmax(1) == data["y_test"]
     assert trained.accuracy > 0.92
     assert float(right.double().mean()) == pytest.approx(trained.accuracy, abs=0.004)
     assert float(trained.shares.sum()) == pytest.approx(1)

@@ -62,7 +62,7 @@ class Samples:
         evaluation: Rule for good samples and covered modes.
         modes: Modes of the data, if known.
         judge: Classifier of the data, if labelled.
-        seen: The judge's features and logits of the real samples, if known already.
+        real_outputs: The judge's features and logits of the real samples, if known already.
     """
 
     fake: Tensor
@@ -70,7 +70,7 @@ class Samples:
     evaluation: Evaluation = field(default_factory=Evaluation)
     modes: Modes | None = None
     judge: Judge | None = None
-    seen: tuple[Tensor, Tensor] | None = None
+    real_outputs: tuple[Tensor, Tensor] | None = None
 
     @cached_property
     def distances(self) -> Tensor:
@@ -91,15 +91,15 @@ class Samples:
         return self.nearest * (self.distances <= self.evaluation.radius)
 
     @cached_property
-    def looks(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    def outputs(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """The judge's features (N, F) and logits (N, L) of generated and of real samples."""
         assert self.judge is not None
-        return self.judge.look(self.fake), self.seen or self.judge.look(self.real)
+        return self.judge.outputs(self.fake), self.real_outputs or self.judge.outputs(self.real)
 
     @cached_property
     def classes(self) -> Tensor:
         """The judge's class of each generated sample, one-hot, (N, L)."""
-        logits = self.looks[0][1]
+        logits = self.outputs[0][1]
         return _one_hot(logits.argmax(dim=1), logits)
 
     @cached_property
@@ -107,7 +107,7 @@ class Samples:
         """Generated and real samples as compared: the judge's features, or the samples themselves without a judge; (N, F), (M, F)."""
         if self.judge is None:
             return self.fake.flatten(1), self.real.flatten(1)
-        return self.looks[0][0], self.looks[1][0]
+        return self.outputs[0][0], self.outputs[1][0]
 
     @cached_property
     def pairs(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -118,7 +118,7 @@ class Samples:
         return between(fake, fake), between(real, real), between(fake, real)
 
     @cached_property
-    def reach(self) -> tuple[Tensor, Tensor]:
+    def neighbour_distances(self) -> tuple[Tensor, Tensor]:
         """Distances of generated and of real samples to the nearest of their own kind, (N, NEAREST) each."""
         fake_fake, real_real, _ = self.pairs
         return nearest(fake_fake), nearest(real_real)

@@ -23,7 +23,7 @@ class Density(Metric):
 
     def value(self, samples: Samples) -> Tensor:
         fake_real = samples.pairs[2]
-        inside = fake_real <= samples.reach[1][:, NEIGHBOURS - 1]
+        inside = fake_real <= samples.neighbour_distances[1][:, NEIGHBOURS - 1]
         return inside.sum().to(fake_real) / (NEIGHBOURS * len(fake_real))
 
 
@@ -34,4 +34,4 @@ class Coverage(Metric):
 
     def value(self, samples: Samples) -> Tensor:
         fake_real = samples.pairs[2]
-        return (fake_real <= samples.reach[1][:, NEIGHBOURS - 1]).any(dim=0).to(fake_real).mean()
+        return (fake_real <= samples.neighbour_distances[1][:, NEIGHBOURS - 1]).any(dim=0).to(fake_real).mean()

@@ -33,7 +33,7 @@ class Precision(Metric):
 
     def value(self, samples: Samples) -> Tensor:
         fake_real = samples.pairs[2]
-        return covered_share(fake_real, samples.reach[1][:, NEIGHBOURS - 1])
+        return covered_share(fake_real, samples.neighbour_distances[1][:, NEIGHBOURS - 1])
 
 
 class Recall(Metric):
@@ -43,4 +43,4 @@ class Recall(Metric):
 
     def value(self, samples: Samples) -> Tensor:
         fake_real = samples.pairs[2]
-        return covered_share(fake_real.T, samples.reach[0][:, NEIGHBOURS - 1])
+        return covered_share(fake_real.T, samples.neighbour_distances[0][:, NEIGHBOURS - 1])
