@@ -9,34 +9,29 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_WHERE = {
-    "Arena": "arena.engine.env",
-    "ArenaError": "arena.errors",
-    "GameFault": "arena.errors",
-    "Clock": "arena.core.game",
-    "Config": "arena.config",
-    "Field": "arena.core.field.field",
-    "Game": "arena.core.game",
-    "Moment": "arena.schedulers",
-    "PlayerSource": "arena.core.slot",
-    "Population": "arena.engine.vector_env",
-    "Result": "arena.runs.result",
-    "Rng": "arena.core.rng",
-    "Scheduler": "arena.schedulers",
-    "Slot": "arena.core.slot",
-    "Turn": "arena.rules.turn",
-    "UpdateRule": "arena.rules.base",
-    "check_game": "arena.checks.games",
-    "check_rule": "arena.checks.rules",
-    "compare": "arena.experiments.compare.play",
-    "configure": "arena.config",
-    "play": "arena.runs.play",
-    "play_map": "arena.experiments.map.play",
-    "populations": "arena.experiments.populations",
-    "register": "arena.registry",
-    "resume": "arena.runs.play",
+_NAMES = {
+    "arena.checks.games": "check_game",
+    "arena.checks.rules": "check_rule",
+    "arena.config": "Config configure",
+    "arena.core.field.field": "Field",
+    "arena.core.game": "Clock Game",
+    "arena.core.rng": "Rng",
+    "arena.core.slot": "PlayerSource Slot",
+    "arena.engine.env": "Arena",
+    "arena.engine.vector_env": "Population",
+    "arena.errors": "ArenaError GameFault",
+    "arena.experiments.compare.play": "compare",
+    "arena.experiments.map.play": "play_map",
+    "arena.experiments.populations": "populations",
+    "arena.registry": "register",
+    "arena.rules.base": "UpdateRule",
+    "arena.rules.turn": "Turn",
+    "arena.runs.play": "play resume",
+    "arena.runs.result": "Result",
+    "arena.schedulers": "Moment Scheduler",
 }
 
+_WHERE = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = list(_WHERE)
 
 

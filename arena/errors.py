@@ -1,36 +1,37 @@
 """Errors that a person can act on.
 
-Every error of the project is an `ArenaError` whose text is one sentence: what was found, what was expected, the likeliest mend.
-The command line prints that sentence and exits with `exit_code`: 2 where the input is at fault, 1 where a run failed.
+Every error of the project is an `ArenaError` whose text says what is wrong, what was expected, and the likeliest fix.
+The command line prints that text and exits with `exit_code`: 2 if the input is wrong, 1 if a run failed.
 """
 
 import difflib
 import math
+import operator
 from collections.abc import Iterable
 from typing import Any
 
 
 class ArenaError(Exception):
-    """Base of every error that the project raises on purpose."""
+    """Base class of every error that the project raises on purpose."""
 
     exit_code = 2
 
 
 class ArenaWarning(UserWarning):
-    """What the project warns of on purpose; the command line shows it as its sentence, without a place in the code."""
+    """A warning of the project; the command line prints its text without a place in the code."""
 
 
 class UnknownName(ArenaError):
-    """A name that nothing is registered under, with the nearest one that exists; or, where `known` is None, with what else to do."""
+    """An unknown name, with the nearest known one; if `known` is None, with a hint alone."""
 
     def __init__(self, what: str, name: str, known: Iterable[str] | None, hint: str = ""):
         super().__init__(f"unknown {what} '{name}': {'' if known is None else did_you_mean(name, known)}{hint}")
 
 
 class BadSetting(ArenaError):
-    """A setting whose value is of the wrong type or out of its range.
+    """A value of the wrong type or out of its range.
 
-    `prefixed` puts the place of the setting (`rule`, `generator`) before its name once that place is known.
+    `prefixed` puts the place of the setting (`rule`, `generator`) before its name.
     """
 
     def __init__(self, name: str, found: object, expected: str):
@@ -50,11 +51,11 @@ class GameFault(ArenaError):
 
 
 class DataUnavailable(ArenaError):
-    """A data set that is neither on disk nor to be had."""
+    """A data set that is not on disk and cannot be downloaded."""
 
 
 class DataDamaged(ArenaError):
-    """A data file whose content is not what was published."""
+    """A data file whose content differs from the published one."""
 
 
 class CheckpointUnusable(ArenaError):
@@ -66,19 +67,19 @@ class FolderInTheWay(ArenaError):
 
 
 class RuleUndefined(ArenaError):
-    """An update rule that has no answer here: an equation that cannot be solved, or a game that lacks what the rule needs."""
+    """An update that is undefined: an equation that cannot be solved, or a game that lacks what the rule needs."""
 
     exit_code = 1
 
 
 class RunFailed(ArenaError):
-    """A run that could not go on, through no fault of its configuration."""
+    """A run that failed for a reason outside its configuration."""
 
     exit_code = 1
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The nearest known name as a question, or the list of all where none is near.
+    """Return the nearest known name as a question, or the list of all names if none is near.
 
     Example:
         >>> did_you_mean("extragradiant", ["simultaneous", "extragradient"])
@@ -95,19 +96,19 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if len(names) == 1:
         return f"there is only {names[0]}."
     if len(names) > 16:
-        return f"it is near none of the {len(names)} there are; --help lists them."
+        return f"no similar name among {len(names)}; see --help."
     return f"there are {', '.join(names[:-1])} and {names[-1]}."
 
 
 def refuse(where: Any, why: str, **numbers: Any) -> None:
-    """Raise where a rule has no answer.
+    """Raise if an update is undefined.
 
     Args:
-        where: one bool, or a tensor of one.
-        why: the sentence, with `numbers` to be filled in.
+        where: One bool, or a tensor of one.
+        why: The sentence, with `numbers` to be filled in.
 
     Raises:
-        RuleUndefined: where it holds.
+        RuleUndefined: If `where` is true.
 
     Example:
         >>> refuse(1 > 2, "the system is not finite after {done} iterations", done=3)
@@ -126,10 +127,10 @@ def check_number(
     most: float | None = None,
     whole: bool = False,
 ) -> None:
-    """Refuse a number that is not finite, not whole where it must be, or out of its range.
+    """Raise for a number that is not finite, not whole if it must be, or out of its range.
 
     Raises:
-        BadSetting: with the name, the value and the range.
+        BadSetting: With the name, the value and the range.
 
     Example:
         >>> check_number("lr", 1e-3, above=0)
@@ -138,32 +139,22 @@ def check_number(
         ...
         arena.errors.BadSetting: batch is -3, but must be a whole number of at least 1
     """
-    words = ["a whole number" if whole else "a finite number"]
-    bounds = []
-    if above is not None:
-        bounds.append(f"above {above:g}")
-    if least is not None:
-        bounds.append(f"of at least {least:g}")
-    if below is not None:
-        bounds.append(f"below {below:g}")
-    if most is not None:
-        bounds.append(f"of at most {most:g}")
-    expected = " ".join([*words, " and ".join(bounds)]).strip()
-    numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if (
-        not numeric
-        or not math.isfinite(value)
-        or (whole and value != int(value))
-        or (above is not None and value <= above)
-        or (least is not None and value < least)
-        or (below is not None and value >= below)
-        or (most is not None and value > most)
-    ):
-        raise BadSetting(name, value, expected)
+    bounds = (
+        ("above", above, operator.gt),
+        ("of at least", least, operator.ge),
+        ("below", below, operator.lt),
+        ("of at most", most, operator.le),
+    )
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and not (whole and value != int(value))
+    for _, bound, holds in bounds:
+        fits = fits and (bound is None or holds(value, bound))
+    if not fits:
+        expected = " and ".join(f"{words} {bound:g}" for words, bound, _ in bounds if bound is not None)
+        raise BadSetting(name, value, f"a {'whole' if whole else 'finite'} number {expected}".strip())
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
-    """Refuse a word that is not among the choices.
+    """Raise for a word that is not among the choices.
 
     Example:
         >>> check_choice("loss", "non-saturatin", ["saturating", "non-saturating"])

@@ -1,21 +1,21 @@
-"""The alarms of a run: which ring, since when, and why."""
+"""The alarms of a run: which are raised, since when, and why."""
 
 import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from arena.alarms.base import Alarm, Sight
+from arena.alarms.base import Alarm, TraceView
 from arena.core.game import Game
 from arena.registry.construct import construct_all
 
 
 class Change(NamedTuple):
-    """An alarm that begins to ring, or is over.
+    """An alarm that is raised, or is over.
 
     Args:
-        name: of the alarm.
-        raised: whether it begins to ring.
-        reason: what is wrong, in one sentence; empty where it is over.
+        name: Name of the alarm.
+        raised: Whether it is raised.
+        reason: What is wrong, in one sentence; empty if the alarm is over.
     """
 
     name: str
@@ -31,31 +31,31 @@ class Alarms:
     """The alarms of one run.
 
     Args:
-        words: each a name with or without arguments; `all` stands for every alarm, `none` for no alarm.
-        game: that is played.
+        words: Each a name with or without arguments; `all` stands for every alarm, `none` for no alarm.
+        game: The game that is played.
 
     Attributes:
-        ringing: why, by the name of those that ring now.
-        rung: the turn in which each first rang, and why, by name.
+        ringing: Reasons of the alarms that are raised now, by name.
+        raised: The turn in which each alarm was first raised, and the reason, by name.
     """
 
     def __init__(self, words: Sequence[str], game: Game):
         self.members: dict[str, Alarm] = construct_all("alarm", words)
         self.game = game
         self.ringing: dict[str, str] = {}
-        self.rung: dict[str, tuple[int, str]] = {}
+        self.raised: dict[str, tuple[int, str]] = {}
         self._latest: dict[str, float] = {}
         self._first: dict[str, float] = {}
-        self._rows = dict.fromkeys(self.members, 0)  # how often in a row it has now been otherwise than the alarm says
+        self._rows = dict.fromkeys(self.members, 0)  # successive rows that contradict the present state of the alarm
 
     def look(self, row: Mapping[str, Any]) -> list[Change]:
-        """Look at a row of the trace; what begins to ring and what is over."""
+        """Return the alarms that a row of the trace raises or ends."""
         numbers = {name: value for name, value in row.items() if isinstance(value, (int, float))}
         self._latest |= numbers
         self._first = numbers | self._first
-        sight, changes = Sight(self.game, row, self._latest, self._first), []
+        view, changes = TraceView(self.game, row, self._latest, self._first), []
         for name, alarm in self.members.items():
-            reason = alarm.look(sight)
+            reason = alarm.look(view)
             self._rows[name] = self._rows[name] + 1 if (reason is not None) != (name in self.ringing) else 0
             if self._rows[name] < alarm.patience:
                 continue
@@ -64,21 +64,21 @@ class Alarms:
                 del self.ringing[name]
             else:
                 self.ringing[name] = reason
-                self.rung.setdefault(name, (row["turn"], reason))
+                self.raised.setdefault(name, (row["turn"], reason))
             changes.append(Change(name, reason is not None, reason or ""))
         return changes
 
     def state_dict(self) -> dict[str, Any]:
-        """Where they stand."""
-        own = {name: alarm.state_dict() for name, alarm in self.members.items()}
-        rung = {name: list(value) for name, value in self.rung.items()}
-        state = {"ringing": self.ringing, "rung": rung, "latest": self._latest, "first": self._first, "rows": self._rows, "members": own}
-        return copy.deepcopy(state)
+        """Return the state of all alarms."""
+        members = {name: alarm.state_dict() for name, alarm in self.members.items()}
+        raised = {name: list(value) for name, value in self.raised.items()}  # under "rung", as in earlier checkpoints
+        state = {"ringing": self.ringing, "rung": raised, "latest": self._latest, "first": self._first, "rows": self._rows}
+        return copy.deepcopy({**state, "members": members})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore the state of `state_dict`."""
         self.ringing, self._latest, self._first = dict(state["ringing"]), dict(state["latest"]), dict(state["first"])
-        self.rung = {name: (turn, reason) for name, (turn, reason) in state["rung"].items()}
+        self.raised = {name: (turn, reason) for name, (turn, reason) in state["rung"].items()}
         self._rows = dict.fromkeys(self.members, 0) | dict(state["rows"])
         for name, alarm in self.members.items():
             if name in state["members"]:

@@ -1,24 +1,24 @@
-"""Dominance: one player has nothing left to learn, and the other gets nowhere.
+"""Dominance: one player has nothing left to learn, and the other does not improve.
 
     Lᵢ < share · Lᵢ(0)  and  Lⱼ > Lⱼ(0) > 0
 
-with L(0) the losses of the first turn in which a player moved. It is for losses that are positive at the start, whose floor is 0, such
-as all but the Wasserstein and hinge losses of a GAN; of others, such as those of a zero-sum game, it says nothing.
+with L(0) the losses of the first turn in which a player moved. The condition is meant for losses that start above 0 and cannot fall
+below it, such as those of a GAN except Wasserstein and hinge; with other losses, such as those of a zero-sum game, it never holds.
 """
 
-from arena.alarms.base import Alarm, Sight
+from arena.alarms.base import Alarm, TraceView
 from arena.errors import check_number
 
 
 class Dominance(Alarm):
-    """Rings where one player's loss is all but gone while the other's is above where it began.
+    """Raised if one player's loss is close to 0 while the other's is above its first value.
 
     Args:
-        share: of its first loss that the winner's is below, in (0, 1).
-        patience: rows in which it must hold, one after the other, at least 1.
+        share: Bound of the winner's loss as a share of its first loss, in (0, 1).
+        patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
-        BadSetting: for a number out of its range.
+        BadSetting: For a number out of its range.
     """
 
     def __init__(self, share: float = 0.05, patience: int = 5):
@@ -26,8 +26,8 @@ class Dominance(Alarm):
         check_number("share", share, above=0, below=1)
         self.share = share
 
-    def look(self, sight: Sight) -> str | None:
-        losses = sight.of_players("loss")
+    def look(self, view: TraceView) -> str | None:
+        losses = view.of_players("loss")
         for winner, (now, began) in losses.items():
             losers = [key for key in losses if key.partition(".")[0] != winner.partition(".")[0]]
             if 0 <= now < self.share * began and losers and all(losses[key][0] > losses[key][1] > 0 for key in losers):

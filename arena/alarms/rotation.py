@@ -1,12 +1,12 @@
-"""Rotation: players that chase each other round and round.
+"""Rotation: players that chase each other in circles.
 
 With ℓ₁ … ℓ_W a player's losses in the last W rows, evenly spaced in turns by interpolation and less their mean, and their correlation
-at lag k c(k) = Σ ℓₜ ℓₜ₊ₖ / √(Σ ℓₜ² Σ ℓₜ₊ₖ²), each sum over the rows that both have, the loss goes round with period P if
+at lag k c(k) = Σ ℓₜ ℓₜ₊ₖ / √(Σ ℓₜ² Σ ℓₜ₊ₖ²), each sum over the rows that both have, the loss is periodic with period P if
 
     c is below −strength and within a fifth of its lowest, first at a lag k ≤ W/3, and above strength at a lag P between 1.5 k and 2.5 k
 
-while the score is far from good (see `arena.alarms.vanishing_gradient`). Of noise c is about 1/√W. A period shorter than some four rows
-or longer than two thirds of the window is not seen: `trace.every` decides.
+while the score is far from good (see `arena.alarms.vanishing_gradient`). For noise, c is about 1/√W. Periods shorter than about
+four rows or longer than two thirds of the window are not detected; `trace.every` sets the scale.
 
 Shapes: W = rows of the window.
 """
@@ -17,20 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from arena.alarms.base import Alarm, Sight
+from arena.alarms.base import Alarm, TraceView
 from arena.errors import check_number
 
 
 class Rotation(Alarm):
-    """Rings where a player's loss goes round and round, far from a good score.
+    """Raised if a player's loss is periodic, far from a good score.
 
     Args:
-        window: W, rows that are looked at, at least 16.
-        strength: of the correlation, in (0, 1).
-        patience: rows in which it must hold, one after the other, at least 1.
+        window: Number of rows W, at least 16.
+        strength: Least correlation, in (0, 1).
+        patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
-        BadSetting: for a number out of its range.
+        BadSetting: For a number out of its range.
     """
 
     def __init__(self, window: int = 48, strength: float = 0.5, patience: int = 3):
@@ -41,12 +41,12 @@ class Rotation(Alarm):
         self._turns: list[int] = []
         self._losses: dict[str, list[float]] = {}
 
-    def look(self, sight: Sight) -> str | None:
+    def look(self, view: TraceView) -> str | None:
         found = None
-        self._turns = [*self._turns, sight.row["turn"]][-self.window :]
-        for key, (loss, _) in sight.of_players("loss").items():
+        self._turns = [*self._turns, view.row["turn"]][-self.window :]
+        for key, (loss, _) in view.of_players("loss").items():
             seen = self._losses[key] = [*self._losses.get(key, []), loss][-self.window :]
-            if len(seen) < self.window or not sight.far:
+            if len(seen) < self.window or not view.far:
                 continue
             even = np.linspace(self._turns[0], self._turns[-1], self.window)
             rows = period(np.interp(even, self._turns, seen), self.strength)
@@ -63,11 +63,11 @@ class Rotation(Alarm):
 
 
 def period(losses: Sequence[float] | np.ndarray, strength: float = 0.5) -> int | None:
-    """The period of a series in rows; None where it has none.
+    """Return the period of a series in rows, or None.
 
     Args:
-        losses: the series, W numbers.
-        strength: of the correlation, in (0, 1).
+        losses: The series, W numbers.
+        strength: Least correlation, in (0, 1).
 
     Example:
         >>> period([math.sin(2 * math.pi * t / 12) for t in range(48)])

@@ -1,28 +1,28 @@
-"""Vanishing gradient: a player that has hardly any slope left to follow, though the game is far from good.
+"""Vanishing gradient: a player with hardly any slope left, although the score is far from good.
 
     ‖gᵢ‖ < share · max over the run so far of ‖gᵢ‖,  and the score is far from good
 
-"Far from good" is above twice what real data get or, where there is no such thing, above a tenth of the first score: near its answer a
-game's gradients vanish as they should.
+"Far from good" is above twice the ceiling of real data or, without a ceiling, above a tenth of the first score: near the solution of a
+game, gradients vanish as expected.
 """
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from arena.alarms.base import Alarm, Sight
+from arena.alarms.base import Alarm, TraceView
 from arena.errors import check_number
 
 
 class VanishingGradient(Alarm):
-    """Rings where a player's gradient is a small share of its largest so far, far from a good score.
+    """Raised if a player's gradient is a small share of its largest so far, far from a good score.
 
     Args:
-        share: of the largest norm so far, in (0, 1).
-        patience: rows in which it must hold, one after the other, at least 1.
+        share: Share of the largest norm so far, in (0, 1).
+        patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
-        BadSetting: for a number out of its range.
+        BadSetting: For a number out of its range.
     """
 
     def __init__(self, share: float = 1e-3, patience: int = 5):
@@ -31,12 +31,12 @@ class VanishingGradient(Alarm):
         self.share = share
         self._largest: dict[str, float] = {}
 
-    def look(self, sight: Sight) -> str | None:
+    def look(self, view: TraceView) -> str | None:
         found = None
-        for key, (norm, _) in sight.of_players("gradient_norm").items():
+        for key, (norm, _) in view.of_players("gradient_norm").items():
             if math.isfinite(norm):
                 self._largest[key] = max(norm, self._largest.get(key, 0.0))
-            if norm < self.share * self._largest.get(key, 0.0) and sight.far:
+            if norm < self.share * self._largest.get(key, 0.0) and view.far:
                 found = f"the gradient of {key} has norm {norm:.2g}, and had {self._largest[key]:.2g}"
         return found
 

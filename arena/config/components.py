@@ -99,7 +99,7 @@ def choose(components: Iterable[Component], recipe: Settings, given: Settings, o
     for component in components:
         if component.key in objects:
             continue
-        name = given.get(component.key, chosen_in(recipe, component))
+        name = given.get(component.key, recipe.get(component.key, DEFAULTS[component.kind]))
         if component.kind == "scheduler" and component.key not in given:
             rule = given.get("rule.name", "" if "rule.name" in objects else DEFAULTS["rule"])
             if rule != recipe.get("rule.name", DEFAULTS["rule"]):  # a recipe's scheduler goes with its rule, because published
@@ -112,12 +112,6 @@ def choose(components: Iterable[Component], recipe: Settings, given: Settings, o
             )
         chosen[component] = lookup(component.kind, name)
     return chosen
-
-
-def chosen_in(recipe: Settings, component: Component) -> str:
-    """Return the choice of a recipe for a component."""
-    name: str = recipe.get(component.key, DEFAULTS[component.kind])
-    return name
 
 
 def split_objects(flat: Settings, components: Sequence[Component]) -> tuple[Settings, dict[str, Any]]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from inspect import Parameter
 from typing import Any, NamedTuple
 
-from arena.config.components import chosen_in, roles_of, told_to
+from arena.config.components import DEFAULTS, roles_of, told_to
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, nest, typed_as
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName
 from arena.registry.entries import Entry
+from arena.registry.lookup import lookup
 from arena.registry.signature import parameters_of, settings_of
 from arena.registry.values import value_of
 
@@ -69,7 +70,8 @@ class Form:
             if section.choice is not None:
                 component, entry = section.choice
                 self.parameters[component.key], self.values[component.key] = _CHOICE, entry.id
-                if chosen_in(recipe, component) != entry.id:
+                name = recipe.get(component.key, DEFAULTS[component.kind])
+                if name != entry.id and lookup(component.kind, name) != entry:
                     usual = {}  # the recipe's numbers are meant for another choice
             for argument, parameter in section.parameters.items():
                 name = section.prefix + argument
@@ -131,10 +133,5 @@ _CHOICE = Parameter("choice", Parameter.KEYWORD_ONLY, annotation=str)
 
 
 def _places(name: str) -> Iterable[str]:
-    """Return the places on the way to a dotted name, with the name itself.
-
-    Example:
-        >>> list(_places("generator.schedule.end"))
-        ['generator', 'generator.schedule', 'generator.schedule.end']
-    """
+    """Return the places on the way to a dotted name, such as a, a.b and a.b.c."""
     return itertools.accumulate(name.split("."), lambda place, part: f"{place}.{part}")

@@ -39,7 +39,8 @@ from arena.players.base import hooks
 from arena.rules.base import UpdateRule
 from arena.rules.simultaneous import Simultaneous as SimultaneousRule
 from arena.rules.turn import Turn
-from arena.schedulers.base import Moment, Scheduler, Simultaneous
+from arena.schedulers.base import Moment, Scheduler
+from arena.schedulers.simultaneous import Simultaneous
 from arena.schedules import Schedule, constant
 
 BOUND = 89.0

@@ -51,7 +51,7 @@ def value_of(name: str, parameter: Parameter, given: Any) -> Any:
         return given
     try:
         if isinstance(data := _whole(given) if kind is int else given, str):
-            return _parser(kind).parse_args([f"--value={_listed(data) if _is_list(parameter) else data}"]).value
+            return _parser(kind).parse_args([f"--value={_listed(parameter, data)}"]).value
         return _parser(kind).parse_object({"value": data}).value
     except ArgumentError as error:
         raise _kind_error(name, parameter, given, str(error)) from error
@@ -70,13 +70,10 @@ def _parser(kind: Any) -> ArgumentParser:
     return parser
 
 
-def _is_list(parameter: Parameter) -> bool:
-    return isinstance(parameter.default, (tuple, list)) or typing.get_origin(parameter.annotation) in (tuple, list)
-
-
-def _listed(text: str) -> str:
+def _listed(parameter: Parameter, text: str) -> str:
     """Put brackets around a list that was typed without them; commas inside brackets belong to arguments."""
-    if text.lstrip().startswith(("[", "(")):
+    is_list = isinstance(parameter.default, (tuple, list)) or typing.get_origin(parameter.annotation) in (tuple, list)
+    if not is_list or text.lstrip().startswith(("[", "(")):
         return text
     return json.dumps(split(text)) if "(" in text else f"[{text}]"
 

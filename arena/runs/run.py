@@ -103,7 +103,7 @@ class Run:
             self.display.end()
             self.close()
         ends = status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status)
-        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.rung)
+        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.raised)
         if status != "interrupted" and self.is_main:
             self._last_pictures()
         self.display.report(result)

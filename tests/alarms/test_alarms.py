@@ -9,7 +9,7 @@ import pytest
 
 import arena
 from arena.alarms.active import Alarms
-from arena.alarms.base import Sight
+from arena.alarms.base import TraceView
 from arena.alarms.rotation import period
 from arena.errors import ArenaError, BadSetting, UnknownName
 from arena.games import Bilinear, SwissRoll
@@ -88,7 +88,7 @@ def test_an_alarm_waits_and_is_over_in_as_many_rows() -> None:
     assert told[4][0].sentence == (
         "alarm: dominance: discriminator has nothing left to learn (loss 0.01, 1.4 at the start) while that of generator rose from 0.7 to 2"
     )
-    assert list(alarms.rung) == ["dominance"]
+    assert list(alarms.raised) == ["dominance"]
 
 
 def test_a_period_is_found_and_noise_has_none() -> None:
@@ -161,5 +161,5 @@ def test_a_run_of_a_few_scores_is_not_said_to_have_stalled(scores: int, rings: b
     told = None
     for n in range(scores):
         row = {"progress": n / (scores - 1), "score": 1.0}
-        told = alarm.look(Sight(Bilinear(), row, row, {"score": 1.0}))  # type: ignore[attr-defined]
+        told = alarm.look(TraceView(Bilinear(), row, row, {"score": 1.0}))  # type: ignore[attr-defined]
     assert (told is not None) is rings

@@ -2,10 +2,12 @@
 
 import copy
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
+from arena import schedulers
 from arena.errors import BadSetting, UnknownName
 from arena.registry import entries
 from arena.schedulers import Alternating, Balance, Moment, TwoTimescale, WarmUp
@@ -31,6 +33,11 @@ def test_every_schedule_and_scheduler_is_found_with_a_summary() -> None:
     for kind in ("schedule", "scheduler", "rule", "player", "game", "optimizer"):
         for entry in entries(kind).values():
             assert len(entry.summary) > 20, f"{kind} {entry.id} has no summary"
+
+
+def test_a_scheduler_is_one_file() -> None:
+    files = {file.stem for file in Path(schedulers.__file__).parent.glob("*.py")} - {"__init__", "base"}
+    assert {entry.target.__module__ for entry in entries("scheduler").values()} == {f"arena.schedulers.{name}" for name in files}
 
 
 def test_warm_up_hands_over_and_can_uncouple() -> None:
