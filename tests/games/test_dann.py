@@ -123,7 +123,7 @@ def test_compiled_code_plays_the_joint_field() -> None:
     for coupling in (0.3, 0.7):
         for field in (plain, compiled):
             field.freeze(batch, torch.tensor(coupling))
-        compiled._plan.checked = True
+        compiled.plan.checked = True
         found, wanted = compiled.gradients(), plain.gradients()
         assert compiled.compiled.why_not is None
         for name in wanted:
@@ -357,22 +357,25 @@ FAULTS: list[tuple[Callable[[Path], dict[str, Any]], str]] = [
     (lambda p: {"source": "digits", "target": npz(p, None), "regime": "target-only"}, "must be a domain with labels (regime target-only)"),
     (
         lambda p: {"source": "digits", "target": npz(p, high=1, dtype=np.float32)},
-        "to 0.999557, but pixels are uint8 from 0 to 255; multiply them by 255",
+        "to 0.999557, but pixels must be uint8 from 0 to 255. Fix: multiply pixels in [0, 1] by 255",
     ),
-    (lambda p: {"source": "digits", "target": npz(p, high=16)}, "uint8 from 0 to 15, but pixels are uint8 from 0 to 255; multiply them"),
-    (lambda p: {"source": "digits", "target": npz(p, x_test=np.zeros((3, 4, 5), np.uint8))}, "but images must be square; pad them"),
-    (lambda p: {"source": "digits", "target": npz(p, x_test=np.zeros((3, 3, 4, 4), np.uint8))}, "with the channels last"),
+    (
+        lambda p: {"source": "digits", "target": npz(p, high=16)},
+        "uint8 from 0 to 15, but pixels must be uint8 from 0 to 255. Fix: multiply",
+    ),
+    (lambda p: {"source": "digits", "target": npz(p, x_test=np.zeros((3, 4, 5), np.uint8))}, "but images must be square. Fix: pad them"),
+    (lambda p: {"source": "digits", "target": npz(p, x_test=np.zeros((3, 3, 4, 4), np.uint8))}, "channels last"),
     (
         lambda p: {"source": "digits", "target": npz(p, x_test=np.zeros((0, 8, 8), np.uint8))},
-        "but must be N×H×W or N×H×W×3 with the channels last, N at least 1",
+        "but must be N×H×W or N×H×W×3 with N at least 1, channels last",
     ),
     (
         lambda p: {"source": "digits", "target": npz(p, x_test=np.full((40, 6, 6), 255, np.uint8))},
-        "have sizes 8×8 and 6×6, but must have one",
+        "have the sizes 8×8 and 6×6, but must have one size",
     ),
     (
         lambda p: {"source": "digits", "target": npz(p, y_train=np.array(list("0123456789") * 4))},
-        "but labels are whole numbers, one for each of 40 images",
+        "but labels must be whole numbers, one for each of 40 images",
     ),
     (lambda p: {"source": "digits", "target": npz(p, y_train=np.arange(40) % 10 - 1)}, "labels from -1 to 8, but they must be in 0 to 255"),
     (
@@ -381,10 +384,10 @@ FAULTS: list[tuple[Callable[[Path], dict[str, Any]], str]] = [
     ),
     (
         lambda p: {"source": "digits", "target": npz(p, y_test=np.zeros(7, np.uint8))},
-        "holds uint8 of shape (7,), but labels are whole numbers, one for each of 40 images",
+        "holds uint8 of shape (7,), but labels must be whole numbers, one for each of 40 images",
     ),
     (lambda p: {"source": "digits", "target": npz(p, None, y_train=np.zeros(40, np.uint8))}, "has only one of y_train and y_test"),
-    (lambda p: {"source": "digits", "target": "nowhere.npz"}, "nowhere.npz is not there; give the path of an npz"),
+    (lambda p: {"source": "digits", "target": "nowhere.npz"}, "nowhere.npz does not exist. Fix: give the path of an npz"),
     (lambda p: {"angle": math.nan}, "angle is nan, but must be a finite number"),
     (lambda p: {"regime": "adapted"}, "unknown regime 'adapted': did you mean 'adapt'?"),
     (
