@@ -1,6 +1,6 @@
-"""Games, one file each, in one folder for each family. Importing this package registers them with the arena and with Gymnasium.
+"""Games, one file each, in one folder per family. Importing this package registers them with the arena and with Gymnasium.
 
-A new file, here or in a family's folder, is found by itself.
+A new file, here or in any folder below, is found automatically.
 """
 
 import importlib
@@ -12,10 +12,8 @@ from arena.games.small.dirac import Dirac
 from arena.games.small.matching_pennies import MatchingPennies
 from arena.games.small.quadratic import Bilinear, Quadratic
 
-for _family in pkgutil.iter_modules(__path__, f"{__name__}."):
-    _package = importlib.import_module(_family.name)
-    for _module in pkgutil.iter_modules(getattr(_package, "__path__", ()), f"{_family.name}."):
-        importlib.import_module(_module.name)
+for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)
 
 __all__ = [
     "MNIST",

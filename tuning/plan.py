@@ -70,9 +70,9 @@ class Sweep:
         return FLED * self.untrained
 
     @property
-    def peeks(self) -> bool:
+    def uses_oracle(self) -> bool:
         """Whether points are chosen by a score that looks at what may not be chosen by."""
-        return "score" in self.options.objectives and self.base().game.target.peeks  # type: ignore[attr-defined]
+        return "score" in self.options.objectives and self.base().game.target.uses_oracle  # type: ignore[attr-defined]
 
     @property
     def points(self) -> list[Point]:

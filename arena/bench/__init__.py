@@ -1,4 +1,4 @@
-"""A game measured: the arena's turn beside the loop by hand, the floor beneath both, and where the turn's time goes."""
+"""Timing of a game: the arena's turn beside a plain loop, the lower bound of both, and the stages of the turn."""
 
 from arena.bench.measurement import Measurement, Spread
 from arena.bench.timing import measure

@@ -1,8 +1,8 @@
-"""The loop that a user would write by hand for a game: sample, then for whoever moves zero_grad, backward, step.
+"""A plain PyTorch loop for a game: sample, then zero_grad, backward, step for each mover.
 
-It trains as the arena does with plain simultaneous or alternating gradient steps: from the same start and on the same batches both are
-at the same parameters, to rounding (a test asks for 1e-12 in float64). It is written as plainly as it can be and still be fast:
-each loss runs back to its own player's parameters only. Its optimizers are torch's in their default form, not fused.
+It equals the arena with plain simultaneous or alternating gradient steps: from the same start and on the same batches both are
+at the same parameters, to rounding (a test requires 1e-12 in float64). It is simple, but fast:
+each backward pass stops at its player's parameters. Its optimizers are torch's in their default form, not fused.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from arena.bench.recorded_turns import Script
+from arena.bench.recorded_turns import RecordedTurns
 from arena.core.game import Batch, Game
 from arena.core.rng import Rng
 from arena.engine.env import Arena, place
@@ -24,22 +24,22 @@ from arena.players.base import hooks
 _FAST = ("fused", "foreach")
 
 
-class ByHand:
+class BaselineLoop:
     """A plain loop over a copy of an arena's game.
 
     Args:
-        arena: whose players, random streams and settings it begins with; its optimizers begin without memory.
+        arena: Source of players, random streams and settings; the optimizers start without memory.
 
     Raises:
-        GameFault: where the game cannot be copied.
+        GameFault: The game cannot be copied.
 
     Example:
         >>> from arena import configure
         >>> from arena.bench.recorded_turns import record
         >>> arena = configure("bilinear", {"x.optimizer": "adam"}).build()
-        >>> by_hand = ByHand(arena)
-        >>> by_hand.play(record(arena, 10))
-        >>> all(torch.allclose(p, q) for p, q in zip(by_hand.game.parameters(), arena.game.parameters()))
+        >>> baseline = BaselineLoop(arena)
+        >>> baseline.play(record(arena, 10))
+        >>> all(torch.allclose(p, q) for p, q in zip(baseline.game.parameters(), arena.game.parameters()))
         True
     """
 
@@ -54,42 +54,42 @@ class ByHand:
         self._projections = {role: hooks(player, "project_") for role, player in self.game.players.items()}
         self.batch: Batch = None
 
-    def play(self, script: Script) -> None:
-        """Play a stretch of turns."""
-        for line in script.lines:
-            if line.draws:
+    def play(self, recorded: RecordedTurns) -> None:
+        """Play recorded turns."""
+        for turn in recorded.turns:
+            if turn.draws:
                 self.draw()
-            for roles, keys in line.moves:
+            for roles, keys in turn.moves:
                 for role in roles:
                     self.optimizers[role].zero_grad()
-                losses = self.game.losses(self.batch, line.coupling, keys)
+                losses = self.game.losses(self.batch, turn.coupling, keys)
                 for key in keys:
                     losses[key].backward(inputs=self.parameters[key], retain_graph=key != keys[-1])
                 for role in roles:
                     for group in self.optimizers[role].param_groups:
-                        group["lr"] = line.rates[role]
+                        group["lr"] = turn.rates[role]
                     self.optimizers[role].step()
                     for project_ in self._projections[role]:
                         project_(self.batch)
 
     def draw(self) -> None:
-        """Take a fresh batch."""
+        """Draw a batch."""
         with contextlib.nullcontext() if self.device.type == "cpu" else self.device:
             self.batch = place(self.game.sample(self.rng), self.device, self.dtype)
         for on_batch in self._on_batch:
             on_batch(self.batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies of everything that later turns depend on."""
+        """Copies of all state that later turns depend on."""
         optimizers = {role: optimizer.state_dict() for role, optimizer in self.optimizers.items()}
         kept = {"game": self.game.state_dict(), "optimizers": optimizers, "streams": self.rng.state_dict(), "batch": self.batch}
         return copy.deepcopy(kept)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to what `state_dict` gave."""
+        """Restore the state from `state_dict`."""
         self.game.load_state_dict(state["game"])
         for role, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][role]))  # it keeps the very tensors that it is given
+            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][role]))  # because it does not copy the tensors
         self.rng.load_state_dict(state["streams"])
         self.batch = state["batch"]
 
@@ -106,16 +106,16 @@ def _copied(game: Game) -> Game:
 
 
 def _default(optimizer: torch.optim.Optimizer, groups: list[dict[str, list[nn.Parameter]]]) -> torch.optim.Optimizer:
-    """An optimizer of torch's own class and the same hyperparameters, in the form that torch picks by itself."""
+    """Return an optimizer of torch's class with the same hyperparameters, in torch's default form."""
     bases = [c for c in type(optimizer).__mro__ if not c.__module__.startswith("arena.") and c is not torch.optim.Optimizer]
-    cls: Any = bases[0] if bases[0] is not object else type(optimizer)  # those that are the arena's own, torch has no other form of
+    cls: Any = bases[0] if bases[0] is not object else type(optimizer)  # the arena's own optimizers have no torch form
     given = {name: value for name, value in optimizer.param_groups[0].items() if name not in ("params", *_FAST)}
     given["lr"] = given.pop("initial_lr", given["lr"])
     names = inspect.signature(cls).parameters
     arguments = {name: value for name, value in given.items() if name in names}
     if "momentum" in arguments:
-        arguments["momentum"] = abs(arguments["momentum"])  # torch's constructor refuses negative momentum; its update does not mind
-    made: torch.optim.Optimizer = cls(groups, **arguments)
-    for group in made.param_groups:
+        arguments["momentum"] = abs(arguments["momentum"])  # torch's constructor refuses negative momentum, but its update supports it
+    default: torch.optim.Optimizer = cls(groups, **arguments)
+    for group in default.param_groups:
         group |= {name: value for name, value in given.items() if name in arguments}
-    return made
+    return default

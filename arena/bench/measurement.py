@@ -1,4 +1,4 @@
-"""What was measured of a game."""
+"""The result of a measurement."""
 
 import statistics
 from collections.abc import Sequence
@@ -29,20 +29,20 @@ class Spread:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured of a game; times are seconds per turn.
+    """The result of a measurement; times are seconds per turn.
 
     Args:
-        config: what was played.
+        config: Configuration of the game.
         threads: CPU threads of torch.
-        turns: turns in a chunk.
-        chunks: how many chunks of each were timed.
-        arena: the turn as in a run, with its trace.
-        by_hand: the loop by hand.
-        floor: the bare tensor work.
-        ratio: time by hand over the arena's, chunk by chunk: above 1 the arena is faster.
-        share: the floor's time over the arena's, chunk by chunk: how much of the turn no loop can avoid.
-        stages: what the arena's turn is made of, by name; they add up to it, with `the rest`.
-        plain: whether the loop by hand plays the same rule; else it plays plain gradient steps, and the ratio shows what the rule costs.
+        turns: Turns per chunk.
+        chunks: Number of timed chunks of each kind.
+        arena: A turn as in a run, with its trace.
+        by_hand: A turn of the plain loop.
+        floor: The bare tensor work.
+        ratio: Time of the plain loop over the arena's, by chunk: above 1 the arena is faster.
+        share: The floor's time over the arena's, by chunk: the share of the turn that no loop can avoid.
+        stages: Times of the stages of the arena's turn by name; with `the rest` they add up to the turn.
+        plain: Whether the plain loop plays the same rule; else it plays gradient steps, and the ratio includes the cost of the rule.
     """
 
     config: Config

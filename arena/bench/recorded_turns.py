@@ -1,4 +1,4 @@
-"""A stretch of turns as the arena played them, so that a loop by hand and stages in isolation can play the same."""
+"""Turns recorded from an arena, for the plain loop and for isolated stages to repeat."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,21 +9,21 @@ from arena.rules.simultaneous import Simultaneous
 
 
 class Move(NamedTuple):
-    """The roles that move together from one point, and their keys."""
+    """Roles that move together from one point, and their keys."""
 
     roles: tuple[str, ...]
     keys: tuple[str, ...]
 
 
-class Line(NamedTuple):
+class RecordedTurn(NamedTuple):
     """One turn.
 
     Args:
-        draws: whether it is played on a fresh batch.
-        coupling: λ as the game's losses take it, in [0, max_coupling].
-        shares: of those who move.
-        rates: their learning rates, after schedule and share.
-        moves: who moves together, one after the other.
+        draws: Whether the turn draws a batch.
+        coupling: λ of the game's losses, in [0, max_coupling].
+        shares: Shares of the movers by role.
+        rates: Learning rates of the movers, after schedule and share.
+        moves: Groups of roles that move together, in order.
     """
 
     draws: bool
@@ -34,37 +34,37 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Script:
-    """A stretch of turns.
+class RecordedTurns:
+    """Recorded turns.
 
     Args:
-        lines: its turns in order.
-        plain: whether the rule makes plain gradient steps, simultaneous or alternating; of another one the moves are what plain steps
-            would be.
-        evaluations: gradient evaluations that the rule made, over those of plain steps.
-        steps: optimizer steps that the rule made, over those of plain steps.
+        turns: Turns in order.
+        plain: Whether the rule makes plain gradient steps, simultaneous or alternating; for other rules the moves are those of plain steps
+            in its place.
+        evaluations: Gradient evaluations of the rule over those of plain steps.
+        steps: Optimizer steps of the rule over those of plain steps.
     """
 
-    lines: tuple[Line, ...]
+    turns: tuple[RecordedTurn, ...]
     plain: bool
     evaluations: float
     steps: float
 
 
-def record(arena: Arena, turns: int) -> Script:
-    """Play some turns with the scheduler's actions, and tell what happened in them.
+def record(arena: Arena, turns: int) -> RecordedTurns:
+    """Play turns with the scheduler's actions, and record them.
 
     Args:
-        arena: it is `turns` turns further afterwards.
-        turns: how many, at least 1.
+        arena: Arena to advance by `turns` turns.
+        turns: Number of turns, at least 1.
 
     Example:
         >>> from arena import configure
         >>> arena = configure("bilinear", {"scheduler": "alternating", "x.lr": 0.5, "x.schedule": "linear", "turns": 4}).build()
-        >>> [(line.moves[0].roles, line.rates) for line in record(arena, 2).lines]
+        >>> [(turn.moves[0].roles, turn.rates) for turn in record(arena, 2).turns]
         [(('y',), {'y': 0.1}), (('x',), {'x': 0.375})]
     """
-    game, lines, spent = arena.game, [], True
+    game, recorded, spent = arena.game, [], True
     before, steps = arena.field.gradient_evaluations, 0
 
     def count(*_: object) -> None:
@@ -79,19 +79,19 @@ def record(arena: Arena, turns: int) -> Script:
             arena.play_turn((*action, coupling))
             shares = {role: share for role, share in zip(game.roles, action, strict=True) if share > 0}
             rates = {role: share * rates[role] for role, share in shares.items()}
-            lines.append(Line(spent, coupling * game.max_coupling, shares, rates, _moves(arena, tuple(shares))))
+            recorded.append(RecordedTurn(spent, coupling * game.max_coupling, shares, rates, _moves(arena, tuple(shares))))
             spent = game.batch_until is None or game.batch_until in shares
     finally:
         for handle in handles:
             handle.remove()
-    moves = [move for line in lines for move in line.moves]
+    moves = [move for turn in recorded for move in turn.moves]
     evaluations = (arena.field.gradient_evaluations - before) / max(1, sum(len(move.keys) for move in moves))
     plain = type(arena.rule) in (Simultaneous, Alternating)
-    return Script(tuple(lines), plain, evaluations, steps / max(1, sum(len(move.roles) for move in moves)))
+    return RecordedTurns(tuple(recorded), plain, evaluations, steps / max(1, sum(len(move.roles) for move in moves)))
 
 
 def _moves(arena: Arena, roles: tuple[str, ...]) -> tuple[Move, ...]:
-    """Who moves together: everyone, unless the rule itself lets one answer the other."""
+    """Return the groups of roles that move together: all, unless the rule alternates."""
     groups = [roles] if roles else []
     if isinstance(arena.rule, Alternating):
         groups = [(role,) for role in (roles if arena.rule.first == 1 else roles[::-1])]

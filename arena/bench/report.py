@@ -1,4 +1,4 @@
-"""What a measurement shows in the terminal, and in words."""
+"""The report of a measurement in the terminal: a table and sentences."""
 
 from rich.bar import Bar
 from rich.console import Console, RenderableType
@@ -15,77 +15,77 @@ SHADES = {
     "trace": "#8a5fa8",
     "the rest": "#9aa0a6",
 }
-"""Colours of the stages, in the terminal and in the picture."""
+"""Colours of the stages, in the terminal and in the figure."""
 BY_HAND, FLOOR = "#6b7280", "#b4bac1"
 
 
-def report(found: Measurement, console: Console) -> None:
-    """The table, and what it says."""
-    console.print(heading(found), highlight=False, soft_wrap=True)
+def report(measured: Measurement, console: Console) -> None:
+    """Print the table and its summary."""
+    console.print(heading(measured), highlight=False, soft_wrap=True)
     console.print()
-    console.print(table(found, console))
+    console.print(table(measured, console))
     console.print()
-    for sentence in words(found):
+    for sentence in words(measured):
         console.print(sentence, highlight=False, soft_wrap=True)
 
 
-def table(found: Measurement, console: Console) -> Table:
-    """The turn and its stages, one after the other along the same axis, above the loop by hand and the floor."""
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    made.add_column("", no_wrap=True)
+def table(measured: Measurement, console: Console) -> Table:
+    """Return the table of the turn, its stages along one axis, the plain loop and the floor."""
+    rows = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    rows.add_column("", no_wrap=True)
     for head in ("µs a turn", "quartiles", "× the arena"):
-        made.add_column(head, justify="right", no_wrap=True)
-    made.add_column("", no_wrap=True)
-    longest = max(found.arena.middle, found.by_hand.middle, found.floor.middle, sum(found.stages.values()))
+        rows.add_column(head, justify="right", no_wrap=True)
+    rows.add_column("", no_wrap=True)
+    longest = max(measured.arena.middle, measured.by_hand.middle, measured.floor.middle, sum(measured.stages.values()))
     width = max(12, min(48, console.width - 64))
 
     def bar(begin: float, end: float, shade: str) -> RenderableType:
         return Bar(longest, begin, end, width=width, color=shade)
 
-    made.add_row("[bold]the arena[/]", f"[bold]{micro(found.arena.middle)}[/]", _quartiles(found.arena), "1", "")
+    rows.add_row("[bold]the arena[/]", f"[bold]{micro(measured.arena.middle)}[/]", _quartiles(measured.arena), "1", "")
     begin = 0.0
-    for name, time in found.stages.items():
-        share = Text(f"{time / found.arena.middle:.2f}", style="dim")
-        made.add_row(f"  {name}", Text(micro(time), style="dim"), "", share, bar(begin, begin + time, SHADES[name]))
+    for name, time in measured.stages.items():
+        share = Text(f"{time / measured.arena.middle:.2f}", style="dim")
+        rows.add_row(f"  {name}", Text(micro(time), style="dim"), "", share, bar(begin, begin + time, SHADES[name]))
         begin += time
     for label, spread, ratio, shade in (
-        ("the loop by hand", found.by_hand, found.ratio, BY_HAND),
-        ("the floor", found.floor, found.share, FLOOR),
+        ("the loop by hand", measured.by_hand, measured.ratio, BY_HAND),
+        ("the floor", measured.floor, measured.share, FLOOR),
     ):
-        made.add_row(f"[bold]{label}[/]", micro(spread.middle), _quartiles(spread), f"{ratio.middle:.2f}", bar(0, spread.middle, shade))
-    return made
+        rows.add_row(f"[bold]{label}[/]", micro(spread.middle), _quartiles(spread), f"{ratio.middle:.2f}", bar(0, spread.middle, shade))
+    return rows
 
 
-def heading(found: Measurement) -> str:
-    """What was played, in one line."""
-    flat = found.config.flat()
-    threads = "1 thread" if found.threads == 1 else f"{found.threads} threads"
+def heading(measured: Measurement) -> str:
+    """Return the game and its main settings in one line."""
+    flat = measured.config.flat()
+    threads = "1 thread" if measured.threads == 1 else f"{measured.threads} threads"
     return (
-        f"{found.config.game.name}: {flat['rule.name']} rule, {flat['scheduler.name']} scheduler, {flat['dtype']}, "
+        f"{measured.config.game.name}: {flat['rule.name']} rule, {flat['scheduler.name']} scheduler, {flat['dtype']}, "
         f"on {flat['device']} with {threads}"
     )
 
 
-def words(found: Measurement) -> list[str]:
-    """What the numbers say, in sentences."""
-    low, middle, high = found.ratio.low, found.ratio.middle, found.ratio.high
-    rule = found.config.flat()["rule.name"]
-    against = "the loop by hand" if found.plain else "a loop of plain gradient steps by hand"
-    said = [
+def words(measured: Measurement) -> list[str]:
+    """Return the summary in sentences."""
+    low, middle, high = measured.ratio.low, measured.ratio.middle, measured.ratio.high
+    rule = measured.config.flat()["rule.name"]
+    against = "the loop by hand" if measured.plain else "a loop of plain gradient steps by hand"
+    sentences = [
         f"A turn is [bold]{middle:.2f}×[/] as fast as {against} (quartiles {low:.2f}× – {high:.2f}×); "
-        f"[bold]{100 * found.share.middle:.0f} %[/] of it would be the bare gradients that no loop avoids."
+        f"[bold]{100 * measured.share.middle:.0f} %[/] of it would be the bare gradients that no loop avoids."
     ]
-    if not found.plain:
-        said.append(f"The loop by hand does not play the {rule} rule, so this shows what the rule costs.")
-    over = sum(found.stages.values()) / found.arena.middle - 1
+    if not measured.plain:
+        sentences.append(f"The loop by hand does not play the {rule} rule, so this shows what the rule costs.")
+    over = sum(measured.stages.values()) / measured.arena.middle - 1
     if over > 0.02:
-        said.append(f"The stages add up to {100 * over:.0f} % more than the turn, since each was timed apart.")
-    said.append(f"[dim]Medians over {found.chunks} chunks of {found.turns:,} turns each, interleaved.[/]")
-    return said
+        sentences.append(f"The stages add up to {100 * over:.0f} % more than the turn, because each was timed separately.")
+    sentences.append(f"[dim]Medians over {measured.chunks} chunks of {measured.turns:,} turns each, interleaved.[/]")
+    return sentences
 
 
 def micro(seconds: float) -> str:
-    """A time in microseconds.
+    """Format a time in microseconds.
 
     Example:
         >>> micro(612.4e-6), micro(8.25e-6), micro(0.0123)

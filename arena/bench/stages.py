@@ -1,7 +1,7 @@
-"""What a turn is made of, each stage timed apart on the live objects of an arena, and the floor beneath any loop.
+"""The stages of a turn, each timed separately on the live objects of an arena, and the lower bound of any loop.
 
-Stages are timed in isolation over the same stretch of turns, since a clock inside the turn would distort turns of microseconds. What they
-leave of the turn is called the rest: what the arena does between them, and the caches that they find colder in a turn than apart.
+Stages are timed in isolation over the same turns, because a clock inside the turn would distort turns of microseconds. The remainder of
+the turn is called the rest: the arena's work between stages, and caches that are colder within a turn.
 """
 
 import itertools
@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from arena.bench.baseline_loop import ByHand
-from arena.bench.recorded_turns import Move, Script
+from arena.bench.baseline_loop import BaselineLoop
+from arena.bench.recorded_turns import Move, RecordedTurns
 from arena.engine.env import Arena
 from arena.errors import ArenaError
 from arena.players.base import hooks
@@ -23,7 +23,7 @@ Clock = Callable[[], float]
 
 
 def clock(device: torch.device) -> Clock:
-    """Seconds, read when the device has done all that was asked of it."""
+    """Return a clock that synchronises with the device, in seconds."""
     if device.type != "cuda":
         return time.perf_counter
 
@@ -34,17 +34,17 @@ def clock(device: torch.device) -> Clock:
     return now
 
 
-def floor(by_hand: ByHand, script: Script, now: Clock) -> float:
-    """Seconds for the bare tensor work: each mover's loss and its gradient on one fixed batch.
+def floor(baseline: BaselineLoop, recorded: RecordedTurns, now: Clock) -> float:
+    """Return the seconds of the bare tensor work: each mover's loss and its gradient on one fixed batch.
 
-    There is no sampling, no optimizer, no trace, and no graph for whoever does not move: what no loop can avoid.
+    There is no sampling, optimizer or trace, and no graph for players that do not move, so that no loop can be faster.
     """
-    game, batch = by_hand.game, by_hand.batch
-    everyone = [p for own in by_hand.parameters.values() for p in own]
+    game, batch = baseline.game, baseline.batch
+    everyone = [p for parameters in baseline.parameters.values() for p in parameters]
     took = 0.0
-    for (move, coupling), times in _alike(script).items():
-        own = {key: by_hand.parameters[key] for key in move.keys}
-        moving = {id(p) for parameters in own.values() for p in parameters}
+    for (move, coupling), times in _alike(recorded).items():
+        moving_parameters = {key: baseline.parameters[key] for key in move.keys}
+        moving = {id(p) for parameters in moving_parameters.values() for p in parameters}
         still = [p for p in everyone if id(p) not in moving]
         for p in still:
             p.requires_grad_(False)
@@ -52,7 +52,7 @@ def floor(by_hand: ByHand, script: Script, now: Clock) -> float:
         for _ in range(times):
             losses = game.losses(batch, coupling, move.keys)
             for key in move.keys:
-                torch.autograd.grad(losses[key], own[key], retain_graph=key != move.keys[-1], allow_unused=True)
+                torch.autograd.grad(losses[key], moving_parameters[key], retain_graph=key != move.keys[-1], allow_unused=True)
         took += now() - began
         for p in still:
             p.requires_grad_(True)
@@ -60,44 +60,44 @@ def floor(by_hand: ByHand, script: Script, now: Clock) -> float:
 
 
 class Stages:
-    """The stages of an arena's turns. Each method plays one of them over a whole stretch of turns and gives the seconds it took.
+    """The stages of an arena's turns. Each method repeats one stage for all recorded turns and returns the seconds.
 
-    The arena is elsewhere afterwards; load its state to go back.
+    The arena's state changes; load a saved state to go back.
 
     Args:
-        arena: whose turns they are.
-        script: the stretch of turns.
-        now: the clock.
+        arena: Arena of the turns.
+        recorded: Recorded turns.
+        now: Clock.
     """
 
-    def __init__(self, arena: Arena, script: Script, now: Clock):
-        self.arena, self.script, self.now = arena, script, now
+    def __init__(self, arena: Arena, recorded: RecordedTurns, now: Clock):
+        self.arena, self.recorded, self.now = arena, recorded, now
         self._turn, self._batch = _live_turn(arena), arena.batch
         self._on_batch = hooks(arena.game.players, "on_batch")
 
     def sampling(self) -> float:
-        """Drawing the batches."""
+        """Draw the batches."""
         arena, began = self.arena, self.now()
-        for line in self.script.lines:
-            if line.draws:
+        for turn in self.recorded.turns:
+            if turn.draws:
                 batch = arena.stream.next()
                 for on_batch in self._on_batch:
                     on_batch(batch)
         return self.now() - began
 
     def field(self) -> float:
-        """Gradients, in the number in which the rule asks for them."""
+        """Evaluate gradients as often as the rule does."""
         began = self.now()
-        for line in self.script.lines:
-            for move in line.moves:
-                self._freeze(move.keys, line.coupling)
+        for turn in self.recorded.turns:
+            for move in turn.moves:
+                self._freeze(move.keys, turn.coupling)
                 self.arena.field.gradients()
-        return (self.now() - began) * self.script.evaluations
+        return (self.now() - began) * self.recorded.evaluations
 
     def optimizer(self) -> float:
-        """Moves along a direction that is there: steps of the optimizers, in the number in which the rule makes them."""
+        """Step the optimizers along a given direction, as often as the rule does."""
         took, turn = 0.0, self._turn
-        for (move, coupling), times in _alike(self.script).items():
+        for (move, coupling), times in _alike(self.recorded).items():
             self._freeze(move.keys, coupling)
             direction, shares = self.arena.field.gradients(), dict.fromkeys(move.roles, 1.0)
             began = self.now()
@@ -105,15 +105,15 @@ class Stages:
                 turn.begin(shares)
                 turn.move(direction)
             took += self.now() - began
-        return took * self.script.steps
+        return took * self.recorded.steps
 
     def step(self) -> float:
-        """The whole step of the rule: field, optimizer, and whatever else it does."""
+        """Make the whole step of the rule: field, optimizer, and the rest."""
         began = self.now()
-        for line in self.script.lines:
-            if line.moves:
-                self._freeze([key for move in line.moves for key in move.keys], line.coupling)
-                self._turn.begin(line.shares)
+        for turn in self.recorded.turns:
+            if turn.moves:
+                self._freeze([key for move in turn.moves for key in move.keys], turn.coupling)
+                self._turn.begin(turn.shares)
                 self.arena.rule.step(self._turn)
         return self.now() - began
 
@@ -122,15 +122,15 @@ class Stages:
         field.freeze(self._batch, coupling, keys, 0 if field.stochastic else None)
 
 
-def _alike(script: Script) -> Counter[tuple[Move, float]]:
-    """How often the same move is made; λ is that of its first time."""
+def _alike(recorded: RecordedTurns) -> Counter[tuple[Move, float]]:
+    """Count equal moves; λ is that of the first one."""
     couplings: dict[Move, float] = {}
-    moves = itertools.chain.from_iterable(((move, line.coupling) for move in line.moves) for line in script.lines)
+    moves = itertools.chain.from_iterable(((move, turn.coupling) for move in turn.moves) for turn in recorded.turns)
     return Counter((move, couplings.setdefault(move, coupling)) for move, coupling in moves)
 
 
 def _live_turn(arena: Arena) -> Turn:
-    """The turn that an arena hands to its rule, which a rule in the place of its own listens for."""
+    """Return the `Turn` of an arena, captured by a temporary rule."""
     listener = _Listener(arena.rule)
     arena.rule = listener
     try:
@@ -143,7 +143,7 @@ def _live_turn(arena: Arena) -> Turn:
 
 
 class _Listener(UpdateRule):
-    """Its inner rule, and the turn that it was given."""
+    """A rule that captures the turn and plays an inner rule."""
 
     def __init__(self, inner: UpdateRule):
         self.inner = inner

@@ -1,8 +1,8 @@
-"""Measures a game: the arena's turn, the loop by hand, the floor beneath both, and the stages of the turn.
+"""Measure a game: the arena's turn, a plain loop, the lower bound of both, and the stages of the turn.
 
-All are timed in turns, chunk by chunk, within one process, so that what the machine does meanwhile falls on all of them; numbers are
-medians over the chunks, with quartiles. Every chunk plays the same turns, from the middle of a run, so that a game that spirals out or
-comes to rest does not become another one while it is measured.
+All are timed in interleaved chunks within one process, so that disturbances affect all of them; numbers are
+medians over the chunks, with quartiles. Every chunk plays the same turns, from the middle of a run, because a game that spirals out or
+comes to rest would change during the measurement.
 """
 
 import copy
@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 
 from arena.accelerate.autocast import multiplications
-from arena.bench.baseline_loop import ByHand
+from arena.bench.baseline_loop import BaselineLoop
 from arena.bench.measurement import Measurement, Spread
-from arena.bench.recorded_turns import Script, record
+from arena.bench.recorded_turns import RecordedTurns, record
 from arena.bench.stages import Clock, Stages, clock, floor
 from arena.config.config import Config
 from arena.core.torch_settings import using_threads
@@ -30,23 +30,23 @@ from arena.runs.display import Silent
 from arena.runs.run import Run
 
 ROUNDS = 20
-"""Rounds that the time is divided into: one chunk of everything that is measured makes a round."""
+"""Rounds of the measurement: one chunk of each kind per round."""
 FEW = 5
-"""Rounds that are enough where each would otherwise be too short to hold a row of the trace."""
+"""Number of rounds if more would be too short for a row of the trace."""
 
 
 def measure(config: Config, seconds: float = 10.0) -> Measurement:
-    """Measure a game as it is configured; leaves nothing behind.
+    """Measure a configured game, without leaving files.
 
-    Scores, pictures, checkpoints and diagnostics are left out, since they come as rarely as one likes.
+    Scores, pictures, checkpoints and diagnostics are left out, because their frequency is a free setting.
 
     Args:
-        config: what `arena.configure` gives.
-        seconds: how long the chunks may take together, above 0; at least one chunk of each is timed.
+        config: Return value of `arena.configure`.
+        seconds: Total time of the chunks, above 0; at least one chunk of each kind is timed.
 
     Raises:
-        BadSetting: for `seconds` out of its range.
-        ArenaError: where the game diverges within a chunk.
+        BadSetting: `seconds` is out of its range.
+        ArenaError: The game diverges within a chunk.
 
     Example:
         >>> from arena import configure
@@ -77,29 +77,29 @@ def measure(config: Config, seconds: float = 10.0) -> Measurement:
 
 
 class _Bench:
-    """One run, brought to its middle, and what is timed there."""
+    """Times a run from its midpoint."""
 
     def __init__(self, run: Run, seconds: float):
         self.run, self.arena, self.seconds = run, run.arena, seconds
         arena = self.arena
         self.now: Clock = clock(arena.device)
         self.every = run.every["trace"]
-        self.window = min(self.every, 2 * arena.scheduler.period)  # turns before a row that are measured, as in a run
+        self.window = min(self.every, 2 * arena.scheduler.period)  # turns before a row whose signals are measured, as in a run
         self.playing = run.turns()
-        self._next(1)  # with what a run looks at when it begins
+        self._next(1)  # including the evaluations at the start of a run
         self.turns = self._chunk(self._pace())
-        # A chunk ends with a row of the trace: it has as many as a run has, or, where turns are too slow for that, one.
+        # A chunk ends with a row of the trace: it has as many as a run, or one if turns are too slow.
         first = arena.turns // 2 // self.every * self.every + max(0, self.every - self.turns)
         arena.load_state_dict({**copy.deepcopy(arena.state_dict()), "turns_played": first})
-        self.by_hand = ByHand(arena)
-        self.script: Script = record(arena, self.turns)
-        if not any(line.moves for line in self.script.lines):
-            raise ArenaError("nobody moves in the middle of the run, where it is measured; let the scheduler move somebody")
-        arena.read_signals()  # so that the first row of a chunk has to fetch its own turns only
+        self.baseline = BaselineLoop(arena)
+        self.recorded: RecordedTurns = record(arena, self.turns)
+        if not any(turn.moves for turn in self.recorded.turns):
+            raise ArenaError("no player moves in the middle of the run, where it is measured; choose a scheduler that moves one")
+        arena.read_signals()  # so that the first row of a chunk only fetches its own turns
         self.start = copy.deepcopy(arena.state_dict()) | {"turns_played": first}
-        self.by_hand.play(self.script)
-        self.start_by_hand = self.by_hand.state_dict()
-        self.stages = Stages(arena, self.script, self.now)
+        self.baseline.play(self.recorded)
+        self.start_of_baseline = self.baseline.state_dict()
+        self.stages = Stages(arena, self.recorded, self.now)
         windows = [turn % self.every >= self.every - self.window for turn in range(first, first + self.turns)]
         self.blocks = [(sum(1 for _ in block), measured) for measured, block in itertools.groupby(windows)]
 
@@ -110,7 +110,7 @@ class _Bench:
         stages = {name: middle[name] for name in ("sampling", "field", "optimizer")}
         if "step" in middle:
             stages["the rule"] = max(0.0, middle["step"] - middle["field"] - middle["optimizer"])
-        # Its rows as they were timed, or, where that is more, all that turns lose by it: a thread of its own writes events meanwhile.
+        # The timed rows, or the whole slowdown of turns if that is more, because another thread writes events meanwhile.
         lost = statistics.median(map(operator.sub, of["arena"], of["untraced"])) if self.turns >= self.every else 0.0
         stages["trace"] = max(0.0, middle["rows"], lost)
         stages["the rest"] = max(0.0, middle["arena"] - sum(stages.values()))
@@ -126,24 +126,24 @@ class _Bench:
             ratio=Spread.of(against["by hand"]),
             share=Spread.of(against["floor"]),
             stages=stages,
-            plain=self.script.plain,
+            plain=self.recorded.plain,
         )
 
     def _rounds(self) -> list[dict[str, float]]:
-        """Seconds per turn of everything, round by round, until the time is spent."""
-        parts: list[Callable[[], dict[str, float]]] = [self._traced, self._by_hand, self._floor, self._untraced]
+        """Return seconds per turn of all parts by round, until the time is spent."""
+        parts: list[Callable[[], dict[str, float]]] = [self._traced, self._baseline, self._floor, self._untraced]
         stages = {name: getattr(self.stages, name) for name in ("sampling", "field", "optimizer")}
-        stages |= {} if self.script.plain else {"step": self.stages.step}
+        stages |= {} if self.recorded.plain else {"step": self.stages.step}
         parts += [lambda name=name, stage=stage: self._stage(name, stage) for name, stage in stages.items()]  # type: ignore[misc]
         rounds: list[dict[str, float]] = []
         gc.collect()
         began = self.now()
         while True:
-            order = parts if len(rounds) % 2 else parts[::-1]  # whoever goes second may find a warmer cache
+            order = parts if len(rounds) % 2 else parts[::-1]  # because the second part may find a warmer cache
             rounds.append({name: time for part in order for name, time in part().items()})
             spent = self.now() - began
             if spent * (len(rounds) + 1) / len(rounds) > self.seconds:
-                return rounds[1:] if len(rounds) > FEW else rounds  # the first one warms up
+                return rounds[1:] if len(rounds) > FEW else rounds  # the first round is a warm-up
 
     def _traced(self) -> dict[str, float]:
         self._restore()
@@ -168,15 +168,15 @@ class _Bench:
             self.arena.play_scheduled_turn()
         return {"untraced": (self.now() - began) / self.turns}
 
-    def _by_hand(self) -> dict[str, float]:
-        self.by_hand.load_state_dict(self.start_by_hand)
+    def _baseline(self) -> dict[str, float]:
+        self.baseline.load_state_dict(self.start_of_baseline)
         began = self.now()
-        self.by_hand.play(self.script)
+        self.baseline.play(self.recorded)
         return {"by hand": (self.now() - began) / self.turns}
 
     def _floor(self) -> dict[str, float]:
-        self.by_hand.load_state_dict(self.start_by_hand)
-        return {"floor": floor(self.by_hand, self.script, self.now) / self.turns}
+        self.baseline.load_state_dict(self.start_of_baseline)
+        return {"floor": floor(self.baseline, self.recorded, self.now) / self.turns}
 
     def _stage(self, name: str, stage: Callable[[], float]) -> dict[str, float]:
         self._restore()
@@ -186,7 +186,7 @@ class _Bench:
         self.arena.load_state_dict(copy.deepcopy(self.start))
 
     def _next(self, turns: int) -> None:
-        """The next turns of the run."""
+        """Play the next turns of the run."""
         try:
             for _ in range(turns):
                 next(self.playing)
@@ -195,17 +195,17 @@ class _Bench:
             raise ArenaError(f"{self.run.config.game.name} diverged while it was measured ({why}); lower a learning rate") from None
 
     def _pace(self) -> float:
-        """Seconds of a turn, roughly."""
-        found = []
+        """Return the approximate seconds of a turn."""
+        paces = []
         for _ in range(2):
             began, turns = self.now(), self.arena.scheduler.period
             for _ in range(turns):
                 self.arena.play_scheduled_turn()
-            found.append((self.now() - began) / turns)
-        return min(found)
+            paces.append((self.now() - began) / turns)
+        return min(paces)
 
     def _chunk(self, pace: float) -> int:
-        """Turns in a chunk: some rounds of all that is timed, each about as long as the arena's turns, fit into the time."""
+        """Return the turns of a chunk, such that several rounds of all parts fit into the time."""
         fits = self.seconds / (7 * pace)
         fewest = self.window + self.arena.scheduler.period
         wanted = max(fewest, min(fits / ROUNDS, self.arena.turns // 4))
@@ -215,7 +215,7 @@ class _Bench:
 
 
 def _bare(config: Config) -> Config:
-    """The same without anything that is looked at besides the trace, and with turns enough for chunks in the middle."""
+    """Return the configuration without evaluations besides the trace, and with enough turns for chunks in the middle."""
     settings = copy.deepcopy(config.settings)
     settings["turns"] = max(settings["turns"], 1000, 4 * settings["trace"]["every"])
     settings["until_solved"] = False

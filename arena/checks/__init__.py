@@ -1,1 +1,1 @@
-"""Proofs that games and update rules are what they claim."""
+"""Checks of games and update rules against their claims."""

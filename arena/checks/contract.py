@@ -38,7 +38,7 @@ def parameters_have_one_owner(subject: Subject) -> None:
 
 
 def losses_are_finite_scalars(subject: Subject) -> None:
-    """`losses` gives each mover one finite scalar, the same whoever else moves."""
+    """`losses` gives each mover one finite scalar, independently of the other movers."""
     game = subject.game()
     batch = subject.batch(game)
     together = losses_of(game, batch, game.keys)
@@ -52,7 +52,7 @@ def losses_are_finite_scalars(subject: Subject) -> None:
             raise Fault(f"the loss of '{key}' is {float(together[key])} at the start; a loss must be finite")
         alone = losses_of(game, batch, (key,)).get(key)
         if alone is None:
-            raise Fault(f"losses leaves out '{key}' where it is the only mover; return the loss of every mover")
+            raise Fault(f"losses leaves out '{key}' if it is the only mover; return the loss of every mover")
         if not Field(game).stochastic and not torch.allclose(alone, together[key], rtol=1e-6, atol=1e-9):
             raise Fault(
                 f"the loss of '{key}' is {float(alone):.6g} alone but {float(together[key]):.6g} beside the other's; "
@@ -61,7 +61,7 @@ def losses_are_finite_scalars(subject: Subject) -> None:
 
 
 def no_parameter_is_dead(subject: Subject) -> None:
-    """Each parameter gets a gradient from its own player's loss on some batch, at some coupling."""
+    """Each parameter gets a gradient from its player's loss on some batch, at some coupling."""
     game = subject.game()
     alive: set[str] = set()
     for seed in range(3):
@@ -69,7 +69,7 @@ def no_parameter_is_dead(subject: Subject) -> None:
             rng = torch.Generator().manual_seed(seed)
             for p in game.parameters():
                 p.add_(0.1 * torch.randn(p.shape, generator=rng, dtype=p.dtype))
-        coupling = 0.5 if seed == 1 else 1.0  # a loss that compares two outputs gives their common bias none at 1
+        coupling = 0.5 if seed == 1 else 1.0  # at 1, a loss that compares two outputs gives their common bias no gradient
         alive |= {name for name, g in subject.field(game, coupling, seed).gradients().items() if bool((g != 0).any())}
     dead = [name for name, _ in game.named_parameters() if name not in alive]
     if dead:
@@ -77,7 +77,7 @@ def no_parameter_is_dead(subject: Subject) -> None:
 
 
 def the_seed_decides(subject: Subject) -> None:
-    """`sample` draws the same batch from the same stream, and nothing from elsewhere."""
+    """`sample` draws the same batch from the same stream, and nothing from other streams."""
     game = subject.game()
     first, second = (tree_flatten(subject.batch(game, seed=3))[0] for _ in range(2))
     if not equal(first, second):
@@ -85,7 +85,7 @@ def the_seed_decides(subject: Subject) -> None:
 
 
 def the_global_stream_is_untouched(subject: Subject) -> None:
-    """Nothing draws from torch's global generator (dropout inside players excepted, which the arena seeds)."""
+    """Nothing draws from torch's global generator, except dropout inside players, which the arena seeds."""
     game = subject.game()
     batch = subject.batch(game)
     looks: list[tuple[str, Callable[[], Any]]] = [
@@ -106,7 +106,7 @@ def the_global_stream_is_untouched(subject: Subject) -> None:
 
 
 def a_batch_is_frozen(subject: Subject) -> None:
-    """Asked twice on one batch, the field answers the same, and the batch is left as it was."""
+    """Two evaluations of the field on one batch agree, and do not change the batch."""
     game = subject.game()
     batch = subject.batch(game)
     before = [t.clone() for t in tree_flatten(batch)[0] if isinstance(t, Tensor)]
@@ -122,7 +122,7 @@ def a_batch_is_frozen(subject: Subject) -> None:
 
 
 def the_score_leaves_no_footprints(subject: Subject) -> None:
-    """`score` and `metrics` give numbers, the same ones twice, and change neither parameters nor buffers."""
+    """`score` and `metrics` give the same numbers twice, and change neither parameters nor buffers."""
     game = subject.game(dtype=torch.float32)
     before = {name: t.detach().clone() for name, t in game.state_dict(keep_vars=True).items()}
     looks: list[tuple[str, Callable[[], dict[str, float]]]] = [

@@ -16,7 +16,7 @@ from arena.players.base import hooks
 
 
 def a_population_equals_its_members(subject: Subject) -> None:
-    """The field of three games at once, vmapped, is that of each by itself."""
+    """The vmapped field of three games equals that of each game."""
     games = [subject.game(seed) for seed in range(3)]
     if Field(games[0]).stochastic:
         raise DoesNotApply  # members draw their own dropout masks
@@ -40,7 +40,7 @@ def a_population_equals_its_members(subject: Subject) -> None:
 
 
 def _hooks_of_a_population(subject: Subject) -> None:
-    """What the players do when a batch is drawn and after a move, they do to each member of a population."""
+    """The players' hooks act on each member of a population as on a single game."""
     games = [subject.game(seed) for seed in range(3)]
     if not (hooks(games[0].players, "on_batch") or hooks(games[0].players, "project_")):
         return
@@ -57,13 +57,13 @@ def _hooks_of_a_population(subject: Subject) -> None:
             except Exception as error:
                 raise Fault(f"{name}() cannot be vmapped ({first_line(error)}); change tensors by copy_(), not by .data") from error
         for i, game in enumerate(games):
-            for parameter, own in game.named_parameters():
-                if not torch.allclose(together.get_parameter(parameter)[i], own, rtol=1e-8, atol=1e-10):
+            for parameter, alone in game.named_parameters():
+                if not torch.allclose(together.get_parameter(parameter)[i], alone, rtol=1e-8, atol=1e-10):
                     raise Fault(f"after {name}() member {i} of a population has another '{parameter}' than the game alone")
 
 
 def gymnasium_accepts_it(subject: Subject) -> None:
-    """Gymnasium's own checker passes without a warning."""
+    """Gymnasium's checker passes without a warning."""
     from gymnasium.utils.env_checker import check_env
 
     with warnings.catch_warnings(record=True) as caught:

@@ -40,7 +40,7 @@ class Numbers(nn.Module):
 
 
 class Linear(Game):
-    """v = Jz, by the two quadratic losses."""
+    """The field v = Jz of two quadratic losses."""
 
     def __init__(self, jacobian: Tensor):
         super().__init__(first=Numbers(SPLIT), second=Numbers(SIZE - SPLIT))
@@ -62,7 +62,7 @@ class Linear(Game):
 
 
 class Nets(Game):
-    """A generator of numbers against a net that tells them from N(2, 1): two small smooth nets."""
+    """A generator of numbers against a critic of N(2, 1): two small smooth nets."""
 
     def __init__(self) -> None:
         super().__init__(first=_small_net(), second=_small_net())
@@ -86,7 +86,7 @@ def _small_net() -> nn.Module:
 
 
 def jacobian(seed: int) -> Tensor:
-    """Any J whose diagonal blocks are symmetric, as second derivatives are."""
+    """Draw a J with symmetric diagonal blocks, as second derivatives are."""
     j = torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     for block in (slice(0, SPLIT), slice(SPLIT, None)):
         j[block, block] = (j[block, block] + j[block, block].T) / 2
@@ -98,7 +98,7 @@ def arena_of(game: Callable[[], Game], rule: UpdateRule, optimizers: dict[str, O
 
 
 def quadratics(build: Build, optimizer: OptimizerFactory | None = None) -> Iterator[tuple[Arena, dict[str, Any]]]:
-    """Quadratic games on which the rule is defined, each with its J, split and rates."""
+    """Yield arenas of quadratic games with the rule, each with its J, split and rates."""
     for seed in range(3):
         for rates in RATES:
             j = jacobian(seed)
@@ -106,7 +106,7 @@ def quadratics(build: Build, optimizer: OptimizerFactory | None = None) -> Itera
             arena = arena_of(functools.partial(Linear, j), build(), factories)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                with torch.no_grad():  # in double precision from the start, so that nothing was rounded before
+                with torch.no_grad():  # drawn in double precision, so that nothing is rounded
                     for p in arena.game.parameters():
                         p.normal_()
             yield arena, {"jacobian": j, "split": SPLIT, "rates": rates}
@@ -117,5 +117,5 @@ def position(arena: Arena) -> Tensor:
 
 
 def tolerance(rule: UpdateRule) -> float:
-    """How far a rule that solves a system may be away: what its solver was asked for."""
+    """Return the allowed error of a rule with a solver."""
     return 10 * float(getattr(rule, "tolerance", 0.0))

@@ -1,7 +1,7 @@
-"""check_rule: proves that an update rule is what it claims to be, with a message that says which claim fails.
+"""check_rule: test the claims of an update rule; an error names the claim that fails.
 
-The oracle: on a quadratic game with plain SGD a rule is a linear map, which it states in `linear_map`. A rule that is implemented right
-makes that map to the last digits on any non-symmetric Jacobian, with players of different sizes and different learning rates; the
+The oracle: on a quadratic game with plain SGD a rule is the linear map that `linear_map` states. A correct implementation
+matches the map to rounding on any non-symmetric Jacobian, with players of different sizes and different learning rates; the
 published mistakes do not.
 """
 
@@ -22,16 +22,16 @@ from arena.rules.linear import LinearGame
 
 
 def check_rule(rule: UpdateRule | Build | str) -> Report:
-    """Put an update rule through every check.
+    """Run every check on an update rule.
 
     Args:
-        rule: a rule's class or other callable that builds one, a rule that has not played yet, or the name of one as in `arena play`.
+        rule: A rule's class or other callable that builds one, a fresh rule, or the name of one as in `arena play`.
 
     Returns:
-        The report; it has no fault.
+        A report without a fault.
 
     Raises:
-        GameFault: with the first fault found.
+        GameFault: The first fault.
 
     Example:
         >>> from arena.rules import Extragradient
@@ -44,7 +44,7 @@ def check_rule(rule: UpdateRule | Build | str) -> Report:
         Traceback (most recent call last):
         ...
         arena.errors.GameFault: Half: after turn 1 on a quadratic game with learning rates 0.1 and 0.1 the players are 0.168 away from \
-where linear_map says; mend the step, or the claim
+the position by linear_map; fix the step, or the claim
     """
     report = examine_rule(rule)
     if report.fault is not None:
@@ -61,14 +61,14 @@ def examine_rule(rule: UpdateRule | Build | str) -> Report:
 
 
 def it_is_an_update_rule(build: Build) -> None:
-    """What is examined, or what it builds, is an `UpdateRule`."""
-    made: Any = build() if callable(build) else build
-    if not isinstance(made, UpdateRule):
-        raise Fault(f"{type(made).__name__} is no UpdateRule; derive its class from arena.rules.UpdateRule")
+    """The subject, or its result, is an `UpdateRule`."""
+    rule: Any = build() if callable(build) else build
+    if not isinstance(rule, UpdateRule):
+        raise Fault(f"{type(rule).__name__} is no UpdateRule; derive its class from arena.rules.UpdateRule")
 
 
 def a_solution_stays_where_it_is(build: Build) -> None:
-    """Where nobody wants to move, nobody moves."""
+    """A turn at a solution does not move the players."""
     for arena, _ in quadratics(build):
         with torch.no_grad():
             for p in arena.game.parameters():
@@ -80,7 +80,7 @@ def a_solution_stays_where_it_is(build: Build) -> None:
 
 
 def a_turn_is_the_claimed_map(build: Build) -> None:
-    """Turn by turn, the players are where `linear_map` puts them, to 1e-12; of a rule that solves, to ten times its `tolerance`."""
+    """Every turn matches `linear_map` to 1e-12, or to ten times the `tolerance` of a rule with a solver."""
     claimed = 0
     for arena, game in quadratics(build):
         claim = build().linear_map(LinearGame(**game, z=position(arena)))
@@ -99,14 +99,14 @@ def a_turn_is_the_claimed_map(build: Build) -> None:
                     first, second = game["rates"]
                     raise Fault(
                         f"after turn {turn} on a quadratic game with learning rates {first:g} and {second:g} the players are {away:.3g} "
-                        "away from where linear_map says; mend the step, or the claim"
+                        "away from the position by linear_map; fix the step, or the claim"
                     )
     if not claimed:
         raise DoesNotApply
 
 
 def it_costs_what_it_claims(build: Build) -> None:
-    """Gradients and products per turn, once under way, are those that `cost` states."""
+    """Gradients and products per turn, after the first turns, are those of `cost`."""
     claim = build().cost()
     if claim is None:
         raise DoesNotApply
@@ -120,12 +120,12 @@ def it_costs_what_it_claims(build: Build) -> None:
     if spent != claim:
         raise Fault(
             f"a turn takes {spent.gradient_evaluations:g} gradients and {spent.products:g} products, but cost() claims "
-            f"{claim.gradient_evaluations:g} and {claim.products:g}; mend the claim"
+            f"{claim.gradient_evaluations:g} and {claim.products:g}; fix the claim"
         )
 
 
 def it_goes_on_from_a_saved_state(build: Build) -> None:
-    """Saved, and loaded into another copy of the rule, it ends where it would have ended; so does a deep copy."""
+    """A rule that was saved and loaded into a new one continues as if uninterrupted, and can be deep-copied."""
     ends = []
     for interrupted in (False, True):
         arena, _ = next(quadratics(build, adam))
@@ -140,8 +140,8 @@ def it_goes_on_from_a_saved_state(build: Build) -> None:
         ends.append(position(arena))
     if not torch.equal(*ends):
         raise Fault(
-            f"saved after 4 turns and loaded into a new rule, it ends {float((ends[0] - ends[1]).norm()):.3g} away from where it would "
-            "have ended; put all that it remembers into state_dict, by names and not by id()"
+            f"saved after 4 turns and loaded into a new rule, it ends {float((ends[0] - ends[1]).norm()):.3g} away from the uninterrupted "
+            "run; put its whole memory into state_dict, by names and not by id()"
         )
     arena, _ = next(quadratics(build))
     arena.play_turn(BOTH)
@@ -152,7 +152,7 @@ def it_goes_on_from_a_saved_state(build: Build) -> None:
 
 
 def it_leaves_no_footprints(build: Build) -> None:
-    """Whoever stays is untouched, so are the global random stream, the buffers' count and `requires_grad`."""
+    """A turn changes neither players that do not move, nor the global random stream, nor `requires_grad`."""
     for build_game in (Nets, functools.partial(Linear, jacobian(0))):
         arena = arena_of(build_game, build(), dict.fromkeys(("first", "second"), adam))
         for _ in range(2):
@@ -172,7 +172,7 @@ def it_leaves_no_footprints(build: Build) -> None:
 
 
 def it_runs_over_every_optimizer(build: Build) -> None:
-    """Ten turns over each torch optimizer, on a quadratic game and on two small nets, stay finite."""
+    """Ten turns with each torch optimizer, on a quadratic game and on two small nets, stay finite."""
     for name, factory in OPTIMIZERS.items():
         for build_game in (functools.partial(Linear, jacobian(0)), Nets):
             arena = arena_of(build_game, build(), dict.fromkeys(("first", "second"), factory))
@@ -180,9 +180,9 @@ def it_runs_over_every_optimizer(build: Build) -> None:
                 for _ in range(10):
                     arena.play_turn(BOTH)
             except RuleUndefined:
-                continue  # it says so in a sentence, which is all that is asked
+                continue  # a clear error is enough
             if not bool(position(arena).isfinite().all()):
-                raise Fault(f"over {name} ten turns on {type(arena.game).__name__.strip('_').lower()} are not finite; look at its scale")
+                raise Fault(f"over {name} ten turns on {type(arena.game).__name__.strip('_').lower()} are not finite; check its scale")
 
 
 CHECKS: tuple[Callable[[Build], None], ...] = (

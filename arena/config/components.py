@@ -134,4 +134,4 @@ def split_objects(flat: Settings, components: Sequence[Component]) -> tuple[Sett
 def told_to(game: Callable[..., Game], component: Component) -> Mapping[str, Any]:
     """Return the arguments of a player that the game fills in, so that they are no settings of the player."""
     slot = probe(game).slots.get(component.prefix) if component.kind == "player" else None
-    return {} if slot is None else slot.told
+    return {} if slot is None else slot.arguments

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor, nn
 
 from arena.core.measures import Criterion, Evaluation
-from arena.core.result_table import OwnTable, Variant
+from arena.core.result_table import ResultTable, VariantResult
 from arena.core.rng import Rng
 from arena.core.slot import Slot
 from arena.errors import GameFault, UnknownName
@@ -21,7 +21,7 @@ Batch = Any
 """The return value of `sample`: a tensor, or a tuple, list or dict of tensors."""
 
 JOINT = "*"
-"""A mover of `forward` that asks for `joint_losses`; its scalar is returned under this key."""
+"""A mover of `forward` that selects `joint_losses`; its scalar is returned under this key."""
 
 
 class Clock(NamedTuple):
@@ -57,7 +57,7 @@ class Game(nn.Module):
         animated: Keep the last of each kind of picture in the run's folder, and an animation of all of them.
         recipe: Recommended settings by dotted name; each can be overridden.
         jointly: Whether to use `joint_losses` if there are any; an instance may set its own.
-        peeks: Whether the score uses an oracle, such as the target domain's labels, by which no setting may be chosen.
+        uses_oracle: Whether the score uses an oracle, such as the target domain's labels, by which no setting may be chosen.
         space: Default space of a sweep by setting: `LOW:HIGH`, `log:LOW:HIGH`, `int:LOW:HIGH` or `a,b,c`. If empty, a sweep varies the
             learning rates and their companions.
         sweep: Settings of a sweep that replace those of the recipe, such as fewer turns.
@@ -100,7 +100,7 @@ class Game(nn.Module):
     solved_at: ClassVar[float | None] = None
     animated: ClassVar[bool] = False
     recipe: ClassVar[Mapping[str, Any]] = {}
-    peeks: ClassVar[bool] = False
+    uses_oracle: ClassVar[bool] = False
     space: ClassVar[Mapping[str, str]] = {}
     sweep: ClassVar[Mapping[str, Any]] = {}
     idle: frozenset[str] = frozenset()
@@ -182,7 +182,7 @@ class Game(nn.Module):
     def criterion(self, score: float | Tensor) -> float | Tensor:
         """Return the criterion by which settings are chosen, lower is better: the score by default. The game's state must not change.
 
-        A game whose score uses an oracle (`peeks`) returns a criterion that does not.
+        A game whose score uses an oracle (`uses_oracle`) returns a criterion that does not.
 
         Args:
             score: The current score.
@@ -223,7 +223,7 @@ class Game(nn.Module):
         return ()
 
     @classmethod
-    def comparison(cls, variants: Sequence[Variant]) -> OwnTable | None:
+    def comparison(cls, variants: Sequence[VariantResult]) -> ResultTable | None:
         """Return the table by which the literature compares such variants, or None for the default table.
 
         Args:
@@ -239,9 +239,9 @@ class Game(nn.Module):
         return ()
 
     @property
-    def score_peeks(self) -> bool:
+    def score_uses_oracle(self) -> bool:
         """Whether the score, under the current evaluation, uses an oracle; a metric in its place never does."""
-        return self.peeks and not self.evaluation.metric
+        return self.uses_oracle and not self.evaluation.metric
 
     def evaluated(self, evaluation: Evaluation) -> "Game":
         """Set how the game is evaluated, and return the game.

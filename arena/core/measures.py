@@ -32,12 +32,12 @@ class Criterion:
     Args:
         name: Name of the metric.
         higher_is_better: Direction of the metric.
-        peeks: Whether the metric uses an oracle, such as target labels, which are unknown when a checkpoint is chosen.
+        uses_oracle: Whether the metric uses an oracle, such as target labels, which are unknown when a checkpoint is chosen.
     """
 
     name: str
     higher_is_better: bool = True
-    peeks: bool = False
+    uses_oracle: bool = False
 
     @property
     def field(self) -> str:

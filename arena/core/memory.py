@@ -16,9 +16,9 @@ _LIMIT = 1 << 30
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Let the C library keep freed blocks of up to a gigabyte for the next tensor of that size; True where it agreed.
+    """Let the C library keep freed blocks of up to a gigabyte for later tensors. Return whether it accepted.
 
-    By default glibc gives large blocks back to the system as soon as they are freed, and the next tensor pays for every page of them
+    By default glibc returns large blocks to the system as soon as they are freed, and the next tensor pays for every page of them
     again: in a population of 64 games with two layers of 32 units that was half of a turn.
     """
     try:

@@ -13,7 +13,7 @@ from arena.core.measures import is_finite
 
 
 @dataclass(frozen=True)
-class Variant:
+class VariantResult:
     """Results of one variant of a comparison over its seeds.
 
     Args:
@@ -23,7 +23,7 @@ class Variant:
         runs: Number of planned runs.
 
     Example:
-        >>> Variant({"regime": "adapt"}, {}, ({"score": 0.1}, {"score": 0.3}), runs=3).spread("score")
+        >>> VariantResult({"regime": "adapt"}, {}, ({"score": 0.1}, {"score": 0.3}), runs=3).spread("score")
         (0.2, 0.1414213562373095)
     """
 
@@ -45,7 +45,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class OwnTable:
+class ResultTable:
     """A table of text with notes below.
 
     Args:
@@ -62,7 +62,7 @@ class OwnTable:
         """The table as Markdown.
 
         Example:
-            >>> print(OwnTable(["regime", "accuracy"], [["adapt", "95.9"]], ["Means over seeds."]).markdown())
+            >>> print(ResultTable(["regime", "accuracy"], [["adapt", "95.9"]], ["Means over seeds."]).markdown())
             | regime | accuracy |
             |---|---|
             | adapt | 95.9 |

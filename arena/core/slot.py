@@ -23,7 +23,7 @@ class Slot:
         inputs: Shape of one input example without the batch axis; None if the player takes no input.
         outputs: Shape of one output example without the batch axis (of the whole output if there is no input).
         player: A module, or a callable that builds one.
-        told: Further arguments for the callable by name. They are set by the game and are no settings.
+        arguments: Further arguments for the callable by name. They are set by the game and are no settings.
 
     Example:
         >>> Slot((2,), (1,), nn.Linear(2, 1)).fill("discriminator")
@@ -38,7 +38,7 @@ change the module's last layer
     inputs: Shape | None
     outputs: Shape
     player: PlayerSource
-    told: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def fill(self, role: str) -> nn.Module:
         """Return the player, built if necessary, after trying it on an example.
@@ -47,7 +47,7 @@ change the module's last layer
             SlotMismatch: The player cannot be built, or its output has another shape.
         """
         try:
-            module = build_player(self.player, self.inputs, self.outputs, self.told)
+            module = build_player(self.player, self.inputs, self.outputs, self.arguments)
         except ArenaError:
             raise
         except (TypeError, ValueError, RuntimeError, MemoryError) as error:

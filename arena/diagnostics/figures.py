@@ -8,19 +8,19 @@ from arena.plots.style import ATTRACTED, DATA, INK, REPELLED, figure, styled
 
 @styled
 def eigenvalues(values: np.ndarray, complete: bool) -> Figure:
-    """Eigenvalues of a Jacobian in the complex plane, coloured by whether they attract descent: the sign of their real part.
+    """Draw eigenvalues of a Jacobian in the complex plane, coloured by the sign of their real part: attracting or repelling descent.
 
     Args:
-        values: complex numbers.
-        complete: whether they are all there are, rather than the outermost.
+        values: Complex numbers.
+        complete: Whether these are all eigenvalues, rather than the outermost.
     """
-    made, axes = figure(4.9, 4.0)
+    drawing, axes = figure(4.9, 4.0)
     axis = axes[0, 0]
     axis.axvspan(-1e9, 0, color=REPELLED, alpha=0.05, linewidth=0)
     for line in (axis.axhline, axis.axvline):
         line(0, color=DATA, linewidth=0.8)
     radius = float(np.abs(values).max()) or 1.0
-    nought = np.abs(values.real) <= 1e-6 * radius  # as far as the products with a Jacobian in float32 can tell
+    nought = np.abs(values.real) <= 1e-6 * radius  # within the accuracy of products with a Jacobian in float32
     groups = {
         "attracts": (~nought & (values.real > 0), ATTRACTED),
         "repels": (~nought & (values.real < 0), REPELLED),
@@ -35,13 +35,13 @@ def eigenvalues(values: np.ndarray, complete: bool) -> Figure:
     which = "all" if complete else "outermost"
     axis.set(xlabel="real part", ylabel="imaginary part", title=f"{which} {len(values)} eigenvalues of the field's Jacobian")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
-    return made
+    return drawing
 
 
 @styled
 def path(alphas: np.ndarray, angles: np.ndarray, norms: np.ndarray, old: str, new: str) -> Figure:
-    """The field along the line from an old position of the players (α = 0) to a new one (α = 1), each with what it is called."""
-    made, axes = figure(4.9, 4.2, 2, 1, sharex=True)
+    """Draw the field along the line from an old position of the players (α = 0) to a new one (α = 1)."""
+    drawing, axes = figure(4.9, 4.2, 2, 1, sharex=True)
     for axis in axes[:, 0]:
         for where in (0, 1):
             axis.axvline(where, color=DATA, linewidth=0.8, linestyle="--")
@@ -54,6 +54,6 @@ def path(alphas: np.ndarray, angles: np.ndarray, norms: np.ndarray, old: str, ne
         above.text(1.02, height, words, transform=above.transAxes, ha="left", va="center", fontsize=8, color="#5f6670", rotation=90)
     below.plot(alphas, norms, color=INK)
     below.set(ylabel="path-norm", xlabel=f"α: from {old} (0) to {new} (1)", xlim=(alphas[0], alphas[-1]))
-    made.align_ylabels(axes[:, 0])
+    drawing.align_ylabels(axes[:, 0])
     below.set_ylim(0, 1.08 * float(np.nanmax(norms)) or 1)
-    return made
+    return drawing

@@ -11,28 +11,28 @@ from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
 
 @styled
 def game_figure(arena: PlayedGame, caption: str | None = None) -> Figure:
-    """The game's own picture, or where it has none the distribution of each player's parameters; leaves no footprints."""
+    """Draw the game's picture, or else the distribution of each player's parameters; the game's state does not change."""
     with preserve_state(arena.game, evaluation=True), arena.on_device(), arena.evaluated_parameters():
-        made = arena.game.picture() or _parameters(arena)
+        drawing = arena.game.picture() or _parameters(arena)
     if caption:
-        made.suptitle(caption, fontsize=10, color=INK)
-    return made
+        drawing.suptitle(caption, fontsize=10, color=INK)
+    return drawing
 
 
 @styled
 def more_figures(arena: PlayedGame, *, last: bool) -> list[tuple[str, Figure]]:
-    """The game's further figures by name; leaves no footprints."""
+    """Draw the game's further figures by name; the game's state does not change."""
     with preserve_state(arena.game, evaluation=True), arena.on_device(), arena.evaluated_parameters():
         return list(arena.game.pictures(last=last).items())
 
 
 def _parameters(arena: PlayedGame) -> Figure:
-    made, axes = figure(5.2, 3.2)
+    drawing, axes = figure(5.2, 3.2)
     axis = axes[0, 0]
     few = max(sum(p.numel() for p in player.parameters()) for player in arena.game.players.values()) <= 40
     for role, colour in zip(arena.game.roles, (FIRST, SECOND), strict=True):
-        own = [p.detach().flatten() for p in arena.game.players[role].parameters()]
-        values = torch.cat(own).cpu().double().numpy() if own else np.zeros(0)
+        parameters = [p.detach().flatten() for p in arena.game.players[role].parameters()]
+        values = torch.cat(parameters).cpu().double().numpy() if parameters else np.zeros(0)
         if few:
             axis.plot(values, "o", color=colour, markersize=5, label=role)
         else:
@@ -44,4 +44,4 @@ def _parameters(arena: PlayedGame) -> Figure:
     else:
         axis.set(xlabel="value of a parameter", ylabel="parameters")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    return made
+    return drawing

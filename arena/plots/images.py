@@ -11,35 +11,35 @@ from arena.plots.style import figure, styled
 
 @styled
 def image_grid(images: Tensor, columns: int = 8) -> Figure:
-    """Images side by side.
+    """Draw images side by side.
 
     Args:
         images: N × C × H × W with pixels in [0, 1], C 1 or 3.
-        columns: images per row.
+        columns: Images per row.
     """
     return image_grids({"": images}, columns)
 
 
 @styled
 def image_grids(panels: Mapping[str, Tensor], columns: int = 8) -> Figure:
-    """Grids of images beside each other.
+    """Draw grids of images side by side.
 
     Args:
-        panels: by title, N × C × H × W with pixels in [0, 1], C 1 or 3.
-        columns: images per row of a grid.
+        panels: N × C × H × W images with pixels in [0, 1], C 1 or 3, by title.
+        columns: Images per row of a grid.
     """
     tiles = {title: tiled(images, columns) for title, images in panels.items()}
     height = max(4.4 * t.shape[0] / t.shape[1] for t in tiles.values())
-    made, axes = figure(4.4 * len(tiles), height + (0.3 if any(tiles) else 0), 1, len(tiles))
+    drawing, axes = figure(4.4 * len(tiles), height + (0.3 if any(tiles) else 0), 1, len(tiles))
     for axis, (title, tile) in zip(axes[0], tiles.items(), strict=True):
         axis.imshow(tile, interpolation="nearest")
         axis.set_axis_off()
         axis.set_title(title)
-    return made
+    return drawing
 
 
 def tiled(images: Tensor, columns: int = 8) -> np.ndarray:
-    """N × C × H × W images with pixels in [0, 1] as one picture, height × width × 3, with white lines between them."""
+    """Tile N × C × H × W images with pixels in [0, 1] into one, height × width × 3, with white lines between them."""
     from torchvision.utils import make_grid
 
     small = images.detach().cpu().float().clamp(0, 1)

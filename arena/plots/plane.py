@@ -12,18 +12,18 @@ from arena.plots.style import FIRST, SURFACE, figure, styled
 
 @styled
 def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -> Figure:
-    """Generated points over real ones, on the surface of the discriminator's probability.
+    """Draw generated points over real ones, on the surface of the discriminator's probability.
 
     Args:
         real: N × 2 points of the data.
         fake: N × 2 generated points.
-        probability: from M × 2 points to M numbers in [0, 1].
+        probability: Maps M × 2 points to M numbers in [0, 1].
     """
     device = fake.device
     real, fake = real.cpu().float(), fake.cpu().float()
     middle = (real.amax(0) + real.amin(0)) / 2
     half = float((real.amax(0) - real.amin(0)).amax()) / 2 * 1.25
-    made, axes = figure(4.9, 4.3)
+    drawing, axes = figure(4.9, 4.3)
     axis = axes[0, 0]
     ticks = torch.linspace(-half, half, 120)
     grid = torch.stack(torch.meshgrid(ticks + middle[0], ticks + middle[1], indexing="xy"))
@@ -35,8 +35,8 @@ def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -
     axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
     axis.locator_params(integer=True)
     axis.grid(False)
-    bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
+    bar = drawing.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
     bar.set_label("discriminator: probability of being data", fontsize=8)
     bar.outline.set_visible(False)
     axis.legend(loc="upper right", markerscale=3)
-    return made
+    return drawing

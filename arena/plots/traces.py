@@ -10,8 +10,8 @@ from arena.plots.style import ATTRACTED, DATA, FIRST, INK, REPELLED, SECOND, fig
 
 @styled
 def traces(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], ceiling: float | None = None) -> Figure:
-    """Losses and gradient norms of the players, or of their parts, and the score of a run, from the rows of its trace."""
-    made, axes = figure(9.6, 2.7, 1, 3)
+    """Draw losses and gradient norms of the players or their parts, and the score, from the rows of a trace."""
+    drawing, axes = figure(9.6, 2.7, 1, 3)
     for axis, what in zip(axes[0], ("loss", "gradient_norm"), strict=False):
         colours = (FIRST, SECOND) if len(keys) == 2 else (FIRST, "#d99a2b", "#8a5fa8", SECOND, ATTRACTED, REPELLED)
         for key, colour in zip(keys, colours, strict=False):
@@ -26,11 +26,11 @@ def traces(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], ceiling: floa
     wide = bool(values) and max(values) > 10 * min(values)
     axis.set(title="score (lower is better)", xlabel="turn", yscale="log" if wide else "linear")
     _legend(axis)
-    return made
+    return drawing
 
 
 def column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
-    """The turns at which a quantity was recorded, and its values.
+    """Return the turns at which a quantity was recorded, and its values.
 
     Example:
         >>> column([{"turn": 0}, {"turn": 5, "score": 0.5}], "score")
@@ -41,7 +41,7 @@ def column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], lis
 
 
 def draw_column(axis: Any, rows: Sequence[Mapping[str, Any]], name: str, **style: Any) -> None:
-    """Draw a quantity over the turns, where it was ever recorded; as a dot where it was once, of which a line would show nothing."""
+    """Draw a quantity over the turns, if it was recorded; as a dot if it was recorded once."""
     turns, values = column(rows, name)
     if values:
         axis.plot(turns, values, linewidth=1.0, marker="o" if len(values) == 1 else None, markersize=3, **style)

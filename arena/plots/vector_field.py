@@ -11,10 +11,10 @@ from arena.plots.style import DATA, FIRST, INK, figure, styled
 
 @styled
 def arrows(game: Game) -> Figure | None:
-    """Where two players of one number each stand, and where descent on the game's field would carry them; None for other players.
+    """Draw the position of two players of one number each among the arrows of descent; return None for other players.
 
     Args:
-        game: one that draws no batch.
+        game: A game without batches.
     """
     field = Field(game)
     if [p.numel() for p in field.moving.values()] != [1, 1]:
@@ -23,7 +23,7 @@ def arrows(game: Game) -> Figure | None:
     first, second = (p.detach() for p in field.moving.values())
     reach = max(1.5, 1.2 * float(first.abs()), 1.2 * float(second.abs()))
     reach = reach if np.isfinite(reach) else 1.5
-    made, axes = figure(4.2, 4.5)
+    drawing, axes = figure(4.2, 4.5)
     axis = axes[0, 0]
     axis.quiver(*flow(game, reach, 15), color=DATA, alpha=0.75, pivot="mid")
     solution = game.solution()
@@ -34,16 +34,16 @@ def arrows(game: Game) -> Figure | None:
     axis.set(xlabel=f"player 1: {first_role}", ylabel=f"player 2: {second_role}")
     axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
-    return made
+    return drawing
 
 
 def flow(game: Game, reach: float, ticks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Where descent would carry two players of one number each: x, y and the negated field there, each ticks × ticks.
+    """Return a grid of positions of two players of one number each, and the negated field: x, y, u, v, each ticks × ticks.
 
     Args:
-        game: one that draws no batch.
-        reach: half the side of the square around 0.
-        ticks: points along a side.
+        game: A game without batches.
+        reach: Half the side of the square around 0.
+        ticks: Points along a side.
     """
     field = Field(game)
     field.freeze(None, game.max_coupling)

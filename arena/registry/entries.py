@@ -6,7 +6,9 @@ everything else each public class or function is found by its kind, under its na
 """
 
 import functools
+import importlib
 import inspect
+import pkgutil
 import re
 import sys
 from collections.abc import Callable
@@ -89,6 +91,23 @@ def entries(kind: str) -> dict[str, Entry]:
     """
     modules = _modules(kind)  # importing a module of games registers them
     return dict(sorted(_games.items())) if kind == "game" else dict(_found(kind, modules))
+
+
+def shelf(base: type[T], package: str) -> dict[str, T]:
+    """Import every file of a package, and return an instance of each concrete subclass of a base class, by its class name with dashes.
+
+    Args:
+        base: Base class, whose subclasses need no arguments.
+        package: Import name of the package.
+    """
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        importlib.import_module(module.name)
+    kinds, pending = [], [base]
+    while pending:
+        subclasses = pending.pop().__subclasses__()
+        pending += subclasses
+        kinds += [kind for kind in subclasses if kind.__module__.startswith(f"{package}.") and not getattr(kind, "__abstractmethods__", ())]
+    return dict(sorted((dashed(kind.__name__), kind()) for kind in kinds))
 
 
 def dashed(name: str) -> str:

@@ -15,7 +15,7 @@ for _found in pkgutil.iter_modules(__path__, f"{__name__}."):
     _module = importlib.import_module(_found.name)
     for _name, _member in list(vars(_module).items()):
         if inspect.isclass(_member) and issubclass(_member, UpdateRule) and _member.__module__ == _module.__name__ != "arena.rules.base":
-            globals()[_name] = _member  # so that `from arena.rules import X` finds a rule whose file nobody listed
+            globals()[_name] = _member  # so that `from arena.rules import X` finds every rule
             __all__.append(_name)
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Adaptive competitive gradient descent: CGD in which every parameter has its own learning rate, from the size of its gradients.
+"""Adaptive competitive gradient descent: CGD with a learning rate for every parameter, from the size of its gradients.
 
     sₜ = βsₜ₋₁ + (1 − β) v²,    ηᵢ = η / (√(sᵢ/(1 − βᵗ)) + ε),    z⁺ = z − (I + EH)⁻¹ E v,    E = diag(ηᵢ)
 
@@ -18,25 +18,25 @@ from arena.rules.turn import Turn
 
 
 def _least_one(count: int | Tensor) -> int | Tensor:
-    return count.clamp(min=1) if isinstance(count, Tensor) else max(count, 1)  # 0 is of members that have not moved yet
+    return count.clamp(min=1) if isinstance(count, Tensor) else max(count, 1)  # 0 for members that have not moved yet
 
 
 class AdaptiveCompetitiveGradientDescent(CompetitiveGradientDescent):
-    """z⁺ = z − (I + EH)⁻¹ Ev with E = diag(η / (√ŝ + ε)), ŝ being the running mean of squared gradients, corrected for its start.
+    """z⁺ = z − (I + EH)⁻¹ Ev with E = diag(η / (√ŝ + ε)), ŝ being the bias-corrected running mean of squared gradients.
 
-    It adapts by itself, so its optimizers should be plain SGD. Cost: as competitive gradient descent.
+    The rule is adaptive, so its optimizers should be plain SGD. Cost: as competitive gradient descent.
 
     Args:
-        beta: decay of the mean square, in [0, 1).
-        epsilon: added to the root, above 0.
-        tolerance: relative residual at which the solver stops, above 0; in float32 not below 1e-6.
-        iterations: the most iterations of a turn, at least 1.
-        warm_start: begin from the solution of the turn before.
-        incomplete: refuse to go on, or accept the move, where the tolerance is not reached.
+        beta: Decay of the mean square, in [0, 1).
+        epsilon: Added to the root, above 0.
+        tolerance: Relative residual at which the solver stops, above 0; in float32 at least 1e-6.
+        iterations: Largest number of iterations per turn, at least 1.
+        warm_start: Begin at the solution of the previous turn.
+        incomplete: refuse to continue, or accept the move, if the tolerance is not reached.
 
     Raises:
-        BadSetting: for a number out of its range.
-        RuleUndefined: where the solver does not converge, or on a game without second derivatives.
+        BadSetting: A number is out of its range.
+        RuleUndefined: The solver does not converge, or the game has no second derivatives.
     """
 
     also = ("acgd",)
@@ -63,11 +63,11 @@ class AdaptiveCompetitiveGradientDescent(CompetitiveGradientDescent):
         self.seen |= {name: self.seen.get(name, 0) + turn.field.moves(name) for name in v}
         corrected = times({name: 1 / (1 - self.beta ** _least_one(self.seen[name])) for name in v}, squares)
         rates = turn.learning_rates()
-        own = {name: aligned(rates[name], s) / (s.sqrt() + aligned(self.epsilon, s)) for name, s in corrected.items()}
-        turn.move(times({name: -1 / rates[name] for name in v}, self.equilibrium(turn.field, v, own)))
+        steps = {name: aligned(rates[name], s) / (s.sqrt() + aligned(self.epsilon, s)) for name, s in corrected.items()}
+        turn.move(times({name: -1 / rates[name] for name in v}, self.equilibrium(turn.field, v, steps)))
 
     def linear_map(self, game: LinearGame) -> None:
-        return None  # its rates depend on the gradients
+        return None  # because the rates depend on the gradients
 
     def forget(self, members: Tensor) -> None:
         super().forget(members)

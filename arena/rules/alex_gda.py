@@ -1,4 +1,4 @@
-"""Alternating-extrapolation descent (Alex-GDA): each player answers an extrapolation of the other's latest move.
+"""Alternating-extrapolation descent (Alex-GDA): each player responds to an extrapolation of the other's latest move.
 
     x⁺ = x − η ∇ₓL₁(x, ỹ),     x̃⁺ = x + γ(x⁺ − x)
     y⁺ = y − η ∇ᵧL₂(x̃⁺, y),    ỹ⁺ = y + δ(y⁺ − y)
@@ -22,11 +22,11 @@ class AlexGDA(UpdateRule):
     Cost: one gradient per mover.
 
     Args:
-        gamma: extrapolation of player 1's move, at least 0.
-        delta: extrapolation of player 2's move, at least 0; above 1 it converges on f = xy.
+        gamma: Extrapolation of player 1's move, at least 0.
+        delta: Extrapolation of player 2's move, at least 0; above 1 the rule converges on f = xy.
 
     Raises:
-        BadSetting: for a negative factor.
+        BadSetting: A factor is negative.
     """
 
     def __init__(self, gamma: float = 1.0, delta: float = 2.0):
@@ -37,22 +37,22 @@ class AlexGDA(UpdateRule):
     def step(self, turn: Turn) -> None:
         field = turn.field
         for role in turn.roles:
-            own = {name: field.moving[name].detach() for name in field.names_of(role)}
-            others = {name: p.detach() for name, p in field.moving.items() if name not in own}
+            mover = {name: field.moving[name].detach() for name in field.names_of(role)}
+            others = {name: p.detach() for name, p in field.moving.items() if name not in mover}
             overshoot = self.recall("overshoot", others)  # ỹ − y, or x̃ − x
             displaced = plus(others, overshoot) if self.memory.get("overshoot", {}).keys() & others.keys() else None
             factor = (self.gamma if role == field.game.roles[0] else self.delta) - 1.0
-            before = own if is_zero(factor) else copied(own)
+            before = mover if is_zero(factor) else copied(mover)
             turn.move(field.gradients(displaced, of=field.keys_of(role), statistics=True), roles=[role])
             if not is_zero(factor):
-                self.remember("overshoot", times(factor, plus(own, before, -1.0)))
+                self.remember("overshoot", times(factor, plus(mover, before, -1.0)))
 
     def linear_map(self, game: LinearGame) -> LinearMap:
         first, second = game.P(1), game.P(2)
         whole = game.I.new_zeros(0)
-        for own, other, factor in ((first, second, self.gamma), (second, first, self.delta)):
-            # the own move as a function of (z, overshoot): it sees the other displaced by its overshoot
-            move = torch.cat([-game.E @ own @ game.J, -game.E @ own @ game.J @ other], dim=1)
+        for mover, other, factor in ((first, second, self.gamma), (second, first, self.delta)):
+            # the player's move as a function of (z, overshoot), with the other player displaced by its overshoot
+            move = torch.cat([-game.E @ mover @ game.J, -game.E @ mover @ game.J @ other], dim=1)
             stays = torch.block_diag(game.I, other)
             half = stays + torch.cat([move, (factor - 1) * move])
             whole = half @ whole if len(whole) else half

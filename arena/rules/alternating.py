@@ -11,15 +11,15 @@ from arena.rules.turn import Turn
 
 
 class Alternating(UpdateRule):
-    """(x, y) → (x⁺, y) → (x⁺, y⁺): the second player answers the first one's move, both on the turn's batch.
+    """(x, y) → (x⁺, y) → (x⁺, y⁺): the second player responds to the first one's move, on the same batch.
 
     Cost: one gradient per mover. On a quadratic game v = Jz it is the map (I − ηP₂J)(I − ηP₁J).
 
     Args:
-        first: which player moves first, 1 or 2.
+        first: Player that moves first, 1 or 2.
 
     Raises:
-        BadSetting: for another player.
+        BadSetting: `first` is neither 1 nor 2.
     """
 
     def __init__(self, first: int = 1):

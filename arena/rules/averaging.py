@@ -1,6 +1,6 @@
-"""Averaging of iterates: any rule plays, and beside the live iterate, which is left alone, a running average is kept.
+"""Averaging of iterates: any rule plays, and a running average is kept beside the live iterate, which stays unchanged.
 
-    exponential    m ← βm + (1 − β)z           with m = z where it begins
+    exponential    m ← βm + (1 − β)z           with m = z at the start
     uniform        m ← m + (z − m)/t           the mean of the t iterates so far
 
 On f = xy the uniform average of alternating descent converges though the iterates circle (the ergodic average; A. Nemirovski, 2004); for
@@ -18,20 +18,20 @@ from arena.rules.wrapper import Wrapper
 
 
 class Averaging(Wrapper):
-    """The inner rule plays; scores and pictures are those of the average of its iterates, or of one player's.
+    """The inner rule plays; scores and pictures use the average of its iterates, or of one player's.
 
-    Cost: the inner rule's. The live iterate is that of the inner rule, to the last bit.
+    Cost: the inner rule's. The live iterate equals the inner rule's bit for bit.
 
     Args:
-        inner: the rule that plays; simultaneous where none is given.
+        inner: The rule that plays; simultaneous by default.
         average: exponential (a moving average) or uniform (the mean since `start`).
         decay: β of the exponential average, in [0, 1).
-        start: turns before the average begins, at least 0.
-        role: whose iterates are averaged, such as generator; both players' where none is named.
+        start: Turns before the average begins, at least 0.
+        role: Role whose iterates are averaged, such as generator; both by default.
 
     Raises:
-        BadSetting: for a number out of its range.
-        UnknownName: when it is attached to a game that lacks the role.
+        BadSetting: A number is out of its range.
+        UnknownName: The game lacks the role (raised when the rule is attached).
     """
 
     also = ("ema",)

@@ -2,7 +2,7 @@
 
     z⁺ = z − (I + ηH)⁻¹ η v(z)
 
-H is the field's Jacobian without each player's own block, the best answers being to each other's move. F. Schäfer, A. Anandkumar,
+H is the field's Jacobian without each player's own block, because each player responds to the other's move. F. Schäfer, A. Anandkumar,
 "Competitive Gradient Descent", arXiv:1905.12103. On f = xy its spectral radius is 1/√(1 + η²).
 
 The second player is eliminated, and with learning rates η₁, η₂ (numbers, or one for each parameter) what remains is
@@ -30,18 +30,18 @@ from arena.rules.turn import Turn
 class CompetitiveGradientDescent(UpdateRule):
     """z⁺ = z − (I + ηH)⁻¹ ηv, solved by conjugate gradients that only need products with H.
 
-    Cost: one gradient per mover and one product per mover, and in every iteration two products more (four where the game is not
+    Cost: one gradient per mover and one product per mover, and in every iteration two products more (four if the game is not
     zero-sum). The move is given to the optimizers divided by η, so over plain SGD it is the published one.
 
     Args:
-        tolerance: relative residual at which the solver stops, above 0; in float32 not below 1e-6.
-        iterations: the most iterations of a turn, at least 1.
-        warm_start: begin from the solution of the turn before.
-        incomplete: refuse to go on, or accept the move, where the tolerance is not reached.
+        tolerance: Relative residual at which the solver stops, above 0; in float32 at least 1e-6.
+        iterations: Largest number of iterations per turn, at least 1.
+        warm_start: Begin at the solution of the previous turn.
+        incomplete: refuse to continue, or accept the move, if the tolerance is not reached.
 
     Raises:
-        BadSetting: for a number out of its range.
-        RuleUndefined: where the solver does not converge, or on a game without second derivatives.
+        BadSetting: A number is out of its range.
+        RuleUndefined: The solver does not converge, or the game has no second derivatives.
     """
 
     also = ("cgd",)

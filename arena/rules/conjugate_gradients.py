@@ -1,4 +1,4 @@
-"""Linear systems that are known only by their products, solved by conjugate gradients (Hestenes & Stiefel, 1952)."""
+"""Matrix-free linear systems, solved by conjugate gradients (Hestenes & Stiefel, 1952)."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from arena.errors import refuse
 
 
 class Solution(NamedTuple):
-    """What the solver found, how many iterations it took, and ‖b − Ax‖/‖b‖; the last two for each member of a population."""
+    """The solution, the number of iterations, and ‖b − Ax‖/‖b‖; the last two for each member of a population."""
 
     x: Direction
     iterations: int | Tensor
@@ -32,22 +32,22 @@ def conjugate_gradients(
 ) -> Solution:
     """Solve Ax = b for a symmetric positive definite A.
 
-    Looks at the residual after every iteration, which waits for the device. The systems of a population are solved side by side, and
-    each stops by itself where it has converged.
+    The residual is read after every iteration, which synchronises with the device. The systems of a population are solved in parallel, and
+    each stops when it has converged.
 
     Args:
-        apply: from x to Ax.
-        b: the right-hand side.
-        tolerance: relative residual ‖b − Ax‖/‖b‖ at which it stops, above 0.
-        iterations: the most that are made.
-        start: where to begin; zero where none is given.
+        apply: Maps x to Ax.
+        b: Right-hand side.
+        tolerance: Relative residual ‖b − Ax‖/‖b‖ at which the solver stops, above 0.
+        iterations: Largest number of iterations.
+        start: Start of the iteration; zero by default.
         incomplete: refuse or accept a solution that has not reached the tolerance.
-        what: name of the system, for messages.
-        dot: ⟨a, b⟩; of a population one for each member (`Field.dot`).
-        refuse: what is called where there is no solution (`Field.refuse`).
+        what: Name of the system, for errors.
+        dot: ⟨a, b⟩, in a population one per member (`Field.dot`).
+        refuse: Called if there is no solution (`Field.refuse`).
 
     Raises:
-        RuleUndefined: where A turns out not to be positive definite, something is not finite, or the tolerance is not reached.
+        RuleUndefined: A is not positive definite, a number is not finite, or the tolerance is not reached.
 
     Example:
         >>> import torch
@@ -80,7 +80,7 @@ def conjugate_gradients(
         refuse(
             working & flat,
             "{what} is not positive definite: its curvature along a direction of length {length:.3g} is {curvature:.3g}, but conjugate "
-            "gradients need it above 0; raise the damping where the rule has one, or use another rule here",
+            "gradients need it above 0; raise the damping if the rule has one, or use another rule here",
             what=what,
             length=rr.sqrt(),
             curvature=curvature,
@@ -96,7 +96,7 @@ def conjugate_gradients(
         refuse(
             working,
             "{what} was solved to a relative residual of {residual:.3g} in {iterations} iterations of conjugate gradients, but "
-            "{tolerance:.3g} was asked for; raise rule.iterations or rule.tolerance, lower the learning rates, or accept it by "
+            "{tolerance:.3g} was required; raise rule.iterations or rule.tolerance, lower the learning rates, or accept it by "
             "rule.incomplete accept",
             what=what,
             residual=residual,

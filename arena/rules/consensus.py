@@ -17,11 +17,11 @@ class Consensus(UpdateRule):
     Cost: one gradient and one product per mover. On a quadratic game v = Jz it is the map I − η(J + γJᵀJ).
 
     Args:
-        gamma: weight of the consensus term, at least 0.
+        gamma: Weight of the consensus term, at least 0.
 
     Raises:
-        BadSetting: for a negative `gamma`.
-        RuleUndefined: on a game without second derivatives.
+        BadSetting: `gamma` is negative.
+        RuleUndefined: The game has no second derivatives.
     """
 
     def __init__(self, gamma: float = 1.0):

@@ -1,4 +1,4 @@
-"""Extragradient: z̃ = z − γη v(z), z⁺ = z − η v(z̃): step with the gradient of where you would have gone.
+"""Extragradient: z̃ = z − γη v(z), z⁺ = z − η v(z̃): a step along the gradient at the look-ahead.
 
 G. M. Korpelevich, "The extragradient method for finding saddle points", 1976; for GANs and over Adam: G. Gidel et al.,
 "A Variational Inequality Perspective on Generative Adversarial Networks", arXiv:1802.10551.
@@ -13,18 +13,18 @@ from arena.rules.turn import Turn
 
 
 class Extragradient(UpdateRule):
-    """z⁺ = z − η v(z − γη v(z)), the look-ahead being a real step of each mover's own optimizer.
+    """z⁺ = z − η v(z − γη v(z)), with the look-ahead a real step of each mover's optimizer.
 
     Cost: two gradients per mover. On a quadratic game v = Jz with SGD it is the map I − ηJ(I − γηJ); on f = xy and γ = 1 its
     spectral radius is √(1 − η² + η⁴).
 
     Args:
-        gamma: length of the look-ahead as a multiple of the learning rate, above 0.
-        batch: take the second gradient on the same batch or on a fresh one.
-        moments: whether the look-ahead's update of the optimizer's state is kept (ExtraAdam, which updates twice) or restored.
+        gamma: Length of the look-ahead as a multiple of the learning rate, above 0.
+        batch: Batch of the second gradient, the same or a fresh one.
+        moments: Whether the look-ahead's update of the optimizer's state is kept (ExtraAdam, which updates twice) or restored.
 
     Raises:
-        BadSetting: for a `gamma` that is not a finite number above 0.
+        BadSetting: `gamma` is not a finite number above 0.
     """
 
     def __init__(

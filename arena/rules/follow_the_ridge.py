@@ -1,10 +1,10 @@
-"""Follow the Ridge: the follower also moves so as to stay on the ridge, where its own gradient vanishes, while the leader moves.
+"""Follow the Ridge: while the leader moves, the follower also moves to stay on the ridge, where its own gradient vanishes.
 
     x⁺ = x − η₁ ∇ₓL₁,    y⁺ = y − η₂ ∇ᵧL₂ + η₁ J₂₂⁻¹ J₂₁ ∇ₓL₁
 
 Y. Wang, G. Zhang, J. Ba, "On Solving Minimax Optimization Locally: A Follow-the-Ridge Approach", arXiv:1910.07512. There y maximises
 f = L₁ = −L₂, so that J₂₂⁻¹J₂₁ = Hᵧᵧ⁻¹Hᵧₓ; written in the follower's own loss it holds for any follower. At a fixed point the Jacobian's
-eigenvalues are those of the Schur complement J₁₁ − J₁₂J₂₂⁻¹J₂₁ and of J₂₂: nothing rotates. Where the follower's loss has no curvature of
+eigenvalues are those of the Schur complement J₁₁ − J₁₂J₂₂⁻¹J₂₁ and of J₂₂: nothing rotates. If the follower's loss has no curvature of
 its own, as on f = xy, the rule is undefined.
 
 J₂₂ need not be positive away from a solution, so J₂₂u = b is solved as the least-squares problem (J₂₂² + δI)u = J₂₂b by conjugate
@@ -30,15 +30,15 @@ class FollowTheRidge(UpdateRule):
     Cost: one gradient per mover, two products, and two products in every iteration of the solver.
 
     Args:
-        follower: who stays on the ridge, 1 or 2; in min–max it is the max player.
+        follower: Player that stays on the ridge, 1 or 2; in min–max, the max player.
         damping: δ, added to the square of the follower's curvature, at least 0.
-        tolerance: relative residual at which the solver stops, above 0; in float32 not below 1e-6.
-        iterations: the most iterations of a turn, at least 1.
-        incomplete: refuse to go on, or accept the move, where the tolerance is not reached.
+        tolerance: Relative residual at which the solver stops, above 0; in float32 at least 1e-6.
+        iterations: Largest number of iterations per turn, at least 1.
+        incomplete: refuse to continue, or accept the move, if the tolerance is not reached.
 
     Raises:
-        BadSetting: for a number out of its range.
-        RuleUndefined: where the follower has no curvature of its own, or the solver does not converge.
+        BadSetting: A number is out of its range.
+        RuleUndefined: The follower's loss has no curvature, or the solver does not converge.
     """
 
     also = ("ridge",)

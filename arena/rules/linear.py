@@ -1,7 +1,7 @@
-"""Quadratic games in matrices, and the linear map that a rule claims to be on them: the theory that measurements are held against.
+"""Quadratic games as matrices, and the linear maps that rules claim on them: the theory that checks compare with.
 
 Two players with losses L₁ = ½xᵀJ₁₁x + xᵀJ₁₂y and L₂ = ½yᵀJ₂₂y + yᵀJ₂₁x have the linear field v(z) = Jz at z = (x, y), and with plain SGD
-every published rule is a linear map of z and of what the rule remembers.
+every published rule is a linear map of z and of the rule's memory.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LinearGame:
-    """A quadratic game as a rule's theory sees it.
+    """A quadratic game as matrices.
 
     Args:
         jacobian: J, n × n.
-        split: how many of its rows belong to player 1.
-        rates: learning rate of each player.
-        z: where the turn begins, for rules that decide something there; n numbers.
+        split: Number of rows of player 1.
+        rates: Learning rate of each player.
+        z: Position at the start of the turn, n numbers, for rules that depend on it.
 
     Example:
         >>> game = LinearGame(torch.tensor([[0.0, 1.0], [-1.0, 0.0]]), 1, (0.1, 0.2))
@@ -57,27 +57,27 @@ class LinearGame:
         return self.diagonal((1.0, 0.0) if player == 1 else (0.0, 1.0))
 
     def block(self, row: int, column: int) -> Tensor:
-        """One of the four blocks of J, by player."""
+        """Return one of the four blocks of J, by player."""
         return self.jacobian[self.rows(row), self.rows(column)]
 
     def rows(self, player: int) -> slice:
-        """The rows of a player."""
+        """Return the rows of a player."""
         return slice(0, self.split) if player == 1 else slice(self.split, None)
 
     def diagonal(self, numbers: Sequence[float]) -> Tensor:
-        """A diagonal matrix from one number for each player."""
+        """Return a diagonal matrix from one number per player."""
         first, second = numbers
         values = [first] * self.split + [second] * (len(self.jacobian) - self.split)
         return torch.tensor(values, dtype=self.jacobian.dtype).diag()
 
 
 class LinearMap(NamedTuple):
-    """What a turn, or `turns` of them, does to (z, memory).
+    """The map of (z, memory) by one turn, or by `turns` turns.
 
     Args:
-        matrix: (n + m) × (n + m), on z followed by the m numbers that the rule remembers.
+        matrix: (n + m) × (n + m), on z and the m numbers of the rule's memory.
         start: m × n, the memory before the first turn as a function of z; None for zeros.
-        turns: how many turns the matrix stands for.
+        turns: Number of turns of the matrix.
     """
 
     matrix: Tensor
@@ -85,7 +85,7 @@ class LinearMap(NamedTuple):
     turns: int = 1
 
     def spectral_radius(self) -> float:
-        """ρ per turn: the factor by which the distance to the solution shrinks (below 1) or grows in the long run.
+        """Return ρ per turn: the factor by which the distance to the solution shrinks (below 1) or grows in the long run.
 
         Example:
             >>> round(LinearMap(torch.tensor([[1.0, -0.1], [0.1, 1.0]])).spectral_radius(), 6)
@@ -94,12 +94,12 @@ class LinearMap(NamedTuple):
         return float(torch.linalg.eigvals(self.matrix.double()).abs().max()) ** (1 / self.turns)
 
     def begin(self, z: Tensor) -> Tensor:
-        """(z, memory) before the first turn."""
+        """Return (z, memory) before the first turn."""
         remembered = len(self.matrix) - len(z)
         memory = self.start @ z if self.start is not None else z.new_zeros(remembered)
         return torch.cat([z, memory])
 
 
 def blocks(rows: Sequence[Sequence[Tensor]]) -> Tensor:
-    """A matrix from blocks by rows."""
+    """Return a matrix from rows of blocks."""
     return torch.cat([torch.cat(list(row), dim=1) for row in rows])

@@ -1,4 +1,4 @@
-"""LOLA, learning with opponent-learning awareness: each player foresees the other's step AND how it can shape that step.
+"""LOLA, learning with opponent-learning awareness: each player anticipates the other's step and its own influence on that step.
 
     z⁺ = z − η (v − H α v − Hᵀ α c),    c = (∇ₓL₂, ∇ᵧL₁)
 
@@ -21,11 +21,11 @@ class LOLA(UpdateRule):
     f = xy its spectral radius is √((1 − 2ηα)² + η²).
 
     Args:
-        alpha: length of the foreseen step; 0 takes the other player's own learning rate.
+        alpha: Length of the anticipated step; 0 for the other player's learning rate.
 
     Raises:
-        BadSetting: for a negative `alpha`.
-        RuleUndefined: on a game without second derivatives.
+        BadSetting: `alpha` is negative.
+        RuleUndefined: The game has no second derivatives.
     """
 
     def __init__(self, alpha: float = 0.0):

@@ -1,8 +1,8 @@
-"""LookAhead, or linearised competitive gradient descent: z⁺ = z − η (v − α H v), each player foreseeing the other's plain step.
+"""LookAhead, or linearised competitive gradient descent: z⁺ = z − η (v − α H v), each player anticipating the other's plain step.
 
 H is the field's Jacobian without each player's own block. C. Zhang, V. Lesser, "Multi-Agent Learning with Policy Prediction", AAAI 2010;
-as LCGD in F. Schäfer, A. Anandkumar, "Competitive Gradient Descent", arXiv:1905.12103. It is what "extragradient" becomes when each
-player's own block is frozen. Not to be confused with Lookahead-minimax, which averages its own iterates.
+as LCGD in F. Schäfer, A. Anandkumar, "Competitive Gradient Descent", arXiv:1905.12103. Extragradient becomes this rule if each
+player's own block is frozen. Not to be confused with Lookahead-minimax, which averages its iterates.
 """
 
 from arena.core.directions import plus, times
@@ -13,16 +13,16 @@ from arena.rules.turn import Turn
 
 
 class LookAhead(UpdateRule):
-    """z⁺ = z − η (v − H α v): each player's gradient where the other would stand after its own plain step, to the first order.
+    """z⁺ = z − η (v − H α v): each player's gradient after the other's plain step, to first order.
 
     Cost: one gradient and one product per mover. On a quadratic game v = Jz it is the map I − η(I − αH)J.
 
     Args:
-        alpha: length of the foreseen step; 0 takes the other player's own learning rate.
+        alpha: Length of the anticipated step; 0 for the other player's learning rate.
 
     Raises:
-        BadSetting: for a negative `alpha`.
-        RuleUndefined: on a game without second derivatives.
+        BadSetting: `alpha` is negative.
+        RuleUndefined: The game has no second derivatives.
     """
 
     also = ("lcgd",)

@@ -1,9 +1,9 @@
-"""Lookahead-minimax: every k turns both players go back, together, to between where they were and where they are.
+"""Lookahead-minimax: every k turns both players return together part of the way to their last common point.
 
     after k turns of the inner rule from s to z:    s ← s + a(z − s),    z ← s
 
-T. Chavdarova et al., "Taming GANs with Lookahead-Minimax", arXiv:2006.14567. Both players are synchronised at the same moment; with a
-wrapper for each player's optimizer they would not be. Not to be confused with LookAhead, which foresees the other player.
+T. Chavdarova et al., "Taming GANs with Lookahead-Minimax", arXiv:2006.14567. Both players step back at the same time; with a
+wrapper for each player's optimizer they would not. Not to be confused with LookAhead, which anticipates the other player.
 """
 
 import torch
@@ -17,17 +17,17 @@ from arena.rules.wrapper import Wrapper
 
 
 class LookaheadMinimax(Wrapper):
-    """Every k turns z ← s + a(z − s), s being where the last such step ended; in between the inner rule plays.
+    """Every k turns z ← s + a(z − s), s being the end of the last such step; the inner rule plays in between.
 
     Cost: the inner rule's. On a quadratic game, with M the inner rule's map, k turns are the map (1 − a)I + aMᵏ.
 
     Args:
-        inner: the rule that plays; simultaneous where none is given.
-        k: turns of the inner rule to each step back, at least 1.
-        a: how much of the way is kept, in (0, 1].
+        inner: The rule that plays; simultaneous by default.
+        k: Turns of the inner rule between steps back, at least 1.
+        a: Share of the way that is kept, in (0, 1].
 
     Raises:
-        BadSetting: for a number out of its range.
+        BadSetting: A number is out of its range.
     """
 
     also = ("lookahead",)

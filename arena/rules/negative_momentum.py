@@ -1,7 +1,7 @@
 """Alternating descent with negative heavy-ball momentum: b⁺ = βb + ∇L, θ⁺ = θ − η b⁺, one player after the other, β < 0.
 
 G. Gidel et al., "Negative Momentum for Improved Game Dynamics", arXiv:1807.04740. On f = xy the eigenvalues are the roots of
-(λ − 1)²(λ − β)² + η²λ³; with β = −½ it converges where plain alternation circles.
+(λ − 1)²(λ − β)² + η²λ³; with β = −½ it converges, while plain alternation circles.
 """
 
 import torch
@@ -23,7 +23,7 @@ class NegativeMomentum(UpdateRule):
         alternating: whether the second player answers the first one's move; else both step from the same point.
 
     Raises:
-        BadSetting: for a momentum outside (−1, 1).
+        BadSetting: The momentum is outside (−1, 1).
     """
 
     def __init__(self, beta: float = -0.5, alternating: bool = True):

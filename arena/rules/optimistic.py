@@ -1,4 +1,4 @@
-"""Optimistic gradient descent: zₜ₊₁ = zₜ − 2η v(zₜ) + η v(zₜ₋₁): the last gradient is a guess of the next.
+"""Optimistic gradient descent: zₜ₊₁ = zₜ − 2η v(zₜ) + η v(zₜ₋₁): the last gradient predicts the next.
 
 C. Daskalakis et al., "Training GANs with Optimism", arXiv:1711.00141; there optimism is on the updates, which over Adam is Optimistic Adam.
 On f = xy its spectral radius is √((1 + √(1 − 4η²))/2) for η ≤ ½; it is stable if and only if η < 1/√3.
@@ -19,13 +19,13 @@ class Optimistic(UpdateRule):
     Cost: one gradient per mover. On a quadratic game v = Jz it is z⁺ = z − 2ηJz + ηJz₋₁.
 
     Args:
-        on: what is doubled and taken back: gradients, which are then given to the optimizer, or updates, the steps that the optimizer
+        on: Extrapolate gradients, which are then given to the optimizer, or updates, the steps that the optimizer
             makes of plain gradients (Optimistic Adam over Adam). Over plain SGD they are the same.
-        first: what stands in for the turn before the first: zero, so that the first step is double (Gidel et al.), or the present
+        first: Gradient or update before the first turn: zero, so that the first step is double (Gidel et al.), or the present
             one, so that it is a plain step (as in optax).
 
     Raises:
-        UnknownName: for another choice.
+        UnknownName: Unknown choice.
     """
 
     also = ("ogda", "omd")

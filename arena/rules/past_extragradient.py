@@ -14,18 +14,18 @@ from arena.rules.turn import Turn
 
 
 class PastExtragradient(UpdateRule):
-    """zₜ₊₁ = zₜ − η v(zₜ − γη v(z̃ₜ₋₁)), the look-ahead being a real step of each mover's own optimizer.
+    """zₜ₊₁ = zₜ − η v(zₜ − γη v(z̃ₜ₋₁)), with the look-ahead a real step of each mover's optimizer.
 
-    Cost: one gradient per mover (one more in the first turn where `first` is present). On a quadratic game v = Jz and with g the
+    Cost: one gradient per mover (one more in the first turn if `first` is present). On a quadratic game v = Jz and with g the
     remembered gradient it is g⁺ = Jz − γηJg, z⁺ = z − ηg⁺.
 
     Args:
-        gamma: length of the look-ahead as a multiple of the learning rate, above 0.
-        moments: whether the look-ahead's update of the optimizer's state is kept or restored.
-        first: the gradient before the first turn: zero, or the present one, with which the first turn is an extragradient one.
+        gamma: Length of the look-ahead as a multiple of the learning rate, above 0.
+        moments: Whether the look-ahead's update of the optimizer's state is kept or restored.
+        first: Gradient before the first turn: zero, or the present one, which makes the first turn an extragradient step.
 
     Raises:
-        BadSetting: for a `gamma` that is not a finite number above 0.
+        BadSetting: `gamma` is not a finite number above 0.
     """
 
     also = ("past-eg",)

@@ -1,4 +1,4 @@
-"""Runge–Kutta steps along the flow ż = −v(z): both players move in every stage, so that the step follows their joint orbit.
+"""Runge–Kutta steps along the flow ż = −v(z): both players move in every stage.
 
     order 2 (Heun)   z⁺ = z − η/2 (k₁ + k₂),                k₂ = v(z − ηk₁)
     order 4          z⁺ = z − η/6 (k₁ + 2k₂ + 2k₃ + k₄),    k₂ = v(z − η/2 k₁), k₃ = v(z − η/2 k₂), k₄ = v(z − ηk₃)
@@ -13,7 +13,7 @@ from arena.rules.base import Cost, UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
 from arena.rules.turn import Turn
 
-# Per order: how far each stage goes along the previous one's gradient, and the stages' weights.
+# By order: each stage's distance along the previous gradient, and the weights of the stages.
 _STAGES = {2: ((0.0, 1.0), (1 / 2, 1 / 2)), 4: ((0.0, 1 / 2, 1 / 2, 1.0), (1 / 6, 1 / 3, 1 / 3, 1 / 6))}
 
 
@@ -26,7 +26,7 @@ class RungeKutta(UpdateRule):
         order: 2 (Heun) or 4.
 
     Raises:
-        BadSetting: for another order.
+        BadSetting: `order` is neither 2 nor 4.
     """
 
     also = ("rk", "ode-gan")

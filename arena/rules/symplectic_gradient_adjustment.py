@@ -2,7 +2,7 @@
 
 D. Balduzzi et al., "The Mechanics of n-Player Differentiable Games", arXiv:1802.05642. The sign of λ is aligned (their section 3.5): it is
 that of ⟨v, ∇𝓗⟩⟨Aᵀv, ∇𝓗⟩/d + ε with ∇𝓗 = Jᵀv and d the number of parameters, so that the adjustment pulls towards stable fixed
-points and away from unstable ones. ε settles the sign where the product vanishes, as it does on f = xy.
+points and away from unstable ones. ε decides the sign if the product vanishes, as it does on f = xy.
 """
 
 import torch
@@ -20,13 +20,13 @@ class SymplecticGradientAdjustment(UpdateRule):
     Cost: one gradient and two products per mover. On a quadratic game v = Jz it is the map I − η(I ± λAᵀ)J.
 
     Args:
-        lambda_: size of the adjustment, at least 0.
-        align: choose the sign of λ at every step; else it is positive.
-        epsilon: added before the sign is taken, above 0.
+        lambda_: Size of the adjustment, at least 0.
+        align: Choose the sign of λ at every step; otherwise λ is positive.
+        epsilon: Added before the sign is taken, above 0.
 
     Raises:
-        BadSetting: for a number out of its range.
-        RuleUndefined: on a game without second derivatives.
+        BadSetting: A number is out of its range.
+        RuleUndefined: The game has no second derivatives.
     """
 
     also = ("sga",)

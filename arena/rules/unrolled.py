@@ -1,9 +1,9 @@
-"""Unrolled descent: player 1 differentiates its loss THROUGH k steps of player 2, who itself moves as usual.
+"""Unrolled descent: player 1 differentiates its loss through k steps of player 2, which moves as usual.
 
     x⁺ = x − η d/dx L₁(x, yₖ(x)),    yᵢ₊₁ = yᵢ − α ∇ᵧL₂(x, yᵢ), y₀ = y,    y⁺ = y − η ∇ᵧL₂(x, y)
 
-L. Metz et al., "Unrolled Generative Adversarial Networks", arXiv:1611.02163. The steps are plain gradient steps, whatever optimizer
-player 2 has. On f = xy and α = η the spectral radius is √(1 − (2k − 1)η²) while the eigenvalues are complex.
+L. Metz et al., "Unrolled Generative Adversarial Networks", arXiv:1611.02163. The steps are plain gradient steps, for any optimizer of
+player 2. On f = xy and α = η the spectral radius is √(1 − (2k − 1)η²) while the eigenvalues are complex.
 """
 
 import torch
@@ -18,18 +18,18 @@ from arena.rules.turn import Turn
 
 
 class Unrolled(UpdateRule):
-    """x⁺ = x − η d/dx L₁(x, yₖ(x)), with yₖ(x) the other player after k foreseen steps; y⁺ = y − η ∇ᵧL₂(x, y).
+    """x⁺ = x − η d/dx L₁(x, yₖ(x)), with yₖ(x) the other player after k anticipated steps; y⁺ = y − η ∇ᵧL₂(x, y).
 
     Cost: k + 2 gradients, and k products on the way back through the steps.
 
     Args:
         steps: k, at least 0; 0 is simultaneous descent.
-        alpha: length of a foreseen step; 0 takes the other player's own learning rate.
-        player: who looks through the other's steps, 1 or 2.
+        alpha: Length of an anticipated step; 0 for the other player's learning rate.
+        player: Player that differentiates through the other's steps, 1 or 2.
 
     Raises:
-        BadSetting: for a number out of its range.
-        RuleUndefined: on a game without second derivatives.
+        BadSetting: A number is out of its range.
+        RuleUndefined: The game has no second derivatives.
     """
 
     def __init__(self, steps: int = 5, alpha: float = 0.0, player: int = 1):
@@ -50,7 +50,7 @@ class Unrolled(UpdateRule):
         turn.move(direction)
 
     def _through(self, field: Field, looking: str, other: str, alpha: Number) -> Direction:
-        own = {name: field.moving[name].detach().requires_grad_() for name in field.names_of(looking)}
+        mover = {name: field.moving[name].detach().requires_grad_() for name in field.names_of(looking)}
         foreseen: dict[str, Tensor] = {}
         for key in field.game.keys_of(other):
             foreseen |= {name: p.detach().requires_grad_() for name, p in field.parameters[key].items()}
@@ -58,17 +58,17 @@ class Unrolled(UpdateRule):
             ahead = dict(foreseen)
             for key in field.game.keys_of(other):
                 names = list(field.parameters[key])
-                gradient = field.gradient_of(key, names, {**own, **foreseen})[1]
+                gradient = field.gradient_of(key, names, {**mover, **foreseen})[1]
                 ahead |= plus({name: foreseen[name] for name in names}, gradient, -alpha)
             foreseen = ahead
         field.products += self.steps * len(field.game.keys_of(other))
-        found: Direction = {}
+        direction: Direction = {}
         for key in field.keys_of(looking):
             names = list(field.parameters[key])
-            loss, gradient = field.gradient_of(key, names, {**own, **foreseen})
-            found |= {name: g.detach() for name, g in gradient.items()}
-            field.record({key: loss.detach()}, found, [key])
-        return found
+            loss, gradient = field.gradient_of(key, names, {**mover, **foreseen})
+            direction |= {name: g.detach() for name, g in gradient.items()}
+            field.record({key: loss.detach()}, direction, [key])
+        return direction
 
     def linear_map(self, game: LinearGame) -> LinearMap:
         me, other = self.player, 3 - self.player
@@ -77,8 +77,8 @@ class Unrolled(UpdateRule):
         power = torch.linalg.matrix_power
         moved = -alpha * sum((power(one_step, i) for i in range(self.steps)), 0 * one_step) @ game.block(other, me)  # dyₖ/dx
         across = game.block(me, other)
-        own = game.block(me, me) + across @ moved + moved.T @ across.T
-        rows = {me: {me: own, other: across @ power(one_step, self.steps)}}
+        mover = game.block(me, me) + across @ moved + moved.T @ across.T
+        rows = {me: {me: mover, other: across @ power(one_step, self.steps)}}
         rows[other] = {me: game.block(other, me), other: game.block(other, other)}
         return LinearMap(game.I - game.E @ blocks([[rows[i][j] for j in (1, 2)] for i in (1, 2)]))
 

@@ -1,4 +1,4 @@
-"""What rules that wrap another rule have in common."""
+"""Base class of rules that wrap another rule."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from arena.rules.turn import Turn
 
 
 class Wrapper(UpdateRule, ABC):
-    """A rule around an inner rule, which does the playing.
+    """A rule around an inner rule.
 
     Args:
-        inner: the rule that plays; simultaneous where none is given.
+        inner: The rule that plays; simultaneous by default.
     """
 
     def __init__(self, inner: UpdateRule | None = None):
@@ -26,7 +26,7 @@ class Wrapper(UpdateRule, ABC):
 
     @abstractmethod
     def step(self, turn: Turn) -> None:
-        """Let the inner rule play; a wrapper says what it does around that."""
+        """Play the inner rule; a wrapper adds its own steps around it."""
         self.inner.step(turn)
         self.turns = self.turns + turn.played
 

@@ -165,7 +165,7 @@ class Panel(Lines):
 
 def _peeking(arena: "Arena | None") -> str:
     """What is said of a best score that nobody may choose by."""
-    return " (an oracle's: it peeks at labels)" if arena is not None and arena.game.score_peeks else ""
+    return " (an oracle's: it peeks at labels)" if arena is not None and arena.game.score_uses_oracle else ""
 
 
 def report(console: Console, result: "Result") -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from arena.config.settings import load_file
 from arena.core.measures import Criterion, Rows, is_finite
-from arena.core.result_table import OwnTable
+from arena.core.result_table import ResultTable
 from arena.errors import ArenaError
 from arena.registry.lookup import lookup
 from arena.trace import read_trace
@@ -42,8 +42,8 @@ def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = Non
         criteria: of the game; exactly one of them peeks.
         folder: of the run, in which checkpoints may be.
     """
-    oracle = next(criterion for criterion in criteria if criterion.peeks)
-    blind = [criterion for criterion in criteria if not criterion.peeks]
+    oracle = next(criterion for criterion in criteria if criterion.uses_oracle)
+    blind = [criterion for criterion in criteria if not criterion.uses_oracle]
     judged = [row for row in rows if is_finite(row.get(oracle.field))]
     looked = judged or [row for row in rows if any(is_finite(row.get(criterion.field)) for criterion in blind)]
     found = {"last": looked[-1] if looked else None}
@@ -60,7 +60,7 @@ def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = Non
     }
 
 
-def side_by_side(folders: Sequence[Path]) -> OwnTable:
+def side_by_side(folders: Sequence[Path]) -> ResultTable:
     """Every criterion's choice in some runs of one game: means over the runs, and how far they stay behind the oracle.
 
     Raises:
@@ -71,7 +71,7 @@ def side_by_side(folders: Sequence[Path]) -> OwnTable:
     for folder in folders:
         settings = load_file(folder / "config.yaml")
         criteria = lookup("game", str(settings.get("game"))).target.criteria()  # type: ignore[attr-defined]
-        if not any(criterion.peeks for criterion in criteria):
+        if not any(criterion.uses_oracle for criterion in criteria):
             raise ArenaError(
                 f"{folder} is of the game '{settings.get('game')}', which names no criteria to choose by; give a run of another"
             )
@@ -98,13 +98,13 @@ def side_by_side(folders: Sequence[Path]) -> OwnTable:
                 f"{kept} of {len(own)}" if several else "yes" if kept else "no",
             ]
         )
-    truth = next(c.name for c in criteria if c.peeks).replace("-", " ")
+    truth = next(c.name for c in criteria if c.uses_oracle).replace("-", " ")
     head = ["chosen by", "turn" + ("s" if several else ""), f"{truth} %" + (" (mean ± SD)" if several else ""), "behind the oracle", "kept"]
     note = (
         f"{min(looks)} looks in a run; `--metrics.every` takes more, and `--checkpoint.every` and `--checkpoint.keep` keep the checkpoints."
     )
     blind = "The data have no labels, so that how good a choice is cannot be told."
-    return OwnTable(head, rows_of_words, [note] if labelled else [note, blind])
+    return ResultTable(head, rows_of_words, [note] if labelled else [note, blind])
 
 
 def runs_in(folder: Path) -> dict[str, list[Path]]:

@@ -177,7 +177,7 @@ class Run:
         if "picture" in due and self.is_main:
             self._picture(last=solved or arena.turns_played == arena.turns)
         if "score" in due and better and self._keeps_best:
-            self._save("oracle" if arena.game.score_peeks else "best")
+            self._save("oracle" if arena.game.score_uses_oracle else "best")
         if "checkpoint" in due:
             self._save()
         if self._fatal_alarm() and not solved:

@@ -1,9 +1,9 @@
-"""How well a classifier knows what it does not know.
+"""The calibration of a classifier: the match of confidence and accuracy.
 
     ECE = Σ_b (n_b/N) |accuracy_b − confidence_b|
 
 over B equal bins of confidence max p, the largest of the probabilities (C. Guo et al., "On Calibration of Modern Neural Networks",
-arXiv:1706.04599, section 2). On few examples it is too large: of N perfectly calibrated ones it is about √(B/N)/2.
+arXiv:1706.04599, section 2). It is biased upwards: for N perfectly calibrated examples it is about √(B/N)/2.
 
 Shapes: N = examples, K = classes, B = bins.
 """
@@ -13,11 +13,11 @@ from torch import Tensor
 
 
 def calibration_error(logits_NK: Tensor, labels_N: Tensor, bins: int = 10) -> Tensor:
-    """The expected calibration error, in [0, 1].
+    """Return the expected calibration error, in [0, 1].
 
     Args:
-        logits_NK: of the classes.
-        labels_N: the true ones.
+        logits_NK: Logits of the classes.
+        labels_N: True classes.
         bins: B.
 
     Example:

@@ -1,4 +1,4 @@
-"""Why the cross-entropy of a classifier may explode while its accuracy rises: how sure it is, and what its worst guesses cost.
+"""The confidence of a classifier and the cost of its worst predictions: why the cross-entropy may explode while the accuracy rises.
 
 Shapes: N = examples, K = classes.
 """
@@ -14,30 +14,30 @@ from arena.games.adaptation.calibration import calibration_error
 from arena.plots import style as plots
 
 WORST = 12
-"""Examples that are shown."""
+"""Shown examples."""
 
 
 @plots.styled
 def confidence(logits_NK: Tensor, labels_N: Tensor, examples: Tensor) -> Any:
-    """Histogram of the confidence of right and of wrong guesses; the share of the cross-entropy that the worst examples bear; those.
+    """Draw histograms of the confidence of right and wrong predictions, the cross-entropy's concentration, and the costliest examples.
 
     Args:
-        logits_NK: on the test set.
-        labels_N: the true classes.
+        logits_NK: Logits on the test set.
+        labels_N: True classes.
         examples: N × 2 points, or N × C × H × W images in [−½, ½].
     """
     logits_NK, labels_N, examples = logits_NK.double().cpu(), labels_N.cpu(), examples.float().cpu()
     sure_N, guess_N = logits_NK.softmax(1).max(1)
     right_N = guess_N == labels_N
     cost_N = cross_entropy(logits_NK, labels_N, reduction="none")
-    made, axes = plots.figure(10.4, 3.4, columns=3)
+    drawing, axes = plots.figure(10.4, 3.4, columns=3)
     histogram, curve, shown = axes[0]
 
     bins = np.linspace(0, 1, 21)
     for which, colour, word in ((right_N, plots.DATA, "right"), (~right_N, plots.FIRST, "wrong")):
         histogram.hist(sure_N[which].numpy(), bins=bins, color=colour, alpha=0.65, label=f"{word}: {int(which.sum()):,}")
     error = float(calibration_error(logits_NK, labels_N))
-    histogram.set(yscale="log", xlabel="confidence", ylabel="examples", xlim=(0, 1), ylim=(0.7, None))  # one example is a bar
+    histogram.set(yscale="log", xlabel="confidence", ylabel="examples", xlim=(0, 1), ylim=(0.7, None))  # so that one example is a bar
     histogram.set_title(f"accuracy {100 * float(right_N.double().mean()):.1f} %, calibration error {error:.3f}")
     histogram.legend(loc="upper left")
     histogram.set_axisbelow(True)
@@ -69,11 +69,11 @@ def confidence(logits_NK: Tensor, labels_N: Tensor, examples: Tensor) -> Any:
         shown.scatter(*examples.T.numpy(), s=4, color=plots.DATA, alpha=0.5, linewidths=0)
         shown.scatter(*examples[worst].T.numpy(), s=24, color=plots.FIRST, linewidths=0)
         shown.set_aspect("equal")
-    return made
+    return drawing
 
 
 def worst_share(cost_N: Tensor) -> np.ndarray:
-    """The share of the total that the worst 1, 2, … examples bear.
+    """Return the share of the total cost of the worst 1, 2, … examples.
 
     Example:
         >>> worst_share(torch.tensor([1.0, 5.0, 2.0])).tolist()

@@ -1,19 +1,19 @@
-r"""Domain-adversarial training: a classifier of labelled source examples whose features do not tell from which domain they come.
+r"""Domain-adversarial training: a classifier of labelled source examples whose features do not reveal the domain.
 
 With features f of an extractor, its label head y, a domain classifier d (logit, positive for the target), source (x, c) and target x':
 
     L_y = E CE(y(f(x)), c)                              L_d = ½ E softplus(d(f(x))) + ½ E softplus(−d(f(x')))
     extractor    L_y − λ L_d                            domain    [λ > 0] L_d
 
-L_d is ln 2 where the domains cannot be told apart. As published, λ weighs only what the extractor feels, and the domain classifier learns
-at full rate however small λ is; at λ = 0 it rests, and the extractor is trained on the source alone. With the gradient reversal R in front
+L_d is ln 2 if the domains are indistinguishable. As published, λ scales only the extractor's term, and the domain classifier learns
+at full rate for any λ > 0; at λ = 0 it rests, and the extractor is trained on the source alone. With the gradient reversal R in front
 of d, the one backward pass of
 
     L_y + [λ > 0] L_d(d ∘ R)
 
 is the field of both (`joint_losses`). Y. Ganin et al., "Domain-Adversarial Training of Neural Networks", arXiv:1505.07818, sections 4, 5.
 
-Target labels are used to measure, and never to train (but where `regime` says so).
+Target labels are used for evaluation only, except in the regime target-only.
 
 Shapes: N = batch, F = features, K = classes.
 """
@@ -29,7 +29,7 @@ from torch.nn.functional import cross_entropy, softplus
 from arena import PlayerSource, Slot, register
 from arena.core.field.batch_norm import layers_of
 from arena.errors import check_choice
-from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
+from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, if_coupled, part_of
 from arena.players import MLP, LabelledMLP, reverse
 from arena.players.base import Shape, evaluating
 
@@ -40,26 +40,26 @@ BN_MODES = ("concat", "separate", "per_domain")
 class DANN(Adaptation):
     """Adaptation from a labelled source to an unlabelled target domain, through the gradient reversal layer.
 
-    The score is the error on the target's test set, which may be reported but not be trained or chosen by.
+    The score is the error on the target's test set, which may be reported but not used for training or selection.
 
     Args:
-        extractor: a classifier with the children `features` and `label`.
-        domain: from features to one logit, positive for the target.
-        source: domain whose labels are learnt: moons, rotated-moons, mnist, usps, … or the path of an npz; see `arena.games.data.domains`.
-        target: domain that is adapted to; one of the same classes.
-        regime: source-only trains on the source alone, adapt is DANN, target-only trains on the target's labels (what could be reached).
-        bn_mode: how batch normalisation sees the domains: concat in one batch, separate one after the other, which then share running
+        extractor: Classifier with the children `features` and `label`.
+        domain: Maps features to one logit, positive for the target.
+        source: Labelled domain: moons, rotated-moons, mnist, usps, … or the path of an npz; see `arena.games.data.domains`.
+        target: Unlabelled domain with the same classes.
+        regime: source-only trains on the source alone, adapt is DANN, target-only trains on the target's labels (an upper bound).
+        bn_mode: Domains in batch normalisation: concat in one batch, separate in two batches that share running
             statistics, per_domain with running statistics for each.
-        batch: examples drawn per turn, of each domain.
-        form: of images: what both domains are brought to, such as 28x28x1; auto is the smallest that loses nothing.
-        angle: by which rotated-moons are turned, in degrees.
-        noise: standard deviation of the moons' points.
-        jointly: play by the one backward pass of the joint loss; false computes each loss's own.
+        batch: Examples drawn per turn from each domain.
+        form: Common form of images, such as 28x28x1; auto is the smallest that loses nothing.
+        angle: Rotation of rotated-moons, in degrees.
+        noise: Standard deviation of the moons' points.
+        jointly: Use one backward pass of the joint loss; false uses one for each loss.
 
     Raises:
-        BadSetting: for a number out of its range, or domains that do not go together.
-        UnknownName: for an unknown domain, regime, form or mode.
-        SlotMismatch: for a player that does not fit.
+        BadSetting: A number is out of its range, or the domains do not match.
+        UnknownName: Unknown domain, regime, form or mode.
+        SlotMismatch: A player does not fit its role.
     """
 
     recipe: ClassVar[dict[str, Any]] = {
@@ -117,11 +117,11 @@ class DANN(Adaptation):
         if self._plain(coupling):
             return {"extractor": self.supervised(batch), "domain": self._at_rest()}
         source, labels_N, target, _ = batch
-        features_NF, heard = self._features(source, target)
-        told_apart = self._told_apart(heard)
-        losses = {"domain": where_felt(coupling, told_apart)}
+        features_NF, inputs = self._features(source, target)
+        domain_loss = self._domain_loss(inputs)
+        losses = {"domain": if_coupled(coupling, domain_loss)}
         if "extractor" in movers:
-            losses["extractor"] = self._label_loss(features_NF, labels_N) - coupling * told_apart
+            losses["extractor"] = self._label_loss(features_NF, labels_N) - coupling * domain_loss
         return losses
 
     def joint_losses(self, batch: BatchOfBoth, coupling: float | Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -129,33 +129,33 @@ class DANN(Adaptation):
             label, rest = self.supervised(batch), self._at_rest()
             return label + rest, {"extractor": label, "domain": rest}
         source, labels_N, target, _ = batch
-        features_NF, heard = self._features(source, target)
+        features_NF, inputs = self._features(source, target)
         label = self._label_loss(features_NF, labels_N)
-        told_apart = self._told_apart([reverse(features, coupling) for features in heard])
-        felt = where_felt(coupling, told_apart)
-        return label + felt, {"extractor": label - coupling * told_apart, "domain": felt}
+        domain_loss = self._domain_loss([reverse(features, coupling) for features in inputs])
+        coupled = if_coupled(coupling, domain_loss)
+        return label + coupled, {"extractor": label - coupling * domain_loss, "domain": coupled}
 
     def _plain(self, coupling: float | Tensor) -> bool:
-        """Whether there is nothing to adapt to: by the regime, or at λ = 0 where the target cannot shift statistics of a batch."""
+        """Return whether there is no adaptation: by the regime, or at λ = 0 if the target cannot shift statistics of a batch."""
         return self.regime != "adapt" or (isinstance(coupling, float) and coupling == 0 and not self._mixes)
 
     def _at_rest(self) -> Tensor:
-        """The loss of a domain classifier that is not asked: 0, with gradient 0."""
+        """Return the loss of a domain classifier that rests: 0, with gradient 0."""
         return 0 * next(self.players["domain"].parameters()).sum()
 
     def _label_loss(self, features_NF: Tensor, labels_N: Tensor) -> Tensor:
         return cross_entropy(self.label(features_NF), labels_N)
 
-    def _told_apart(self, heard: Sequence[Tensor]) -> Tensor:
-        """L_d of what `_features` gives for the domain classifier."""
-        logits = [self.players["domain"](features) for features in heard]
+    def _domain_loss(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return L_d for the second result of `_features`."""
+        logits = [self.players["domain"](features) for features in inputs]
         on_source, on_target = logits if len(logits) == 2 else logits[0].chunk(2)
         return softplus(torch.cat([on_source, -on_target])).mean()
 
     # The extractor's two parts ----------------------------------------------------------------------------------------------
 
     def _features(self, source: Tensor, target: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """Features of the source, and what the domain classifier hears: both domains in one batch, or each in its own."""
+        """Return the source's features, and the domain classifier's inputs: both domains in one batch, or in two."""
         if self._apart:
             each = self.features_of(source, 0), self.features_of(target, 1)
             return each[0], each
@@ -169,10 +169,10 @@ class DANN(Adaptation):
     # What is measured -------------------------------------------------------------------------------------------------------
 
     def signals(self, batch: BatchOfBoth) -> dict[str, Tensor]:
-        """On the batch, with layers in evaluation mode: how well labels and domains are told.
+        """On the batch, with layers in evaluation mode.
 
-        label_loss and label_accuracy of the source; domain_loss (ln 2 ≈ 0.693 where the domains cannot be told apart) and domain_accuracy
-        (½ there); reversed_gradient = ‖∂L_d/∂f‖ over the batch's features, of which the extractor feels λ times; and where the target has
+        label_loss and label_accuracy of the source; domain_loss (ln 2 ≈ 0.693 if the domains are indistinguishable) and domain_accuracy
+        (then ½); reversed_gradient = ‖∂L_d/∂f‖ over the batch's features, scaled by λ for the extractor; and if the target has
         labels, its target_accuracy, target_cross_entropy and calibration_error, which may part: a few confidently wrong guesses make the
         cross-entropy explode while the accuracy rises.
         """
@@ -183,8 +183,8 @@ class DANN(Adaptation):
             domain = self.players["domain"]
             on_source, on_target = domain(features_NF), domain(others_NF)
             both = torch.cat([features_NF, others_NF])
-            reversed_gradient = torch.func.grad(lambda f: self._told_apart(f.chunk(2)))(both)
-            found = {
+            reversed_gradient = torch.func.grad(lambda f: self._domain_loss(f.chunk(2)))(both)
+            values = {
                 "label_loss": cross_entropy(logits_NK, labels_N),
                 "label_accuracy": accuracy(logits_NK, labels_N),
                 "domain_loss": softplus(torch.cat([on_source, -on_target])).mean(),
@@ -192,14 +192,14 @@ class DANN(Adaptation):
                 "reversed_gradient": reversed_gradient.norm(),
             }
             if self.target.labels:
-                found |= self.of_target(other_logits_NK, others_N)
-        return found
+                values |= self.of_target(other_logits_NK, others_N)
+        return values
 
 
 def _shape_of_features(extractor: nn.Module, inputs: Shape) -> Shape:
-    """What the domain classifier will be given, found by trying."""
+    """Return the shape of the domain classifier's input, found by a trial."""
     features, _ = part_of(extractor, "features"), part_of(extractor, "label")
     like = next(features.parameters(), torch.empty(()))
     with torch.no_grad(), evaluating(features):
-        found = features(torch.zeros(2, *inputs, dtype=like.dtype, device=like.device))
-    return tuple(found.shape[1:])
+        output = features(torch.zeros(2, *inputs, dtype=like.dtype, device=like.device))
+    return tuple(output.shape[1:])

@@ -1,18 +1,18 @@
-r"""How well a linear classifier tells features of two domains apart: log-odds, and the proxy A-distance.
+r"""Divergence of two domains by a linear classifier of features: log-odds, and the proxy A-distance.
 
     w, b = argmin E softplus(−s (w·z + b)) + ρ/2 ‖w‖²        s = −1 for the source, +1 for the target, z the standardised features
 
-The odds of the target are e^(w·z + b), and with as many examples of both domains an estimate of p_target(f) / p_source(f). With ε the
-classifier's error on examples that it was not fitted to,
+The odds of the target are e^(w·z + b), which for equally many examples of both domains estimate p_target(f) / p_source(f). With ε the
+classifier's error on held-out examples,
 
     d_A = 2 (1 − 2ε)
 
 is the proxy A-distance (S. Ben-David et al., "Analysis of Representations for Domain Adaptation", NIPS 2006, section 4; used in Y. Ganin
-et al., arXiv:1505.07818, section 5.1.4): 2 where the domains are told apart without fault, about 0 where they cannot be.
+et al., arXiv:1505.07818, section 5.1.4): 2 for perfectly separable domains, about 0 for indistinguishable ones.
 
-The fit is by steps that no choice of a step size can spoil: the curvature p(1 − p) is at most ¼, so that in the principal axes of z, where
+The fit needs no step size: the curvature p(1 − p) is at most ¼, so that in the principal axes of z, in which
 the bound ¼ ZᵀZ is diagonal, each step w ← w − g / (S²/4N + ρ) lowers the loss (D. Böhning, "Multinomial logistic regression algorithm",
-1992). It is tensor arithmetic alone, and can be mapped over the members of a population.
+1992). It is tensor arithmetic alone, so that it can be mapped over the members of a population.
 
 Shapes: N, M = examples, F = features, R = principal axes.
 """
@@ -21,17 +21,17 @@ import torch
 from torch import Tensor
 
 RIDGE = 1e-2
-"""ρ: without it, fewer examples than features could always be told apart."""
+"""ρ: without it, fewer examples than features would always be separable."""
 STEPS = 200
 
 
 def log_odds(source_NF: Tensor, target_MF: Tensor, at: Tensor, ridge: float = RIDGE) -> Tensor:
-    """The log-odds of the target at some features, by a classifier fitted to others.
+    """Return the log-odds of the target at some features, by a classifier fitted to others.
 
     Args:
-        source_NF: features of source examples to fit to.
-        target_MF: of target examples.
-        at: features to judge, K × F.
+        source_NF: Features of source examples to fit.
+        target_MF: Features of target examples to fit.
+        at: Features to evaluate, K × F.
         ridge: ρ.
 
     Returns:

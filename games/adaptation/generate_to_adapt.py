@@ -10,12 +10,13 @@ image and the logits k of its class; source (x, c), target t, noise z; s⁺(·) 
     adapter.label        CE(y(f(x)), c)
     adapter.features     CE(y(f(x)), c) + λ (α CE(k(G_s), c) + β s⁺(−r(G_t)))
 
-Features of the target please when G makes of them what passes for a source image. Two players: who adapts, in three parts with losses of
-their own, and who judges. All four losses are taken at one position of the players; at λ = 0 generator and discriminator rest, and the
-classifier is trained on the source alone. The ablation is the regime: source-only, real-fake (without the terms in k), adapt (all).
+Target features are good if G turns them into images that pass for source images. There are two players: the adapter, in three parts
+with losses of their own, and the discriminator. All four losses are taken at one position of the players; at λ = 0 generator and
+discriminator rest, and the classifier is trained on the source alone. The regime gives the ablation: source-only, real-fake (without the
+terms in k), adapt (all).
 
 S. Sankaranarayanan et al., "Generate To Adapt: Aligning Domains using Generative Adversarial Networks", arXiv:1704.01705, section 3, with
-α = 0.1 and β = 0.03 as in its code. (That code steps optimizers between backward passes through graphs of before; here nothing is stale.)
+α = 0.1 and β = 0.03 as in its code. (That code steps optimizers between backward passes through older graphs; here no gradient is stale.)
 
 Shapes: N = batch, F = features, K = classes, Z = noise.
 """
@@ -29,7 +30,7 @@ from torch.nn.functional import cross_entropy, softplus
 
 from arena import PlayerSource, Rng, Slot, register
 from arena.errors import SlotMismatch, check_choice, check_number, first_line
-from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, part_of, where_felt
+from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, if_coupled, part_of
 from arena.players import MLP
 from arena.players.base import Shape, evaluating
 from arena.players.generate_to_adapt import Adapter
@@ -41,29 +42,29 @@ PARTS = ("features", "label", "generator")
 class GenerateToAdapt(Adaptation):
     """Adaptation by a game over source-like images that are generated from features of both domains.
 
-    The score is the error on the target's test set, which may be reported but not be trained or chosen by.
+    The score is the error on the target's test set, which may be reported but not used for training or selection.
 
     Args:
-        adapter: a classifier with the children `features` and `label`, and a `generator` of examples from conditions.
-        discriminator: from an example to the logit of being a real source example, and the logits of the classes.
-        source: domain whose labels are learnt; see `arena.games.data.domains`.
-        target: domain that is adapted to; one of the same classes.
+        adapter: Classifier with the children `features` and `label`, and a `generator` of examples from conditions.
+        discriminator: Maps an example to the logit of being a real source example, and the logits of the classes.
+        source: Labelled domain; see `arena.games.data.domains`.
+        target: Unlabelled domain with the same classes.
         regime: source-only trains on the source alone, real-fake adapts with the real/fake head alone, adapt with both heads, target-only
-            trains on the target's labels (what could be reached).
+            trains on the target's labels (an upper bound).
         latent: Z, size of the noise, at least 1.
-        alpha: α, how much the features feel of the class that source-like images of the source are taken for; at least 0.
-        beta: β, how much they feel of whether source-like images of the target pass for real ones; at least 0. Published for images: 0.03.
-        bn_mode: how batch normalisation in the features sees the domains, which go through one after the other: separate, with one set of
+        alpha: α, weight in the features' loss of the classes of images generated from the source; at least 0.
+        beta: β, weight in the features' loss of images generated from the target passing as real; at least 0. Published for images: 0.03.
+        bn_mode: Domains in the features' batch normalisation, in two batches: separate, with one set of
             running statistics, or per_domain, with one for each.
-        batch: examples drawn per turn, of each domain.
-        form: of images: what both domains are brought to, such as 32x32x3; auto is the smallest that loses nothing.
-        angle: by which rotated-moons are turned, in degrees.
-        noise: standard deviation of the moons' points.
+        batch: Examples drawn per turn from each domain.
+        form: Common form of images, such as 32x32x3; auto is the smallest that loses nothing.
+        angle: Rotation of rotated-moons, in degrees.
+        noise: Standard deviation of the moons' points.
 
     Raises:
-        BadSetting: for a number out of its range, or domains that do not go together.
-        UnknownName: for an unknown domain, regime or form.
-        SlotMismatch: for a player that does not fit.
+        BadSetting: A number is out of its range, or the domains do not match.
+        UnknownName: Unknown domain, regime or form.
+        SlotMismatch: A player does not fit its role.
     """
 
     regimes: ClassVar[Sequence[str]] = ("source-only", "real-fake", "adapt", "target-only")
@@ -71,7 +72,7 @@ class GenerateToAdapt(Adaptation):
     recipe: ClassVar[dict[str, Any]] = {
         "turns": 2000,
         "coupling": "dann-ramp",
-        "beta": 3.0,  # on the moons, where .03 hardly gains; among eleven settings, by the target's accuracy
+        "beta": 3.0,  # for the moons, on which .03 hardly gains; best of eleven settings by the target's accuracy
         "adapter.lr": 1e-3,
         "adapter.betas": (0.5, 0.999),
         "adapter.schedule": "linear",
@@ -107,14 +108,14 @@ class GenerateToAdapt(Adaptation):
         check_number("beta", beta, least=0)
         first, second = self.domains(source, target, form, regime)
         classes = len((second if regime == "target-only" else first).labels)
-        told = {"latent": latent, "pixels": bool(first.form)}
+        arguments = {"latent": latent, "pixels": bool(first.form)}
         super().__init__(
             (first, second),
             regime,
             batch,
             angle,
             noise,
-            adapter=Slot(first.shape, (classes,), adapter, told),
+            adapter=Slot(first.shape, (classes,), adapter, arguments),
             discriminator=Slot(first.shape, (1 + classes,), discriminator),
         )
         self.latent, self.alpha, self.beta, self.classes = latent, alpha, beta, classes
@@ -127,7 +128,7 @@ class GenerateToAdapt(Adaptation):
     # The game ---------------------------------------------------------------------------------------------------------------
 
     def sample(self, rng: Rng) -> BatchOfBoth:
-        """Source examples and labels, target examples and labels, and the noise of the images generated from either."""
+        """Draw source examples and labels, target examples and labels, and noise for the images generated from either."""
         return (*super().sample(rng), *(torch.randn(self.batch, self.latent, generator=rng.noise) for _ in range(2)))
 
     def losses(self, batch: BatchOfBoth, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
@@ -149,13 +150,13 @@ class GenerateToAdapt(Adaptation):
         on_source_N1, classes_NK = self._judged(of_source)
         both_heads = self.regime == "adapt"
         class_loss = cross_entropy(classes_NK, labels_N) if both_heads else torch.zeros_like(label_loss)
-        losses["adapter.generator"] = where_felt(coupling, class_loss + softplus(-on_source_N1).mean())
+        losses["adapter.generator"] = if_coupled(coupling, class_loss + softplus(-on_source_N1).mean())
         on_target_N1, _ = self._judged(self.generate(self.features_of(t, 1), None, noise[1]))
         losses["adapter.features"] = label_loss + coupling * (self.alpha * class_loss + self.beta * softplus(-on_target_N1).mean())
         if "discriminator" in movers:
             on_real_N1, own_NK = self._judged(x)
             judged = softplus(-on_real_N1).mean() + softplus(on_source_N1).mean() + softplus(on_target_N1).mean()
-            losses["discriminator"] = where_felt(coupling, judged + cross_entropy(own_NK, labels_N) if both_heads else judged)
+            losses["discriminator"] = if_coupled(coupling, judged + cross_entropy(own_NK, labels_N) if both_heads else judged)
         return losses
 
     @property
@@ -163,18 +164,18 @@ class GenerateToAdapt(Adaptation):
         return self.players["adapter"]
 
     def generate(self, features_NF: Tensor, labels_N: Tensor | None, noise_NZ: Tensor) -> Tensor:
-        """Source-like examples from features; without labels, as of the target."""
-        told_N = torch.full_like(noise_NZ[:, 0], self.classes) if labels_N is None else labels_N
-        told_NK = (told_N.unsqueeze(1) == torch.arange(self.classes + 1, device=noise_NZ.device)).to(features_NF)  # one-hot
-        return self.classifier.generator(torch.cat([told_NK, features_NF.flatten(1), noise_NZ], 1))
+        """Generate source-like examples from features; without labels, under the condition "target"."""
+        class_N = torch.full_like(noise_NZ[:, 0], self.classes) if labels_N is None else labels_N
+        condition_NK = (class_N.unsqueeze(1) == torch.arange(self.classes + 1, device=noise_NZ.device)).to(features_NF)  # one-hot
+        return self.classifier.generator(torch.cat([condition_NK, features_NF.flatten(1), noise_NZ], 1))
 
     def _judged(self, examples: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of being a real source example (N, 1), and of the classes (N, K)."""
+        """Return logits of being a real source example (N, 1), and of the classes (N, K)."""
         logits = self.players["discriminator"](examples)
         return logits[:, :1], logits[:, 1:]
 
     def _at_rest(self, key: str) -> Tensor:
-        """The loss of a part that does not play: 0, with gradient 0."""
+        """Return the loss of a part that rests: 0, with gradient 0."""
         return 0 * next(self.get_submodule(f"players.{key}").parameters()).sum()
 
     def _try_generator(self) -> None:
@@ -185,20 +186,20 @@ class GenerateToAdapt(Adaptation):
             width = self.classes + 1 + features_NF[0].numel() + self.latent
             need = f"adapter: its generator takes (N, {width}) and must give {_batched(self.source.shape)}"
             try:
-                made = self.generate(features_NF, None, noise_NZ)
+                examples = self.generate(features_NF, None, noise_NZ)
             except RuntimeError as error:
-                raise SlotMismatch(f"{need}, but failed on it ({first_line(error)}); mend its first layer") from error
-        if tuple(made.shape[1:]) != tuple(self.source.shape):
-            raise SlotMismatch(f"{need}, but gave {_batched(tuple(made.shape[1:]))}; change its last layer")
+                raise SlotMismatch(f"{need}, but failed on it ({first_line(error)}); fix its first layer") from error
+        if tuple(examples.shape[1:]) != tuple(self.source.shape):
+            raise SlotMismatch(f"{need}, but gave {_batched(tuple(examples.shape[1:]))}; change its last layer")
 
     # What is measured -------------------------------------------------------------------------------------------------------
 
     def signals(self, batch: BatchOfBoth) -> dict[str, Tensor]:
         """On the batch, with layers in evaluation mode.
 
-        label_loss and label_accuracy of the source; D(x), D(G_s), D(G_t), mean probability of being real that the discriminator gives to
-        source examples and to those generated from either domain; generated_accuracy, the share of those generated from the source that
-        it takes for their class; and of the target, where it has labels, accuracy, cross-entropy and calibration error.
+        label_loss and label_accuracy of the source; D(x), D(G_s), D(G_t), the discriminator's mean probabilities of being real for
+        source examples and for those generated from either domain; generated_accuracy, the share of examples generated from the source that
+        it classifies correctly; and, if the target has labels, its accuracy, cross-entropy and calibration error.
         """
         x, labels_N, t, others_N, *noise = batch
         with evaluating(self.players):
@@ -206,7 +207,7 @@ class GenerateToAdapt(Adaptation):
             logits_NK = self.label(features_NF)
             on_source_N1, classes_NK = self._judged(self.generate(features_NF, labels_N, noise[0]))
             on_target_N1, _ = self._judged(self.generate(others_NF, None, noise[1]))
-            found = {
+            values = {
                 "label_loss": cross_entropy(logits_NK, labels_N),
                 "label_accuracy": accuracy(logits_NK, labels_N),
                 "D(x)": self._judged(x)[0].sigmoid().mean(),
@@ -215,11 +216,11 @@ class GenerateToAdapt(Adaptation):
                 "generated_accuracy": accuracy(classes_NK, labels_N),
             }
             if self.target.labels:
-                found |= self.of_target(self.label(others_NF), others_N)
-        return found
+                values |= self.of_target(self.label(others_NF), others_N)
+        return values
 
     def pictures(self, *, last: bool) -> Mapping[str, Any]:
-        """Source-like examples generated from source and from target ones, where a generator is trained; and what every such game shows."""
+        """Source-like examples generated from both domains, if a generator is trained, and the pictures of every adaptation game."""
         from arena.games.adaptation import pictures as domain_pictures
 
         if not self.adapts:
@@ -228,13 +229,13 @@ class GenerateToAdapt(Adaptation):
         n = 24 if self.source.form else 400
         drawn = [next(domain.held_out(self.angle, self.noise, n)) for domain in (self.source, self.target)]
         noise_NZ = torch.randn(n, self.latent, generator=torch.Generator(device=like.device).manual_seed(0), device=like.device).to(like)
-        made = []
+        examples = []
         with torch.no_grad(), evaluating(self.players):
-            for which, (x, labels_N) in enumerate(drawn):
-                own = x[:n].to(like)
-                told = labels_N[:n] if which == 0 else None
-                made += [own, self.generate(self.features_of(own, which), told, noise_NZ[: len(own)])]
-        return {"generated": domain_pictures.generated(*made), **super().pictures(last=last)}
+            for which, (held_out, labels_N) in enumerate(drawn):
+                x = held_out[:n].to(like)
+                labels = labels_N[:n] if which == 0 else None
+                examples += [x, self.generate(self.features_of(x, which), labels, noise_NZ[: len(x)])]
+        return {"generated": domain_pictures.generated(*examples), **super().pictures(last=last)}
 
 
 def _batched(shape: Shape) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of domain adaptation: where a classifier of points draws its line, and how features of two domains lie to each other.
+"""Pictures of domain adaptation: the boundary of a classifier of points, and the features of two domains.
 
 Shapes: N = examples, F = features.
 """
@@ -17,26 +17,26 @@ MARKERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "source": lambda colour: {"s": 11, "marker": "o", "facecolors": "none", "edgecolors": colour, "linewidths": 0.7, "alpha": 0.8},
     "target": lambda colour: {"s": 12, "marker": "^", "facecolors": colour, "linewidths": 0, "alpha": 0.8},
 }
-"""How a point of each domain is drawn in a colour, or in one colour for each point: hollow, and filled."""
+"""Style of points by domain, given a colour or one colour per point: hollow, and filled."""
 
 
 @plots.styled
 def boundary(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor, probability: Callable[[Tensor], Tensor]) -> Any:
-    """Points of both domains on the surface of the probability of class 1.
+    """Draw points of both domains on the surface of the probability of class 1.
 
     Args:
         source: N × 2 points.
         target: N × 2 points.
         source_labels: 0 or 1.
-        target_labels: 0 or 1; drawn, and not known to the classifier.
-        probability: from N × 2 points to N numbers.
+        target_labels: 0 or 1; drawn, but unknown to the classifier.
+        probability: Maps N × 2 points to N numbers.
     """
     both = torch.cat([source, target]).float()
     low, high = both.amin(0) - 0.3, both.amax(0) + 0.3
     ticks = [torch.linspace(float(a), float(b), 160) for a, b in zip(low, high, strict=True)]
     grid = torch.stack(torch.meshgrid(*ticks, indexing="xy"))
     surface = probability(grid.flatten(1).T).cpu().float().reshape(grid.shape[1:]).numpy()
-    made, axes = plots.figure(5.6, 4.1)
+    drawing, axes = plots.figure(5.6, 4.1)
     axis, (x, y) = axes[0, 0], grid.numpy()
     mesh = axis.contourf(x, y, surface, levels=np.linspace(0, 1, 21), cmap=plots.CLASS_SURFACE, vmin=0, vmax=1)
     axis.contour(x, y, surface, levels=[0.5], colors=[plots.INK], linewidths=1)
@@ -46,24 +46,24 @@ def boundary(source: Tensor, target: Tensor, source_labels: Tensor, target_label
             axis.scatter(*points[labels == label].T.numpy(), **MARKERS[domain](colour), label=f"{domain}, class {label}")
     axis.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()), aspect="equal")
     axis.grid(False)
-    bar = made.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
+    bar = drawing.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
     bar.set_label("probability of class 1", fontsize=8)
     bar.outline.set_visible(False)
-    made.legend(loc="outside lower center", ncols=4, markerscale=1.5)
-    return made
+    drawing.legend(loc="outside lower center", ncols=4, markerscale=1.5)
+    return drawing
 
 
 @plots.styled
 def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None) -> Any:
-    """Features of both domains along their two principal components, told apart by domain, and by class.
+    """Draw features of both domains along their two principal components, by domain and by class.
 
-    The components point to where the source's first two classes are, so that the pictures of a run can follow each other.
+    The signs of the components follow the source's first two classes, so that the pictures of a run are comparable.
 
     Args:
         source: N × F features.
         target: N × F features.
         source_labels: N classes.
-        target_labels: N classes; None where they are unknown.
+        target_labels: N classes; None if they are unknown.
     """
     both = torch.cat([source, target]).flatten(1).double().cpu()
     centred = both - both.mean(0)
@@ -71,21 +71,21 @@ def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels:
     flat = centred @ axes_FF[:2].T
     if flat.shape[1] < 2:
         flat = torch.cat([flat, torch.zeros_like(flat)], 1)
-    own = source_labels.cpu()
-    for axis, label in enumerate(own.unique()[:2]):
-        flat[:, axis] *= 1 if flat[: len(source)][own == label, axis].mean() >= 0 else -1
-    return _two_views(flat.numpy(), own, target_labels, "first component of the features", "second component")
+    labels_of_source = source_labels.cpu()
+    for axis, label in enumerate(labels_of_source.unique()[:2]):
+        flat[:, axis] *= 1 if flat[: len(source)][labels_of_source == label, axis].mean() >= 0 else -1
+    return _two_views(flat.numpy(), labels_of_source, target_labels, "first component of the features", "second component")
 
 
 @plots.styled
 def embedding(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None) -> Any:
-    """The same features laid out in the plane by t-SNE (L. van der Maaten and G. Hinton, 2008): neighbours stay, distances do not.
+    """Draw features of both domains by t-SNE (L. van der Maaten and G. Hinton, 2008), which keeps neighbours, but not distances.
 
     Args:
         source: N × F features.
         target: N × F features.
         source_labels: N classes.
-        target_labels: N classes; None where they are unknown.
+        target_labels: N classes; None if they are unknown.
     """
     from sklearn.manifold import TSNE
 
@@ -96,16 +96,16 @@ def embedding(source: Tensor, target: Tensor, source_labels: Tensor, target_labe
 
 @plots.styled
 def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tensor) -> Any:
-    """What a generator makes of the features of source and target examples, beside these.
+    """Draw source and target examples, and those generated from their features.
 
     Args:
         source: N × 2 points, or N × C × H × W images in [−½, ½].
-        of_source: made of them.
-        target: likewise of the other domain.
-        of_target: made of them.
+        of_source: Examples generated from the source.
+        target: Examples of the target, in the same form.
+        of_target: Examples generated from the target.
     """
     panels = {"source": source, "made of the source": of_source, "target": target, "made of the target": of_target}
-    made, axes = plots.figure(10.4, 2.3 if source.dim() == 4 else 2.9, columns=4)
+    drawing, axes = plots.figure(10.4, 2.3 if source.dim() == 4 else 2.9, columns=4)
     for axis, (title, examples), colour in zip(axes[0], panels.items(), (plots.DATA, plots.FIRST) * 2, strict=True):
         axis.set_title(title)
         if source.dim() == 4:
@@ -114,13 +114,13 @@ def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tens
         else:
             axis.scatter(*examples.cpu().T.numpy(), s=5, color=colour, alpha=0.6, linewidths=0)
             axis.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.1, 2.1))
-    return made
+    return drawing
 
 
 def _two_views(flat: np.ndarray, source_labels: Tensor, target_labels: Tensor | None, along: str, up: str) -> Any:
-    """Points of both domains by domain, and by class."""
+    """Draw points of both domains by domain, and by class."""
     n = len(source_labels)
-    made, axes = plots.figure(8.6, 4.2, columns=2, sharex=True, sharey=True)
+    drawing, axes = plots.figure(8.6, 4.2, columns=2, sharex=True, sharey=True)
     by_domain, by_class = axes[0]
     for part, colour, name in ((slice(n), plots.DATA, "source"), (slice(n, None), plots.INK, "target")):
         by_domain.scatter(*flat[part].T, **MARKERS[name](colour), label=name)
@@ -136,4 +136,4 @@ def _two_views(flat: np.ndarray, source_labels: Tensor, target_labels: Tensor | 
     for axis in (by_domain, by_class):
         axis.set(xticks=[], yticks=[], xlabel=along)
     by_domain.set_ylabel(up)
-    return made
+    return drawing

@@ -1,10 +1,10 @@
-"""The table of the adaptation literature: source only, adapted and trained on the target, with the gain and what papers report.
+"""The table of the adaptation literature: source-only, adapted and target-only training, with the gain and published numbers.
 
-    gain      target accuracy − that of source-only training, in points, in the same setting otherwise
-    of gap    gain / (accuracy of training on the target − that of source-only training)
+    gain      target accuracy − that of source-only training, in points, with the same other settings
+    of gap    gain / (accuracy of target-only training − that of source-only training)
 
-Published numbers are target-test accuracies in percent, as the papers print them. Those in brackets were written down from memory of the
-papers: look them up before citing them.
+Published numbers are target-test accuracies in percent, as the papers print them. Those in brackets are from memory of the
+papers: verify them before citing them.
 
     DANN     Y. Ganin et al., arXiv:1505.07818                    ADDA    E. Tzeng et al., arXiv:1702.05464
     MCD      K. Saito et al., arXiv:1712.02560                    G2A     S. Sankaranarayanan et al., arXiv:1704.01705
@@ -15,7 +15,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from arena.core.result_table import OwnTable, Variant
+from arena.core.result_table import ResultTable, VariantResult
 
 ACCURACY = "metrics.target-accuracy"
 CROSS_ENTROPY = "metrics.target-cross-entropy"
@@ -46,15 +46,15 @@ PUBLISHED: Mapping[tuple[str, str], Mapping[str, str]] = {
         "target-only": "99.2",
     },
 }
-"""By source and target, then by regime; `adapt` goes by the name of the game."""
+"""By source and target, then by regime; the regime `adapt` has the name of the game."""
 
 
-def table(variants: Sequence[Variant], method: str) -> OwnTable | None:
-    """The table; None where the regime does not vary.
+def table(variants: Sequence[VariantResult], method: str) -> ResultTable | None:
+    """Return the table, or None if the regime does not vary.
 
     Args:
-        variants: of a comparison.
-        method: id of the game that adapts.
+        variants: Results of a comparison.
+        method: Id of the game.
     """
     if not all("regime" in variant.varied for variant in variants):
         return None
@@ -81,11 +81,11 @@ def table(variants: Sequence[Variant], method: str) -> OwnTable | None:
         )
     accuracy = "target accuracy %" + (" (mean ± SD)" if several else "")
     head = [*beside, "regime", accuracy, "cross-entropy", "gain", "of gap", "published", "verdict"]
-    return OwnTable(head, rows, _notes(variants, known=known, labelled=labelled))
+    return ResultTable(head, rows, _notes(variants, known=known, labelled=labelled))
 
 
 def published(source: str, target: str, regime: str, method: str) -> str:
-    """What papers report for a pair of domains, in words.
+    """Return published numbers for a pair of domains, as text.
 
     Example:
         >>> published("mnist", "usps", "adapt", "dann"), published("moons", "rotated-moons", "adapt", "dann")
@@ -97,21 +97,21 @@ def published(source: str, target: str, regime: str, method: str) -> str:
     return "; ".join(of_pair[name] for name in (method, "others") if name in of_pair) or "–"
 
 
-def gain(variant: Variant, base: Variant | None) -> str:
-    """Points of accuracy more than source-only training."""
+def gain(variant: VariantResult, base: VariantResult | None) -> str:
+    """Return the gain over source-only training in points of accuracy."""
     more = _more(variant, base)
     return "–" if more is None else f"{more:+.1f}"
 
 
-def verdict(variant: Variant, base: Variant | None) -> str:
-    """Better or worse than source-only, and whether that is within the spread of the seeds: two standard errors of the difference.
+def verdict(variant: VariantResult, base: VariantResult | None) -> str:
+    """Return whether a variant is better or worse than source-only, and whether by more than two standard errors of the difference.
 
     Example:
-        >>> of = lambda *seen: Variant({"regime": "?"}, {}, [{ACCURACY: a} for a in seen], len(seen))
+        >>> of = lambda *seen: VariantResult({"regime": "?"}, {}, [{ACCURACY: a} for a in seen], len(seen))
         >>> verdict(of(0.61), of(0.713)), verdict(of(0.7, 0.8), of(0.6, 0.8))
         ('worse than source-only, in one seed', 'better than source-only, within the spread of the seeds')
     """
-    if len(variant.ends) < variant.runs:  # some have diverged, or were cut short
+    if len(variant.ends) < variant.runs:  # some diverged, or were interrupted
         return f"{variant.runs - len(variant.ends)} of {variant.runs} runs did not end"
     more = _more(variant, base)
     if more is None or base is None:
@@ -126,33 +126,33 @@ def verdict(variant: Variant, base: Variant | None) -> str:
     return word
 
 
-def _more(variant: Variant, base: Variant | None) -> float | None:
-    own, other = variant.spread(ACCURACY), base.spread(ACCURACY) if base is not None else None
-    return None if base is variant or own is None or other is None else 100 * (own[0] - other[0])
+def _more(variant: VariantResult, base: VariantResult | None) -> float | None:
+    here, other = variant.spread(ACCURACY), base.spread(ACCURACY) if base is not None else None
+    return None if base is variant or here is None or other is None else 100 * (here[0] - other[0])
 
 
-def _of_gap(variant: Variant, base: Variant | None, best: Variant | None) -> str:
+def _of_gap(variant: VariantResult, base: VariantResult | None, best: VariantResult | None) -> str:
     more, most = _more(variant, base), None if best is None else _more(best, base)
     return "–" if best is variant or more is None or most is None or most <= 0 else f"{100 * more / most:.0f} %"
 
 
-def _accuracy(variant: Variant, several: bool) -> str:
+def _accuracy(variant: VariantResult, several: bool) -> str:
     spread = variant.spread(ACCURACY)
     if spread is None:
         return "–"
     return f"{100 * spread[0]:.1f}" + (f" ± {100 * spread[1]:.1f}" if several else "")
 
 
-def _mean(variant: Variant, field: str) -> str:
+def _mean(variant: VariantResult, field: str) -> str:
     spread = variant.spread(field)
     return "–" if spread is None else f"{spread[0]:.2f}"
 
 
-def _notes(variants: Sequence[Variant], *, known: bool, labelled: bool) -> list[str]:
+def _notes(variants: Sequence[VariantResult], *, known: bool, labelled: bool) -> list[str]:
     settings = variants[0].settings
     pair = "" if {"source", "target"} & {*variants[0].varied} else f"{settings.get('source')} → {settings.get('target')}: "
     if not labelled:
-        return [f"{pair}the target has no labels, so that no accuracy can be told."]
+        return [f"{pair}the target has no labels, so that no accuracy can be measured."]
     notes = [f"{pair}the target's test set, the last weights, no target label used for adapting; seeds: {variants[0].runs}."]
     if all(variant.varied["regime"] != "source-only" for variant in variants):
         notes.append("Gain and verdict need the regime source-only beside the others.")

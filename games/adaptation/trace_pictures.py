@@ -1,4 +1,4 @@
-"""A run of domain adaptation over its turns: labels, domains, and the target, whose accuracy and cross-entropy may part."""
+"""Traces of domain adaptation: labels, domains, and the target, whose accuracy and cross-entropy may diverge."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from arena.plots.traces import column, draw_column
 
 @plots.styled
 def traces(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Accuracies; losses, with ln 2, at which the domains cannot be told apart; cross-entropy and calibration on the target.
+    """Draw accuracies; losses, with ln 2 for indistinguishable domains; cross-entropy and calibration error on the target.
 
     Args:
-        rows: of the trace.
+        rows: Rows of the trace.
     """
-    made, axes = plots.figure(10.4, 3.0, columns=3)
+    drawing, axes = plots.figure(10.4, 3.0, columns=3)
     accuracies, losses, target = axes[0]
     lines = [
         (accuracies, "game.label_accuracy", "source labels", plots.DATA, "-"),
@@ -42,4 +42,4 @@ def traces(rows: Sequence[Mapping[str, Any]]) -> Any:
         axis.set_xlabel("turn")
         if axis.get_legend_handles_labels()[0]:
             axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
-    return made
+    return drawing

@@ -107,8 +107,8 @@ class Attack(Game):
             check_number(name, value, least=0)
         check_number("scored", scored, least=1, whole=True)
         check_number("steps", steps, least=1, whole=True)
-        told = {"examples": batch, "epsilon": epsilon, "norm": norm}
-        super().__init__(classifier=Slot(shape, (CLASSES,), classifier), attacker=Slot(shape, shape, attacker, told))
+        arguments = {"examples": batch, "epsilon": epsilon, "norm": norm}
+        super().__init__(classifier=Slot(shape, (CLASSES,), classifier), attacker=Slot(shape, shape, attacker, arguments))
         self.data, self.batch, self.epsilon, self.norm, self.regime = data, batch, epsilon, norm, regime
         self.noise, self.shift, self.rotation, self.scored, self.steps = noise, shift, rotation, int(scored), int(steps)
         # In other regimes the classifier's loss is not the negative of the attacker's.

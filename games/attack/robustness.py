@@ -1,17 +1,17 @@
-"""How well a classifier holds out against attacks, measured on images that it has not seen.
+"""Robustness of a classifier against attacks on held-out images.
 
     FGSM     δ = ε·s(∇ₓ L(x))                                                one step from the image itself
     PGD-k    δ₀ = ε·u, then k times δ ← P(δ + α·s(∇ₓ L(x + δ)))              u uniform in the unit ball; best of several restarts
 
-with L the cross-entropy, s(g) = sign(g) in the L∞ ball and g/‖g‖₂ in the L2 ball, and P the way back into the ball and the pixels'
-range (`arena.players.ball`). An image counts as right only if no restart fools the classifier. An attack that has fooled it on an image
-stops there, and later restarts leave such images out: the answer is the same, for a fraction of the work.
+with L the cross-entropy, s(g) = sign(g) in the L∞ ball and g/‖g‖₂ in the L2 ball, and P the projection onto the ball and the pixel
+range (`arena.players.ball`). An image counts as right only if no restart fools the classifier. An attack that has succeeded on an image
+stops, and later restarts leave the image out: the result is the same, for a fraction of the work.
 
 I. Goodfellow et al., arXiv:1412.6572; A. Madry et al., arXiv:1706.06083; the stopping as in the code of E. Wong et al.,
 arXiv:2001.03994.
 
-A measurement draws from a stream of its own and changes nothing: parameters, their gradients and all other streams are as before. With
-ε = 0 every attack gives exactly the clean answer.
+A measurement has its own random stream, and does not change parameters, gradients or other streams. With
+ε = 0 every attack gives exactly the clean accuracy.
 
 Shapes: N = images, * = the shape of one image, C = classes.
 """
@@ -31,24 +31,24 @@ from arena.players.ball import Norm, into_ball, into_range, steepest, uniform
 from arena.players.base import evaluating
 
 Classifier = Callable[[Tensor], Tensor]
-"""From N images, (N, *), to logits, (N, C)."""
+"""Maps N images, (N, *), to logits, (N, C)."""
 
 
 @dataclass(frozen=True)
 class Threat:
-    """What an attack may do, and how hard it tries.
+    """The constraint and the strength of an attack.
 
     Args:
         epsilon: ε, radius of the ball, at least 0.
-        norm: of the ball, linf or l2.
-        steps: k, steps of a restart, at least 1.
-        step_size: α, length of a step, above 0; 0 takes ε/4.
-        restarts: how often the attack begins anew from a random start, at least 1; 0 begins once, at the image itself.
-        seed: of the random starts.
+        norm: Norm of the ball, linf or l2.
+        steps: k, steps per restart, at least 1.
+        step_size: α, step size, at least 0; 0 for ε/4.
+        restarts: Number of random starts, at least 0; 0 for one start at the image.
+        seed: Seed of the random starts.
 
     Raises:
-        BadSetting: for a number out of its range.
-        UnknownName: for another norm.
+        BadSetting: A number is out of its range.
+        UnknownName: Unknown norm.
 
     Example:
         >>> str(Threat(0.3, steps=50, step_size=0.01, restarts=10)), str(Threat.fgsm(0.3))
@@ -64,7 +64,7 @@ class Threat:
 
     def __post_init__(self) -> None:
         for name, value in (("epsilon", self.epsilon), ("step_size", self.step_size)):
-            if not isinstance(value, Tensor):  # a population's are tensors, whose members were checked one by one
+            if not isinstance(value, Tensor):  # in a population they are tensors, whose members have been checked
                 check_number(name, value, least=0)
         check_choice("norm", self.norm, ("linf", "l2"))
         check_number("steps", self.steps, least=1, whole=True)
@@ -72,12 +72,12 @@ class Threat:
 
     @classmethod
     def fgsm(cls, epsilon: float, norm: Norm = "linf") -> "Threat":
-        """One step of length ε from the image itself."""
+        """Return the attack by one step of length ε from the image."""
         return cls(epsilon, norm, steps=1, step_size=epsilon, restarts=0)
 
     @property
     def alpha(self) -> Any:
-        """The length of a step."""
+        """The step size."""
         if isinstance(self.step_size, Tensor):
             return torch.where(self.step_size > 0, self.step_size, self.epsilon / 4)
         return self.step_size or self.epsilon / 4
@@ -90,19 +90,19 @@ class Threat:
 def attack(
     classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, begin_N: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """One restart: perturbations, and whether the classifier is still right under them.
+    """Attack by one restart.
 
-    It decides nothing by the numbers that it computes, so that a population's members can be attacked at once.
+    No branch depends on a tensor's value, so that a population's members can be attacked at once.
 
     Args:
-        classifier: gives logits.
-        image_N: pixels in [0, 1].
-        label_N: classes.
-        threat: how it is attacked.
-        begin_N: perturbations from which to begin; None begins at the images.
+        classifier: Gives logits.
+        image_N: Pixels in [0, 1].
+        label_N: Classes.
+        threat: The attack.
+        begin_N: Initial perturbations; None to start at the images.
 
     Returns:
-        The perturbations, (N, *), and N truth values.
+        The perturbations, (N, *), and for each image whether the classifier is still right.
 
     Example:
         >>> pull = lambda x: torch.stack([x.sum((1, 2, 3)), 8 - x.sum((1, 2, 3))], dim=1)      # is the image bright?
@@ -127,26 +127,26 @@ def attack(
 
 
 def withstands(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, at_once: int = 250) -> Tensor:
-    """On which images the classifier is right, clean and in every restart.
+    """Return for each image whether the classifier is right, clean and in every restart.
 
     Args:
-        classifier: gives logits; a module is evaluated in evaluation mode.
-        image_N: pixels in [0, 1].
-        label_N: classes.
-        threat: how it is attacked.
-        at_once: images that are attacked together; the answer does not depend on it but by rounding.
+        classifier: Gives logits; a module is put into evaluation mode.
+        image_N: Pixels in [0, 1].
+        label_N: Classes.
+        threat: The attack.
+        at_once: Images that are attacked together; the result depends on it by rounding only.
 
     Returns:
         N truth values.
 
     Raises:
-        BadSetting: for pixels or labels out of their ranges.
+        BadSetting: Pixels or labels are out of their ranges.
     """
     rng = torch.Generator(device=image_N.device).manual_seed(threat.seed)
     with torch.no_grad(), evaluating(classifier):
         standing = correct(classifier, image_N, label_N, at_once)
         for _ in range(max(1, threat.restarts)):
-            # Drawn for all images, so that what one of them gets depends neither on the others nor on how many are attacked at once.
+            # Drawn for all images, so that an image's start depends neither on the others nor on `at_once`.
             begin_N = threat.epsilon * uniform(tuple(image_N.shape), threat.norm, rng).to(image_N) if threat.restarts else None
             for left in standing.nonzero()[:, 0].split(at_once):
                 own = None if begin_N is None else begin_N[left]
@@ -155,10 +155,10 @@ def withstands(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat:
 
 
 def correct(classifier: Classifier, image_N: Tensor, label_N: Tensor, at_once: int = 250) -> Tensor:
-    """On which images the classifier is right.
+    """Return for each image whether the classifier is right.
 
     Raises:
-        BadSetting: for pixels or labels out of their ranges.
+        BadSetting: Pixels or labels are out of their ranges.
     """
     with torch.no_grad(), evaluating(classifier):
         logits_NC = torch.cat([classifier(part) for part in image_N.split(at_once)])
@@ -167,34 +167,34 @@ def correct(classifier: Classifier, image_N: Tensor, label_N: Tensor, at_once: i
 
 
 def accuracy(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, at_once: int = 250) -> float:
-    """The share of images on which the classifier is right under an attack; at ε = 0 the clean accuracy, exactly."""
+    """Return the accuracy under an attack; at ε = 0 exactly the clean accuracy."""
     return withstands(classifier, image_N, label_N, threat, at_once).double().mean().item()
 
 
 def curve(
     classifier: Classifier, image_N: Tensor, label_N: Tensor, epsilons: Sequence[float], threat: Threat, at_once: int = 250
 ) -> list[float]:
-    """Accuracy under an attack of each strength; the step size keeps its proportion to ε.
+    """Return the accuracy under an attack of each strength, with the step size in proportion to ε.
 
-    An image that fell to a smaller ε falls to every larger one, as its perturbation is within that ball as well: the curve never rises.
+    An image that is fooled at one ε counts as fooled at every larger ε, whose ball contains its perturbation: the curve never rises.
 
     Args:
-        epsilons: radii of the ball, in rising order.
-        threat: everything else.
+        epsilons: Radii of the ball, in ascending order.
+        threat: The other parameters.
     """
     standing = torch.ones(len(image_N), dtype=torch.bool, device=image_N.device)
-    found = []
+    accuracies = []
     for epsilon in epsilons:
         step_size = threat.step_size * epsilon / threat.epsilon if threat.step_size else 0.0
         own = dataclasses.replace(threat, epsilon=epsilon, step_size=step_size)
         left = standing.nonzero()[:, 0]
         standing[left] &= withstands(classifier, image_N[left], label_N[left], own, at_once) if len(left) else False
-        found.append(standing.double().mean().item())
-    return found
+        accuracies.append(standing.double().mean().item())
+    return accuracies
 
 
 def _pursue(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, begin_N: Tensor | None, stretch: int = 10) -> Tensor:
-    """What `attack` finds, in stretches between which images that have fallen are left out."""
+    """Attack in stretches of steps, and leave out fooled images in between."""
     standing = torch.ones(len(image_N), dtype=torch.bool, device=image_N.device)
     left, steps = torch.arange(len(image_N), device=image_N.device), threat.steps
     while steps > 0 and len(left):
@@ -210,11 +210,11 @@ def _right(logits_NC: Tensor, label_N: Tensor) -> Tensor:
 
 
 def _check(image_N: Tensor, label_N: Tensor, classes: int) -> None:
-    """Refuse pixels or labels out of their ranges, which would make every number here mean something else."""
+    """Refuse pixels or labels out of their ranges."""
     if len(image_N) != len(label_N):
         raise BadSetting("labels", f"{len(label_N)} numbers", f"one for each of the {len(image_N)} images")
     for name, numbers, low, high in (("pixels", image_N, 0.0, 1.0), ("labels", label_N, 0, classes - 1)):
         if len(numbers) and not (low <= numbers.min() and numbers.max() <= high):
-            found = f"from {numbers.min().item():g} to {numbers.max().item():g}"
-            mend = "divide bytes by 255" if name == "pixels" else "count classes from 0"
-            raise BadSetting(name, found, f"within [{low:g}, {high:g}]; {mend}")
+            span = f"from {numbers.min().item():g} to {numbers.max().item():g}"
+            fix = "divide bytes by 255" if name == "pixels" else "count classes from 0"
+            raise BadSetting(name, span, f"within [{low:g}, {high:g}]; {fix}")

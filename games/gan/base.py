@@ -1,6 +1,6 @@
-"""Generator against discriminator: what every GAN shares, whatever its data.
+"""Generator against discriminator: the base class of GANs on any data.
 
-The settings that are common to all are written here, once; a subclass hands its `**settings` on.
+Settings common to all GANs are defined here; a subclass passes its `**settings` on.
 
 Shapes: N = batch, Z = latent, M = examples in a pack, * = the shape of one example.
 """
@@ -24,34 +24,34 @@ from arena.players.base import Shape, mixes_examples
 from arena.registry.construct import construct_schedule
 
 DISTANCE = "sliced-wasserstein"
-"""The metric that is the score of every GAN where none is chosen."""
+"""The default score of a GAN."""
 
 
 class GAN(Game):
-    """A generator maps noise to examples, a discriminator gives an example's logit of being real.
+    """A generator maps noise to examples; a discriminator gives an example's logit of being real.
 
-    A subclass says what the data are: `real(n, rng)`, and, if the score should use other data, `held_out(n, rng)`.
+    A subclass defines the data by `real(n, rng)` and, if the score uses other data, `held_out(n, rng)`.
 
     Args:
         shape: of one example.
-        generator: from latent noise to an example.
-        discriminator: from an example, or a pack of them along the first axis, to one logit.
-        latent: size of the noise, standard normal.
-        batch: examples drawn per turn.
-        loss: of both players; see `arena.games.gan.losses`.
-        penalty: on the discriminator's slope: r1 at the data, r2 at the fakes, 0-gp and wgan-gp between them, dragan around the data;
-            the first three would have it 0, the others 1.
+        generator: Maps latent noise to an example.
+        discriminator: Maps an example, or a pack of examples along the first axis, to one logit.
+        latent: Size of the standard normal noise.
+        batch: Examples drawn per turn.
+        loss: Losses of both players; see `arena.games.gan.losses`.
+        penalty: Penalty on the discriminator's slope: r1 at the data, r2 at the fakes, 0-gp and wgan-gp between, dragan around the data;
+            the first three penalise its distance from 0, the others from 1.
         gamma: γ, weight of the penalty, (γ/2)·E‖∇D‖² or (γ/2)·E(‖∇D‖ − 1)²; at least 0. (The 10 of WGAN-GP's paper is 20 here.)
-        penalty_every: lazy regularisation: every k-th move of the discriminator bears the penalty, k times as heavy; at least 1.
-        instance_noise: standard deviation of normal noise on everything that the discriminator is shown; at least 0.
-        instance_noise_schedule: multiplies that in the course of a run: a schedule such as linear, or linear(start=1,end=0.1).
-        label_smoothing: s; real examples have the label 1 − s, generated ones keep 0; in [0, 1), for losses that have labels.
-        pack: examples of one kind that the discriminator judges at once, which divides the batch (PacGAN, arXiv:1712.04086).
+        penalty_every: lazy regularisation: the penalty counts in every k-th move of the discriminator, k times as heavy; at least 1.
+        instance_noise: Standard deviation of normal noise on the discriminator's inputs; at least 0.
+        instance_noise_schedule: Factor of the instance noise during a run: a schedule such as linear, or linear(start=1,end=0.1).
+        label_smoothing: s in [0, 1): real examples have the label 1 − s, generated ones 0; for losses with labels.
+        pack: Examples of one kind per input of the discriminator, a divisor of the batch (PacGAN, arXiv:1712.04086).
 
     Raises:
-        BadSetting: for a number out of its range.
-        UnknownName: for an unknown loss, penalty or schedule.
-        SlotMismatch: for a player that does not fit.
+        BadSetting: A number is out of its range.
+        UnknownName: Unknown loss, penalty or schedule.
+        SlotMismatch: A player does not fit its role.
     """
 
     noise_level: Tensor
@@ -59,9 +59,9 @@ class GAN(Game):
     scored: ClassVar[int] = 1024
     """Examples in each sample of a score."""
     repeats: ClassVar[int] = 2
-    """Independent pairs of samples that a score averages over."""
+    """Independent pairs of samples per score."""
     collapsed_below: ClassVar[float] = 0.1
-    """The `spread` below which a generator counts as collapsed: its examples vary by less than a tenth of what the data do."""
+    """The `spread` below which a generator counts as collapsed."""
 
     def __init__(
         self,
@@ -107,15 +107,15 @@ class GAN(Game):
         self._apart = mixes_examples(self.players["discriminator"], packed)
 
     def real(self, n: int, rng: torch.Generator) -> Tensor:
-        """n examples of the data."""
-        raise TypeError(f"{type(self).__name__} must say what its data are: def real(self, n, rng)")
+        """Draw n examples of the data."""
+        raise TypeError(f"{type(self).__name__} has no data. Fix: write def real(self, n, rng)")
 
     def held_out(self, n: int, rng: torch.Generator) -> Tensor:
-        """n examples that the score compares with."""
+        """Draw n examples for the score to compare with."""
         return self.real(n, rng)
 
     def sample(self, rng: Rng) -> tuple[Tensor, ...]:
-        """Real examples and the generator's noise; then noise on real and on generated ones, and what the penalty draws, if need be."""
+        """Draw real examples and latent noise; then, if needed, instance noise for real and generated examples, and the penalty's draw."""
         batch: tuple[Tensor, ...] = (self.real(self.batch, rng), torch.randn(self.batch, self.latent, generator=rng.noise))
         if self._noisy:
             batch += tuple(torch.randn(batch[0].shape, generator=rng.noise) for _ in range(2))
@@ -124,7 +124,7 @@ class GAN(Game):
         return batch
 
     def at_turn(self, clock: Clock) -> dict[str, float]:
-        """How much instance noise there is now, and how often the penalty counts: k times in every k-th move of the discriminator."""
+        """The level of the instance noise, and the penalty's factor: k in every k-th move of the discriminator, else 0."""
         numbers = {}
         if self._noisy:
             numbers["noise_level"] = self._level(clock.progress)
@@ -144,7 +144,7 @@ class GAN(Game):
             real, fake = self.packs(real), self.packs(fake)
         on_real_N1: Any
         if "generator" not in movers and not self._apart:
-            # One pass over both gives the same logits in half the kernels. With the generator moving it would cost more: its
+            # One pass over both gives the same logits in half the kernels. If the generator moves it would cost more, because its
             # gradient would run back through the real half as well.
             on_real_N1, on_fake_N1 = discriminator(torch.cat([real, fake])).chunk(2)
             loss = pair.discriminator(on_real_N1, on_fake_N1, coupling)
@@ -162,7 +162,7 @@ class GAN(Game):
     def _regularised(
         self, loss: Tensor, on_real_N1: Tensor, real: Tensor, fake: Tensor, drawn: list[Tensor], coupling: float | Tensor
     ) -> Tensor:
-        """The discriminator's loss with smoothed labels and with the penalty on its slope at what it is shown."""
+        """Add label smoothing and the penalty to the discriminator's loss."""
         if isinstance(self.label_smoothing, Tensor) or self.label_smoothing:
             loss = loss + label_smoothing(on_real_N1, self.label_smoothing)
         penalty = self._penalty
@@ -176,10 +176,10 @@ class GAN(Game):
         return loss + weight * (coupling * size if penalty.uses_fakes else size)
 
     def packs(self, examples: Tensor) -> Tensor:
-        """Each M examples as one, along the first axis of an example: from (N, C, …) to (N/M, MC, …).
+        """Pack each M examples into one, along the first axis of an example: (N, C, …) becomes (N/M, MC, …).
 
         Raises:
-            BadSetting: where the examples cannot be packed.
+            BadSetting: The examples cannot be packed.
         """
         if self.pack == 1:
             return examples
@@ -190,9 +190,9 @@ class GAN(Game):
     def signals(self, batch: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """D(x), D(G(z)) and spread.
 
-        D(x) and D(G(z)) are the mean probability of being real that the discriminator gives to data and to generated examples; both are
+        D(x) and D(G(z)) are the discriminator's mean probabilities that data and generated examples are real; both are
         ½ at the optimum. spread = √(Σᵢ Var G(z)ᵢ) / √(Σᵢ Var xᵢ), the total standard deviation of the generated examples over that of
-        the data, each over the batch and summed over the numbers i of an example; it is 1 at the optimum and near 0 where the generator
+        the data, each over the batch and summed over the numbers i of an example; it is 1 at the optimum and near 0 if the generator
         has collapsed to a point. (The smallest normal number is added under both roots, so that a batch of one example gives 1.)
         """
         real, noise_NZ, *_ = batch
@@ -205,31 +205,31 @@ class GAN(Game):
         }
 
     def collapsed(self, signals: Mapping[str, float]) -> bool:
-        """Whether the generator has lost nearly all spread: `spread` is below `collapsed_below`."""
+        """Return whether `spread` is below `collapsed_below`."""
         return signals.get("game.spread", 1.0) < self.collapsed_below
 
     def generate(self, n: int, repeat: int = 0) -> Tensor:
-        """n generated examples from the fixed noise of that number."""
+        """Generate n examples from fixed noise, one set for each number `repeat`."""
         like = next(self.players["generator"].parameters(), torch.empty(()))
         rng = torch.Generator(device=torch.empty(0).device).manual_seed(repeat)
         return self.players["generator"](torch.randn(n, self.latent, generator=rng).to(like))
 
     def score(self) -> Tensor:
-        """Sliced Wasserstein distance of generated to real examples, averaged over fixed pairs of samples; or the metric chosen instead."""
+        """Sliced Wasserstein distance of generated to real examples, averaged over fixed pairs of samples; or the chosen metric."""
         if self.evaluation.metric in ("", DISTANCE):
             return against_real(lambda repeat: self.generate(self.scored, repeat), self.held_out, self.scored, self.repeats)
         return self._mean_score(self.generate)
 
     def ceiling(self) -> float | None:
-        """The same of real examples: what sampling noise alone gives."""
+        """Score of real examples, which is sampling noise alone."""
         if self.evaluation.metric in ("", DISTANCE):
             return real_ceiling(self.held_out, self.scored)
-        return float(self._mean_score(self._posing)) or None  # where real data are at the best value, there is nothing to compare with
+        return float(self._mean_score(self._posing)) or None  # real data at the best value give no scale
 
     def criterion(self, score: float | Tensor) -> float | Tensor:
-        """score · (1 + m/K) where m of the data's K modes are left out, so that nothing is chosen that is sharp and leaves some out.
+        """Return score · (1 + m/K) if m of K modes are missing, so that no setting is chosen that is sharp but drops modes.
 
-        Of data that are no mixture of Gaussians it is the score, which sees missing parts as well, if less plainly.
+        For data without modes it is the score.
         """
         if (modes := self.modes()) is None:
             return score
@@ -239,19 +239,19 @@ class GAN(Game):
     # Metrics ----------------------------------------------------------------------------------------------------------------
 
     def modes(self) -> Modes | None:
-        """The Gaussians that the data are a mixture of, or None where they are no such thing."""
+        """Return the Gaussians of the data, or None if the data are no mixture of Gaussians."""
         return None
 
     def judge(self) -> Judge | None:
-        """A classifier of the data, or None where they have no labels."""
+        """Return a classifier of the data, or None if they have no labels."""
         return None
 
     def compared(self, n: int, rng: torch.Generator) -> Tensor:
-        """n held-out examples that metrics compare with, or all that there are."""
+        """Draw n held-out examples for metrics to compare with, or all."""
         return self.held_out(n, rng)
 
     def posing(self, n: int, rng: torch.Generator) -> Tensor:
-        """n examples of the data that pose as generated ones where a ceiling is measured, or all that there are."""
+        """Draw n examples of the data in place of generated ones for a ceiling, or all."""
         return self.real(n, rng)
 
     @property
@@ -259,25 +259,25 @@ class GAN(Game):
         return tuple(name for name, metric in self._metrics().items() if metric.best is not None)
 
     def metrics(self) -> dict[str, float | Tensor]:
-        """What `arena.games.gan.metrics` has for these data, of fixed generated and real examples, beside the score."""
+        """The metrics of `arena.games.gan.metrics` that apply to these data, on fixed generated and real examples."""
         samples = self.samples(self.generate(self.scored), 0)
         return {name: metric.value(samples) for name, metric in self._metrics(beside=True).items()}
 
     def metric_ceilings(self) -> dict[str, float]:
-        """The same of real examples that pose as generated ones, averaged over fixed pairs of samples."""
+        """Metrics of real examples in place of generated ones, averaged over fixed pairs of samples."""
         metrics = {name: metric for name, metric in self._metrics(beside=True).items() if metric.compares}
         pairs = [self.samples(self._posing(self.scored, repeat), repeat) for repeat in range(2)]
         return {name: sum(float(metric.value(pair)) for pair in pairs) / len(pairs) for name, metric in metrics.items()}
 
     def _metrics(self, *, beside: bool = False) -> dict[str, Metric]:
-        """The metrics that these data have; `beside` leaves out the distance where it is the score already."""
+        """The metrics that apply to these data; `beside` leaves out the distance if it is the score."""
         known = {"nothing": True, "modes": self.modes() is not None, "judge": type(self).judge is not GAN.judge}
         skip = beside and not self.evaluation.metric
         return {name: metric for name, metric in metrics().items() if known[metric.needs] and not (skip and name == DISTANCE)}
 
     def samples(self, fake: Tensor, repeat: int) -> Samples:
-        """Generated examples beside real ones, of the fixed sample of that number, for metrics to compare."""
-        like = next(self.players["generator"].parameters(), fake)  # posing examples come in the default precision, the judge in this one
+        """Return generated examples with the real ones of a fixed sample, for metrics to compare."""
+        like = next(self.players["generator"].parameters(), fake)  # real examples have the default precision, the judge this one
         real = self.compared(self.scored, stream(2 * repeat + 1)).to(like)
         return Samples(fake.to(like), real, self.evaluation, self.modes(), self.judge())
 
@@ -291,5 +291,5 @@ class GAN(Game):
 
 
 def _total_deviation(examples: Tensor) -> Tensor:
-    """√(Σᵢ Var xᵢ) over the batch, of examples of any shape."""
+    """Return √(Σᵢ Var xᵢ) over the batch, for examples of any shape."""
     return (examples.flatten(1).var(0, correction=0).sum() + torch.finfo(examples.dtype).tiny).sqrt()

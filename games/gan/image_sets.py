@@ -38,14 +38,14 @@ class Digits(ImageGAN):
 
 
 class Convolutional(ImageGAN):
-    """The same with convolutional players (`arena.players.conv`): for images of 28 or 32 pixels, grey or coloured.
+    """An image GAN with convolutional players (`arena.players.conv`), for images of 28 or 32 pixels, grey or coloured.
 
     Args:
-        generator: from latent noise to an image.
-        discriminator: from an image to one logit.
-        latent: size of the noise, standard normal.
-        batch: images drawn per turn.
-        settings: of every image GAN; see `ImageGAN`.
+        generator: Maps latent noise to an image.
+        discriminator: Maps an image to one logit.
+        latent: Size of the standard normal noise.
+        batch: Images drawn per turn.
+        settings: Settings of every image GAN; see `ImageGAN`.
     """
 
     recipe: ClassVar[dict[str, Any]] = {
@@ -99,7 +99,7 @@ class CIFAR10(Convolutional):
 
 @register("cifar10-4k")
 class CIFAR10Subset(Convolutional):
-    """The convolutional GAN on a subset of CIFAR-10: its first 3,500 images, far fewer than a GAN needs, to try things out."""
+    """The convolutional GAN on a subset of CIFAR-10: its first 3,500 images, for quick trials only."""
 
     data_set = "cifar10-4k"
     shape = (3, 32, 32)

@@ -1,4 +1,4 @@
-"""GANs on points in the plane: one class, and a few lines for each distribution.
+"""GANs on points in the plane: one base class, and a few lines for each distribution.
 
 Shapes: N = batch, 2 = the plane.
 """
@@ -20,18 +20,18 @@ class Planar(GAN):
     """A GAN in the plane.
 
     Args:
-        noise: standard deviation of the data's own noise; each distribution has its own meaning and default.
-        settings: of every GAN; see `arena.games.gan.base`.
+        noise: Standard deviation of the data's noise, at least 0; its meaning and default depend on the distribution.
+        settings: Settings of every GAN; see `arena.games.gan.base`.
 
     Raises:
-        BadSetting: for a number out of its range.
-        UnknownName: for an unknown loss.
-        SlotMismatch: for a player that does not fit.
+        BadSetting: A number is out of its range.
+        UnknownName: Unknown loss.
+        SlotMismatch: A player does not fit its role.
     """
 
     data: ClassVar[Callable[..., Tensor]]
     centres: ClassVar[Callable[[], Tensor] | None] = None
-    """The means of the data's Gaussians, where they are a mixture of some."""
+    """The means of the data's Gaussians, if they are a mixture of Gaussians."""
     scored = 2048
     repeats = 4
     recipe: ClassVar[dict[str, Any]] = {
@@ -95,7 +95,7 @@ class TwoModes(Planar):
     """A GAN on two Gaussians, at (−1, 0) and (1, 0): the smallest test of mode collapse."""
 
     data, centres = planar.two_modes, planar.two_centres
-    # Over the seeds 0, 1 and 2 this scores 1.6, 2.2 and 2.7 times what real data do; the other games' 1e-3 scores 2.7, 5.2 and 2.7.
+    # Over the seeds 0, 1 and 2 this scores 1.6, 2.2 and 2.7 times the score of real data; the other games' 1e-3 gives 2.7, 5.2 and 2.7.
     recipe = {**Planar.recipe, "generator.lr": 3e-4, "discriminator.lr": 3e-4}
 
 
@@ -122,7 +122,7 @@ class Pinwheel(Planar):
 
 @register("checkerboard")
 class Checkerboard(Planar):
-    """A GAN on the dark squares of a board: sharp edges, and no noise unless it is asked for."""
+    """A GAN on the dark squares of a board: sharp edges, and no noise by default."""
 
     data = planar.checkerboard
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from arena import Game, configure
 from arena.bench import Measurement, measure
-from arena.bench.baseline_loop import ByHand
+from arena.bench.baseline_loop import BaselineLoop
 from arena.bench.figures import turn
 from arena.bench.recorded_turns import record
 from arena.bench.report import words
@@ -42,32 +42,32 @@ def test_the_loop_by_hand_trains_the_same(game: str, settings: dict[str, Any], s
     monkeypatch.setattr("arena.engine.streams.TURNS", 1)  # the loop by hand draws turn by turn, from the same stream
     arena = configure(game, {"dtype": "float64", "turns": 60, "seed": 3, **settings}, ["--scheduler", scheduler]).build()
     start = [p.detach().clone() for p in arena.game.parameters()]
-    by_hand = ByHand(arena)
-    by_hand.play(record(arena, 40))
-    for old, ours, theirs in zip(start, arena.game.parameters(), by_hand.game.parameters(), strict=True):
+    baseline = BaselineLoop(arena)
+    baseline.play(record(arena, 40))
+    for old, ours, theirs in zip(start, arena.game.parameters(), baseline.game.parameters(), strict=True):
         torch.testing.assert_close(theirs, ours, rtol=1e-12, atol=1e-12)
         assert not torch.equal(old, ours)
 
 
 def test_its_optimizers_are_torchs_in_their_default_form() -> None:
     arena = configure("bilinear", {"x.optimizer": "adam", "x.betas": (0.5, 0.9), "y.optimizer": "sgd", "y.momentum": -0.3}).build()
-    by_hand = ByHand(arena)
-    groups = {role: optimizer.param_groups[0] for role, optimizer in by_hand.optimizers.items()}
-    assert {role: type(optimizer) for role, optimizer in by_hand.optimizers.items()} == {"x": torch.optim.Adam, "y": torch.optim.SGD}
+    baseline = BaselineLoop(arena)
+    groups = {role: optimizer.param_groups[0] for role, optimizer in baseline.optimizers.items()}
+    assert {role: type(optimizer) for role, optimizer in baseline.optimizers.items()} == {"x": torch.optim.Adam, "y": torch.optim.SGD}
     assert all(group["fused"] is None and group["foreach"] is None for group in groups.values())
     assert groups["x"]["betas"] == (0.5, 0.9) and groups["y"]["momentum"] == -0.3
 
 
 def test_it_goes_back_to_where_it_was() -> None:
     arena = configure("swiss-roll", {"batch": 8}).build()
-    by_hand = ByHand(arena)
+    baseline = BaselineLoop(arena)
     script = record(arena, 7)
-    by_hand.play(script)
-    state, ends = by_hand.state_dict(), []
+    baseline.play(script)
+    state, ends = baseline.state_dict(), []
     for _ in range(2):
-        by_hand.load_state_dict(state)
-        by_hand.play(script)
-        ends.append([p.detach().clone() for p in by_hand.game.parameters()])
+        baseline.load_state_dict(state)
+        baseline.play(script)
+        ends.append([p.detach().clone() for p in baseline.game.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
 
 
@@ -81,7 +81,7 @@ def test_a_game_that_cannot_be_copied_says_so() -> None:
     arena = configure("bilinear").build()
     arena.game.lock = threading.Lock()  # type: ignore[assignment]
     with pytest.raises(GameFault, match=r"Bilinear cannot be copied \(cannot pickle '_thread.lock' object\); keep open files and the like"):
-        ByHand(arena)
+        BaselineLoop(arena)
 
 
 def test_a_batch_lives_as_long_as_the_game_says() -> None:
@@ -128,7 +128,7 @@ def test_the_stages_make_up_the_turn(game: str, least: float) -> None:
     stages_make_up_the_turn(found, least)
     assert list(found.stages) == ["sampling", "field", "optimizer", "trace", "the rest"]
     assert found.ratio.low <= found.ratio.middle <= found.ratio.high
-    assert found.floor.middle < found.by_hand.middle
+    assert found.floor.middle < found.baseline.middle
 
 
 def test_a_rule_has_a_stage_of_its_own_and_is_said_not_to_be_played_by_hand() -> None:
@@ -154,7 +154,7 @@ def test_a_planted_nap_is_found_where_it_was_planted(nap: str, stage: str, monke
     found = measure(configure(Slow, {nap: 0.02}), seconds=2)
     assert found.stages[stage] >= 0.02
     assert found.stages[stage] > 0.6 * found.arena.middle
-    assert found.by_hand.middle >= 0.003
+    assert found.baseline.middle >= 0.003
     assert (found.floor.middle >= 0.003) == (stage == "field")
 
 
@@ -298,5 +298,7 @@ def test_seconds_are_checked_from_python_too() -> None:
 
 def test_nobody_moves() -> None:
     config = configure("bilinear", {}, ["--scheduler", "warm-up(fraction=1,first=0,second=0)"])
-    with pytest.raises(ArenaError, match="nobody moves in the middle of the run, where it is measured; let the scheduler move somebody"):
+    with pytest.raises(
+        ArenaError, match="no player moves in the middle of the run, where it is measured; choose a scheduler that moves one"
+    ):
         measure(config, seconds=0.1)

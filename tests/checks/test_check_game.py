@@ -202,9 +202,9 @@ BROKEN: list[tuple[type[Game], str]] = [
     (Detached, "look for a detach, a .data or a reversed gradient between the player and its loss"),
     (
         NeverAlone,
-        "at coupling 0 the gradient of 'left' still depends on 'right'; multiply what they feel of each other by coupling",
+        "at coupling 0 the gradient of 'left' still depends on 'right'; multiply their interaction by coupling",
     ),
-    (NotZeroSum, "mend a sign, or set zero_sum = False"),
+    (NotZeroSum, "fix a sign, or set zero_sum = False"),
     (Reversed, "look for a missing sign or coupling in the reversal"),
     (WrongAnswer, "but must vanish"),
     (Footprints, "score changed 'players.left.value'; work on a copy, or in evaluation mode"),

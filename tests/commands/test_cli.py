@@ -96,7 +96,7 @@ def test_a_broken_game_fails_its_check(cli: Cli, tmp_path: Path) -> None:
     done = cli("check", "tug.py")
     assert done.returncode == 2
     assert "✗ tug-of-war  9 of 15 checks hold, 1 does not, and 5 after it were not tried" in done.stdout
-    assert "mend a sign, or set zero_sum = False" in done.stdout
+    assert "fix a sign, or set zero_sum = False" in done.stdout
     assert "arena: 1 of 1 games broke the contract" in done.stderr
 
 

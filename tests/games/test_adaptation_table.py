@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from arena.core.result_table import Variant
+from arena.core.result_table import VariantResult
 from arena.experiments.compare import compare
 from arena.experiments.compare.report import report
 from arena.games.adaptation.dann import DANN
@@ -15,9 +15,9 @@ from arena.games.adaptation.table import ACCURACY, CROSS_ENTROPY, published, tab
 PAIR = {"source": "mnist", "target": "usps"}
 
 
-def variant(regime: str, *accuracies: float, runs: int | None = None, settings: dict[str, str] = PAIR, **varied: str) -> Variant:
+def variant(regime: str, *accuracies: float, runs: int | None = None, settings: dict[str, str] = PAIR, **varied: str) -> VariantResult:
     ends = [{ACCURACY: accuracy, CROSS_ENTROPY: 1.5} for accuracy in accuracies]
-    return Variant({"regime": regime, **varied}, settings, ends, len(ends) if runs is None else runs)
+    return VariantResult({"regime": regime, **varied}, settings, ends, len(ends) if runs is None else runs)
 
 
 def test_rows_of_known_numbers() -> None:
@@ -61,12 +61,12 @@ def test_each_setting_that_varies_beside_the_regime_has_its_own_source_only() ->
 
 
 def test_without_labels_or_regimes_there_is_nothing_to_tell() -> None:
-    bare = Variant({"regime": "adapt"}, {"source": "digits", "target": "own.npz"}, [{"score": None}], 1)
+    bare = VariantResult({"regime": "adapt"}, {"source": "digits", "target": "own.npz"}, [{"score": None}], 1)
     found = table([bare], "dann")
     assert found is not None
-    assert list(found.notes) == ["digits → own.npz: the target has no labels, so that no accuracy can be told."]
+    assert list(found.notes) == ["digits → own.npz: the target has no labels, so that no accuracy can be measured."]
     assert found.rows[0][1] == "–"
-    assert DANN.comparison([Variant({"rule": "sga"}, PAIR, [], 1)]) is None
+    assert DANN.comparison([VariantResult({"rule": "sga"}, PAIR, [], 1)]) is None
 
 
 def test_published_numbers_go_by_method() -> None:

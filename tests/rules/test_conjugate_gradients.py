@@ -44,7 +44,7 @@ def test_it_solves_and_reports() -> None:
         (
             definite(30),
             {"iterations": 2},
-            r"^the system was solved to a relative residual of \d.*but 1e-12 was asked for",
+            r"^the system was solved to a relative residual of \d.*but 1e-12 was required",
         ),
         (-definite(3), {}, "^the system is not positive definite: its curvature along a direction of length 1.73 is -"),
         (

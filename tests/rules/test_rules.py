@@ -3,13 +3,14 @@
 import functools
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from arena import Arena, Field, GameFault, UpdateRule
+from arena import Arena, Field, Game, GameFault, UpdateRule
 from arena.checks.rules import CHECKS, check_rule, examine_rule
 from arena.config import configure
 from arena.core.directions import Direction, plus, times
@@ -175,14 +176,22 @@ def test_alternating_turns_conserve_their_invariant_exactly() -> None:
     assert x * x + y * y - eta * x * y == pytest.approx(start, rel=1e-12)
 
 
+@functools.cache
+def builder(game: str) -> tuple[Callable[[], Game] | None, tuple[str, str]]:
+    """Configure a game once for all rules and optimizers; return what builds it, and its roles."""
+    arena = configure(game, {"dtype": "float64"} | ({"batch": 16} if game == "swiss-roll" else {})).build()
+    return arena._build, arena.game.roles
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("rule", [*(e.target for e in entries("rule").values() if e.target is not FollowTheRidge), *VARIANTS])
 @pytest.mark.parametrize("game", ["quadratic", "swiss-roll"])
 def test_rules_over_optimizers_leave_no_footprints(optimizer: str, rule: type[UpdateRule], game: str) -> None:
     """Buffers, global randomness, requires_grad and the player that stays are as they were."""
-    arena = configure(game, {"dtype": "float64"} | ({"batch": 16} if game == "swiss-roll" else {})).build()
-    arena = Arena(arena._build, rule=rule(), optimizers=dict.fromkeys(arena.game.roles, OPTIMIZERS[optimizer]), dtype=torch.float64)
-    first, _ = arena.game.roles
+    build, roles = builder(game)
+    assert build is not None
+    arena = Arena(build, rule=rule(), optimizers=dict.fromkeys(roles, OPTIMIZERS[optimizer]), dtype=torch.float64)
+    first, _ = roles
     for _ in range(3):
         arena.play_turn(BOTH, measure=True)
     assert all(math.isfinite(arena.read_signals()[f"{role}.{what}"]) for role in arena.game.roles for what in ("loss", "gradient_norm"))
@@ -434,7 +443,7 @@ class NoRule:
     """It is nothing that the arena knows."""
 
 
-LINEAR = "away from where linear_map says"
+LINEAR = "away from the position by linear_map"
 FAULTS: dict[Any, str] = {
     StepsOneByOne: LINEAR,
     ForgetsToRestore: LINEAR,

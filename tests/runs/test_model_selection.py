@@ -135,7 +135,7 @@ def test_criteria_can_be_mapped_over_members() -> None:
 
 # From a trace -------------------------------------------------------------------------------------------------------------------
 
-CRITERIA = [Criterion("entropy", higher_is_better=False), Criterion("source", True), Criterion("truth", True, peeks=True)]
+CRITERIA = [Criterion("entropy", higher_is_better=False), Criterion("source", True), Criterion("truth", True, uses_oracle=True)]
 
 
 def row(turn: int, entropy: float, source: float, truth: float | None) -> dict[str, float | int | None]:
@@ -177,7 +177,7 @@ def test_what_a_game_measures_is_what_criteria_say(run: Path) -> None:
     arena = configure("dann", {"extractor.hidden": (8, 6), "domain.hidden": (8,), "batch": 16}).build()
     game = arena.game
     with torch.no_grad():
-        looks = game.looks()  # type: ignore[operator]
+        looks = game.criterion_outputs()  # type: ignore[operator]
     found = arena.measure_metrics()
     for name, criterion in criteria().items():
         assert found[name] == pytest.approx(float(criterion.value(looks)), abs=1e-6)

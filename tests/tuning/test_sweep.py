@@ -185,8 +185,8 @@ def test_values_that_do_not_go_together_are_told_and_finite() -> None:
 def test_modes_left_out_make_a_gan_worse_and_adaptation_does_not_peek() -> None:
     game = configure("ring", SMALL).example()
     assert 1.0 < float(game.criterion(1.0)) <= 2.0  # an untrained generator covers one mode at most
-    assert not plan("dann", {"turns": 8}).peeks
-    assert plan("dann", {"turns": 8}, options=Options(objectives=("score",))).peeks
+    assert not plan("dann", {"turns": 8}).uses_oracle
+    assert plan("dann", {"turns": 8}, options=Options(objectives=("score",))).uses_oracle
 
 
 # Backends ------------------------------------------------------------------------------------------------------------------------

@@ -401,7 +401,7 @@ def _warnings(
         for d in sweep.space.dimensions:
             if not d.choices and not 0.03 < d.share(best.point[d.name]) < 0.97:
                 said.append(f"the best {d.name}, {best.point[d.name]:.3g}, is at an end of its range; a wider one may have a better")
-    if sweep.peeks:
+    if sweep.uses_oracle:
         said.append("this sweep peeks: its points were chosen by a score that looks at labels which are to be predicted")
     return said
 

@@ -64,7 +64,7 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
     for warning in found.warnings if found is not None else []:
         line("careful", warning)
     if (best := played.best) is not None:
-        label = " (peeks)" if played.sweep.peeks else ""
+        label = " (peeks)" if played.sweep.uses_oracle else ""
         real = f", real data {played.sweep.ceiling:.3g}" if played.sweep.ceiling else ""
         line(
             "best",

@@ -14,7 +14,7 @@ import yaml
 
 from arena.accelerate.process_group import refuse_distributed
 from arena.config.settings import load_file, plain
-from arena.core.result_table import OwnTable
+from arena.core.result_table import ResultTable
 from arena.errors import ArenaError, GameFault, RuleUndefined
 from arena.experiments.compare.members import PlayRuns, grouped
 from arena.experiments.compare.plan import PLAN, Job, Plan, parse_vary, plan
@@ -39,7 +39,7 @@ class Comparison:
 
     folder: Path
     summaries: list[Summary]
-    own_table: OwnTable | None = None
+    own_table: ResultTable | None = None
 
     def __repr__(self) -> str:
         runs = sum(len(summary.outcomes) for summary in self.summaries)

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from arena.core.result_table import OwnTable
+from arena.core.result_table import ResultTable
 from arena.experiments.compare.figures import labels
 from arena.experiments.compare.plan import Job, Plan
 from arena.experiments.compare.play import Comparison
@@ -90,7 +90,7 @@ def table(summaries: Sequence[Summary]) -> Table:
     return made
 
 
-def own(found: OwnTable) -> Table:
+def own(found: ResultTable) -> Table:
     """A game's own table."""
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for head in found.head:

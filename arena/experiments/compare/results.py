@@ -10,7 +10,7 @@ from typing import Any
 
 from arena.config.settings import flatten, load_file
 from arena.core.field.frozen import PRODUCT
-from arena.core.result_table import OwnTable, Variant
+from arena.core.result_table import ResultTable, VariantResult
 from arena.experiments.compare.plan import PLAN, Job
 from arena.experiments.compare.theory import claimed_map
 from arena.experiments.map.reading import Trials
@@ -136,19 +136,19 @@ def summarise(jobs: Sequence[Job], folder: Path) -> list[Summary]:
     return summaries
 
 
-def own_table(summaries: Sequence[Summary]) -> OwnTable | None:
+def own_table(summaries: Sequence[Summary]) -> ResultTable | None:
     """The table that the game itself makes of a comparison, or None where it leaves that to the arena."""
     game: Any = lookup("game", summaries[0].outcomes[0].job.settings["game"]).target
-    own: OwnTable | None = game.comparison([_as_seen_by_the_game(s) for s in summaries])
+    own: ResultTable | None = game.comparison([_as_seen_by_the_game(s) for s in summaries])
     return own
 
 
-def _as_seen_by_the_game(summary: Summary) -> Variant:
+def _as_seen_by_the_game(summary: Summary) -> VariantResult:
     ends = []
     for outcome in summary.outcomes:
         if outcome.status in ("finished", "solved"):
             ends.append({name: value for row in outcome.rows for name, value in row.items() if value is not None})
-    return Variant(summary.varied, flatten(summary.outcomes[0].job.settings), ends, len(summary.outcomes))
+    return VariantResult(summary.varied, flatten(summary.outcomes[0].job.settings), ends, len(summary.outcomes))
 
 
 def _updates(rows: Rows) -> list[float]:

@@ -1,15 +1,13 @@
-"""Choosing a checkpoint without target labels: one criterion a file. A new file is found by itself.
+"""Criteria that choose a checkpoint without target labels, one file each. A new file here is found automatically.
 
-Whoever tunes by target labels has used them for training. A criterion looks at the labelled source and at unlabelled target examples only;
-how good it is shows where labels exist, beside the choice of an oracle that peeks (`arena choose`).
+Tuning by target labels would be training on them. A criterion uses the labelled source and unlabelled target examples only; with labels,
+`arena choose` compares its choice with that of an oracle.
 """
 
 import functools
-import importlib
-import pkgutil
 
 from arena.games.adaptation.criteria.base import Criterion, Outputs
-from arena.registry.entries import dashed
+from arena.registry.entries import shelf
 
 __all__ = ["Criterion", "Outputs", "criteria"]
 
@@ -22,7 +20,4 @@ def criteria() -> dict[str, Criterion]:
         >>> list(criteria())
         ['deep-embedded-validation', 'entropy', 'information-maximisation', 'soft-neighbourhood-density', 'source-accuracy']
     """
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        importlib.import_module(module.name)
-    found = [kind for kind in Criterion.__subclasses__() if kind.__module__.startswith(f"{__name__}.")]
-    return dict(sorted((dashed(kind.__name__), kind()) for kind in found))
+    return shelf(Criterion, __name__)  # type: ignore[type-abstract]

@@ -1,4 +1,4 @@
-"""What a criterion is that chooses a checkpoint without target labels, and what it may look at.
+"""The base class of criteria that choose a checkpoint without target labels, and their input.
 
 Shapes: N = source examples, M = target examples, F = features, K = classes.
 """
@@ -13,15 +13,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Outputs:
-    """Of a classifier in two parts, what may be looked at: no label of the target.
+    """Outputs of a classifier in two parts, without target labels.
 
     Args:
-        source_features: N × F, of source examples that were not trained on.
-        source_logits: N × K, of the same.
-        source_labels: N, of the same.
-        trained_features: N × F, of source examples that are trained on.
-        target_features: M × F, of target examples that are trained on, without labels.
-        target_logits: M × K, of the same.
+        source_features: N × F, of held-out source examples.
+        source_logits: N × K, of the same examples.
+        source_labels: N, of the same examples.
+        trained_features: N × F, of source examples in the training set.
+        target_features: M × F, of target examples in the training set, without labels.
+        target_logits: M × K, of the same examples.
     """
 
     source_features: Tensor
@@ -38,25 +38,25 @@ class Outputs:
 
 
 class Criterion(ABC):
-    """One number that says how good a classifier may be on the target.
+    """One number that predicts the quality of a classifier on the target.
 
     Class attributes:
-        higher_is_better: which way.
+        higher_is_better: Direction of the criterion.
     """
 
     higher_is_better: ClassVar[bool] = True
 
     @abstractmethod
     def value(self, outputs: Outputs) -> Tensor:
-        """The number, by tensor arithmetic alone, so that it can be mapped over the members of a population."""
+        """Return the metric by tensor arithmetic alone, so that it can be mapped over the members of a population."""
 
     def score(self, outputs: Outputs) -> Tensor:
-        """The same with the sign by which lower is better."""
+        """Return the criterion with the sign that makes lower better."""
         return -self.value(outputs) if self.higher_is_better else self.value(outputs)
 
 
 def entropy(probabilities: Tensor) -> Tensor:
-    """−Σ p ln p over the last axis, in nats; 0 ln 0 is 0.
+    """Return −Σ p ln p over the last axis, in nats, with 0 ln 0 = 0.
 
     Example:
         >>> entropy(torch.tensor([[1.0, 0.0], [0.5, 0.5]])).tolist()

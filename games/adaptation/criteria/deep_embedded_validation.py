@@ -1,11 +1,11 @@
-"""Deep embedded validation: the target's risk, estimated on labelled source examples that are weighted by how target-like they are.
+"""Deep embedded validation: the target's risk, estimated on labelled source examples with importance weights.
 
-    w = (N/M) · p(target | f) / p(source | f)            of a classifier of domains, fitted to features of trained examples
+    w = (N/M) · p(target | f) / p(source | f)            by a classifier of domains, fitted to features of the training set
     R = mean(wℓ) + η mean(w) − η,    η = −Cov(wℓ, w) / Var(w)
 
-with ℓ = 1 for a wrong guess, else 0; R estimates the error on the target, and the control variate η keeps its variance down (K. You et al.,
-"Towards Accurate Model Selection in Deep Unsupervised Domain Adaptation", ICML 2019, algorithm 1). Where the domains' features do not
-overlap the weights are large and few, and R may be below 0.
+with ℓ = 1 for a wrong prediction, else 0; R estimates the target's error, and the control variate η reduces its variance (K. You et al.,
+"Towards Accurate Model Selection in Deep Unsupervised Domain Adaptation", ICML 2019, algorithm 1). If the domains' features do not
+overlap, few weights are large, and R may be below 0.
 
 Shapes: N = source examples.
 """
@@ -31,7 +31,7 @@ class DeepEmbeddedValidation(Criterion):
 
 
 def controlled_risk(loss_N: Tensor, weight_N: Tensor) -> Tensor:
-    """R of losses and weights; the plain mean of the losses where the weights are all 1.
+    """Return R from losses and weights; the mean of the losses if all weights are 1.
 
     Example:
         >>> controlled_risk(torch.tensor([1.0, 0.0, 0.0, 0.0]), torch.ones(4)).item()
@@ -41,5 +41,5 @@ def controlled_risk(loss_N: Tensor, weight_N: Tensor) -> Tensor:
     apart_N = weight_N - weight_N.mean()
     variance = apart_N.square().mean()
     covariance = ((weighted_N - weighted_N.mean()) * apart_N).mean()
-    eta = -covariance / variance.clamp(min=torch.finfo(weight_N.dtype).eps)  # of equal weights both are rounding alone
+    eta = -covariance / variance.clamp(min=torch.finfo(weight_N.dtype).eps)  # for equal weights both are rounding errors
     return weighted_N.mean() + eta * weight_N.mean() - eta

@@ -2,8 +2,8 @@
 
     E H(p),    H(p) = −Σ_k p_k ln p_k
 
-A sure classifier has little; so has one that takes everything for one class (P. Morerio et al., "Minimal-Entropy Correlation Alignment for
-Unsupervised Deep Domain Adaptation", arXiv:1711.10288, section 3.2).
+It is low for a confident classifier, but also for one that predicts a single class (P. Morerio et al., "Minimal-Entropy Correlation
+Alignment for Unsupervised Deep Domain Adaptation", arXiv:1711.10288, section 3.2).
 """
 
 from typing import ClassVar

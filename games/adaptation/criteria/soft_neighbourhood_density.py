@@ -1,9 +1,9 @@
-"""Soft neighbourhood density: how many neighbours a target example has among the others, by its predictions.
+"""Soft neighbourhood density: the effective number of neighbours of a target example, by its predictions.
 
     S_ij = p̂_i · p̂_j,  p̂ = p/‖p‖        P_ij = e^(S_ij/τ) / Σ_{l ≠ i} e^(S_il/τ), j ≠ i        mean_i −Σ_j P_ij ln P_ij
 
 with τ = 0.05 (K. Saito et al., "Tune it the Right Way: Unsupervised Validation of Domain Adaptation via Soft Neighborhood Density",
-arXiv:2108.10860, section 3). It is largest, ln(M − 1), where all predictions are the same: it takes for granted that classes do not
+arXiv:2108.10860, section 3). It is largest, ln(M − 1), if all predictions are the same: it assumes that classes do not
 collapse.
 """
 

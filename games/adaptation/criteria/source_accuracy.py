@@ -1,4 +1,4 @@
-"""Accuracy on source examples that were not trained on: what most papers chose by, and what knows nothing of the target."""
+"""Accuracy on held-out source examples: the criterion of most papers, which is independent of the target."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from arena.games.adaptation.criteria.base import Criterion, Outputs
 
 
 class SourceAccuracy(Criterion):
-    """The share of them that is classified rightly; higher is better."""
+    """The accuracy on held-out source examples; higher is better."""
 
     def value(self, outputs: Outputs) -> Tensor:
         return (outputs.source_logits.argmax(1) == outputs.source_labels).to(outputs.source_logits).mean()

@@ -6,11 +6,9 @@ apply to points and barely to digits.
 """
 
 import functools
-import importlib
-import pkgutil
 
 from arena.games.gan.metrics.base import Metric, Modes, Samples
-from arena.registry.entries import dashed
+from arena.registry.entries import shelf
 
 __all__ = ["Metric", "Modes", "Samples", "metrics"]
 
@@ -23,13 +21,4 @@ def metrics() -> dict[str, Metric]:
         >>> list(metrics())[:3]
         ['class-variation', 'classes-covered', 'coverage']
     """
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        importlib.import_module(module.name)
-    kinds = []
-    pending = Metric.__subclasses__()
-    while pending:
-        kind = pending.pop()
-        pending += kind.__subclasses__()
-        if kind.__module__.startswith(f"{__name__}.") and not kind.__abstractmethods__:
-            kinds.append(kind)
-    return dict(sorted((dashed(kind.__name__), kind()) for kind in kinds))
+    return shelf(Metric, __name__)  # type: ignore[type-abstract]
