@@ -6,12 +6,12 @@ arena sweep swiss-roll --backend population --sampler qmc --trials 256
 """
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.commands.words import Words
-from arena.errors import ArenaError
+from arena.commands.words import Words, number
 
 USAGE = """\
 usage: arena sweep GAME [--vary SETTING=VALUES ...] [--trials N] [--seeds SEEDS] [--backend optuna|ray|population] [--sampler NAME]
@@ -71,7 +71,10 @@ def _options(said: Mapping[str, Any], given: Mapping[str, str | None]) -> dict[s
     from arena.tuning.options import Options
 
     chosen = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items() if name in inspect.signature(Options).parameters}
-    chosen |= {name: _number(name, word, kind) for name, kind in OPTIONS.items() if (word := given[name]) is not None}
+    for name, kind in OPTIONS.items():
+        if (word := given[name]) is not None:
+            wanted = "a whole number, such as 60" if kind is int else "a number, such as 0.5"
+            chosen[name] = number(name.replace("_", "-"), word, wanted, kind, -math.inf)
     chosen |= {name: given[name] for name in WORDS if given[name] is not None}
     seeds = given["seeds"] or chosen.get("seeds")
     if isinstance(seeds, (int, str)):
@@ -96,21 +99,3 @@ def play_on(folder: Path) -> int:
         return 130
     show(played, shown.seconds)
     return 0
-
-
-def _number(name: str, word: str, kind: type) -> float:
-    """
-    Example:
-        >>> _number("trials", "60", int)
-        60
-        >>> _number("trials", "many", int)
-        Traceback (most recent call last):
-        ...
-        arena.errors.ArenaError: --trials is 'many', but must be a whole number, such as 60
-    """
-    try:
-        number: float = kind(word)
-    except ValueError as error:
-        wanted = "a whole number, such as 60" if kind is int else "a number, such as 0.5"
-        raise ArenaError(f"--{name.replace('_', '-')} is '{word}', but must be {wanted}") from error
-    return number

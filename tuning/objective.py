@@ -1,8 +1,7 @@
-"""Plays one point of a sweep with each of its seeds, and says what it counts as.
+"""The objective of a sweep: play one point with each of its seeds, and return its value.
 
-The seeds are played side by side and judged at every rung together, or one after the other where the pruner compares points seed by
-seed. What counts is a quantile over the seeds. A point whose outcome is settled, since enough of its seeds were stopped by an alarm, is
-not played on.
+The seeds are played side by side and judged together at every rung, or one after the other if the pruner compares points seed by seed.
+The value is a quantile over the seeds. A point is stopped once its value is settled, because alarms have stopped enough of its seeds.
 """
 
 import contextlib
@@ -22,7 +21,7 @@ from arena.tuning.plan import Sweep
 from arena.tuning.watch import RungResult, TrialMonitor
 
 Report = Callable[[int, float], bool]
-"""Takes a step, from 1, and the value there; says whether to give the point up."""
+"""Takes a step, from 1, and the value there; returns whether to prune the trial."""
 
 
 class TrialRun:
@@ -117,17 +116,14 @@ def monitor_of(sweep: Sweep, game: Any, seed: int) -> TrialMonitor:
 
 
 def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda step, value: False, **said: Any) -> TrialRecord:
-    """Play a point.
+    """Play a point; return its record, in which every value is finite.
 
     Args:
-        sweep: it belongs to.
+        sweep: the sweep that it belongs to.
         number: of its trial.
-        point: it.
-        report: is told how it stands wherever it is judged, and may have it given up.
-        said: what else its record says.
-
-    Returns:
-        What became of it; every value is finite.
+        point: the value of every dimension.
+        report: called at every rung; returns True to prune the trial.
+        said: further fields of the record.
     """
     began, clock = time.perf_counter(), Stopwatch()
     try:
@@ -143,14 +139,14 @@ def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda st
 
 
 def play(sweep: Sweep, runs: Sequence[TrialRun], report: Report, clock: "Stopwatch | None" = None, first: int = 1) -> bool:
-    """Play runs to their ends; returns whether they were given up.
+    """Play runs to their ends; return whether they were pruned.
 
     Args:
-        sweep: they belong to.
+        sweep: the sweep that they belong to.
         runs: one for each seed.
-        report: is told how they stand.
-        clock: that runs while they are played.
-        first: rung from which they are to be played.
+        report: called at every rung; returns True to prune the trial.
+        clock: counts the seconds in which they are played.
+        first: the rung at which they begin.
     """
     clock = clock or Stopwatch()
     if sweep.options.by_seed:
@@ -173,13 +169,13 @@ def play(sweep: Sweep, runs: Sequence[TrialRun], report: Report, clock: "Stopwat
 
 
 def settled(sweep: Sweep, plays: Sequence[SeedResult | None]) -> bool:
-    """Whether what a point counts as is the same whatever its other seeds come to."""
+    """Whether the value of a point no longer depends on the seeds that are still in play."""
     best, worst = ([other if play is None else play.value for play in plays] for other in (-math.inf, sweep.penalty))
     return quantile(best, sweep.options.quantile) == quantile(worst, sweep.options.quantile)
 
 
 def quantile(values: Sequence[float], which: float) -> float:
-    """The least value that a share of the values are not above; where the share falls between two values, their mean, as of the median.
+    """Return the least value that a share of the values does not exceed; between two values their mean, as for the median.
 
     Example:
         >>> quantile([3.0, 1.0, 2.0, 9.0], 0.5), quantile([3.0, 1.0, 2.0, 9.0], 0.9), quantile([1.0], 0.0)

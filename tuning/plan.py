@@ -216,10 +216,13 @@ def begin(found: Sweep, out: str | Path | None = None) -> Path:
 
 
 def backend_of(name: str) -> Any:
-    """The module that plays sweeps in that way.
+    """Return the module of a backend.
+
+    Its `play(sweep, folder, workers, tell)` plays the trials that are left in so many processes, and calls `tell` with each record. It
+    raises RunFailed if workers keep dying or a disk is full, and KeyboardInterrupt after Ctrl-C; trials that have ended are kept.
 
     Raises:
-        ArenaError: where it needs a package that is missing.
+        ArenaError: if it needs a package that is missing.
     """
     try:
         return importlib.import_module(f"arena.tuning.backends.{name}")

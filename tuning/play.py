@@ -1,4 +1,4 @@
-"""Plays a sweep by its backend, goes on with one that was cut short, and reports what came of it.
+"""Play a sweep by its backend, or continue it, and write its report.
 
 The folder of a sweep holds `sweep.yaml` (what is played: `arena sweep --config FOLDER/sweep.yaml` does it again), `trials/` (a file for
 each that has ended), and the report: `trials.csv`, `importance.csv`, `tolerance.csv`, `best.yaml`, pictures, TensorBoard's HParams.
@@ -32,7 +32,7 @@ def sweep(
     settings: Mapping[str, Any] | None = None,
     **chosen: Any,
 ) -> Played:
-    """Play points of a space, each with several seeds, and tell which settings matter.
+    """Play points of a space, each with several seeds, and report which settings matter.
 
     Args:
         game: id, import path or file of a game.
@@ -61,17 +61,17 @@ def sweep(
 
 
 def finish(made: Sweep, folder: Path, workers: int | None = None, tell: Tell = lambda record: None) -> Played:
-    """Play what has not been played, and report everything.
+    """Play the trials that are left, and write the report.
 
     Args:
         made: the sweep.
-        folder: of it.
-        workers: processes; None takes those of the sweep, or one for each core.
+        folder: of the sweep.
+        workers: processes; None takes the number of the sweep, or one for each core.
         tell: called with each trial that has ended.
 
     Raises:
-        RunFailed: where a process or a disk failed; what was played is kept.
-        KeyboardInterrupt: after Ctrl-C; trials that have ended are kept.
+        RunFailed: if a process or a disk failed. Trials that have ended are kept.
+        KeyboardInterrupt: after Ctrl-C. Trials that have ended are kept.
     """
     backend = backend_of(made.options.backend)
     backend.play(made, folder, workers or made.options.workers or len(os.sched_getaffinity(0)), tell)
@@ -79,7 +79,7 @@ def finish(made: Sweep, folder: Path, workers: int | None = None, tell: Tell = l
 
 
 def report(made: Sweep, folder: Path) -> Played:
-    """Write what the trials of a sweep say."""
+    """Write the report of a sweep."""
     from arena.tuning.report.writing import write_report
 
     records = read_all(folder)

@@ -1,4 +1,4 @@
-"""Points that follow from the space and a seed alone: a grid, quasi-random ones (Sobol), or random ones. Every backend plays the same."""
+"""Points that follow from the space and a seed: a grid, quasi-random points (Sobol) or random ones, the same in every backend."""
 
 import functools
 import itertools
@@ -13,7 +13,7 @@ from arena.tuning.space import Dimension, Point, Space
 
 
 def distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:
-    """A dimension as Optuna's distribution.
+    """Return a dimension as Optuna's distribution.
 
     Example:
         >>> distribution(Dimension("lr", 1e-4, 1e-2, log=True))
@@ -27,7 +27,7 @@ def distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:
 
 
 def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistribution]:
-    """A space as Optuna's distributions, by name."""
+    """Return a space as Optuna's distributions, by name."""
     return {dimension.name: distribution(dimension) for dimension in space.dimensions}
 
 
@@ -55,14 +55,14 @@ def _drawn(space: Space, sampler: str, seed: int, count: int) -> tuple[tuple[tup
 
 
 def planned_points(space: Space, options: Options) -> list[Point]:
-    """The points of a sweep whose sampler is qmc, grid or random.
+    """Return the points of a sweep whose sampler is qmc, grid or random.
 
     Args:
-        space: whose points they are.
-        options: how many, by which sampler, from which seed. A grid has as many levels along each range as fit into the trials.
+        space: of the points.
+        options: number of points, sampler and seed. A grid has as many levels along each range as fit into the trials.
 
     Raises:
-        ArenaError: for a grid that the trials are too few for.
+        ArenaError: if the trials are too few for a grid.
 
     Example:
         >>> space = Space((Dimension("lr", 1e-3, 1e-1, log=True), Dimension("ratio", 1, 2, whole=True)))

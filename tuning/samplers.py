@@ -1,4 +1,4 @@
-"""Who chooses the next point, and who gives one up on its way: Optuna's samplers and pruners by name."""
+"""Optuna's samplers and pruners by name."""
 
 import warnings
 
@@ -9,14 +9,14 @@ from arena.tuning.options import Options
 
 
 def sampler(options: Options, worker: int = 0) -> optuna.samplers.BaseSampler:
-    """A sampler for one of several processes, each of which draws from its own stream.
+    """Return the sampler of one of several processes, each with a random stream of its own.
 
     Args:
         options: of the sweep.
         worker: number of the process.
 
     Raises:
-        ArenaError: where a package that it needs is missing.
+        ArenaError: if a package that it needs is missing.
     """
     seed = options.sampler_seed + 1_000_003 * worker
     with warnings.catch_warnings():
@@ -39,7 +39,7 @@ def sampler(options: Options, worker: int = 0) -> optuna.samplers.BaseSampler:
 
 
 def pruner(options: Options) -> optuna.pruners.BasePruner:
-    """A pruner, whose steps are the rungs, or the seeds where it compares points seed by seed."""
+    """Return a pruner, whose steps are the rungs, or the seeds if it compares points seed by seed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         match options.pruner:

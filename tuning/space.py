@@ -21,8 +21,6 @@ from arena.experiments.values import Point, Value, word_of
 from arena.registry.entries import entries
 from arena.registry.grammar import split
 
-"""A value for every dimension, by its name."""
-
 BELOW, ABOVE = 100.0, 10.0
 """How far below and above a game's own learning rate a sweep goes where no other space is given."""
 

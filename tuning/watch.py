@@ -1,4 +1,4 @@
-"""Watches one run of a sweep: its alarms, and how it was judged on its way."""
+"""The monitor of one run of a sweep: its alarms, and its scores at the rungs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,16 +21,16 @@ class RungResult(NamedTuple):
 
 
 class TrialMonitor:
-    """One run.
+    """Evaluates the alarms of one run, and judges it.
 
     Args:
         game: that is played.
         seed: of the run.
-        alarms: that are watched, as words.
+        alarms: that are evaluated, as words.
         fatal: those of them that stop it.
-        rungs: how often it is judged.
-        stopped: what it counts as where an alarm stops it, and where it diverges.
-        ceiling: what real data score.
+        rungs: the number of times that it is judged.
+        stopped: its value if an alarm stops it, and if it diverges.
+        ceiling: the score of real data.
     """
 
     def __init__(
@@ -51,16 +51,16 @@ class TrialMonitor:
         self._stopped_by = ""
 
     def due(self, progress: float) -> bool:
-        """Whether it is to be judged at that progress, in [0, 1]; at the end it is at any rate."""
+        """Whether it is to be judged at that progress, in [0, 1]. At the end it always is."""
         return len(self.history) - 1 < math.floor(progress * self.rungs + 1e-9) and progress < 1
 
     def begin(self, score: float) -> None:
-        """Before the first turn."""
+        """Record the score before the first turn."""
         self.history.append(RungResult(0, score, score))
         self.alarms.look({"turn": 0, "progress": 0.0, "score": score, **self._ceiling})
 
     def look(self, turn: int, progress: float, values: Mapping[str, float], judged: RungResult | None = None) -> str | None:
-        """Look at a run's signals, and at how it was judged; returns why it is to be stopped, or None."""
+        """Evaluate the alarms on a run's signals and its judgement; return the reason to stop it, or None."""
         row: dict[str, float] = {**values, "turn": turn, "progress": progress}
         if judged is not None:
             self.history.append(judged)
@@ -70,7 +70,7 @@ class TrialMonitor:
         return f"{self._stopped_by}: {self.alarms.ringing[self._stopped_by]}" if self._stopped_by else None
 
     def end(self, outcome: Outcome) -> SeedResult:
-        """What became of the run, once it has ended."""
+        """Return the result of the run, once it has ended."""
         status, score = outcome.status, outcome.score
         if math.isfinite(score):
             self.history.append(RungResult(outcome.turns, score, outcome.criterion))
@@ -89,14 +89,14 @@ class TrialMonitor:
         return self.result
 
     def pruned(self) -> SeedResult:
-        """What there is of a run that is given up."""
+        """Return the partial result of a pruned run."""
         turn, score, criterion = self.history[-1] if self.history else RungResult(0, math.nan, self.penalty)
         value = min(criterion, self.penalty) if math.isfinite(criterion) else self.penalty
         return self.result or self._made("pruned", value, score if math.isfinite(score) else None, turn, Verdict.UNFINISHED, "", {})
 
     @property
     def latest(self) -> float:
-        """What it counts as at this moment."""
+        """Its value at this moment."""
         return (self.result or self.pruned()).value
 
     @property

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from arena.commands.words import Words
+from arena.commands.words import Words, number
 from arena.errors import ArenaError
 
 USAGE = """\
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     words = Words(arguments, USAGE, "arena bench swiss-roll")
     if words.asked is not None:
         return words.asked
-    out, seconds = words.take("out"), _seconds(words.take("seconds"))
+    out, seconds = words.take("out"), number("seconds", words.take("seconds") or "10", "a number above 0, such as 10", float, 1e-9)
     game, settings = words.game(file=words.take("config"))
 
     from rich.console import Console
@@ -49,22 +49,6 @@ def main(arguments: Sequence[str]) -> int:
     report(found, console)
     console.print(f"  picture     {path}", highlight=False, soft_wrap=True)
     return 0
-
-
-def _seconds(given: str | None) -> float:
-    """The value of --seconds.
-
-    Example:
-        >>> _seconds(None), _seconds("2.5")
-        (10.0, 2.5)
-    """
-    try:
-        seconds = 10.0 if given is None else float(given)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise ArenaError(f"--seconds is '{given}', but must be a number above 0, such as 10")
-    return seconds
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.commands.words import Words
+from arena.commands.words import Words, number
 from arena.errors import ArenaError
 
 USAGE = """\
@@ -69,20 +69,11 @@ def play_on(folder: Path, workers: int | None = None) -> int:
 
 def workers(count: str | None) -> int | None:
     """Return the value of --workers."""
-    if count is None:
-        return None
-    if not count.isdigit() or int(count) < 1:
-        raise ArenaError(f"--workers is '{count}', but must be a whole number of at least 1")
-    return int(count)
+    return None if count is None else int(number("workers", count, "a whole number of at least 1"))
 
 
 def backend_of(words: Words) -> dict[str, Any]:
     """Take --backend, --address and --gpus out of the words; return those that were given."""
     given = {name: words.take(name) for name in ("backend", "address", "gpus")}
     where: dict[str, Any] = {name: word for name, word in given.items() if word is not None}
-    if "gpus" in where:
-        try:
-            where["gpus"] = float(where["gpus"])
-        except ValueError as error:
-            raise ArenaError(f"--gpus is '{where['gpus']}', but must be a number, such as 0.5") from error
-    return where
+    return where | ({"gpus": number("gpus", where["gpus"], "a number, such as 0.5", float, 0)} if "gpus" in where else {})

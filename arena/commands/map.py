@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.commands.compare import backend_of, workers
-from arena.commands.words import Words
+from arena.commands.words import Words, number
 from arena.errors import ArenaError
 
 USAGE = """\
@@ -56,7 +56,9 @@ def main(arguments: Sequence[str]) -> int:
     axes = vary or [said[name] for name in ("x", "y") if name in said]
     if len(axes) != 2:
         raise ArenaError(f"a map varies two settings, not {len(axes)}. Fix: --vary generator.lr=1e-5:1e-1:16 --vary coupling=0:1:16")
-    members = _members(given["members"]) or said.get("members", "auto")
+    members = given["members"] or said.get("members", "auto")
+    if given["members"] not in (None, "auto"):
+        members = number("members", members, "auto, or a whole number of at least 1")
 
     from arena.experiments.map.plan import begin, plan, seeds_of_plan
     from arena.experiments.map.play import default_workers, sized
@@ -113,17 +115,3 @@ def play_sampled(
     varied = [f"--vary={word}" for word in vary]
     code = int(sweep([game, *varied, f"--sampler={sampler}", f"--out={folder}", *options, *words.left]))
     return code or draw_trials(Path(folder), [word.partition("=")[0] for word in vary])
-
-
-def _members(word: str | None) -> int | str | None:
-    """The value of --members.
-
-    Example:
-        >>> _members(None), _members("auto"), _members("64")
-        (None, 'auto', 64)
-    """
-    if word is None or word == "auto":
-        return word
-    if not word.isdigit() or int(word) < 1:
-        raise ArenaError(f"--members is '{word}', but must be auto, or a whole number of at least 1")
-    return int(word)

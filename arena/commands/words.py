@@ -1,5 +1,7 @@
 """What commands that play a game read from their words: options of their own, the game, and the settings of a file."""
 
+import contextlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,3 +75,23 @@ class Words:
         if not isinstance(game, str):
             raise ArenaError(f"no game was named; write `{self._example}`, or see `arena list`")
         return game, settings
+
+
+def number(option: str, word: str, wanted: str, kind: type = int, least: float = 1) -> Any:
+    """Return the number that is the value of an option.
+
+    Raises:
+        ArenaError: if it is no finite number of at least `least`.
+
+    Example:
+        >>> number("workers", "3", "a whole number of at least 1")
+        3
+        >>> number("trials", "many", "a whole number, such as 60")
+        Traceback (most recent call last):
+        ...
+        arena.errors.ArenaError: --trials is 'many', but must be a whole number, such as 60
+    """
+    with contextlib.suppress(ValueError):
+        if least <= (value := kind(word)) < math.inf:
+            return value
+    raise ArenaError(f"--{option} is '{word}', but must be {wanted}")

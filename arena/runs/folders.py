@@ -1,4 +1,4 @@
-"""Folders that are made anew: what has been played is never overwritten."""
+"""New folders: nothing that was played is ever overwritten."""
 
 import contextlib
 import itertools
@@ -9,7 +9,7 @@ from arena.errors import ArenaError, FolderInTheWay
 
 
 def stem(game: str) -> str:
-    """A game's name for a folder: its id, or the name of its file.
+    """Return a game's name for a folder: its id, or the name of its file.
 
     Example:
         >>> stem("ring"), stem("/home/me/mine.py:tug-of-war")
@@ -19,24 +19,25 @@ def stem(game: str) -> str:
 
 
 def new_folder(out: str | Path | None, name: str, what: str, files: Mapping[str, str]) -> Path:
-    """A folder that was not there, with files in it.
+    """Make a folder with files in it.
 
     Args:
-        out: where; None numbers one under `runs/`.
-        name: of the numbered one.
-        what: that is to be kept there, with its article, for the message.
-        files: texts by the names of the files to begin with; by the last of them `arena resume` knows such a folder.
+        out: path of the folder; None numbers one under `runs/`.
+        name: stem of a numbered folder.
+        what: noun phrase for the error message, such as "a run".
+        files: texts by file name; the last file marks the folder for `arena resume`.
 
     Raises:
-        FolderInTheWay: where it exists.
-        ArenaError: where it cannot be made.
+        FolderInTheWay: if the folder exists.
+        ArenaError: if it cannot be made.
     """
     try:
         folder = _made(out, name, what, [*files][-1])
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ArenaError(f"the folder {error.filename} could not be made ({error.strerror}); choose another --out") from error
+        name, where = what.partition(" ")[2], error.filename or out
+        raise ArenaError(f"the {name} folder {where} could not be made ({error.strerror}); choose another --out") from error
     return folder
 
 

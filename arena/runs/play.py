@@ -4,8 +4,6 @@ A run folder holds `config.yaml`, `trace.jsonl`, `pictures/`, `checkpoints/`, `p
 is a pure function of its configuration; one that was killed at any moment and resumed ends bit for bit like one that was not.
 """
 
-import contextlib
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ from arena.config.settings import load_file
 from arena.core.game import Game
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
-from arena.errors import ArenaError, FolderInTheWay
+from arena.errors import ArenaError
 from arena.runs.display import Silent, show
+from arena.runs.folders import new_folder
 from arena.runs.result import Result
 from arena.runs.run import Run
 from arena.trace import read_trace
@@ -93,24 +92,8 @@ def _go(config: Config, arena: Arena, folder: Path, *, display: bool, resumed: b
 
 
 def _new_folder(config: Config, out: str | Path | None) -> Path:
-    """Make the run folder and put the configuration into it."""
-    try:
-        if out is not None:
-            folder = Path(out)
-            if folder.exists():
-                can_resume = f"go on with it by `arena resume {folder}`, or " if (folder / "config.yaml").exists() else ""
-                raise FolderInTheWay(f"{folder} exists already, and a run never overwrites; {can_resume}choose another --out")
-            folder.mkdir(parents=True)
-        else:
-            for number in itertools.count(1):
-                folder = Path("runs") / f"{config.game.name}-{number}"
-                with contextlib.suppress(FileExistsError):
-                    folder.mkdir(parents=True)
-                    break
-        (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
-    except OSError as error:
-        raise ArenaError(f"the run folder {error.filename or folder} could not be made ({error.strerror}); choose another --out") from error
-    return folder
+    """Make the run folder and write the configuration into it."""
+    return new_folder(out, config.game.name, "a run", {"config.yaml": config.dump()})
 
 
 def _ended(folder: Path) -> Result | None:

@@ -5,7 +5,6 @@ A run is a pure function of its configuration; killed at any moment and resumed,
 
 import contextlib
 import math
-import shutil
 import signal
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -23,10 +22,11 @@ from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
 from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
 from arena.runs.display import Display
+from arena.runs.pictures import draw, draw_last
 from arena.runs.processes import stopped_by
 from arena.runs.result import Result
 from arena.runs.status import Status
-from arena.trace import JSONLines, Unwritten, read_trace
+from arena.trace import JSONLines, Unwritten
 from arena.trace.checkpoint import Checkpoints, Kind
 
 _MEASURED = ("game.", "rule.", "diagnostics.", "metrics.", "ceilings.")
@@ -105,7 +105,7 @@ class Run:
         ends = status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status)
         result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.raised)
         if status != "interrupted" and self.is_main:
-            self._last_pictures()
+            draw_last(self.arena.game, self.folder, self.ceiling)
         self.display.report(result)
         return result
 
@@ -234,43 +234,7 @@ class Run:
         return row
 
     def _picture(self, *, last: bool) -> None:
-        from arena import plots
-
-        arena = self.arena
-        title = caption = f"{self.config.game.name}, turn {arena.turns_played:,}"
-        if arena.last_score is not None:
-            caption += f", score {arena.last_score:.3g}" + (f" (real data {self.ceiling:.3g})" if self.ceiling is not None else "")
-        made = plots.game_figure(arena, caption)
-        folder = self.folder / "pictures"
-        folder.mkdir(exist_ok=True)
-        plots.save(made, folder / f"turn-{arena.turns_played:08d}.png")
-        if self.board is not None:
-            self.board.picture(plots.to_array(made), arena.turns_played)
-        more = [(name, drawn, f"pictures/{name}") for name, drawn in plots.more_figures(arena, last=last)]
-        more += [(name, drawn, f"diagnostics/{name}") for name, drawn in self.diagnostics.figures(arena)]
-        for name, drawn, tag in more:
-            drawn.suptitle(title, fontsize=10, color=plots.INK)
-            plots.save(drawn, folder / f"{name}-turn-{arena.turns_played:08d}.png")
-            if self.board is not None:
-                self.board.picture(plots.to_array(drawn), arena.turns_played, tag)
-
-    def _last_pictures(self) -> None:
-        from arena import plots
-
-        game, folder = self.arena.game, self.folder / "pictures"
-        pictures = sorted(folder.glob("turn-*.png"))
-        if pictures:
-            shutil.copyfile(pictures[-1], self.folder / "picture.png")
-        if game.animated:
-            for name in sorted({file.name.rpartition("turn-")[0] for file in folder.glob("*turn-*.png")}):
-                frames, short = sorted(folder.glob(f"{name}turn-*.png")), name.rstrip("-") or "picture"
-                shutil.copyfile(frames[-1], self.folder / f"{short}.png")
-                if len(frames) > 1:
-                    plots.animate(frames, self.folder / f"{short}.gif")
-        rows = read_trace(self.folder / "trace.jsonl")
-        plots.save(plots.traces(rows, game.keys, self.ceiling), self.folder / "traces.png")
-        for name, drawn in game.trace_pictures([row for row in rows if row["kind"] == "turn"]).items():
-            plots.save(drawn, self.folder / f"{name}.png")
+        draw(self.arena, self.folder, self.config.game.name, self.ceiling, self.diagnostics.figures(self.arena), self.board, last=last)
 
     # Ending -----------------------------------------------------------------------------------------------------------------
 
@@ -373,8 +337,6 @@ class Run:
         if not resumed:
             board.text("config", "```yaml\n" + self.config.dump() + "```")
         return board
-
-    # Surroundings -----------------------------------------------------------------------------------------------------------
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
         """The first Ctrl-C (or SIGTERM) ends the run after the turn in play; a second one at once."""

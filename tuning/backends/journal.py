@@ -1,7 +1,7 @@
-"""Optuna's journal in a sweep's folder, made to outlive whoever writes it.
+"""Optuna's journal in a sweep's folder, which survives the death of any writer.
 
-Optuna's own file lock stays behind when its holder is killed, and a line that was cut short makes what follows unreadable. Here the lock is
-the kernel's, and whoever writes next cuts off what is not a whole line.
+Optuna's own file lock outlives a killed holder, and a line that was cut short makes the rest unreadable. Here the lock is the kernel's, and
+the next writer removes an incomplete last line.
 """
 
 import json
@@ -39,7 +39,7 @@ class Journal(JournalFileBackend):
 
 
 def _cut(file: Any) -> None:
-    """Go to the end, and cut off what is not a whole line."""
+    """Go to the end, and remove an incomplete last line."""
     end = file.seek(0, os.SEEK_END)
     if not end:
         return
@@ -54,7 +54,7 @@ def _cut(file: Any) -> None:
 
 
 def open_study(sweep: Sweep, folder: Path, sampler: Any = None, pruner: Any = None) -> optuna.Study:
-    """The study of a sweep, made where there is none; one process makes it at a time."""
+    """Return the study of a sweep; make it if there is none, one process at a time."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with locked(folder / "ask.lock"):
         return optuna.create_study(

@@ -1,4 +1,4 @@
-"""Locks that the kernel lets go of when their holder ends, however that was: so they also tell who is alive."""
+"""File locks that the kernel releases when their holder ends, so that they also show which processes are alive."""
 
 import contextlib
 import fcntl
@@ -24,7 +24,7 @@ def hold(path: Path) -> IO[str]:
 
 
 def held(path: Path) -> bool:
-    """Whether somebody holds the lock of that file.
+    """Whether a process holds the lock of that file.
 
     Example:
         >>> import tempfile

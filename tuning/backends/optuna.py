@@ -1,6 +1,6 @@
-"""Plays a sweep by Optuna: worker processes of one thread each, a journal in the run folder, and a driver that minds the workers.
+"""The Optuna backend: worker processes of one thread each, a journal in the folder, and a driver that replaces workers.
 
-A worker that is killed is replaced, and its trial tried once more. Several drivers, each begun by `arena resume FOLDER`, share a sweep.
+The trial of a killed worker is tried once more. Several drivers, each begun by `arena resume FOLDER`, share a sweep.
 """
 
 import os
@@ -26,32 +26,21 @@ from arena.tuning.samplers import pruner, sampler
 Tell = Callable[[TrialRecord], None]
 
 PATIENCE = 20
-"""Workers that may die one after the other, without a trial that ends between, before the sweep is stopped."""
+"""Number of workers that may die in succession, with no trial ending between, before the sweep is stopped."""
 
 
 def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
-    """Play what has not been played.
-
-    Args:
-        sweep: it.
-        folder: of it.
-        workers: worker processes.
-        tell: called with each trial that ends, whoever played it.
-
-    Raises:
-        RunFailed: where workers keep dying, or a disk is full; what was played is kept.
-        KeyboardInterrupt: after Ctrl-C.
-    """
+    """Play the trials that are left; see `arena.tuning.plan.backend_of`."""
     driver, told, deaths, begun = uuid.uuid4().hex[:8], set[int](), 0, 0
     with signals_interrupt(), hold(folder / WORKERS / driver):
-        sampler(sweep.options)  # so that a missing package is told of before anything starts
+        sampler(sweep.options)  # reports a missing package before anything starts
         ledger = TrialQueue(sweep, folder, open_study(sweep, folder))
         ledger.prepare()
-        ledger.reap()
+        ledger.recover_lost()
         alive: dict[Any, _Worker] = {}
 
         def news() -> int:
-            """Tell of the trials that have ended since."""
+            """Report the trials that have ended since the last call; return their number."""
             fresh = [n for n in record.numbers(folder) if n not in told]
             for number in fresh:
                 if (ended := record.read(folder, number)) is not None:
@@ -76,7 +65,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
                     deaths += ended.process.exitcode != 0
                 if news():
                     deaths = 0
-                ledger.reap()
+                ledger.recover_lost()
                 if deaths >= PATIENCE:
                     raise RunFailed(f"the sweep's processes keep dying; it may be memory that is short; go on by: arena resume {folder}")
         finally:
@@ -88,14 +77,14 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
 
 
 class _Worker:
-    """A process that plays trials until none is left to begin."""
+    """A process that plays trials until none is left."""
 
     def __init__(self, folder: Path, driver: str, number: int):
         self.process, self._news = start_worker(_work, folder, driver, number)
 
     @property
     def failed(self) -> str | None:
-        """Why the sweep is to stop, where the worker said so before it ended."""
+        """The reason to stop the sweep, if the worker sent one before it ended."""
         try:
             return self._news.recv() if self._news.poll() else None
         except EOFError:
@@ -121,12 +110,12 @@ def _work(news: Connection, folder: Path, driver: str, number: int) -> None:
 
 
 def _stream(name: str) -> int:
-    """The number of a worker's random stream: of the first driver's workers those that follow from the sweep's seed alone."""
+    """Return the number of a worker's random stream. The streams of the first driver's workers follow from the sweep's seed alone."""
     return int(name.split("-")[1])
 
 
 def play_next(ledger: TrialQueue, worker: str) -> bool:
-    """Play the next trial; returns whether there was one."""
+    """Play the next trial; return whether there was one."""
     trial = ledger.take(worker)
     if trial is None:
         return False

@@ -1,4 +1,4 @@
-"""Plays points that are known beforehand as populations, in one process: the seeds of many points are members trained at once."""
+"""The population backend: points known beforehand are played in one process, and the seeds of many points are members trained at once."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -21,22 +21,11 @@ from arena.tuning.watch import TrialMonitor
 
 Tell = Callable[[TrialRecord], None]
 AT_ONCE = 1024
-"""Runs of one go where nothing else is asked for: those that have ended are kept when the sweep is stopped in the next one."""
+"""Number of runs between two writes of the ledger. An interrupted sweep keeps those that were written."""
 
 
 def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
-    """Play what has not been played.
-
-    Args:
-        sweep: it.
-        folder: of it.
-        workers: is not used: a population is one process.
-        tell: called with each trial that has ended.
-
-    Raises:
-        RunFailed: where a disk is full; what was played is kept.
-        KeyboardInterrupt: after Ctrl-C.
-    """
+    """Play the trials that are left; see `arena.tuning.plan.backend_of`."""
     there = set(numbers(folder))
     for number in sorted(there):
         if (ended := read(folder, number)) is not None:

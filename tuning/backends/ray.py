@@ -1,7 +1,7 @@
-"""Plays a sweep by Ray Tune, on this machine or on a cluster whose nodes see the sweep's folder.
+"""The Ray backend: sweeps by Ray Tune, on this machine or on a cluster whose nodes see the sweep's folder.
 
-Optuna chooses the points here as well. A trial that a pruner stopped is told to it as pruned, not as complete with its last value. Trials
-keep their workers alive for the next ones, and go on from their last rung where a worker or a node is killed.
+Optuna chooses the points. A pruned trial is reported to it as pruned, not as complete with its last value. Workers are reused, and a trial
+continues from its last rung if its worker or node is killed.
 """
 
 import dataclasses
@@ -39,29 +39,17 @@ from arena.tuning.space import Space
 Tell = Callable[[TrialRecord], None]
 
 RETRIES = 2
-"""How often a trial is gone on with by Ray, and how often the driver goes on with those that Ray gives up: which it does at once where it
-hears of the same killed worker twice, whatever retries are left."""
+"""Number of restarts of a trial by Ray, and of those that Ray gives up by the driver. Ray gives up at once if the same worker is reported
+killed twice."""
 KEPT = 4
-"""Checkpoints of a trial that are kept; population-based training has lost one where there were two."""
+"""Number of checkpoints kept of a trial. Population-based training has lost one of two."""
 
 _listeners: list[Tell] = []
-"""Whom this process's keeper tells; Ray pickles the keeper itself."""
+"""Functions that take the records of this process's keeper, because Ray pickles the keeper itself."""
 
 
 def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
-    """Play what has not been played.
-
-    Args:
-        sweep: it.
-        folder: of it; all nodes of a cluster must see it under this name.
-        workers: trials at once, where the cluster is begun here.
-        tell: called with each trial that ends.
-
-    Raises:
-        ArenaError: where GPUs are asked for that the cluster lacks.
-        RunFailed: where trials failed for another reason than being killed.
-        KeyboardInterrupt: after Ctrl-C.
-    """
+    """Play the trials that are left; see `arena.tuning.plan.backend_of`."""
     _listeners[:] = [tell]
     folder = folder.resolve()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -92,7 +80,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
 
 
 def _without_record(folder: Path, result: Any) -> list[int]:
-    """Numbers of the points of a trial of which nothing is kept."""
+    """Return the numbers of a trial's points that have no record."""
     config = result.config or {}
     own = config.get(POINTS) or [number_of(config, Path(result.path).name)]
     return [number for number in own if read(folder, number) is None]
@@ -104,7 +92,7 @@ def _kept(folder: Path, number: int) -> bool:
 
 
 def _tuner(sweep: Sweep, folder: Path) -> tune.Tuner:
-    """The tuner of a sweep, begun anew or restored from where its driver was killed."""
+    """Return the tuner of a sweep, new or restored after its driver was killed."""
     made = tune.with_resources(tune.with_parameters(trial, folder=str(folder)), {"cpu": 1, "gpu": sweep.options.gpus})
     path = folder / "ray" / "tune"
     with warnings.catch_warnings():
@@ -134,7 +122,7 @@ def _at_once(sweep: Sweep) -> bool:
 
 
 def _chunks(sweep: Sweep) -> dict[str, Any]:
-    """Points that are known beforehand, so many for each trial."""
+    """Return the points that are known beforehand, split into trials."""
     size = max(1, sweep.options.members)
     count = sweep.count
     return {POINTS: tune.grid_search([list(range(i, min(i + size, count))) for i in range(0, count, size)])}
@@ -145,7 +133,7 @@ def _drawn(sweep: Sweep) -> dict[str, Any]:
 
 
 def domains(space: Space) -> dict[str, Any]:
-    """A space as Ray's domains, by name."""
+    """Return a space as Ray's domains, by name."""
     found: dict[str, Any] = {}
     for d in space.dimensions:
         if d.choices:
@@ -163,7 +151,7 @@ def _folder_of(trial: Any) -> str:
 
 
 def scheduler(sweep: Sweep) -> TrialScheduler:
-    """A pruner of Ray's, whose time is rungs."""
+    """Return a pruner of Ray, whose time is counted in rungs."""
     rungs, time = sweep.options.rungs, "training_iteration"
     match sweep.options.pruner:
         case "median":
@@ -193,7 +181,7 @@ def _search(sweep: Sweep) -> "Search | None":
 
 
 class Search(OptunaSearch):
-    """Ray's OptunaSearch, which also numbers trials, and knows one that was stopped from one that came to its end."""
+    """Ray's OptunaSearch that also numbers trials, and separates pruned trials from finished ones."""
 
     begun = 0
 
@@ -210,7 +198,7 @@ class Search(OptunaSearch):
 
 
 class Keeper(tune.Callback):
-    """Keeps what became of trials that did not come to their ends, and marks those that were gone on with.
+    """Writes the records of pruned trials, and marks those that were restarted.
 
     Args:
         folder: of the sweep.
@@ -236,7 +224,7 @@ class Keeper(tune.Callback):
         self._tell(record, trial)
 
     def _tell(self, record: TrialRecord, trial: Any) -> None:
-        """Mark a trial that was gone on with, and tell of it."""
+        """Mark a trial that was restarted, and report it."""
         if trial.num_failures and not record.resumed:
             record = dataclasses.replace(record, resumed=trial.num_failures)
             write(record, Path(self.folder))

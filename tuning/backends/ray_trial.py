@@ -25,7 +25,7 @@ STATE = "runs.pt"
 
 
 def trial(config: dict[str, Any], folder: str) -> None:
-    """What Ray calls in a worker.
+    """Play a trial; Ray calls this in a worker.
 
     Args:
         config: values by setting, and the trial's number; or under `points` the numbers of points that are known beforehand.
@@ -57,7 +57,7 @@ def _sweep(folder: str) -> Sweep:
 
 
 def number_of(config: dict[str, Any], trial_id: str) -> int:
-    """A trial's number: what the search gave it, else that in what Ray calls it.
+    """Return a trial's number: from the search, else from the identifier of Ray.
 
     Example:
         >>> number_of({}, "1f3ab_00007"), number_of({"number": 3}, "5797b510")
@@ -113,7 +113,7 @@ def _checkpoint(state: dict[str, Any], value: float) -> None:
 
 
 def _with_own_settings(config: Any, state: dict[str, Any]) -> None:
-    """Give another trial's optimizers the rates and betas of this one."""
+    """Set the rates and betas of this trial in the optimizer states of another."""
     if state["arena"] is None:
         return
     arena = config.build()

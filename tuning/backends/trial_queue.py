@@ -1,8 +1,7 @@
-"""Whose turn it is: which trial of a study is played next, and what becomes of those whose worker was killed.
+"""The queue of trials of a study, which every process of every driver shares under one lock.
 
-All of it happens under one lock, so that every process of every driver sees the same. A worker is alive while it holds its own lock, which
-the kernel lets go of when it ends; journal storage has no heartbeat. A lost trial is tried once more if its worker died by itself, and
-as often as need be if the whole sweep was stopped.
+A worker is alive while it holds a lock of its own, because journal storage has no heartbeat. A lost trial is tried once more if its worker
+died by itself, and any number of times if the whole sweep was stopped.
 """
 
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ class TrialQueue:
         self.sweep, self.folder, self.study = sweep, folder, study
 
     def prepare(self) -> None:
-        """Put the points that are known beforehand into the queue, as far as they are not there yet."""
+        """Queue the points that are known beforehand, unless they are there already."""
         if not self.sweep.options.planned:
             return
         with locked(self.folder / LOCK):
@@ -44,7 +43,7 @@ class TrialQueue:
                     self.study.enqueue_trial(point, user_attrs={"planned": index})
 
     def take(self, worker: str) -> optuna.Trial | None:
-        """The next trial; None where none is left to begin."""
+        """Return the next trial; None if none is left."""
         with locked(self.folder / LOCK):
             trials = self._trials()
             waiting = any(trial.state == TrialState.WAITING for trial in trials)
@@ -55,12 +54,12 @@ class TrialQueue:
             return trial
 
     def tell(self, record: TrialRecord) -> None:
-        """Keep what became of a trial, and then tell the study."""
+        """Write the record of a trial, and then report it to the study."""
         write(record, self.folder)
         self._tell(record)
 
-    def reap(self) -> list[TrialRecord]:
-        """Settle the trials whose workers are no more; returns those that were lost."""
+    def recover_lost(self) -> list[TrialRecord]:
+        """Settle the trials whose workers have died; return those that were lost."""
         lost = []
         with locked(self.folder / LOCK):
             trials = self._trials()
@@ -76,7 +75,7 @@ class TrialQueue:
         return lost
 
     def left(self) -> tuple[int, int]:
-        """How many trials are still to be begun, and how many are being played."""
+        """Return how many trials have not begun, and how many are being played."""
         with locked(self.folder / LOCK):
             trials = self._trials()
         waiting = sum(trial.state == TrialState.WAITING for trial in trials)
@@ -84,7 +83,7 @@ class TrialQueue:
         return max(waiting, self.sweep.count - self._counted(trials), 0), running
 
     def _lose(self, trial: FrozenTrial, already: bool) -> TrialRecord:
-        """Put a lost trial into the queue once more, unless that has been done; returns its record, which is written."""
+        """Queue a lost trial once more, unless that has been done; write and return its record."""
         said = trial.user_attrs
         driver = str(said.get("worker", "")).partition("-")[0]
         play_single = bool(driver) and held(self.folder / WORKERS / driver)  # the driver lives, so it was the worker alone that died
@@ -116,6 +115,6 @@ class TrialQueue:
 
     @staticmethod
     def _counted(trials: Sequence[FrozenTrial]) -> int:
-        """Trials that are not repeated by another one."""
+        """Return the number of trials that no other one repeats."""
         retried: set[Any] = {trial.user_attrs.get("retry_of") for trial in trials}
         return sum(trial.number not in retried for trial in trials)

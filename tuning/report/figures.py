@@ -14,7 +14,9 @@ from arena.experiments.map.figure import COLOURS, colour_range
 from arena.experiments.values import word_of
 from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
 from arena.tuning.plan import Sweep
-from arena.tuning.report.sensitivity import METHODS, Curve, Findings, Interval, rates
+from arena.tuning.report.importance import METHODS, Interval, rates
+from arena.tuning.report.sensitivity import Findings
+from arena.tuning.report.surrogate import Curve
 from arena.tuning.space import Dimension, Value
 
 MAPS = 3

@@ -13,7 +13,7 @@ from arena.experiments.values import word_of
 from arena.runs.display import command, duration, terminal
 from arena.tuning.plan import Sweep
 from arena.tuning.played import Played
-from arena.tuning.report.sensitivity import METHODS
+from arena.tuning.report.importance import METHODS
 
 
 def progress(found: Sweep, folder: Path) -> tuple[Progress, Callable[[TrialRecord], None]]:

@@ -1,16 +1,17 @@
 """Writes the report of a sweep into its folder: tables, pictures, the best configuration, and TensorBoard's HParams."""
 
-import csv
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from arena.experiments.ledger import TrialRecord
+from arena.experiments.tables import write_csv
 from arena.plots.style import save
 from arena.tuning.plan import Sweep
 from arena.tuning.played import best
-from arena.tuning.report.sensitivity import METHODS, Findings, examine
+from arena.tuning.report.importance import METHODS
+from arena.tuning.report.sensitivity import Findings, examine
 
 
 def write_report(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> Findings | None:
@@ -18,7 +19,7 @@ def write_report(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> 
     from arena.tuning.report import figures, hparams
 
     rows = [dict(_row(sweep, record)) for record in records]
-    _write_csv(folder / "trials.csv", rows)
+    write_csv(folder / "trials.csv", rows, ["trial"])
     _write_parquet(folder / "trials.parquet", rows)
     if (found_best := best(records)) is not None:
         config = sweep.config(found_best.point, sweep.options.seeds[0])
@@ -26,8 +27,8 @@ def write_report(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> 
     hparams.write(sweep, folder, records)
     found = examine(sweep, records)
     if found is not None:
-        _write_csv(folder / "importance.csv", list(_importance_rows(found)))
-        _write_csv(folder / "tolerance.csv", list(_tolerance_rows(found)))
+        write_csv(folder / "importance.csv", list(_importance_rows(found)))
+        write_csv(folder / "tolerance.csv", list(_tolerance_rows(found)))
         for name, made in figures.all_of(sweep, records, found):
             save(made, folder / f"{name}.png")
     return found
@@ -68,15 +69,6 @@ def _tolerance_rows(found: Findings) -> Iterator[dict[str, Any]]:
         for i, value in enumerate(curve.values):
             row = {"name": curve.name, "value": value, "expected": curve.expected[i], "low": curve.low[i], "high": curve.high[i]}
             yield {**row, "best": curve.best, "from": curve.within[0], "to": curve.within[1]}
-
-
-def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    beside = path.with_suffix(".csv.new")
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["trial"])
-        writer.writeheader()
-        writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
-    beside.replace(path)
 
 
 def _write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -4,7 +4,6 @@ The folder of a comparison holds `comparison.yaml` (the plan: what varies, and e
 variant and seed, `comparison.csv`, the pictures and, where the game has a table of its own, `table.md`; TensorBoard opens it as a whole.
 """
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,11 @@ from arena.experiments.compare.members import PlayRuns, grouped
 from arena.experiments.compare.plan import PLAN, Job, Plan, parse_vary, plan
 from arena.experiments.compare.results import Summary, own_table, summarise
 from arena.experiments.executors import Resources, executor
+from arena.experiments.tables import write_csv
 from arena.experiments.values import Seeds
 from arena.runs.folders import new_folder, stem
 
+COLUMNS = ("variant", "seed", "verdict", "status", "score", "ceiling", "cost", "contraction", "theory", "reason")
 EXECUTORS = {"population": "processes"}
 """Backends that group runs, by the executor that plays the groups."""
 
@@ -143,8 +144,7 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable
     """
     refuse_distributed("a comparison")
     resources = Resources(folder.resolve(), workers or 0, found.address, found.gpus)
-    play = executor(EXECUTORS.get(found.backend, found.backend))
-    alone_work = PlayRun(resources.folder)
+    play, alone = executor(EXECUTORS.get(found.backend, found.backend)), PlayRun(resources.folder)
     if found.backend == "population":
         groups = grouped(found.jobs, folder)
 
@@ -152,11 +152,11 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable
             for job, status in zip(groups[index], statuses, strict=True):
                 tell(job, status)
 
-        play(PlayRuns(alone_work, resources.folder), groups, ended, lambda index, turns: None, resources)
+        play(PlayRuns(alone, resources.folder), groups, ended, lambda index, turns: None, resources)
     else:
-        play(alone_work, found.jobs, lambda index, status: tell(found.jobs[index], status), lambda index, turns: None, resources)
+        play(alone, found.jobs, lambda index, status: tell(found.jobs[index], status), lambda index, turns: None, resources)
     summaries = summarise(found.jobs, folder)
-    write_csv(summaries, folder / "comparison.csv")
+    write_csv(folder / "comparison.csv", table_rows(summaries))
     own = own_table(summaries)
     if own is not None:
         (folder / "table.md").write_text(own.markdown() + "\n", encoding="utf-8")
@@ -166,16 +166,15 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable
     return Comparison(folder, summaries, own)
 
 
-def write_csv(summaries: Sequence[Summary], path: Path) -> None:
-    """One line for each run."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["variant", "seed", "verdict", "status", "score", "ceiling", "cost", "contraction", "theory", "reason"])
-        for s in summaries:
-            known = s.theory.spectral_radius() if s.theory else None
-            for o in s.outcomes:
-                row = [s.variant, o.job.seed, o.verdict, o.status, o.score, o.ceiling, o.cost, o.contraction, known, o.reason]
-                writer.writerow(["" if value is None else value for value in row])
+def table_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
+    """Return one row for each run."""
+    rows = []
+    for s in summaries:
+        known = s.theory.spectral_radius() if s.theory else None
+        for o in s.outcomes:
+            told = [s.variant, o.job.seed, o.verdict, o.status, o.score, o.ceiling, o.cost, o.contraction, known, o.reason]
+            rows.append(dict(zip(COLUMNS, told, strict=True)))
+    return rows
 
 
 @dataclass(frozen=True)

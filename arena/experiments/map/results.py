@@ -5,7 +5,6 @@ The thresholds are constants here or of the game, so that a map can be argued wi
 
 import csv
 import math
-import os
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from arena.errors import ArenaError
 from arena.experiments.map.plan import Key, Plan
 from arena.experiments.outcome import Outcome
+from arena.experiments.tables import write_csv
 from arena.experiments.values import Value
 from arena.experiments.verdict import NEAR, REACHED, Verdict
 from arena.runs.status import status_of
@@ -84,19 +84,13 @@ def best(made: Iterable[Cell]) -> Cell | None:
 
 
 def write(found: Plan, runs: Mapping[Key, Outcome], path: Path) -> None:
-    """The table of all runs so far, in the order of the plan; it is replaced as a whole, so that it is never torn."""
-    names = list(dict.fromkeys(name for run in runs.values() for name in run.signals))
-    beside = path.with_suffix(".csv.new")
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*COLUMNS, *names])
-        for key in found.keys:
-            if (run := runs.get(key)) is not None:
-                told = [run.status, int(run.collapsed), run.score, run.start, run.turns, run.reason]
-                writer.writerow([*key, *told, *(run.signals.get(name, "") for name in names)])
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    """Write the table of all runs so far, in the order of the plan."""
+    rows = []
+    for key in found.keys:
+        if (run := runs.get(key)) is not None:
+            told = [*key, run.status, int(run.collapsed), run.score, run.start, run.turns, run.reason]
+            rows.append(dict(zip(COLUMNS, told, strict=True)) | dict(run.signals))
+    write_csv(path, rows, COLUMNS)
 
 
 def read(found: Plan, path: Path) -> dict[Key, Outcome]:

@@ -1,0 +1,66 @@
+"""The pictures of a run: those of a turn in `pictures/`, and the last ones, animations and traces beside them."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from arena.core.game import Game
+from arena.engine.env import Arena
+from arena.trace import read_trace
+
+
+def draw(
+    arena: Arena, folder: Path, game: str, ceiling: float | None, diagnosed: Iterable[tuple[str, Figure]], board: Any, *, last: bool
+) -> None:
+    """Draw the pictures of a turn.
+
+    Args:
+        arena: that is played.
+        folder: of the run.
+        game: its name.
+        ceiling: the score of real data; None if there is none.
+        diagnosed: figures of the diagnostics, by name.
+        board: TensorBoard's writer; None without one.
+        last: whether the run ends here.
+    """
+    from arena import plots
+
+    turn, title = arena.turns_played, f"{game}, turn {arena.turns_played:,}"
+    caption = title
+    if arena.last_score is not None:
+        caption += f", score {arena.last_score:.3g}" + (f" (real data {ceiling:.3g})" if ceiling is not None else "")
+    figure = plots.game_figure(arena, caption)
+    pictures = folder / "pictures"
+    pictures.mkdir(exist_ok=True)
+    plots.save(figure, pictures / f"turn-{turn:08d}.png")
+    if board is not None:
+        board.picture(plots.to_array(figure), turn)
+    more = [(name, figure, f"pictures/{name}") for name, figure in plots.more_figures(arena, last=last)]
+    more += [(name, figure, f"diagnostics/{name}") for name, figure in diagnosed]
+    for name, figure, tag in more:
+        figure.suptitle(title, fontsize=10, color=plots.INK)
+        plots.save(figure, pictures / f"{name}-turn-{turn:08d}.png")
+        if board is not None:
+            board.picture(plots.to_array(figure), turn, tag)
+
+
+def draw_last(game: Game, folder: Path, ceiling: float | None) -> None:
+    """Copy the last picture of each kind beside the trace, animate them if the game asks for it, and draw the trace."""
+    from arena import plots
+
+    pictures = sorted((folder / "pictures").glob("turn-*.png"))
+    if pictures:
+        shutil.copyfile(pictures[-1], folder / "picture.png")
+    if game.animated:
+        for name in sorted({file.name.rpartition("turn-")[0] for file in (folder / "pictures").glob("*turn-*.png")}):
+            frames, short = sorted((folder / "pictures").glob(f"{name}turn-*.png")), name.rstrip("-") or "picture"
+            shutil.copyfile(frames[-1], folder / f"{short}.png")
+            if len(frames) > 1:
+                plots.animate(frames, folder / f"{short}.gif")
+    rows = read_trace(folder / "trace.jsonl")
+    plots.save(plots.traces(rows, game.keys, ceiling), folder / "traces.png")
+    for name, figure in game.trace_pictures([row for row in rows if row["kind"] == "turn"]).items():
+        plots.save(figure, folder / f"{name}.png")

@@ -1,0 +1,122 @@
+"""The importance of settings: PED-ANOVA and fANOVA, each with the interval from resampling the trials.
+
+PED-ANOVA measures how different the values of the best tenth are from all; fANOVA the share of a random forest's variance that a setting
+explains by itself. S. Watanabe et al., "PED-ANOVA", arXiv:2304.10255; F. Hutter et al., "An efficient approach for assessing
+hyperparameter importance" (fANOVA), ICML 2014.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+
+from arena.experiments.values import Point
+from arena.tuning.plan import Sweep
+from arena.tuning.points import distributions
+from arena.tuning.space import Space
+
+DEPTH = 6
+"""Depth of fANOVA's trees. Their cost grows with the square of their leaves."""
+METHODS = ("PED-ANOVA", "fANOVA")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number, and the middle nine tenths of what resampling gives for it."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.0%} ({self.low:.0%}–{self.high:.0%})"
+
+
+def scale(values: Sequence[float]) -> np.ndarray:
+    """Logarithms where no value is below 0, with zeros at a tenth of the smallest that is none; else the values themselves.
+
+    Example:
+        >>> scale([1.0, 10.0, 0.0]).round(3).tolist(), scale([-1.0, 2.0]).tolist()
+        ([0.0, 2.303, -2.303], [-1.0, 2.0])
+    """
+    given = np.asarray(values, dtype=np.float64)
+    if given.min() < 0 or not (given > 0).any():
+        return given
+    return np.log(np.maximum(given, 0.1 * given[given > 0].min()))
+
+
+def importances(space: Mapping[str, Any], points: Sequence[Point], values: np.ndarray, resamples: int) -> dict[str, dict[str, Interval]]:
+    """Importance by setting and method, each adding up to 1, the most important first.
+
+    Args:
+        space: Optuna's distributions by name.
+        points: the value of each.
+        values: what they came to.
+        resamples: how often trials are drawn anew.
+    """
+    trials = [
+        optuna.trial.create_trial(params=dict(p), distributions=dict(space), value=float(v)) for p, v in zip(points, values, strict=True)
+    ]
+    rng = np.random.default_rng(0)
+    quantile = max(0.1, min(0.5, 5 / len(trials)))
+    evaluators: dict[str, Callable[[int], Any]] = {
+        "PED-ANOVA": lambda trees: optuna.importance.PedAnovaImportanceEvaluator(target_quantile=quantile),
+        "fANOVA": lambda trees: optuna.importance.FanovaImportanceEvaluator(n_trees=trees, max_depth=DEPTH, seed=0),
+    }
+    draws = [rng.integers(len(trials), size=len(trials)) for _ in range(resamples)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = {}
+        for method, evaluator in evaluators.items():
+            there = _shares(evaluator(32), trials, space)
+            again = [_shares(evaluator(8), [trials[i] for i in draw], space) for draw in draws]
+            found[method] = {name: interval_of(there[name], [shares[name] for shares in again]) for name in space}
+    mean = {name: sum(found[method][name].value for method in METHODS) for name in space}
+    return {name: {method: found[method][name] for method in METHODS} for name in sorted(space, key=lambda name: -mean[name])}
+
+
+def _shares(evaluator: Any, trials: Sequence[Any], space: Mapping[str, Any]) -> dict[str, float]:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        study = optuna.create_study()
+        study.add_trials(trials)
+        found = evaluator.evaluate(study, params=list(space))
+    except (RuntimeError, ValueError):  # nothing differs
+        found = {}
+    finally:
+        optuna.logging.set_verbosity(before)
+    total = sum(found.values()) or 1.0
+    return {name: float(found.get(name, 0.0)) / total for name in space}
+
+
+def rates(sweep: Sweep) -> tuple[str, str] | None:
+    """The names of both players' learning rates, where both vary by themselves."""
+    names = [f"{role}.lr" for role in sweep.base().roles]
+    there = [d for d in sweep.space.dimensions if d.name in names and d.log and not d.choices]
+    return (names[0], names[1]) if len(there) == 2 else None
+
+
+def as_mean_and_ratio(space: Space, points: Sequence[Point], both: tuple[str, str]) -> tuple[dict[str, Any], list[Point]]:
+    """The space and its points with the geometric mean and the ratio of two rates in their place."""
+    first, second = both
+    mean, ratio = "both learning rates (mean)", f"{second} / {first}"
+    low, high = (math.sqrt(getattr(space[first], end) * getattr(space[second], end)) for end in ("low", "high"))
+    ends = (space[second].low / space[first].high, space[second].high / space[first].low)
+    made = {name: d for name, d in distributions(space).items() if name not in both}
+    made |= {mean: optuna.distributions.FloatDistribution(low * 0.999, high * 1.001, log=True)}
+    made |= {ratio: optuna.distributions.FloatDistribution(ends[0] * 0.999, ends[1] * 1.001, log=True)}
+    turned = []
+    for point in points:
+        a, b = float(point[first]), float(point[second])
+        turned.append({**{n: v for n, v in point.items() if n not in both}, mean: math.sqrt(a * b), ratio: b / a})
+    return made, turned
+
+
+def interval_of(value: float, again: Sequence[float]) -> Interval:
+    low, high = np.quantile(again, [0.05, 0.95]) if len(again) else (value, value)
+    return Interval(value, min(float(low), value), max(float(high), value))
