@@ -14,11 +14,8 @@ from arena.optimizers.factories import OptimizerFactory, adam, adamw, rmsprop, s
 from arena.rules.base import UpdateRule
 
 BOTH = (1.0, 1.0, 1.0)
-
 SPLIT, SIZE = 2, 5
-
 RATES = ((0.1, 0.1), (0.3, 0.3), (0.1, 0.03))
-
 OPTIMIZERS: dict[str, OptimizerFactory] = {
     "SGD": functools.partial(sgd, lr=0.02),
     "SGD with momentum": functools.partial(sgd, lr=0.01, momentum=0.9),
@@ -26,7 +23,6 @@ OPTIMIZERS: dict[str, OptimizerFactory] = {
     "Adam": functools.partial(adam, lr=0.002),
     "AdamW": functools.partial(adamw, lr=0.002),
 }
-
 Build = Callable[[], UpdateRule]
 
 

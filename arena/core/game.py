@@ -19,7 +19,6 @@ from arena.errors import GameFault, UnknownName
 
 Batch = Any
 """The return value of `sample`: a tensor, or a tuple, list or dict of tensors."""
-
 JOINT = "*"
 """A mover of `forward` that selects `joint_losses`; its scalar is returned under this key."""
 

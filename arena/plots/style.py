@@ -17,23 +17,15 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 FIRST, SECOND, DATA, INK = "#e4572e", "#2e6fb7", "#9aa0a6", "#22262a"
-
 ATTRACTED, REPELLED = "#1b8a78", "#8e3b9e"
-
 CLASSES = ("#1b8a78", "#8e3b9e", "#e0a526", "#56b4e9", "#c0304d", "#8fb339", "#8c564b", "#e78ac3", "#5f6670", "#274b8f")
-
 SURFACE = LinearSegmentedColormap.from_list("surface", ["#f9d9c9", "#ffffff", "#bcd6f2"])
-
 CLASS_SURFACE = LinearSegmentedColormap.from_list("classes", ["#cfe8e3", "#ffffff", "#e8d3ec"])
 """Colours of the probability of class 1."""
-
 DIFFERENCE = LinearSegmentedColormap.from_list("difference", [FIRST, "#ffffff", SECOND])
-
 DPI = 200
-
 WIDEST, TALLEST = 3400, 30_000
 """Largest width and height of a sheet of pictures, in dots, that decide its columns."""
-
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -54,9 +46,7 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 8,
     "lines.linewidth": 1.4,
 }
-
 P = ParamSpec("P")
-
 R = TypeVar("R")
 
 

@@ -47,11 +47,7 @@ class CompetitiveGradientDescent(UpdateRule):
     also = ("cgd",)
 
     def __init__(
-        self,
-        tolerance: float = 1e-5,
-        iterations: int = 100,
-        warm_start: bool = False,
-        incomplete: Literal["refuse", "accept"] = "refuse",
+        self, tolerance: float = 1e-5, iterations: int = 100, warm_start: bool = False, incomplete: Literal["refuse", "accept"] = "refuse"
     ):
         check_number("tolerance", tolerance, above=0)
         check_number("iterations", iterations, least=1, whole=True)

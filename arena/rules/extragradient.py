@@ -27,12 +27,7 @@ class Extragradient(UpdateRule):
         BadSetting: `gamma` is not a finite number above 0.
     """
 
-    def __init__(
-        self,
-        gamma: float = 1.0,
-        batch: Literal["same", "fresh"] = "same",
-        moments: Literal["kept", "restored"] = "kept",
-    ):
+    def __init__(self, gamma: float = 1.0, batch: Literal["same", "fresh"] = "same", moments: Literal["kept", "restored"] = "kept"):
         check_number("gamma", gamma, above=0)
         check_choice("batch", batch, ["same", "fresh"])
         check_choice("moments", moments, ["kept", "restored"])

@@ -30,12 +30,7 @@ class PastExtragradient(UpdateRule):
 
     also = ("past-eg",)
 
-    def __init__(
-        self,
-        gamma: float = 1.0,
-        moments: Literal["kept", "restored"] = "kept",
-        first: Literal["zero", "present"] = "zero",
-    ):
+    def __init__(self, gamma: float = 1.0, moments: Literal["kept", "restored"] = "kept", first: Literal["zero", "present"] = "zero"):
         check_number("gamma", gamma, above=0)
         check_choice("moments", moments, ["kept", "restored"])
         check_choice("first", first, ["zero", "present"])

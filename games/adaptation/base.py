@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from arena import Game, Rng, Slot
+from arena.core.game import Game
 from arena.core.measures import Criterion
 from arena.core.result_table import ResultTable, VariantResult
+from arena.core.rng import Rng
+from arena.core.slot import Slot
 from arena.errors import ArenaWarning, BadSetting, SlotMismatch, check_choice, check_number
 from arena.games.adaptation import table as adaptation_table
 from arena.games.adaptation.calibration import calibration_error

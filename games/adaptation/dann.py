@@ -26,12 +26,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softplus
 
-from arena import PlayerSource, Slot, register
 from arena.core.field.batch_norm import layers_of
+from arena.core.slot import PlayerSource, Slot
 from arena.errors import check_choice
 from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, if_coupled, part_of
 from arena.players import MLP, LabelledMLP, reverse
 from arena.players.base import Shape, evaluating
+from arena.registry.entries import register
 
 BN_MODES = ("concat", "separate", "per_domain")
 

@@ -28,12 +28,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
-from arena import PlayerSource, Rng, Slot, register
+from arena.core.rng import Rng
+from arena.core.slot import PlayerSource, Slot
 from arena.errors import SlotMismatch, check_choice, check_number, first_line
 from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, if_coupled, part_of
 from arena.players import MLP
 from arena.players.base import Shape, evaluating
 from arena.players.generate_to_adapt import Adapter
+from arena.registry.entries import register
 
 PARTS = ("features", "label", "generator")
 

@@ -22,7 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
-from arena import Game, PlayerSource, Rng, Slot, register
+from arena.core.game import Game
+from arena.core.rng import Rng
+from arena.core.slot import PlayerSource, Slot
 from arena.errors import check_choice, check_number
 from arena.games.attack.robustness import Threat, attack
 from arena.games.data import images
@@ -30,6 +32,7 @@ from arena.players.ball import into_ball, into_range, uniform
 from arena.players.base import Shape, evaluating
 from arena.players.perturbation import Perturbation
 from arena.players.small_conv import SmallConv
+from arena.registry.entries import register
 
 SETS: dict[str, tuple[Shape, int]] = {"mnist": ((1, 28, 28), 60_000), "digits": ((1, 8, 8), 1500)}
 """Image shape and number of training images by data set."""

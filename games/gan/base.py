@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from arena import Game, PlayerSource, Rng, Slot
-from arena.core.game import Clock
+from arena.core.game import Clock, Game
+from arena.core.rng import Rng
+from arena.core.slot import PlayerSource, Slot
 from arena.errors import BadSetting, check_choice, check_number
 from arena.games.data.judge import Judge
 from arena.games.gan.losses import LOSS_PAIRS, label_smoothing

@@ -2,9 +2,10 @@
 
 from typing import Any, ClassVar
 
-from arena import PlayerSource, register
+from arena.core.slot import PlayerSource
 from arena.games.gan.images import ImageGAN
 from arena.players import ConvDiscriminator, ConvGenerator
+from arena.registry.entries import register
 
 
 @register("mnist")

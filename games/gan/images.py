@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arena import PlayerSource, Rng
+from arena.core.rng import Rng
+from arena.core.slot import PlayerSource
 from arena.errors import BadSetting, SlotMismatch, check_choice, check_number
 from arena.games.data import images
 from arena.games.data.judge import Judge, judge
@@ -33,9 +34,7 @@ from arena.players.base import evaluating
 
 RANGES: dict[str, tuple[int, int]] = {"signed": (-1, 1), "unit": (0, 1)}
 """Darkest and brightest pixel by the setting `pixels`."""
-
 FINALS = {"signed": "tanh", "unit": "sigmoid"}
-
 _real_outputs: dict[Any, tuple[Tensor, Tensor]] = {}
 """The judge's outputs for the fixed real samples, which would be half of the metrics' cost."""
 

@@ -23,7 +23,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from arena import Rng
+from arena.core.rng import Rng
 from arena.errors import RuleUndefined
 
 TINY = 1e-12

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from arena import register
 from arena.errors import check_number
 from arena.games.data import planar
 from arena.games.gan.base import GAN
 from arena.games.gan.metrics import Modes
+from arena.registry.entries import register
 
 
 class Planar(GAN):

@@ -26,10 +26,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from arena import Game, PlayerSource, Rng, Slot, register
+from arena.core.game import Game
+from arena.core.rng import Rng
+from arena.core.slot import PlayerSource, Slot
 from arena.errors import check_number
 from arena.games.gan.losses import logistic_discriminator, non_saturating
 from arena.players import MLP
+from arena.registry.entries import register
 
 Triple = tuple[Tensor, Tensor, Tensor]
 """x (N, 1) and y (N, D) of the data, and the regressor's noise (N, Z)."""

@@ -23,10 +23,13 @@ import torch
 from numpy.polynomial.hermite_e import hermegauss
 from torch import Tensor
 
-from arena import Game, PlayerSource, Rng, Slot, register
+from arena.core.game import Game
+from arena.core.rng import Rng
+from arena.core.slot import PlayerSource, Slot
 from arena.errors import check_choice, check_number
 from arena.games.gan.losses import LOSS_PAIRS
 from arena.players import Vector
+from arena.registry.entries import register
 
 LOSSES = {name: LOSS_PAIRS[name] for name in ("non-saturating", "saturating", "wasserstein")}
 """The losses with equilibrium θ = ψ = 0. (The relativistic loss equals the logistic one here, because D(x) = 0 at the data.)"""

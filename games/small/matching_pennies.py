@@ -15,8 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from arena import Game, PlayerSource, Rng, Slot, register
+from arena.core.game import Game
+from arena.core.rng import Rng
+from arena.core.slot import PlayerSource, Slot
 from arena.players import Vector
+from arena.registry.entries import register
 
 
 @register("matching-pennies")
