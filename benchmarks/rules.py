@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 
 from arena.config import configure
-from arena.core.field.field import PRODUCT
+from arena.core.field.frozen import PRODUCT
 from arena.engine.env import Arena
 from arena.registry import entries
 from benchmarks import processor
