@@ -3,6 +3,8 @@
 Exit codes: 0 done, 1 a run that failed or diverged, 2 input that cannot be used, 130 interrupted.
 """
 
+import atexit
+import contextlib
 import importlib
 import os
 import sys
@@ -12,6 +14,8 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from arena.errors import ArenaError, ArenaWarning, UnknownName
+
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,17 +36,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UnknownName("command", words[0], commands)
         if _process() and words[0] not in ("play", "resume"):
             raise ArenaError(f"arena {words[0]} is for one process; only play and resume can be started by torchrun")
-        return int(commands[words[0]].load()(words[1:]))
+        code = int(commands[words[0]].load()(words[1:]))
+        if code == INTERRUPTED and arguments is None and not _process():
+            _leave(code)
+        return code
     except (ArenaError, MemoryError, RuntimeError) as error:
         told = _told(error)
         print(f"arena{_process()}: {told}", file=sys.stderr)
         return told.exit_code
     except KeyboardInterrupt:
         print("arena: stopped before anything was saved", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
         sys.stderr.close()
         return 0
+
+
+def _leave(code: int) -> None:
+    """End the process without tearing the interpreter down. After Ctrl-C all is saved, and torch alone would take seconds."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def _warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
