@@ -456,7 +456,7 @@ FAULTS: dict[Any, str] = {
     Truncates: LINEAR,
     HalfConsensus: LINEAR,
     StaleResidual: LINEAR,
-    KeyedById: "put all that it remembers into state_dict, by names and not by id",
+    KeyedById: "put its whole memory into state_dict, by names and not by id",
     CannotBeCopied: "it cannot be deep-copied after a turn",
     DrawsNoise: "it drew from torch's global random stream",
     StepsEverybody: "it stepped the optimizer of a player whose share was 0|it moved a player whose share was 0",
