@@ -1,7 +1,7 @@
-"""Schedules: pure functions from progress p in [0, 1] to a number. They serve λ (the coupling) and learning rates alike.
+"""Schedules: pure functions from progress p in [0, 1] to a number, for the coupling λ and for learning rates.
 
-Progress is turns played over turns declared, so a schedule is exact across a resume. They use operators only, so that their
-coefficients may be tensors with one value per member of a population.
+Progress is turns played over turns declared, so that a resumed schedule is exact. Schedules use operators only, because their coefficients
+may be tensors with one value per member of a population.
 """
 
 import math
@@ -13,10 +13,10 @@ Schedule = Callable[[float], float]
 
 
 def constant(progress: float, value: float = 1.0) -> float:
-    """The same number throughout.
+    """Constant: `value`.
 
     Args:
-        value: the number.
+        value: The number.
 
     Example:
         >>> constant(0.3, value=0.5)
@@ -26,11 +26,11 @@ def constant(progress: float, value: float = 1.0) -> float:
 
 
 def linear(progress: float, start: float = 1.0, end: float = 0.0) -> float:
-    """From `start` to `end` in a straight line: start + (end − start)·p.
+    """Linear: start + (end − start)·p.
 
     Args:
-        start: value at p = 0.
-        end: value at p = 1.
+        start: Value at p = 0.
+        end: Value at p = 1.
 
     Example:
         >>> linear(0.25)
@@ -40,10 +40,10 @@ def linear(progress: float, start: float = 1.0, end: float = 0.0) -> float:
 
 
 def dann_ramp(progress: float, gamma: float = 10.0) -> float:
-    """λ(p) = 2 / (1 + e^(−γp)) − 1, from 0 up to almost 1 (Ganin et al., arXiv:1505.07818).
+    """Ramp of DANN: λ(p) = 2 / (1 + e^(−γp)) − 1, from 0 to almost 1 (Ganin et al., arXiv:1505.07818).
 
     Args:
-        gamma: steepness γ.
+        gamma: Steepness γ.
 
     Example:
         >>> dann_ramp(0.0), round(dann_ramp(0.1), 4), round(dann_ramp(1.0), 4)
@@ -53,11 +53,11 @@ def dann_ramp(progress: float, gamma: float = 10.0) -> float:
 
 
 def inverse_decay(progress: float, alpha: float = 10.0, beta: float = 0.75) -> float:
-    """(1 + αp)^(−β), from 1 down (DANN's learning rate, arXiv:1505.07818).
+    """Inverse decay: (1 + αp)^(−β), the learning rate of DANN (Ganin et al., arXiv:1505.07818).
 
     Args:
-        alpha: speed α.
-        beta: power β.
+        alpha: Speed α.
+        beta: Power β.
 
     Example:
         >>> inverse_decay(0.0), round(inverse_decay(1.0), 4)
@@ -67,11 +67,11 @@ def inverse_decay(progress: float, alpha: float = 10.0, beta: float = 0.75) -> f
 
 
 def cosine(progress: float, start: float = 1.0, end: float = 0.0) -> float:
-    """Half a cosine from `start` to `end`: end + (start − end)·(1 + cos πp)/2 (Loshchilov & Hutter, arXiv:1608.03983).
+    """Cosine: end + (start − end)·(1 + cos πp)/2 (Loshchilov & Hutter, arXiv:1608.03983).
 
     Args:
-        start: value at p = 0.
-        end: value at p = 1.
+        start: Value at p = 0.
+        end: Value at p = 1.
 
     Example:
         >>> cosine(0.5), cosine(1.0)
@@ -81,11 +81,11 @@ def cosine(progress: float, start: float = 1.0, end: float = 0.0) -> float:
 
 
 def step(progress: float, factor: float = 0.5, steps: int = 5) -> float:
-    """A staircase: factor^k on the k-th of steps + 1 equal stretches.
+    """Staircase: factor^k in the k-th of steps + 1 equal intervals, counted from 0.
 
     Args:
-        factor: multiplied at each step.
-        steps: how many steps down there are, at least 1.
+        factor: Factor of each step.
+        steps: Number of steps, at least 1.
 
     Example:
         >>> step(0.0), step(0.5, factor=0.1, steps=1)
@@ -95,16 +95,16 @@ def step(progress: float, factor: float = 0.5, steps: int = 5) -> float:
 
 
 def cyclic(progress: float, low: float = 0.0, high: float = 1.0, cycles: int = 1, peak: float = 0.5) -> float:
-    """A triangle wave from `low` up to `high` and back, `cycles` times (Smith, arXiv:1506.01186).
+    """Triangle wave from `low` to `high` and back, `cycles` times (Smith, arXiv:1506.01186).
 
     Args:
-        low: value at the ends of each cycle.
-        high: value in the middle of each cycle.
-        cycles: number of cycles, at least 1.
-        peak: part of each cycle that goes up, above 0 and below 1.
+        low: Value at the ends of each cycle.
+        high: Value at the peak of each cycle.
+        cycles: Number of cycles, at least 1.
+        peak: Rising share of each cycle, above 0 and below 1.
 
     Raises:
-        BadSetting: for a peak at an end of the cycle or outside it.
+        BadSetting: If the peak is not above 0 and below 1.
 
     Example:
         >>> cyclic(0.0), cyclic(0.5), cyclic(0.25, cycles=2), cyclic(0.4, peak=0.4), round(cyclic(0.7, peak=0.4), 4)
@@ -114,4 +114,4 @@ def cyclic(progress: float, low: float = 0.0, high: float = 1.0, cycles: int = 1
         raise BadSetting("peak", peak, "above 0 and below 1")
     phase = (progress * cycles) % 1.0
     up, down = phase / peak, (1 - phase) / (1 - peak)
-    return low + (high - low) * (up + down - abs(up - down)) / 2  # the smaller of the two
+    return low + (high - low) * (up + down - abs(up - down)) / 2  # min(up, down)

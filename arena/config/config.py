@@ -1,8 +1,7 @@
-"""A complete configuration: one nested dictionary of plain data, from which the objects of a run are built.
+"""A complete configuration: nested plain data, from which the objects of a run are built.
 
-Every setting has one dotted name: `rule`, `rule.gamma`, `scheduler.ratio`, `coupling`, `turns`, `generator.lr`, `generator.hidden`; a
-game's own arguments stand at the top (`batch`, `noise`). The settings that exist follow from the components that are chosen: they
-are the arguments of those classes and functions, with their types, defaults and documentation.
+Every setting has one dotted name: `rule`, `rule.gamma`, `turns`, `generator.lr`, `generator.hidden`; a game's own arguments stand at the
+top (`batch`, `noise`). The settings are the arguments of the chosen classes and functions, with their types, defaults and documentation.
 """
 
 import copy
@@ -17,14 +16,14 @@ import yaml
 from torch import nn
 
 from arena.accelerate.process_group import join
-from arena.config.components import components_of, inner_rules, roles_of, told_to
+from arena.config.components import components_of, inner_rules, roles_of, settings_of_choice
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, flatten, nest, plain, typed_as
 from arena.core.game import Game
 from arena.core.measures import Evaluation
+from arena.core.torch_settings import pick_device
 from arena.engine.env import Arena
-from arena.errors import BadSetting
-from arena.registry.construct import bind_schedule, prefixed
+from arena.registry.construct import bind_schedule, call
 from arena.registry.entries import Entry
 from arena.registry.lookup import lookup
 from arena.registry.signature import settings_of
@@ -36,14 +35,14 @@ _RUN = tuple(field.name for field in dataclasses.fields(RunOptions))
 
 @dataclass
 class Config:
-    """A complete configuration: plain data, and the objects that were given from Python instead of data.
+    """A complete configuration.
 
     Args:
         game: The game's entry in the registry.
-        settings: Every setting as nested plain data; `yaml.safe_dump` of it reproduces the run.
+        settings: Every setting as nested plain data.
         objects: Objects given instead of data, by the key of their component.
-        source: The game, settings and arguments that the configuration was made from.
-        configure: The function that made it from them.
+        source: The game, settings and arguments of the configuration.
+        configure: The function that made the configuration from its source.
     """
 
     game: Entry
@@ -69,7 +68,7 @@ class Config:
 
     @property
     def run(self) -> RunOptions:
-        """The options of the run itself."""
+        """The options of the run."""
         return RunOptions(**{name: self.settings[name] for name in _RUN})
 
     @property
@@ -79,14 +78,13 @@ class Config:
 
     def group(self, name: str) -> Any:
         """Return the options under one prefix (`trace`, `score`, `metrics`, `picture`, `checkpoint`, `diagnostics`, `alarms`)."""
-        with prefixed(name):
-            return GROUPS[name](**self.settings[name])
+        return call(name, GROUPS[name], **self.settings[name])
 
     @property
     def evaluation(self) -> Evaluation:
-        """How the game is measured."""
+        """The evaluation of the game."""
         metrics = self.group("metrics")
-        return Evaluation(self.settings["metric"], metrics.radius, metrics.region, metrics.covered)
+        return Evaluation(metrics.radius, metrics.region, metrics.covered, metric=self.settings["metric"])
 
     def build(self, render_mode: str | None = None) -> Arena:
         """Return the arena that this configuration describes; under torchrun, shared with the other processes."""
@@ -97,6 +95,7 @@ class Config:
     def parts(self) -> dict[str, Any]:
         """Return the arguments of `Arena`."""
         run, roles, flat = self.run, self.roles, self.flat()
+        same = ("turns", "seed", "compile", "cuda_graphs", "micro_batches", "autocast", "channels_last", "threads")
         built = {component.key: self._built(component, flat) for component in components_of(self.game.target)}
         return {
             "game": self._game_builder(built),
@@ -105,30 +104,22 @@ class Config:
             "rates": {role: built[f"{role}.schedule.name"] for role in roles},
             "scheduler": built["scheduler.name"],
             "coupling": built["coupling.name"],
-            "turns": run.turns,
-            "seed": run.seed,
             "score_every": self.settings["score"]["every"],
             "device": pick_device(run.device),
             "dtype": getattr(torch, run.dtype),
-            "compile": run.compile,
-            "cuda_graphs": run.cuda_graphs,
-            "micro_batches": run.micro_batches,
-            "autocast": run.autocast,
-            "channels_last": run.channels_last,
-            "threads": run.threads,
-        }
+        } | {name: getattr(run, name) for name in same}
 
     def numbers_of_game(self) -> tuple[tuple[str, float], ...]:
-        """Return the numbers with a decimal point that the game and its players are built with, by setting."""
+        """Return the floating-point settings of the game and its players."""
         names = [name for name in settings_of(self.game.target) if name not in self.roles]
         flat = self.flat()
         for component in components_of(self.game.target):
             if component.kind == "player" and component.key not in self.objects:
-                names += [f"{component.prefix}.{name}" for name in self._arguments(component, flat)]
+                names += [f"{component.prefix}.{name}" for name in self._read(component, flat)[1]]
         return tuple((name, flat[name]) for name in names if isinstance(flat.get(name), float))
 
     def example(self) -> Game:
-        """Return the game, with players of no particular seed."""
+        """Return the game, with players of an arbitrary seed."""
         game = self.parts()["game"]
         with torch.random.fork_rng(devices=[]):
             return game if isinstance(game, Game) else game()
@@ -136,8 +127,7 @@ class Config:
     def vary(self, changes: Mapping[str, Any]) -> "Config":
         """Return the same configuration with some settings changed.
 
-        Numbers that take the place of numbers are put in directly, so that thousands of configurations cost little; everything else is
-        configured anew.
+        Numbers replace numbers directly, so that thousands of configurations cost little; other changes are configured anew.
 
         Args:
             changes: Values by dotted name.
@@ -158,52 +148,34 @@ class Config:
         return dataclasses.replace(self, settings=copy.deepcopy(nest({**flat, **changes})), source=(game, settings, arguments))
 
     def _game_builder(self, players: Mapping[str, Any]) -> Game | Callable[[], Game]:
-        """Return the game that was given as an object, or a function that builds the game."""
+        """Return the game that was given, or a function that builds the game."""
         if (given := self.objects.get("game")) is not None:
             return given.evaluated(self.evaluation)
         own = {name: self.settings[name] for name in settings_of(self.game.target) if name in self.settings and name not in self.roles}
         filled = {role: players[f"{role}.player"] for role in self.roles if f"{role}.player" in players}
         return functools.partial(_evaluated, functools.partial(self.game.target, **own, **filled), self.evaluation)
 
-    def _arguments(self, component: Component, flat: Settings) -> dict[str, Any]:
-        """Return the settings of a component by the names of its arguments."""
-        entry, told = lookup(component.kind, flat[component.key]), told_to(self.game.target, component)
-        return {name: flat[f"{component.prefix}.{name}"] for name in settings_of(entry.target) if name not in told}
+    def _read(self, component: Component, flat: Settings) -> tuple[Entry, dict[str, Any]]:
+        """Return the entry of a component and its arguments."""
+        entry = lookup(component.kind, flat[component.key])
+        return entry, {name: flat[f"{component.prefix}.{name}"] for name in settings_of_choice(self.game.target, component, entry)}
 
     def _built(self, component: Component, flat: Settings) -> Any:
-        """Return a rule or a scheduler; a function that builds a player or an optimizer; a schedule. All values are checked here."""
+        """Return a rule, scheduler or schedule, or a function that builds a player or an optimizer; raise for bad values."""
         if component.key in self.objects:
             given = self.objects[component.key]
             if isinstance(given, nn.Module):
                 return functools.partial(_as_it_was, given, copy.deepcopy(given.state_dict()))
             return given() if component.kind in ("rule", "scheduler") and not isinstance(given, (UpdateRule, Scheduler)) else given
-        entry, arguments = lookup(component.kind, flat[component.key]), self._arguments(component, flat)
+        entry, arguments = self._read(component, flat)
         if component.kind == "schedule":
             return bind_schedule(component.prefix, entry, arguments)
-        for inner in inner_rules(component, entry):
+        for inner in inner_rules(component, entry) if component.kind == "rule" else ():
             arguments[inner.prefix.rpartition(".")[2]] = self._built(inner, flat)
         factory = functools.partial(entry.target, **arguments)
-        with prefixed(component.prefix):
-            if component.kind == "optimizer":
-                factory([nn.Parameter(torch.zeros(1))])
-            return factory() if component.kind in ("rule", "scheduler") else factory
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is a GPU if there is one.
-
-    Raises:
-        BadSetting: For a device that does not exist here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise BadSetting("device", name, "auto, cpu, cuda or cuda:1") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise BadSetting("device", name, f"auto or cpu: torch sees {torch.cuda.device_count()} GPUs here")
-    return device
+        if component.kind == "optimizer":
+            call(component.prefix, factory, [nn.Parameter(torch.zeros(1))])
+        return call(component.prefix, factory) if component.kind in ("rule", "scheduler") else factory
 
 
 def _evaluated(build: Callable[[], Game], evaluation: Evaluation) -> Game:
@@ -211,13 +183,13 @@ def _evaluated(build: Callable[[], Game], evaluation: Evaluation) -> Game:
 
 
 def _as_it_was(module: nn.Module, start: Mapping[str, Any]) -> nn.Module:
-    """Return a module that was given from Python to its start, so that every episode begins with the same player."""
+    """Return a given module with its first state, so that every episode begins with the same player."""
     module.load_state_dict(start)
     return module
 
 
 def _same_kind(old: object, new: object) -> bool:
-    """Return whether a number, or as many numbers, may take the other's place without being parsed."""
+    """Return whether a number, or a list of numbers, may replace the other without being parsed."""
     if isinstance(old, bool) or isinstance(new, bool):
         return False
     if isinstance(old, (tuple, list)) and isinstance(new, (tuple, list)):

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arena.config.components import choose, components_of, game_entry, inner_rules, probe, recipe_of, roles_of, split_objects, swappable
-from arena.config.config import Config, pick_device
+from arena.config.config import Config
 from arena.config.form import Form
 from arena.config.options import GROUPS
 from arena.config.settings import flatten, nest, normal, typed_pairs
 from arena.core.game import Game
+from arena.core.torch_settings import pick_device
 
 
 def configure(
@@ -26,7 +27,7 @@ def configure(
         game: Id, import path or file of a game, a Game class, or a Game.
         settings: Nested data as in a config file, or dotted names; components may also be objects.
         arguments: Options as on the command line, such as `["--rule", "extragradient", "--rule.gamma", ".5"]`; `--help` prints all.
-        prog: Command line that the help page begins with.
+        prog: First words of the command line, for the help page.
 
     Raises:
         UnknownName: For an unknown game, component or setting, with the nearest one.
@@ -46,15 +47,15 @@ def configure(
     components = more = list(components_of(entry.target))
     given, pairs = flatten(settings or {}), typed_pairs(arguments)
     given.pop("game", None)
-    while more:  # a rule may wrap another rule, whose arguments are settings too
+    while more:  # because a rule may wrap another rule, whose arguments are settings as well
         short = {component.short for component in components}
-        in_order = sorted(given.items(), key=lambda pair: pair[0] in short)  # the order of a mapping means nothing
+        in_order = sorted(given.items(), key=lambda pair: pair[0] in short)  # because the order of a mapping means nothing
         recipe = normal(recipe_of(entry.target).items(), components)
         data, taken = split_objects(normal(in_order, components), components)
         objects |= taken
         typed = normal(pairs, components)
         chosen = choose(components, recipe, {**data, **typed}, objects)
-        more = [inner for c, e in chosen.items() for inner in inner_rules(c, e) if inner not in components]
+        more = [inner for c, e in chosen.items() if c.kind == "rule" for inner in inner_rules(c, e) if inner not in components]
         components = components + more
     form = Form(entry, chosen, recipe)
     if "--help" in arguments or "-h" in arguments:
@@ -65,12 +66,12 @@ def configure(
     fixed = set(roles_of(entry.target)) - set(swappable(entry.target))
     values = {"game": entry.id, **form.fill(data, typed, fixed)}
     values |= {key: f"python:{_described(thing)}" for key, thing in objects.items() if key != "game"}
-    values["device"] = str(pick_device(values["device"]))  # so that the configuration says where the run was played
+    values["device"] = str(pick_device(values["device"]))
     config = Config(entry, nest(values), objects, (game, dict(settings or {}), tuple(arguments)), configure)
     for name in GROUPS:
         config.group(name)
     if config.run.metric:
-        copy.copy(probe(entry.target)).evaluated(config.evaluation)  # so that an unknown metric is reported before anything starts
+        copy.copy(probe(entry.target)).evaluated(config.evaluation)  # raises for an unknown metric
     return config
 
 

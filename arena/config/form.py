@@ -1,4 +1,4 @@
-"""The form that a configuration fills in: every setting that follows from the chosen components, with its type and its value."""
+"""The settings that follow from the chosen components, with their types and values."""
 
 import difflib
 import itertools
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from inspect import Parameter
 from typing import Any, NamedTuple
 
-from arena.config.components import DEFAULTS, roles_of, told_to
+from arena.config.components import DEFAULTS, roles_of, settings_of_choice
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, nest, typed_as
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName
@@ -24,9 +24,9 @@ class Section(NamedTuple):
 
     Args:
         target: The class or function.
-        prefix: Beginning of their dotted names, such as `generator.`; empty for the game and the run.
+        prefix: Start of their dotted names, such as `generator.`; empty for the game and the run.
         parameters: The settings by the names of the arguments.
-        choice: The component that is chosen here and its entry, if it is one.
+        choice: The component and its entry, if the section is one of a component.
     """
 
     target: Callable[..., Any]
@@ -44,9 +44,9 @@ class Form:
         recipe: The game's recipe, by dotted name.
 
     Attributes:
-        sections: The settings by the class or function that they belong to.
+        sections: The settings by class or function.
         parameters: Types and defaults by dotted name.
-        values: Values by dotted name; at first the defaults and those of the recipe.
+        values: Defaults and values of the recipe, by dotted name.
 
     Raises:
         GameFault: If an argument of the game has the name of another setting.
@@ -59,8 +59,7 @@ class Form:
             raise GameFault(f"{game.id} has an argument '{min(taken)}', which is the name of a setting of every run; rename it")
         self.sections = [Section(game.target, "", own), Section(RunOptions, "", settings_of(RunOptions))]
         for component, entry in chosen.items():
-            told = told_to(game.target, component)
-            parameters = {name: p for name, p in settings_of(entry.target).items() if name not in told}
+            parameters = settings_of_choice(game.target, component, entry)
             self.sections.append(Section(entry.target, f"{component.prefix}.", parameters, (component, entry)))
         self.sections += [Section(options, f"{prefix}.", settings_of(options)) for prefix, options in GROUPS.items()]
         self.parameters: dict[str, Parameter] = {}
@@ -72,7 +71,7 @@ class Form:
                 self.parameters[component.key], self.values[component.key] = _CHOICE, entry.id
                 name = recipe.get(component.key, DEFAULTS[component.kind])
                 if name != entry.id and lookup(component.kind, name) != entry:
-                    usual = {}  # the recipe's numbers are meant for another choice
+                    usual = {}  # because the recipe's numbers belong to another choice
             for argument, parameter in section.parameters.items():
                 name = section.prefix + argument
                 if name in self.parameters:
@@ -82,12 +81,12 @@ class Form:
                 self.values[name] = float(value) if parameter.annotation is float and type(value) is int else value
 
     def fill(self, data: Settings, typed: Settings, fixed: Collection[str]) -> Settings:
-        """Return the values with those that were given.
+        """Return the values after those that were given.
 
         Args:
             data: Values by dotted name.
-            typed: Values by dotted name as text, which win over data.
-            fixed: Roles whose player the game builds itself.
+            typed: Text by dotted name, which wins over data.
+            fixed: Roles whose player cannot be chosen.
 
         Raises:
             UnknownName: For a setting that does not exist, with the nearest one.
@@ -105,7 +104,7 @@ class Form:
         return values
 
     def _unknown(self, name: str, data: Settings, fixed: Iterable[str]) -> ArenaError:
-        """Return an error that names the nearest setting, or the place that the name would have."""
+        """Return an error with the nearest setting."""
         known = self.parameters
         for place in _places(name):
             if place in known:
@@ -133,5 +132,5 @@ _CHOICE = Parameter("choice", Parameter.KEYWORD_ONLY, annotation=str)
 
 
 def _places(name: str) -> Iterable[str]:
-    """Return the places on the way to a dotted name, such as a, a.b and a.b.c."""
+    """Return a dotted name and the places above: a, a.b and a.b.c."""
     return itertools.accumulate(name.split("."), lambda place, part: f"{place}.{part}")

@@ -1,4 +1,4 @@
-"""The entry points of `gymnasium.make` and `gymnasium.make_vec`: an arena or a population from a game's id and settings."""
+"""Entry points of `gymnasium.make` and `gymnasium.make_vec`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,21 +11,21 @@ from arena.errors import BadSetting, check_number
 
 
 def make(game: str, render_mode: str | None = None, **settings: Any) -> Arena:
-    """Build what `gymnasium.make("arena/SwissRoll-v0", rule="extragradient", generator={"lr": 1e-4})` asks for."""
+    """Return the arena of `gymnasium.make("arena/SwissRoll-v0", rule="extragradient", generator={"lr": 1e-4})`."""
     return configure(game, settings).build(render_mode)
 
 
 def make_vec(
     game: str, num_envs: int = 1, members: Sequence[Mapping[str, Any]] | None = None, render_mode: str | None = None, **settings: Any
 ) -> Population:
-    """Build what `gymnasium.make_vec("arena/SwissRoll-v0", num_envs=64)` asks for.
+    """Return the population of `gymnasium.make_vec("arena/SwissRoll-v0", num_envs=64)`.
 
     Args:
-        game: the game's id.
-        num_envs: number of members; the length of `members` if that is given.
-        members: settings of each member by dotted name; unless they name a seed, member i has the seed plus i.
+        game: Id of the game.
+        num_envs: Number of members; by default the length of `members`.
+        members: Settings of each member by dotted name; the default seed of member i is the seed plus i.
         render_mode: `rgb_array`, or None.
-        settings: settings of all members, as in `gymnasium.make`.
+        settings: Settings of all members, as in `gymnasium.make`.
 
     Example:
         >>> import arena.games
@@ -39,7 +39,7 @@ def make_vec(
     if members is not None and num_envs == 1:
         num_envs = len(members)
     base = configure(game, settings)
-    if num_envs > 1:  # checked before so many configurations are made
+    if num_envs > 1:  # before all the configurations are made
         one = base.vary({**(members[0] if members else {}), "compile": False, "cuda_graphs": False})
         fitting(Population([one]), num_envs, name="num_envs")
     own = list(members) if members is not None else [{} for _ in range(num_envs)]

@@ -1,6 +1,5 @@
-"""The help page of a game: every setting with its type, its default and its documentation."""
+"""The help page of a game: its settings with their types, defaults and documentation."""
 
-import inspect
 from collections.abc import Callable
 from inspect import Parameter
 from typing import Any
@@ -29,31 +28,28 @@ def print_help(prog: str, game: Entry, form: Form) -> None:
             prefix += f": {entry.id}  (--{component.short} NAME; there are {', '.join(entries(component.kind))})"
         group = parser.add_argument_group(titles[number] if number < len(titles) else prefix, summary)
         if section.choice is not None:
-            group.add_argument(f"--{component.key}", type=str, default=entry.id, metavar="NAME", help=f"which {component.kind}")
-        told = documented(section.target)
+            group.add_argument(f"--{component.key}", type=str, default=entry.id, metavar="NAME", help=f"name of the {component.kind}")
+        documentation = documented(section.target)
         for argument, parameter in section.parameters.items():
             name = section.prefix + argument
             kind: Any = Any if parameter.annotation is Parameter.empty else parameter.annotation
             default = form.values[name]
             more = {} if default is Parameter.empty else {"default": default}
-            group.add_argument(f"--{name}", type=kind, help=told.get(argument, ""), **more)
+            group.add_argument(f"--{name}", type=kind, help=documentation.get(argument, ""), **more)
     parser.print_help()
 
 
 def documented(target: Callable[..., Any]) -> dict[str, str]:
-    """Return the documentation of the arguments of a class or function, also of those that it inherits.
+    """Return the documentation of the arguments of a class or function, with the inherited ones.
 
     Example:
         >>> from arena.schedules import linear
         >>> documented(linear)
-        {'start': 'value at p = 0.', 'end': 'value at p = 1.'}
+        {'start': 'Value at p = 0.', 'end': 'Value at p = 1.'}
     """
     found: dict[str, str] = {}
     for one in getattr(target, "__mro__", (target,)):
-        for text in (
-            vars(one).get("__doc__") if inspect.isclass(one) else one.__doc__,
-            getattr(vars(one).get("__init__"), "__doc__", None),
-        ):
+        for text in (vars(one).get("__doc__", one.__doc__), getattr(vars(one).get("__init__"), "__doc__", None)):
             if text and one is not object:
                 found = {p.arg_name: " ".join((p.description or "").split()) for p in docstring_parser.parse(text).params} | found
     return found

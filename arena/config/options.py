@@ -1,9 +1,10 @@
-"""The settings of a run that belong to no component: one small class per dotted prefix, documented where they are defined."""
+"""The settings of a run that belong to no component: one class per dotted prefix."""
 
 import functools
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from arena.core.measures import Definitions
 from arena.errors import BadSetting, UnknownName, check_number
 from arena.registry.construct import construct_all
 from arena.registry.grammar import split
@@ -11,24 +12,24 @@ from arena.registry.grammar import split
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The run itself.
+    """The run.
 
     Args:
-        turns: turn budget; schedules run over it.
-        seed: seed of the initial players, the data, the noise and dropout; one run is a pure function of its config and seed.
-        device: where to play: auto (a GPU where there is one), cpu, cuda or cuda:1.
-        dtype: floating-point precision of players and batches.
-        threads: CPU threads of torch; small nets are fastest with 1, and 0 leaves torch's own choice.
-        compile: play compiled code, which pays for small nets and populations of them; the first turns compile for some seconds.
-        cuda_graphs: on a GPU, record each kind of turn once as a CUDA graph and replay it.
-        metric: name of the metric that is the game's score, always so that lower is better; the game's own score where none is given.
-        until_solved: end the run where its score reaches the game's goal, if it has one; else all turns are played.
-        micro_batches: equal parts into which a batch is split along the leading axis of its tensors; they are evaluated one after the
-            other, so that only one's activations are in memory, and their fields averaged. Where losses are means over examples this is
-            the same field; batch normalisation and dropout see the parts. Under torchrun each process takes this many parts.
-        autocast: bfloat16 computes the game's losses under torch.autocast; parameters, gradients and optimizers stay float32.
-        tf32: on a GPU, take float32 products and convolutions in TF32; off, they are in full float32, torch's own convolutions as well.
-        channels_last: keep the players' convolutions and four-dimensional batches in torch.channels_last, which tensor cores want.
+        turns: Turn budget; schedules run over the budget.
+        seed: Seed of the players, the data, the noise and dropout; a run is a pure function of its configuration and seed.
+        device: Device: auto (a GPU if there is one), cpu, cuda or cuda:1.
+        dtype: Floating-point precision of players and batches.
+        threads: CPU threads of torch; 1 is fastest for small nets, 0 keeps torch's own number.
+        compile: Play compiled code. The first turns take some seconds; it pays for small nets and populations of them.
+        cuda_graphs: On a GPU, record each kind of turn once as a CUDA graph and replay the graph.
+        metric: Metric that is the game's score, turned so that lower is better; by default the game's own score.
+        until_solved: End the run when the score reaches the game's goal, if the game has one; otherwise play all turns.
+        micro_batches: Equal parts into which a batch is split along the first axis. They are evaluated one after the other, so that the
+            activations of one part are in memory, and their fields are averaged. For losses that are means over examples the field is
+            the same; batch normalisation and dropout see the parts. Under torchrun each process takes this many parts.
+        autocast: With bfloat16, losses run under torch.autocast; parameters, gradients and optimizers stay float32.
+        tf32: On a GPU, compute float32 products and convolutions in TF32; otherwise both are in full float32.
+        channels_last: Keep the players' convolutions and four-dimensional batches in torch.channels_last, the format of tensor cores.
     """
 
     turns: int = 1000
@@ -51,13 +52,18 @@ class RunOptions:
         check_number("threads", self.threads, least=0, whole=True)
         check_number("micro_batches", self.micro_batches, least=1, whole=True)
         if self.autocast != "none" and self.dtype != "float32":
-            raise BadSetting("autocast", self.autocast, f"none where dtype is {self.dtype}, which is never cast")
+            raise BadSetting("autocast", self.autocast, f"none if dtype is {self.dtype}, which is never cast")
 
 
+@dataclass(frozen=True)
 class _Periodic:
-    """Options of something that happens every few turns."""
+    """Options of an action every few turns.
 
-    every: int
+    Args:
+        every: Turns from one to the next; 0 for only the start and the end of the run.
+    """
+
+    every: int = 0
     _least: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
@@ -66,11 +72,11 @@ class _Periodic:
 
 @dataclass(frozen=True)
 class TraceOptions(_Periodic):
-    """What is recorded.
+    """The trace.
 
     Args:
-        every: turns between rows of the trace.
-        tensorboard: also write TensorBoard events.
+        every: Turns between rows of the trace.
+        tensorboard: Also write TensorBoard events.
     """
 
     every: int = 100
@@ -80,56 +86,37 @@ class TraceOptions(_Periodic):
 
 @dataclass(frozen=True)
 class ScoreOptions(_Periodic):
-    """When the game's score is measured.
-
-    Args:
-        every: turns between scores; 0 measures only at the beginning and the end.
-    """
+    """Evaluations of the game's score."""
 
     every: int = 500
 
 
 @dataclass(frozen=True)
-class MetricsOptions(_Periodic):
-    """The numbers beside the score, of games that have any.
-
-    Args:
-        every: turns between measurements; 0 measures only at the beginning and the end.
-        radius: distance from a mode, in standard deviations of the data around it, within which an example belongs to the mode.
-        region: ball: that distance is Euclidean; box: it is that along each axis.
-        covered: share of the examples that a mode or a class needs to count as covered; with 0 a single one is enough.
-    """
+class MetricsOptions(Definitions, _Periodic):
+    """Evaluations of the game's metrics."""
 
     every: int = 2000
-    radius: float = 3.0
-    region: Literal["ball", "box"] = "ball"
-    covered: float = 0.01
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        _Periodic.__post_init__(self)
         check_number("radius", self.radius, above=0)
         check_number("covered", self.covered, least=0, most=1)
 
 
 @dataclass(frozen=True)
 class PictureOptions(_Periodic):
-    """When the game's picture is drawn.
-
-    Args:
-        every: turns between pictures; 0 draws only at the beginning and the end.
-    """
+    """Pictures of the game."""
 
     every: int = 2000
 
 
 @dataclass(frozen=True)
 class CheckpointOptions(_Periodic):
-    """When the run's whole state is saved.
+    """Checkpoints of the run.
 
     Args:
-        every: turns between checkpoints; 0 saves only at the beginning and the end.
-        keep: how many of the latest are kept, beside the best.
-        best: also save whenever the score is the lowest so far: as `best`, or as `oracle` by a score that may not be chosen by.
+        keep: Number of latest checkpoints to keep, beside the best.
+        best: Also save at the lowest score so far: as `best`, or as `oracle` if the score uses target labels.
     """
 
     every: int = 1000
@@ -143,15 +130,14 @@ class CheckpointOptions(_Periodic):
 
 @dataclass(frozen=True)
 class DiagnosticsOptions(_Periodic):
-    """What is looked at more closely; `arena list diagnostics` names them all.
+    """Diagnostics; `arena list diagnostics` lists them.
 
     Args:
-        names: diagnostics by name, with or without arguments, such as spectrum(mode=arnoldi,top=8),rotation.
-        every: turns between measurements; 0 measures whenever the score is. They are also taken, and drawn, with each picture.
+        every: Turns between measurements; 0 for those of the score. Diagnostics are also measured and drawn with each picture.
+        names: Diagnostics by name, with or without arguments, such as spectrum(mode=arnoldi,top=8),rotation.
     """
 
     names: tuple[str, ...] = ()
-    every: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -160,11 +146,11 @@ class DiagnosticsOptions(_Periodic):
 
 @dataclass(frozen=True)
 class AlarmsOptions:
-    """What is watched in the trace; `arena list alarms` names them all.
+    """Alarms; `arena list alarms` lists them.
 
     Args:
-        names: alarms by name, with or without arguments, such as stall(share=0.5),collapse; all are all of them, none is none.
-        stop: alarms, by name, that end the run when they ring.
+        names: Alarms by name, with or without arguments, such as stall(share=0.5),collapse; or all, or none.
+        stop: Alarms that end the run when they are raised.
     """
 
     names: tuple[str, ...] = ("all",)
@@ -172,16 +158,15 @@ class AlarmsOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", _checked("alarm", self.names or ("none",)))
-        if self.stop:
-            watched = construct_all("alarm", self.names)
-            for name in self.stop:
-                if name not in watched:
-                    raise UnknownName("alarm in alarms.stop", name, watched)
+        watched = construct_all("alarm", self.names) if self.stop else {}
+        for name in self.stop:
+            if name not in watched:
+                raise UnknownName("alarm in alarms.stop", name, watched)
 
 
 @functools.cache
 def _checked(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names that can all be built; commas inside brackets belong to the arguments of a name."""
+    """Return the single words; raise if one cannot be built."""
     split_names = tuple(split(",".join(names))) if names else ()
     construct_all(kind, split_names)
     return split_names

@@ -1,7 +1,7 @@
-"""Settings as data: nested or dotted, from YAML, Python or the command line, brought to one form.
+"""Settings as data, from YAML, Python or the command line: dictionaries by dotted name.
 
-The one form is a dictionary by dotted name. Short forms (`rule: extragradient`, `rule: extragradient(gamma=0.5)`, `coupling: 0.5`,
-`--generator mlp`) are written out: the choice of a component stands under its `key`, the arguments of the choice under its `prefix`.
+Short forms (`rule: extragradient(gamma=0.5)`, `coupling: 0.5`, `--generator mlp`) are written out: the choice of a component stands under
+its `key`, the arguments of the choice under its `prefix`.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from arena.errors import ArenaError
-from arena.registry.grammar import called, parse
+from arena.registry.grammar import parse
 
 Settings = dict[str, Any]
 
@@ -26,8 +26,8 @@ class Component:
 
     Args:
         key: Dotted name of the choice in the configuration, such as `rule.name` or `generator.optimizer`.
-        short: Short name that the command line also accepts, such as `rule`.
-        kind: Kind of the choice, as in `arena.registry`.
+        short: Short name of the choice, such as `rule`.
+        kind: Kind of the choice in the registry.
         prefix: Place of the arguments of the choice.
     """
 
@@ -59,7 +59,7 @@ def load_file(path: str | Path) -> Settings:
 
 
 def _place(text: str, mark: yaml.Mark | None) -> str:
-    """Return the place of a syntax error; an error at the end of the text is placed after its last word, not on an empty line below.
+    """Return the place of a syntax error; an error at the end of the text is placed after the last word.
 
     Example:
         >>> _place("turns: [1\\n", yaml.Mark("", 10, 1, 0, None, None))
@@ -127,7 +127,7 @@ def normal(pairs: Iterable[tuple[str, Any]], components: Sequence[Component]) ->
         if component is None:
             flat[name] = value
             continue
-        if isinstance(value, str) and called(value):
+        if isinstance(value, str) and (value.endswith(")") or value.count("(") != value.count(")")):
             value, inside = parse(value)
             flat |= normal([(f"{component.prefix}.{argument}", text) for argument, text in inside.items()], components)
         is_number = _NUMBER.fullmatch(value) if isinstance(value, str) else isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -142,7 +142,7 @@ def typed_pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
     """Return command-line options as pairs of a setting and its text.
 
     Raises:
-        ArenaError: For a word that is no option, and for an option without a value.
+        ArenaError: For a word that is not an option, and for an option without a value.
 
     Example:
         >>> typed_pairs(["--x.lr", "0.1", "--until-solved=false"])
@@ -165,7 +165,7 @@ def typed_pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def typed_as(value: object) -> str:
-    """Return a value as it would be typed.
+    """Return a value as text for the command line.
 
     Example:
         >>> typed_as((64, 32)), typed_as(0.5)
@@ -175,7 +175,7 @@ def typed_as(value: object) -> str:
 
 
 def named_in(settings: Mapping[str, Any], arguments: Sequence[str]) -> set[str]:
-    """Return the dotted names of the settings that were given, in either way.
+    """Return the dotted names of settings and arguments.
 
     Example:
         >>> sorted(named_in({"rule": {"steps": 2}}, ["--x.lr", "0.1", "--until-solved=false"]))
@@ -185,9 +185,7 @@ def named_in(settings: Mapping[str, Any], arguments: Sequence[str]) -> set[str]:
 
 
 def moved_by_rules(settings: Mapping[str, Any], given: Collection[str], varied: Collection[str]) -> dict[str, Any]:
-    """Return settings under which rules can be compared.
-
-    If rules vary, they decide how both players move, unless the scheduler was given or varies as well.
+    """Return settings under which rules can be compared: the scheduler is simultaneous if rules vary and no scheduler is given.
 
     Example:
         >>> moved_by_rules({"turns": 9}, {"turns"}, ["rule"]), moved_by_rules({}, {"scheduler.ratio"}, ["rule"])

@@ -9,20 +9,25 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Definitions in which papers differ; the settings `metric`, `metrics.radius`, `metrics.region`, `metrics.covered`.
+class Definitions:
+    """Definitions of metrics in which papers differ.
 
     Args:
-        metric: Name of the metric that is the score; empty for the game's own score.
         radius: Distance from a mode, in standard deviations of the data around it, within which an example belongs to the mode.
         region: ball for the Euclidean distance, box for the distance along each axis.
         covered: Share of the examples above which a mode or class counts as covered; at 0 a single example is enough.
     """
 
-    metric: str = ""
     radius: float = 3.0
     region: Literal["ball", "box"] = "ball"
     covered: float = 0.01
+
+
+@dataclass(frozen=True)
+class Evaluation(Definitions):
+    """Definitions of metrics, and the metric that is the score (the game's own score if empty)."""
+
+    metric: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
-"""Number of CPU threads of torch."""
+"""Device and number of CPU threads of torch."""
 
 import contextlib
 from collections.abc import Generator
 
 import torch
+
+from arena.errors import BadSetting
 
 
 @contextlib.contextmanager
@@ -22,3 +24,20 @@ def using_threads(threads: int) -> Generator[None, None, None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of that name; `auto` is a GPU if there is one.
+
+    Raises:
+        BadSetting: For a device that does not exist.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise BadSetting("device", name, "auto, cpu, cuda or cuda:1") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise BadSetting("device", name, f"auto or cpu: torch sees {torch.cuda.device_count()} GPUs here")
+    return device

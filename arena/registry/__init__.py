@@ -1,4 +1,4 @@
-"""The registry: from a name to a game, player, rule, scheduler, schedule, optimizer, diagnostic or alarm."""
+"""Registry: games, players, rules, schedulers, schedules, optimizers, diagnostics and alarms by name."""
 
 from arena.registry.entries import KINDS, Entry, dashed, entries, register
 from arena.registry.lookup import lookup

@@ -1,8 +1,7 @@
-"""Finds what can be named: games, players, rules, schedulers, schedules, optimizers, diagnostics and alarms.
+"""Find the games, players, rules, schedulers, schedules, optimizers, diagnostics and alarms that have a name.
 
-Everything is looked up in the modules that installed packages announce through entry points (`arena.games`, `arena.players`, …), so
-`arena` finds games without importing upwards and anyone's package can add its own. A game is registered by its decorator; of
-everything else each public class or function is found by its kind, under its name in lower case with dashes.
+Installed packages announce modules through entry points (`arena.games`, `arena.players`, …), so that nothing here imports upwards. A game
+is registered by its decorator. Of every other kind, each public class or function counts, under its name in lower case with dashes.
 """
 
 import functools
@@ -25,7 +24,7 @@ KINDS = ("game", "player", "rule", "scheduler", "schedule", "optimizer", "diagno
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that has a name: its kind, its id, and the class or function itself."""
+    """A named class or function: its kind, its id, and the class or function."""
 
     kind: str
     id: str
@@ -33,7 +32,7 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The id without the file or package that it came from.
+        """The id without its file or package.
 
         Example:
             >>> Entry("game", "/home/me/mine.py:tug-of-war", dict).name
@@ -43,7 +42,7 @@ class Entry:
 
     @property
     def summary(self) -> str:
-        """First sentence of its docstring."""
+        """First paragraph of the docstring."""
         text = inspect.getdoc(self.target) or ""
         return text.split("\n\n")[0].replace("\n", " ").strip()
 
@@ -52,45 +51,61 @@ _games: dict[str, Entry] = {}
 
 
 def register(id: str) -> Callable[[type[T]], type[T]]:
-    """Give a game its short id, by which the command line, configs and `gymnasium.make` know it.
+    """Give a game its id for the command line, configurations and `gymnasium.make`.
 
-    `@register("tug-of-war") class TugOfWar(Game)` becomes `arena play tug-of-war` and `gym.make("arena/TugOfWar-v0")`.
+    `@register("tug-of-war") class TugOfWar(Game)` is played by `arena play tug-of-war` and made by `gym.make("arena/TugOfWar-v0")`.
 
     Raises:
-        GameFault: where the id is taken by another game, or is not made of lower-case words with dashes.
+        GameFault: If another game has the id, or if the id is not lower-case words with dashes.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id):
         raise GameFault(f"'{id}' cannot be a game's id; use lower-case letters and digits with single dashes, such as 'tug-of-war'")
 
     def decorate(cls: type[T]) -> type[T]:
-        taken = _games.get(id)
-        if taken is not None and _source(taken.target) == f"arena.{_source(cls)}":
+        source, taken = _path(cls), _path(_games[id].target) if id in _games else ""
+        if taken == f"arena.{source}":
             file = cls.__module__
             raise GameFault(f"{file} was imported a second time, as {file} and as arena.{file}; import it as arena.{file} only")
-        if taken is not None and _source(taken.target) != _source(cls):
-            raise GameFault(f"the id '{id}' is taken by {_source(taken.target)}; register {cls.__name__} under another")
+        if taken not in ("", source):
+            raise GameFault(f"the id '{id}' is taken by {taken}; register {cls.__name__} under another")
         _games[id] = Entry("game", id, cls)
         import gymnasium
 
-        gym_id = f"arena/{cls.__name__}-v0"
+        gym_id, place = f"arena/{cls.__name__}-v0", "arena.config.gym"
         gymnasium.registry.pop(gym_id, None)
-        gymnasium.register(
-            id=gym_id, entry_point="arena.config.gym:make", vector_entry_point="arena.config.gym:make_vec", kwargs={"game": id}
-        )
+        gymnasium.register(gym_id, entry_point=f"{place}:make", vector_entry_point=f"{place}:make_vec", kwargs={"game": id})
         return cls
 
     return decorate
 
 
 def entries(kind: str) -> dict[str, Entry]:
-    """All entries of a kind by id.
+    """Return all entries of a kind by id.
 
     Example:
         >>> sorted(entries("rule"))[-2:]
         ['symplectic-gradient-adjustment', 'unrolled']
     """
-    modules = _modules(kind)  # importing a module of games registers them
-    return dict(sorted(_games.items())) if kind == "game" else dict(_found(kind, modules))
+    modules = _modules(kind)  # importing the modules of games registers the games
+    return dict(sorted(_games.items())) if kind == "game" else dict(_scan(kind, modules))
+
+
+def named(kind: str, name: str) -> Entry | None:
+    """Return the entry of an id or a class name, or None. Definitions with other names are not read."""
+    letters = re.sub("[-_]", "", name).lower()
+    known = entries(kind) if kind == "game" else _scan(kind, _modules(kind), letters)
+    return known.get(name) or known.get(dashed(name))
+
+
+def entry_of(kind: str, target: Callable[..., Any]) -> Entry:
+    """Return the entry of a class or function; its id is an import path if it has no name in the registry.
+
+    Example:
+        >>> entry_of("schedule", named("schedule", "linear").target).id, entry_of("player", dict).id
+        ('linear', 'builtins.dict')
+    """
+    known = _games.values() if kind == "game" else [named(kind, target.__name__)]
+    return next((entry for entry in known if entry and entry.target is target), None) or Entry(kind, _path(target), target)
 
 
 def shelf(base: type[T], package: str) -> dict[str, T]:
@@ -111,7 +126,7 @@ def shelf(base: type[T], package: str) -> dict[str, T]:
 
 
 def dashed(name: str) -> str:
-    """A class or function name as an id.
+    """Return the name of a class or function as an id.
 
     Example:
         >>> dashed("TwoTimescale"), dashed("dann_ramp"), dashed("MLP")
@@ -132,29 +147,30 @@ def _modules(kind: str) -> tuple[ModuleType, ...]:
 
 
 @functools.cache
-def _found(kind: str, modules: tuple[ModuleType, ...]) -> dict[str, Entry]:
+def _scan(kind: str, modules: tuple[ModuleType, ...], letters: str = "") -> dict[str, Entry]:
+    """Return the entries below these modules; with `letters`, only those with these letters in their id, apart from dashes."""
     found = {}
     for module in modules:
         for name, part in sorted(sys.modules.items()):
             if part is None or not f"{name}.".startswith(f"{module.__name__}."):
                 continue
             for attribute, member in vars(part).items():
-                if not attribute.startswith("_") and getattr(member, "__module__", None) == name and is_kind(kind, member):
-                    entry = Entry(kind, dashed(attribute), member)
-                    found[entry.id] = entry
+                if attribute.startswith("_") or (letters and letters != attribute.replace("_", "").lower()):
+                    continue
+                if getattr(member, "__module__", None) == name and is_kind(kind, member):
+                    id = dashed(attribute)
+                    found[id] = Entry(kind, id, member)
     return dict(sorted(found.items()))
 
 
 def is_kind(kind: str, member: object) -> bool:
-    """Return whether a definition is of that kind.
+    """Return whether a definition is of that kind; base classes and abstract classes are not.
 
     A function is recognised by its first argument, a player as an `nn.Module`. The base class of every other kind names its kind in
-    `_arena_kind`, so that the registry imports none of them. The base classes themselves and abstract classes do not count.
+    `_arena_kind`, so that the registry imports none of them.
     """
     if kind in ("schedule", "optimizer"):
-        if not inspect.isfunction(member):
-            return False
-        first = next(iter(inspect.signature(member).parameters), None)
+        first = next(iter(inspect.signature(member).parameters), None) if inspect.isfunction(member) else None
         return first == {"schedule": "progress", "optimizer": "parameters"}[kind]
     if not inspect.isclass(member) or inspect.isabstract(member):
         return False
@@ -165,5 +181,5 @@ def is_kind(kind: str, member: object) -> bool:
     return getattr(member, "_arena_kind", None) == kind and "_arena_kind" not in vars(member)
 
 
-def _source(target: object) -> str:
+def _path(target: object) -> str:
     return f"{getattr(target, '__module__', '?')}.{getattr(target, '__qualname__', '?')}"

@@ -1,4 +1,4 @@
-"""Names with arguments in one word, as in `unrolled(steps=3)`, and lists of them: `simultaneous,averaging(inner=extragradient)`."""
+"""The grammar of names with arguments, as in `unrolled(steps=3)`, and of lists of them."""
 
 import re
 
@@ -7,43 +7,40 @@ from arena.errors import ArenaError
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
-def unbalanced(text: str) -> str | None:
-    """What is wrong with the brackets of a text; None where nothing is.
+def check_brackets(text: str) -> None:
+    """Raise if the brackets of a text do not match.
 
     Example:
-        >>> unbalanced("averaging(inner=unrolled(steps=3)"), unbalanced("a)"), unbalanced("[(1, 2), 3]")
-        ("a ')' is missing", "there is a ')' too many", None)
+        >>> check_brackets("[(1, 2), 3]")
+        >>> check_brackets("a)")
+        Traceback (most recent call last):
+        ...
+        arena.errors.ArenaError: the brackets of 'a)' do not match, since there is a ')' too many; write it as in unrolled(steps=3)
     """
     wanted: list[str] = []
+    wrong = ""
     for letter in text:
         if letter in _CLOSING:
             wanted.append(_CLOSING[letter])
         elif letter in _CLOSING.values() and (not wanted or wanted.pop() != letter):
-            return f"there is a '{letter}' too many"
-    return f"a '{wanted[-1]}' is missing" if wanted else None
-
-
-def _check_brackets(text: str) -> None:
-    if wrong := unbalanced(text):
+            wrong = f"there is a '{letter}' too many"
+            break
+    if wrong or wanted:
+        wrong = wrong or f"a '{wanted[-1]}' is missing"
         raise ArenaError(f"the brackets of '{text}' do not match, since {wrong}; write it as in unrolled(steps=3)")
 
 
-def called(text: str) -> bool:
-    """Whether a word is more than a name: it has arguments, or was to have some."""
-    return text.endswith(")") or unbalanced(text) is not None
-
-
 def split(text: str, separator: str = ",") -> list[str]:
-    """The parts of a list, where separators inside brackets do not count.
+    """Return the parts of a list; separators inside brackets do not count.
 
     Raises:
-        ArenaError: where brackets do not match, or a part is empty.
+        ArenaError: If brackets do not match, or if a part is empty.
 
     Example:
         >>> split("simultaneous,unrolled(steps=3,player=1),[64,64]")
         ['simultaneous', 'unrolled(steps=3,player=1)', '[64,64]']
     """
-    _check_brackets(text)
+    check_brackets(text)
     parts, depth = [""], 0
     for letter in text:
         depth += (letter in "([{") - (letter in ")]}")
@@ -58,16 +55,18 @@ def split(text: str, separator: str = ",") -> list[str]:
 
 
 def parse(text: str) -> tuple[str, dict[str, str]]:
-    """A name and its arguments.
+    """Return a name and its arguments.
 
     Raises:
-        ArenaError: where the text is not `name` or `name(argument=value, …)`.
+        ArenaError: If the text is not `name` or `name(argument=value, …)`.
 
     Example:
         >>> parse("extragradient"), parse("averaging(inner=unrolled(steps=3), average=uniform)")
         (('extragradient', {}), ('averaging', {'inner': 'unrolled(steps=3)', 'average': 'uniform'}))
     """
-    _check_brackets(text)
+    if re.fullmatch(r"[\w.-]+", text):
+        return text, {}
+    check_brackets(text)
     match = re.fullmatch(r"([^()=]+?)\s*(?:\((.*)\))?", text.strip(), re.DOTALL)
     if match is None:
         raise ArenaError(f"'{text}' is not a name with arguments; write it as in unrolled(steps=3)")

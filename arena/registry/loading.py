@@ -1,4 +1,4 @@
-"""Load what is not installed under a name: a class or function from an import path or a file."""
+"""Load a class or function from an import path or a file."""
 
 import functools
 import importlib
@@ -8,14 +8,14 @@ from pathlib import Path
 from types import ModuleType
 
 from arena.errors import ArenaError, UnknownName
-from arena.registry.entries import Entry, entries, is_kind
+from arena.registry.entries import Entry, entries, entry_of, is_kind
 
 
 def from_import_path(kind: str, name: str) -> Entry:
     """Return the entry of an import path, as in `package.module.Class`."""
     module_name, _, attribute = name.rpartition(".")
     if "" not in sys.path:
-        sys.path.insert(0, "")  # a console script does not look into the present folder by itself
+        sys.path.insert(0, "")  # because a console script does not search the present folder
     try:
         member = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
@@ -32,8 +32,7 @@ def from_file(kind: str, name: str) -> Entry:
     module = _import_file(file)
     members = {n: m for n, m in vars(module).items() if getattr(m, "__module__", None) == module.__name__ and is_kind(kind, m)}
     if kind == "game":
-        registered = {e.target: e for e in entries("game").values()}
-        members = {registered[m].id if m in registered else n: m for n, m in members.items()}
+        members = {entry.id if (entry := entry_of("game", m)).id in entries("game") else n: m for n, m in members.items()}
     if not attribute and len(set(members.values())) == 1:
         attribute = next(iter(members))
     if attribute not in members:

@@ -4,16 +4,16 @@ import re
 from pathlib import Path
 
 from arena.errors import ArenaError, UnknownName
-from arena.registry.entries import Entry, dashed, entries
+from arena.registry.entries import Entry, entries, named
 from arena.registry.loading import from_file, from_import_path
 
 
 def lookup(kind: str, name: str) -> Entry:
-    """Return the entry of that name: an id, a class name, an import path (`package.module.Class`) or a file (`mine.py`, `mine.py:Class`).
+    """Return the entry of an id, a class name, an import path (`package.module.Class`) or a file (`mine.py`, `mine.py:Class`).
 
     Raises:
-        UnknownName: with the nearest name that exists.
-        ArenaError: where a named file or module cannot be imported.
+        UnknownName: For an unknown name, with the nearest one.
+        ArenaError: If a named file or module cannot be imported.
 
     Example:
         >>> lookup("rule", "Extragradient").id, lookup("rule", "sga").id
@@ -23,12 +23,11 @@ def lookup(kind: str, name: str) -> Entry:
         ...
         arena.errors.UnknownName: unknown scheduler 'alternatin': did you mean 'alternating'?
     """
+    if (found := named(kind, name)) is not None:
+        return found
     known = entries(kind)
-    if (entry := known.get(name) or known.get(dashed(name))) is not None:
-        return entry
-    for entry in known.values():
-        if name in getattr(entry.target, "also", ()):
-            return entry
+    if also := [entry for entry in known.values() if name in getattr(entry.target, "also", ())]:
+        return also[0]
     if kind == "game" and (file := Path(name) / "config.yaml").is_file():
         raise ArenaError(
             f"{file.parent} is a run folder and no game; type `arena resume {file.parent}` to go on with it, or "

@@ -1,13 +1,13 @@
-"""The arguments of a class or function, including those that a constructor hands on to the class it inherits from.
+"""The arguments of a class or function, including those that a constructor passes on to its base class.
 
-A constructor that takes `**settings` and passes them to `super().__init__` also has the arguments of that one, so that settings common to
-many games are written once:
+A constructor that takes `**settings` and passes them to `super().__init__` also has the arguments of the base class, so that settings
+common to many games are written once:
 
     class SwissRoll(Planar):
         def __init__(self, *, noise: float = 0.25, **settings: Any):
             super().__init__(noise=noise, **settings)
 
-Arguments without a default in the base class are left out, because the subclass fills them in, best by name (`shape=(2,)`).
+Arguments of the base class without a default are left out, because the subclass fills them in, best by name (`shape=(2,)`).
 """
 
 import functools
@@ -25,10 +25,7 @@ _FILLED_IN = {"foreach", "maximize", "capturable", "differentiable", "fused", "p
 
 @functools.cache
 def parameters_of(target: Callable[..., Any]) -> Mapping[str, Parameter]:
-    """Return the arguments by name, without `self` and without `*args` and `**settings` themselves.
-
-    Args:
-        target: A class or function.
+    """Return the arguments by name, without `self`, `*args` and `**settings`.
 
     Example:
         >>> class Base:
@@ -38,31 +35,30 @@ def parameters_of(target: Callable[..., Any]) -> Mapping[str, Parameter]:
         >>> {name: p.default for name, p in parameters_of(Own).items()}
         {'noise': 0.5, 'batch': 8}
     """
-    found = {p.name: p for p in _signature(target) if p.kind not in _MANY}
-    for cls in getattr(target, "__mro__", ()):
-        if "__init__" not in vars(cls) or cls is object:
+    found: dict[str, Parameter] = {}
+    first = True
+    for cls in getattr(target, "__mro__", (target,)):
+        if inspect.isclass(target) and (cls is object or "__init__" not in vars(cls)):
             continue
-        hands_on = False
-        for p in _signature(vars(cls)["__init__"])[1:]:
-            hands_on = hands_on or p.kind is p.VAR_KEYWORD
-            if p.kind not in _MANY and p.default is not p.empty:
-                found.setdefault(p.name, p)
-        if not hands_on:
+        function = vars(cls)["__init__"] if inspect.isclass(target) else target
+        try:
+            signature = inspect.signature(function, eval_str=True)
+        except NameError:  # a type that was imported for type checkers only
+            signature = inspect.signature(function)
+        passed_on = False
+        for name, p in list(signature.parameters.items())[inspect.isclass(target) :]:
+            passed_on = passed_on or p.kind is p.VAR_KEYWORD
+            if p.kind not in _MANY and (first or p.default is not p.empty):
+                found.setdefault(name, p)
+        if not passed_on:
             break
+        first = False
     return MappingProxyType(found)
-
-
-def _signature(target: Callable[..., Any]) -> list[Parameter]:
-    """Return the parameters, with types that were written as text evaluated if that is possible."""
-    try:
-        return list(inspect.signature(target, eval_str=True).parameters.values())
-    except NameError:  # a type that was imported for type checkers only
-        return list(inspect.signature(target).parameters.values())
 
 
 @functools.cache
 def settings_of(target: Callable[..., Any]) -> Mapping[str, Parameter]:
-    """Return the arguments that are settings: not those that the engine fills in, and no update rules, which are components themselves.
+    """Return the arguments that are settings: all but those that the engine fills in and update rules, which are components.
 
     Example:
         >>> def adam(parameters, lr: float = 1e-3): ...
@@ -70,8 +66,11 @@ def settings_of(target: Callable[..., Any]) -> Mapping[str, Parameter]:
         ['lr']
     """
     skip = {*_FILLED_IN, *rules_in(target)}
-    keyword = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-    return MappingProxyType({n: p for n, p in parameters_of(target).items() if n not in skip and p.kind in keyword})
+    found = dict(parameters_of(target))
+    for name, p in parameters_of(target).items():
+        if name in skip or p.kind not in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY):
+            del found[name]
+    return MappingProxyType(found)
 
 
 @functools.cache

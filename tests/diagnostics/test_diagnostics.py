@@ -23,7 +23,7 @@ from arena.errors import BadSetting, UnknownName
 from arena.games import Bilinear, Quadratic
 from arena.optimizers import sgd
 from arena.registry import entries
-from arena.registry.construct import construct
+from arena.registry.construct import construct_all
 from arena.trace import read_trace
 from arena.trace.checkpoint import Checkpoints
 from tests.conftest import QUIET
@@ -403,7 +403,7 @@ def test_words_mean_the_same_on_the_command_line_and_in_a_file() -> None:
     typed = configure("ring", {}, ["--diagnostics.names", ",".join(words)])
     assert typed.group("diagnostics").names == tuple(words)
     assert typed.dump() == configure("ring", {"diagnostics": {"names": words}}).dump()
-    made = construct("diagnostic", words[0])[1]
+    made = construct_all("diagnostic", words[:1])["spectrum"]
     assert isinstance(made, Spectrum)
     assert (made.mode, made.top) == ("arnoldi", 8)
 

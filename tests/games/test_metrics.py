@@ -269,7 +269,7 @@ def test_without_a_metric_the_score_is_what_it_was() -> None:
     game = Ring()
     with torch.no_grad():
         assert torch.equal(game.score(), against_real(lambda repeat: game.generate(2048, repeat), game.held_out, 2048, 4))
-        assert torch.equal(game.score(), game.evaluated(Evaluation("sliced-wasserstein")).score())
+        assert torch.equal(game.score(), game.evaluated(Evaluation(metric="sliced-wasserstein")).score())
     assert game.ceiling() == real_ceiling(game.held_out, 2048)
 
 
@@ -282,11 +282,11 @@ def test_a_metric_is_a_score_by_its_distance_from_the_best_value() -> None:
     worst, perfect = Ring(), Perfect()
     for name in worst.scores:
         with torch.no_grad():
-            bad, good = (float(game.evaluated(Evaluation(name)).score()) for game in (worst, perfect))
+            bad, good = (float(game.evaluated(Evaluation(metric=name)).score()) for game in (worst, perfect))
         ceiling = perfect.ceiling()
         assert bad > 3 * good, name
         assert good == pytest.approx(ceiling or 0.0, rel=0.5, abs=0.02), name
-    assert float(perfect.evaluated(Evaluation("modes-covered")).score()) == 0
+    assert float(perfect.evaluated(Evaluation(metric="modes-covered")).score()) == 0
     assert perfect.ceiling() is None
     assert "sliced-wasserstein" in perfect.metrics()  # beside another score
     assert "sliced-wasserstein" not in Ring().metrics()
