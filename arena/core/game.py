@@ -71,6 +71,7 @@ class Game(nn.Module):
         SlotMismatch: A player does not fit its slot.
 
     Example:
+        >>> import torch
         >>> from arena.players import Vector
         >>> class TugOfWar(Game):
         ...     zero_sum = True
