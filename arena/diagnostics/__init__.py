@@ -1,6 +1,6 @@
-"""Diagnostics: what a two-player game does where it stands, since losses alone do not say. One file each; a new file here is found.
+"""Diagnostics: measurements of a game at the players' present parameters, one file each; a new file is found.
 
-The cosine of a player's successive updates is no diagnostic: every trace has it already, as `role.update_cosine`.
+The cosine of a player's successive updates is in every trace, as `role.update_cosine`.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The diagnostics that a run was asked for, told by words such as `spectrum(mode=arnoldi,top=8)`."""
+"""The diagnostics of a run, from words such as `spectrum(mode=arnoldi,top=8)`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,10 @@ class Diagnostics:
     """The diagnostics of one run by name.
 
     Args:
-        words: each a name with or without arguments.
+        words: Names with or without arguments.
 
     Raises:
-        ArenaError: for a word that names none, and for a diagnostic that is named twice.
+        ArenaError: For an unknown word or a repeated name.
 
     Example:
         >>> from arena import Arena
@@ -38,45 +38,39 @@ class Diagnostics:
         return bool(self.members)
 
     def check(self, game: Game) -> None:
-        """Refuse a game on which one of them means nothing.
-
-        Raises:
-            ArenaError: with what was found and what is needed.
-        """
-        for made in self.members.values():
-            made.check(game)
+        """Raise if a diagnostic is undefined for the game."""
+        for diagnostic in self.members.values():
+            diagnostic.check(game)
 
     @property
     def spent(self) -> Cost:
-        """What all of them have cost so far."""
-        return Cost(
-            sum(made.spent.gradient_evaluations for made in self.members.values()),
-            sum(made.spent.products for made in self.members.values()),
-        )
+        """The cost of all measurements so far."""
+        costs = [diagnostic.spent for diagnostic in self.members.values()]
+        return Cost(sum(cost.gradient_evaluations for cost in costs), sum(cost.products for cost in costs))
 
     def measure(self, arena: MeasuredGame) -> dict[str, Any]:
-        """The numbers of all by the names of their trace fields; of one that failed, why."""
+        """Return all numbers by trace field; for a failed measurement, the reason."""
         row: dict[str, Any] = {}
-        for name, made in self.members.items():
+        for name, diagnostic in self.members.items():
             try:
-                row |= {f"diagnostics.{name}.{what}": value for what, value in made.measure(arena).items()}
-            except MeasurementFailed as error:  # a run of hours does not end because one number is not to be had
+                row |= {f"diagnostics.{name}.{field}": value for field, value in diagnostic.measure(arena).items()}
+            except MeasurementFailed as error:  # one missing number must not end a long run
                 row[f"diagnostics.{name}.failure"] = str(error)
         spent = self.spent
         return row | {"diagnostics.gradient_evaluations": spent.gradient_evaluations, "diagnostics.products": spent.products}
 
     def figures(self, arena: MeasuredGame) -> Iterator[tuple[str, "Figure"]]:
-        """The figures of the latest measurement, by the diagnostic's name."""
-        for name, made in self.members.items():
-            if (drawn := made.figure(arena)) is not None:
+        """Yield the figures of the latest measurement by the name of the diagnostic."""
+        for name, diagnostic in self.members.items():
+            if (drawn := diagnostic.figure(arena)) is not None:
                 yield name, drawn
 
     def state_dict(self) -> dict[str, Any]:
-        """What they remember and have cost."""
-        return {name: {"spent": list(made.spent), "memory": made.state_dict()} for name, made in self.members.items()}
+        """Return the costs and the memories of all diagnostics."""
+        return {name: {"spent": list(one.spent), "memory": one.state_dict()} for name, one in self.members.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
-        for name, made in self.members.items():
-            made.spent = Cost(*state[name]["spent"])
-            made.load_state_dict(state[name]["memory"])
+        """Restore the state of `state_dict`."""
+        for name, diagnostic in self.members.items():
+            diagnostic.spent = Cost(*state[name]["spent"])
+            diagnostic.load_state_dict(state[name]["memory"])

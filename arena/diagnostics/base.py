@@ -1,7 +1,7 @@
-"""What a diagnostic is, and how it looks at a game without leaving footprints.
+"""Diagnostic: the base class, with a field that leaves the run unchanged.
 
-A diagnostic has a field of its own, frozen on a batch that is drawn once from a generator of its own. So its numbers are comparable
-from one measurement to the next and from run to run, and neither the run's random streams nor its counts notice.
+The field is frozen on one batch from a random stream of the diagnostic, so that measurements are comparable within and between runs, and
+the run's random streams and counts are not touched.
 """
 
 import contextlib
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 class MeasurementFailed(ArenaError):
-    """A measurement that gave no number this time; the run goes on, and its trace says why."""
+    """A measurement without a result; the run continues, and the reason is in the trace."""
 
     exit_code = 1
 
 
 class Cost(NamedTuple):
-    """What measurements cost, in the counts of `Field`.
+    """The cost of measurements, in the counts of `Field`.
 
     Args:
-        gradient_evaluations: gradients of one player's loss.
-        products: products of one mover's rows of the field's Jacobian, or of its transpose.
-        at_most: True where the counts are bounds, since an iteration decides.
+        gradient_evaluations: Gradients of one player's loss.
+        products: Products with one mover's rows of the field's Jacobian or its transpose.
+        at_most: Whether the counts are upper bounds, because an iteration decides.
     """
 
     gradient_evaluations: int = 0
@@ -43,12 +43,12 @@ class Cost(NamedTuple):
 
 
 class Diagnostic:
-    """Numbers about where the players of a game stand; override `measure` and `cost`, and open `looking` for the field.
+    """Base class of diagnostics; override `measure` and `cost`, and open `looking` for the field.
 
-    The class docstring has a line `Cost:` that says in words what `cost` says in numbers.
+    The class docstring has a line `Cost:`, the result of `cost` in words.
 
     Attributes:
-        spent: what all measurements so far have cost.
+        spent: Cost of all measurements so far.
 
     Example:
         >>> class Slope(Diagnostic):
@@ -70,45 +70,41 @@ class Diagnostic:
     _batch: Batch = None
 
     def measure(self, arena: MeasuredGame) -> dict[str, float]:
-        """The numbers at this moment by name; not finite where they are undefined, and left out where there are none yet.
+        """Return numbers by name: not finite if undefined, left out if not available yet.
 
         Raises:
-            MeasurementFailed: where there is no answer this time.
+            MeasurementFailed: If the measurement has no result.
         """
         raise GameFault(f"the diagnostic {type(self).__name__} has no measure(arena); write one that returns numbers by name")
 
     def cost(self, game: Game) -> Cost:
-        """What the next measurement costs on that game."""
+        """Return the cost of the next measurement of the game."""
         raise GameFault(f"the diagnostic {type(self).__name__} has no cost(game); write one that returns a Cost")
 
     def figure(self, arena: MeasuredGame) -> "Figure | None":
-        """A figure of the latest measurement, or None."""
+        """Return a figure of the latest measurement, or None."""
         return None
 
     def check(self, game: Game) -> None:
-        """Refuse a game on which this means nothing, before anything starts.
-
-        Raises:
-            ArenaError: with what was found and what is needed.
-        """
+        """Raise ArenaError if the diagnostic is undefined for the game; called before the run starts."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What is remembered from one measurement to the next, as tensors, numbers and strings."""
+        """Return the memory between measurements, as tensors, numbers and strings."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore the state of `state_dict`."""
 
     @contextlib.contextmanager
     def looking(self, arena: MeasuredGame) -> Iterator[Field]:
-        """The field of all players on the fixed batch, at the coupling in force; whatever happens inside is undone."""
-        if self._field is None or self._field.game is not arena.game:  # every episode has its own game
+        """Yield the field of all players on the fixed batch, at the present coupling; changes inside are undone."""
+        if self._field is None or self._field.game is not arena.game:  # because each episode has its own game
             self._field, self._batch = Field(arena.game), None
         field = self._field
         with preserve_state(arena.game), field.statistics_at_rest(), arena.on_device():
             if self._batch is None:
                 self._batch = arena.sample(Rng(arena.device).seed_both(0, 1))
-            for on_batch in hooks(arena.game.players, "on_batch"):  # what a player keeps of its own batch means nothing on this one
+            for on_batch in hooks(arena.game.players, "on_batch"):  # replaces the players' state of another batch
                 on_batch(self._batch)
             field.freeze(self._batch, arena.latest_coupling * arena.game.max_coupling, seed=0)
             before = field.gradient_evaluations, field.products
@@ -120,9 +116,9 @@ class Diagnostic:
                     self.spent.gradient_evaluations + field.gradient_evaluations - before[0],
                     self.spent.products + field.products - before[1],
                 )
-                field.first = None  # it holds on to the graph of the losses
+                field.first = None  # frees the graph of the losses
 
 
 def parameters_in(game: Game) -> int:
-    """How many numbers the players of a game are made of."""
+    """Return the number of parameters of the players."""
     return sum(p.numel() for p in game.parameters())

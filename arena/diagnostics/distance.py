@@ -1,4 +1,4 @@
-"""How far the players are from the game's known solution: ‖z − z*‖, and ‖θᵢ − θᵢ*‖ for each of them."""
+"""Distance of the players to the game's known solution: ‖z − z*‖, and ‖θᵢ − θᵢ*‖ of each player."""
 
 import math
 
@@ -12,12 +12,12 @@ from arena.errors import ArenaError
 
 
 class Distance(Diagnostic):
-    """Distance to the game's solution: `total` = ‖z − z*‖, and each player's own under its role.
+    """Distance to the game's solution: `total` = ‖z − z*‖, and each player's under its role.
 
     Cost: nothing.
 
     Raises:
-        ArenaError: for a game that knows no solution.
+        ArenaError: If the game has no known solution.
 
     Example:
         >>> from arena import Arena

@@ -1,10 +1,10 @@
-"""The duality gap: how much each player could still gain if the other stood still.
+"""The duality gap: the gain of each player if the other stood still.
 
     gap(x, y) = [L₁(x, y) − min_x′ L₁(x′, y)] + [L₂(x, y) − min_y′ L₂(x, y′)]
 
-It is 0 exactly where no player can improve alone. In a zero-sum game it is max_y′ f(x, y′) − min_x′ f(x′, y), the gap of duality
-(Grnarova et al. 2019, arXiv:1811.05512). The minima are sought by k steps of Adam from where the player stands, and the lowest loss
-on the way is taken, so the number is a lower bound of the gap on the batch, never below 0, and never falls as k grows.
+The gap is 0 exactly if no player can improve alone. In a zero-sum game it is max_y′ f(x, y′) − min_x′ f(x′, y) (Grnarova et al. 2019,
+arXiv:1811.05512). The lowest loss in k steps of Adam estimates each minimum, so that the result is a lower bound of the gap on the batch,
+never below 0, and never falls as k grows.
 """
 
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ from arena.players.base import hooks
 
 
 class DualityGap(Diagnostic):
-    """What both players could gain alone (`gap`), and each of them under its role, by k steps of best response.
+    """Gain of both players (`gap`), and of each under its role, by k steps of best response.
 
-    Where a loss has no lower bound, as in f = xy, the number only says how far k steps get. A player's projection, such as weight
-    clipping, is kept to; the losses of a player's parts are added.
+    For a loss without a lower bound, such as f = xy, the number depends on k. A player's projection, such as weight clipping, is applied;
+    the losses of a player's parts are added.
 
     Cost: `steps` gradient evaluations for each part that moves, and `steps + 1` losses for each player.
 
     Args:
-        steps: steps k of each best response, at least 1.
-        lr: learning rate of its Adam, above 0.
+        steps: Steps k of each best response, at least 1.
+        lr: Learning rate of Adam, above 0.
 
     Raises:
-        BadSetting: for a number out of its range.
+        BadSetting: For a number out of its range.
 
     Example:
         >>> from arena import Arena
@@ -59,16 +59,16 @@ class DualityGap(Diagnostic):
         return Cost(gradient_evaluations=self.steps * len(game.keys))
 
     def _gain(self, field: Field, role: str) -> float:
-        """What the player's loss falls by within k steps on its own; moves it."""
+        """Return the decrease of the player's loss within k steps; the player is moved."""
         keys = field.game.keys_of(role)
         project = hooks(field.game.players[role], "project_")
         field.freeze(field.batch, field.coupling, keys, seed=0)
-        # The optimizer works on copies, since the run's optimizer owns the parameters and what stands in their .grad.
+        # Adam steps copies, because the run's optimizer owns the parameters and their .grad.
         own = {name: p.detach().clone() for name, p in field.moving.items()}
         adam = torch.optim.Adam(own.values(), lr=self.lr)
         losses = []
         for _ in range(self.steps):
-            field.first = None  # so that the losses are those of this step
+            field.first = None  # because the losses of this step are read below
             gradients = field.gradients()
             losses.append(_total(field, keys))
             for name, copy in own.items():

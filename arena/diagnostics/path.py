@@ -2,9 +2,8 @@
 
     z_α = (1 − α) z_old + α z_new,   angle(α) = ⟨z_new − z_old, v(z_α)⟩ / (‖z_new − z_old‖ ‖v(z_α)‖),   norm(α) = ‖v(z_α)‖
 
-v is the field of gradients, which descent goes against: −1 means that descent heads straight for the new position and on, +1 that it
-heads back. If the new position is attracting, the angle switches its sign from − to + around α = 1; a bump there, where it stays away
-from ±1, is rotation (Berard et al. 2020, arXiv:1906.04848).
+v is the field of gradients. At −1 descent moves straight towards the new position, at +1 straight away from it. If the new position
+attracts, the sign switches from − to + near α = 1; a bump that stays away from ±1 there is rotation (Berard et al. 2020, arXiv:1906.04848).
 """
 
 import pathlib
@@ -32,8 +31,8 @@ class Curve(NamedTuple):
 
     Args:
         alphas: α of each point.
-        angles: cosine between the line and the field there; not a number where the field vanishes.
-        norms: norm of the field there.
+        angles: Cosine between the line and the field; not a number if the field vanishes.
+        norms: Norm of the field.
         length: ‖z_new − z_old‖.
     """
 
@@ -46,16 +45,16 @@ class Curve(NamedTuple):
 class Path(Diagnostic):
     """The field along the line from the position of the previous measurement to the present one, for α in [−½, 1½].
 
-    `length` = ‖z_new − z_old‖; `angle_old` and `angle_new` are the cosines at α = 0 and α = 1, `norm_old` and `norm_new` the norms there;
-    `largest_change` is the largest change of the cosine between neighbouring points. Nothing at the first measurement.
+    `length` = ‖z_new − z_old‖; `angle_old`, `angle_new`, `norm_old` and `norm_new` are cosines and norms at α = 0 and α = 1;
+    `largest_change` is the largest change of the cosine between neighbouring points. The first measurement has no numbers.
 
     Cost: `points` gradient evaluations for each part that moves, and none at the first measurement.
 
     Args:
-        points: points on the line, one more than a multiple of 4, so that α = 0 and α = 1 are among them.
+        points: Points on the line, one more than a multiple of 4, so that α = 0 and α = 1 are among them.
 
     Raises:
-        BadSetting: for another number of points.
+        BadSetting: For another number of points.
 
     Example:
         >>> from arena import Arena
@@ -114,7 +113,7 @@ class Path(Diagnostic):
 
 
 def along(field: Field, old: Mapping[str, Tensor], new: Mapping[str, Tensor], points: int = 41) -> Curve:
-    """The field at evenly spaced points of the line through two positions, from α = −½ to α = 1½."""
+    """Return the field at evenly spaced points of the line through two positions, from α = −½ to α = 1½."""
     line = {name: new[name] - old[name] for name in field.moving}
     alphas = torch.linspace(-0.5, 1.5, points, dtype=torch.float64)
     rows = []
@@ -129,15 +128,16 @@ def along(field: Field, old: Mapping[str, Tensor], new: Mapping[str, Tensor], po
 
 
 def between(arena: MeasuredGame, old: str | pathlib.Path, new: str | pathlib.Path, points: int = 41) -> Curve:
-    """The same between two checkpoints on the disk.
+    """Return the field along the line between two checkpoints.
 
     Args:
-        arena: an arena of the configuration that they were saved with.
-        old: a checkpoint, such as `checkpoints/turn-00000000.pt`.
-        new: a later one.
+        arena: Arena of the configuration of the checkpoints.
+        old: Checkpoint, such as `checkpoints/turn-00000000.pt`.
+        new: Later checkpoint.
+        points: Points on the line.
 
     Raises:
-        CheckpointUnusable: where one is damaged.
+        CheckpointUnusable: For a damaged checkpoint.
     """
     with Path(points).looking(arena) as field:
         return along(field, _position(arena.game, old), _position(arena.game, new), points)

@@ -1,4 +1,4 @@
-"""Where the players of a tiny game stand, number by number, so that their trajectory can be drawn from the trace."""
+"""The parameters of a tiny game, so that the trajectory can be drawn from the trace."""
 
 from arena.core.game import Game
 from arena.core.protocols import MeasuredGame
@@ -6,18 +6,18 @@ from arena.diagnostics.base import Cost, Diagnostic, parameters_in
 from arena.errors import ArenaError
 
 MOST = 8
-"""Most numbers that are written into each row."""
+"""Largest number of parameters."""
 
 
 class Position(Diagnostic):
-    """The players' parameters themselves, for games of at most 8 numbers.
+    """The parameters of the players, for games with at most 8 numbers.
 
-    A parameter of one number goes by its name (`x.value`), the entries of a longer one by their index (`x.value.0`).
+    A parameter of one number is called by its name (`x.value`), the entries of a longer one by their index (`x.value.0`).
 
     Cost: nothing.
 
     Raises:
-        ArenaError: for a game of more numbers.
+        ArenaError: For a game with more numbers.
 
     Example:
         >>> from arena import Arena

@@ -1,9 +1,9 @@
-"""How much of the field's change along itself is rotation.
+"""The share of rotation in the change of the field along itself.
 
     J = S + A,   S = (J + Jᵀ)/2,   A = (J − Jᵀ)/2,   share = ‖Av‖² / (‖Av‖² + ‖Sv‖²) ∈ [0, 1]
 
 v is the field of gradients, J its Jacobian. A turns v and S stretches it (Balduzzi et al. 2018, arXiv:1802.05642): 1 on f = xy, where
-descent circles, 0 where J is symmetric, as in the minimisation of one loss.
+descent circles, and 0 if J is symmetric, as in the minimisation of one loss.
 """
 
 import math
@@ -17,10 +17,9 @@ from arena.diagnostics.base import Cost, Diagnostic
 
 
 class Rotation(Diagnostic):
-    """How rotational the field is here: the share of the antisymmetric part of the Jacobian in what it does to the field.
+    """Rotation: the share of the antisymmetric part of the Jacobian in its product with the field.
 
-    `share` = ‖Av‖² / (‖Av‖² + ‖Sv‖²); `antisymmetric` = ‖Av‖/‖v‖ and `symmetric` = ‖Sv‖/‖v‖ are the two rates it compares. Undefined
-    where v = 0.
+    `share` = ‖Av‖² / (‖Av‖² + ‖Sv‖²), `antisymmetric` = ‖Av‖/‖v‖ and `symmetric` = ‖Sv‖/‖v‖; undefined if v = 0.
 
     Cost: for each part that moves, one gradient evaluation and 2 products.
 

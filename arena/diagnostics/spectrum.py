@@ -1,8 +1,7 @@
-"""Eigenvalues of the game's Jacobian J = ∂v/∂z, where v is the field of gradients that descent goes against.
+"""Eigenvalues μ of the Jacobian J = ∂v/∂z of the field of gradients v.
 
-Descent z⁺ = z − ηv is stable for small η where every real part is positive (many papers write J for −∂v/∂z, whose signs are
-the opposite); an imaginary part that outweighs the real one rotates, and forces small steps: |1 − ημ| < 1 needs η < 2·Re(μ)/|μ|²
-(Mescheder et al. 2017, arXiv:1705.10461).
+Descent z⁺ = z − ηv is stable for small η if every real part is positive (with J = −∂v/∂z, as in many papers, negative). Large imaginary
+parts rotate and need small steps: |1 − ημ| < 1 needs η < 2·Re(μ)/|μ|² (Mescheder et al. 2017, arXiv:1705.10461).
 """
 
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,29 +19,29 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EXTREMES = {"LM": "largest modulus", "SR": "smallest real part", "LI": "largest imaginary part"}
-"""The three ends of the spectrum that are sought by themselves in a large game, in ARPACK's letters and in words."""
+"""The three ends of the spectrum of a large game, in ARPACK's letters and in words."""
 
 
 class Spectrum(Diagnostic):
     """Eigenvalues of the Jacobian of the field of gradients: all of them, or in a large game the outermost.
 
     `spectral_radius`, `smallest_real` (below 0: descent is repelled), `largest_imaginary`, and `rotating_share`: the share of eigenvalues
-    whose imaginary part outweighs the real one. The Arnoldi iteration seeks the eigenvalues of each end by themselves (largest modulus,
-    smallest real part, largest imaginary part), so these numbers mean the same in both modes; the share is then that among the `top` of
-    largest modulus. It starts from a fixed vector; its residuals are below √ε of the run's precision.
+    with |Im μ| > |Re μ|. Separate Arnoldi iterations find the largest moduli, smallest real parts and largest imaginary parts, so that the
+    first three numbers mean the same in both modes; the share is then among the `top` of largest modulus. Arnoldi starts from a fixed
+    vector and stops at residuals below √ε of the run's precision.
 
     Cost: for each part that moves, dense, one product for each parameter; by Arnoldi, until it converges, at most 3 products for each of
     `restarts + 1` times `basis` vectors, with `basis` = max(2·`top` + 1, 20), and a few more.
 
     Args:
         mode: dense, arnoldi, or auto: dense for games of at most `dense` parameters.
-        dense: most parameters whose Jacobian is formed, at least 1.
-        top: how many eigenvalues of each end Arnoldi seeks, at least 1.
-        restarts: most restarts of each Arnoldi iteration, at least 1.
+        dense: Largest number of parameters for a dense Jacobian, at least 1.
+        top: Number of eigenvalues at each end that Arnoldi finds, at least 1.
+        restarts: Largest number of restarts of each Arnoldi iteration, at least 1.
 
     Raises:
-        BadSetting: for a number out of its range.
-        ArenaError: where the game is too large for dense, or too small for Arnoldi.
+        BadSetting: For a number out of its range.
+        ArenaError: If the game is too large for dense, or too small for Arnoldi.
 
     Example:
         >>> from arena import Arena
@@ -110,7 +109,7 @@ class Spectrum(Diagnostic):
         return min(size, max(2 * self.top + 1, 20))
 
     def _extremes(self, field: Field, which: str) -> np.ndarray:
-        """The `top` eigenvalues at one end of the spectrum."""
+        """Return the `top` eigenvalues at one end of the spectrum."""
         from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs
 
         like = next(iter(field.moving.values()))
@@ -119,7 +118,7 @@ class Spectrum(Diagnostic):
         options: dict[str, Any] = {
             "k": self.top,
             "which": which,
-            "v0": np.random.default_rng(0).standard_normal(size),  # ARPACK's own start vector would differ from call to call
+            "v0": np.random.default_rng(0).standard_normal(size),  # because ARPACK's own start vector differs between calls
             "ncv": self._basis(size),
             "maxiter": self.restarts,
             "tol": float(torch.finfo(like.dtype).eps) ** 0.5,
@@ -140,13 +139,13 @@ class Spectrum(Diagnostic):
 
 
 def jacobian(field: Field) -> np.ndarray:
-    """J of a frozen field, row by row the change of each gradient entry, in the order of the parameters."""
+    """Return J of a frozen field; row i is the change of gradient entry i, in the order of the parameters."""
     size = sum(p.numel() for p in field.moving.values())
     return np.stack([_product(field, column) for column in np.eye(size)], axis=1)
 
 
 def _product(field: Field, vector: np.ndarray) -> np.ndarray:
-    """J·t for t as one float64 vector."""
+    """Return J·t for a float64 vector t."""
     whole = torch.from_numpy(np.ascontiguousarray(vector, dtype=np.float64).reshape(-1))
     parts = whole.split([p.numel() for p in field.moving.values()])
     tangent = {name: part.view_as(p).to(p) for part, (name, p) in zip(parts, field.moving.items(), strict=True)}
@@ -155,7 +154,7 @@ def _product(field: Field, vector: np.ndarray) -> np.ndarray:
 
 
 def _merged(ends: list[np.ndarray]) -> np.ndarray:
-    """The eigenvalues of all ends, those found twice once."""
+    """Return the eigenvalues of all ends without repetitions."""
     kept: list[complex] = []
     for value in np.concatenate(ends):
         scale = max(abs(value), 1e-12)

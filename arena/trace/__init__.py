@@ -1,4 +1,4 @@
-"""What is recorded of a run: rows of numbers by turn, as JSON lines and as TensorBoard events."""
+"""The record of a run: rows of numbers by turn, as JSON lines and TensorBoard events, and checkpoints."""
 
 from arena.trace.jsonl import JSONLines, Unwritten, read_trace
 from arena.trace.schema import FIELDS

@@ -1,7 +1,7 @@
 """Checkpoints: atomic, checksummed, exact, and loadable with `torch.load(…, weights_only=True)`.
 
 A checkpoint `turn-00001000.pt` stands beside `turn-00001000.pt.sha256` in the format of `sha256sum`. It is written under another name,
-flushed to the disk and renamed, so a kill at any moment leaves the old ones whole and never half a new one.
+flushed to the disk and renamed, so that a kill never leaves half a checkpoint.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import torch
 from arena.errors import CheckpointUnusable
 
 FORMAT = 2
-"""Version of the checkpoint's layout; a reader refuses others."""
+"""Version of the layout; `load` raises for others."""
 
 Kind = Literal["turn", "best", "oracle"]
 
@@ -25,8 +25,8 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Args:
-        folder: where they lie; created when the first is saved.
-        keep: how many of the latest to keep, at least 1.
+        folder: Folder of the checkpoints; created at the first save.
+        keep: Number of latest checkpoints to keep, at least 1.
 
     Example:
         >>> import tempfile
@@ -41,21 +41,21 @@ class Checkpoints:
         self.folder, self.keep = folder, keep
 
     def save(self, state: dict[str, Any], kind: Kind = "turn") -> Path:
-        """Write a state that has its turn under "turn". The oldest beyond `keep` go; of the kinds `best` and `oracle` only the last stays.
+        """Write a state and delete the oldest beyond `keep`; of the kinds `best` and `oracle` only the last is kept.
 
         Args:
-            state: to be written.
-            kind: `turn` for one in a row, `best` for the one of the lowest score, `oracle` where that score may not be chosen by.
+            state: The state, with its turn under "turn".
+            kind: `turn` for a regular checkpoint, `best` for the lowest score, `oracle` for the lowest score that uses target labels.
 
         Raises:
-            OSError: where the disk is full or read-only; the checkpoints before it are whole.
+            OSError: If the disk is full or read-only; earlier checkpoints stay whole.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, **state}, buffer)
         data = buffer.getvalue()
         path = self.folder / f"{kind}-{state['turn']:08d}.pt"
-        # The checksum first: a checkpoint without one would be refused, one without a checkpoint is only left over.
+        # The checksum first, because a checkpoint without one cannot be loaded.
         _write(path.with_name(path.name + ".sha256"), f"{hashlib.sha256(data).hexdigest()}  {path.name}\n".encode())
         _write(path, data)
         stale = [p for p in self.paths(kind) if p != path] if kind != "turn" else self.paths()[: -self.keep]
@@ -65,33 +65,33 @@ class Checkpoints:
         return path
 
     def paths(self, kind: Kind = "turn") -> list[Path]:
-        """The kept checkpoints of a kind, oldest first."""
+        """Return the checkpoints of a kind, oldest first."""
         if not self.folder.is_dir():
             return []
         return sorted(p for p in self.folder.iterdir() if re.fullmatch(kind + r"-\d{8,}\.pt", p.name))
 
     def load(self, path: Path) -> dict[str, Any]:
-        """A state that `save` wrote.
+        """Return a saved state.
 
         Raises:
-            CheckpointUnusable: where it is truncated, altered, or of another version of the format.
+            CheckpointUnusable: If the file is truncated, altered, or of another format.
         """
         others = [p.name for p in self.paths() if p != path]
-        mend = f"; delete it to go on from {others[-1]}" if others else "; start the run again under another name"
+        fix = f"; delete it to go on from {others[-1]}" if others else "; start the run again under another name"
         try:
             data = path.read_bytes()
             expected = path.with_name(path.name + ".sha256").read_text().split()[0]
         except (OSError, IndexError, UnicodeDecodeError) as error:
-            raise CheckpointUnusable(f"the checkpoint {path} has no readable checksum beside it{mend}") from error
+            raise CheckpointUnusable(f"the checkpoint {path} has no readable checksum beside it{fix}") from error
         found = hashlib.sha256(data).hexdigest()
         if found != expected:
             raise CheckpointUnusable(
-                f"the checkpoint {path} ({len(data):,} bytes) has the checksum {found[:12]}…, but was saved with {expected[:12]}…{mend}"
+                f"the checkpoint {path} ({len(data):,} bytes) has the checksum {found[:12]}…, but was saved with {expected[:12]}…{fix}"
             )
         try:
             state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
-        except Exception as error:  # whatever the unpickler says, the file is no checkpoint of ours
-            raise CheckpointUnusable(f"the checkpoint {path} cannot be read by torch ({str(error).splitlines()[0]}){mend}") from error
+        except Exception as error:  # the unpickler raises errors of many classes
+            raise CheckpointUnusable(f"the checkpoint {path} cannot be read by torch ({str(error).splitlines()[0]}){fix}") from error
         version = state.get("format") if isinstance(state, dict) else None
         if version != FORMAT:
             raise CheckpointUnusable(

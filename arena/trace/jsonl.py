@@ -1,4 +1,4 @@
-"""The trace as JSON lines: append-only, readable while the run goes on, continued without a seam after a kill."""
+"""The trace as JSON lines: append-only, readable during the run, continued exactly after a kill."""
 
 import json
 import math
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class JSONLines:
-    """Appends rows to a file, each written through at once.
+    """A file of rows, each written through at once.
 
     Args:
-        path: the file; created where it does not exist.
-        keep: bytes of it to keep, as `position` gave; what lies beyond is from turns that are played again.
+        path: The file; created if there is none.
+        keep: Bytes to keep, from `position`; the rest is of turns that are played again.
 
     Example:
         >>> import tempfile
@@ -44,7 +44,7 @@ class JSONLines:
 
 
 class Unwritten:
-    """The trace of a process that leaves the writing to another."""
+    """A trace that is not written, for all processes but one."""
 
     position = 0
 
@@ -54,10 +54,10 @@ class Unwritten:
 
 
 def read_trace(path: str | Path) -> list[dict[str, Any]]:
-    """The rows of a trace; a last line that is only half written is left out.
+    """Return the rows of a trace, without a last line that is not complete.
 
     Args:
-        path: `trace.jsonl`, or the run folder that holds it.
+        path: `trace.jsonl`, or the run folder.
     """
     file = Path(path)
     file = file / "trace.jsonl" if file.is_dir() else file

@@ -1,4 +1,4 @@
-"""The trace as TensorBoard events: one sub-run per player, so that both share every chart in two colours."""
+"""The trace as TensorBoard events, with one sub-run per player, so that both share every chart."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,18 +13,17 @@ _COUNTS = ("gradient_evaluations", "products")
 
 
 class TensorBoard:
-    """Writes rows of a trace as scalars; the x-axis is turns.
+    """Rows of a trace as scalars over turns.
 
-    `players/…` holds both players, each from its own sub-run; `game/…` holds the game's own signals, the coupling and the score,
-    `metrics/…` its metrics and `ceilings/…` what real data would get in them, which share a custom chart for each, and
-    `diagnostics/…` what was asked to be looked at more closely.
+    `players/…` has both players, each in its own sub-run; `game/…` the game's signals, the coupling and the score; `metrics/…` and
+    `ceilings/…` the metrics of generated and of real data, with one custom chart for both; `diagnostics/…` the diagnostics.
 
     Args:
-        folder: the run folder; the players' events go to sub-folders named by role.
-        roles: the two roles.
-        names: names of the game's own signals, for the custom charts.
-        metrics: names of the game's metrics, for the custom charts.
-        purge: turn from which on earlier events are void, when a run is resumed.
+        folder: Run folder; the players' events go to sub-folders named by role.
+        roles: The two roles.
+        names: Names of the game's signals, for the custom charts.
+        purge: Turn of a resumed run; later events of the earlier process are dropped.
+        metrics: Names of the game's metrics, for the custom charts.
     """
 
     def __init__(self, folder: Path, roles: Sequence[str], names: Sequence[str], purge: int | None = None, metrics: Sequence[str] = ()):
@@ -45,15 +44,10 @@ class TensorBoard:
         players: dict[str, dict[str, float]] = {role: {} for role in self._roles}
         for name, value in row.items():
             owner, _, rest = name.partition(".")
-            if owner in players:  # `role.loss`, or `role.part.loss`
-                part, _, what = rest.rpartition(".")
-                players[owner][f"players/{part + '.' if part else ''}{what}"] = value
-            elif owner == "game":
-                common[f"game/{_tag(rest)}"] = value
-            elif owner in ("metrics", "ceilings"):
+            if owner in players:
+                players[owner][f"players/{rest}"] = value
+            elif owner in ("game", "metrics", "ceilings", "rule"):
                 common[f"{owner}/{_tag(rest)}"] = value
-            elif owner == "rule":
-                common[f"rule/{_tag(rest)}"] = value
             elif owner == "diagnostics" and not isinstance(value, str):
                 common[f"diagnostics/{_tag(rest.replace('.', '/', 1))}"] = value
             elif name in ("score", "ceiling", "coupling"):
@@ -65,14 +59,14 @@ class TensorBoard:
             _add(self._players[role], values, turn)
 
     def picture(self, image: np.ndarray, turn: int, tag: str = "picture") -> None:
-        """An image of height × width × 3 bytes."""
+        """Write an image of height × width × 3 bytes."""
         self._common.add_image(tag, image, turn, dataformats="HWC")
 
     def text(self, tag: str, body: str) -> None:
         self._common.add_text(tag, body, 0)
 
     def alarm(self, name: str, raised: bool, sentence: str, turn: int) -> None:
-        """An alarm that begins to ring or is over: 1 or 0, and what there is to say."""
+        """Write an alarm that is raised (1) or over (0), with its sentence."""
         _add(self._common, {f"alarms/{name}": float(raised)}, turn)
         self._common.add_text(f"alarms/{name}", sentence, turn)
 
@@ -82,14 +76,14 @@ class TensorBoard:
 
 
 def _add(writer: SummaryWriter, scalars: Mapping[str, float], turn: int) -> None:
-    """All scalars of a row in one event, at a fifth of the cost of one event each."""
+    """Write all scalars of a row as one event, at a fifth of the cost of one event each."""
     values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
-    assert writer.file_writer is not None  # it is, until the writer is closed
+    assert writer.file_writer is not None  # until the writer is closed
     writer.file_writer.add_summary(Summary(value=values), turn)
 
 
 def _tag(name: str) -> str:
-    """TensorBoard keeps only letters, digits and _ . - / in tags: D(G(z)) becomes D_G_z.
+    """Return a name with only letters, digits and _ . - /, as TensorBoard's tags have.
 
     Example:
         >>> _tag("D(G(z))"), _tag("D(x)")
