@@ -82,12 +82,7 @@ def inner_rules(component: Component, entry: Entry) -> list[Component]:
 
 
 def choose(components: Iterable[Component], recipe: Settings, given: Settings, objects: Collection[str]) -> dict[Component, Entry]:
-    """Return the entry of each component that is not given as an object; a given choice wins over the recipe's.
-
-    Raises:
-        UnknownName: For an unknown name, with the nearest one.
-        BadSetting: If a choice is not a name.
-    """
+    """Return the entry of each component that is not given as an object; a given choice wins over the recipe's."""
     chosen = {}
     for component in components:
         if component.key in objects:

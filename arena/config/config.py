@@ -52,14 +52,7 @@ class Config:
     configure: Callable[..., "Config"]
 
     def flat(self) -> Settings:
-        """Return the settings by dotted name.
-
-        Example:
-            >>> from arena import configure
-            >>> config = configure("bilinear", {"turns": 7})
-            >>> config.flat()["turns"], config.flat()["rule.name"]
-            (7, 'simultaneous')
-        """
+        """Return the settings by dotted name."""
         return flatten(self.settings)
 
     def dump(self) -> str:
@@ -77,7 +70,7 @@ class Config:
         return roles_of(self.game.target)
 
     def group(self, name: str) -> Any:
-        """Return the options under one prefix (`trace`, `score`, `metrics`, `picture`, `checkpoint`, `diagnostics`, `alarms`)."""
+        """Return the options of one prefix, such as `trace` or `score`."""
         return call(name, GROUPS[name], **self.settings[name])
 
     @property
@@ -125,15 +118,9 @@ class Config:
             return game if isinstance(game, Game) else game()
 
     def vary(self, changes: Mapping[str, Any]) -> "Config":
-        """Return the same configuration with some settings changed.
+        """Return the configuration with other values, by dotted name.
 
         Numbers replace numbers directly, so that thousands of configurations cost little; other changes are configured anew.
-
-        Args:
-            changes: Values by dotted name.
-
-        Raises:
-            UnknownName: For a setting that does not exist.
 
         Example:
             >>> from arena import configure

@@ -20,14 +20,7 @@ _RESERVED = {*parameters_of(RunOptions), *GROUPS, "rule", "scheduler", "coupling
 
 
 class Section(NamedTuple):
-    """The settings of one class or function.
-
-    Args:
-        target: The class or function.
-        prefix: Start of their dotted names, such as `generator.`; empty for the game and the run.
-        parameters: The settings by the names of the arguments.
-        choice: The component and its entry, if the section is one of a component.
-    """
+    """The settings of one class or function, with the start of their dotted names; for a component also the component and its entry."""
 
     target: Callable[..., Any]
     prefix: str
@@ -38,18 +31,10 @@ class Section(NamedTuple):
 class Form:
     """All settings of a choice of components.
 
-    Args:
-        game: The game's entry.
-        chosen: The entry of each component.
-        recipe: The game's recipe, by dotted name.
-
     Attributes:
         sections: The settings by class or function.
         parameters: Types and defaults by dotted name.
         values: Defaults and values of the recipe, by dotted name.
-
-    Raises:
-        GameFault: If an argument of the game has the name of another setting.
     """
 
     def __init__(self, game: Entry, chosen: Mapping[Component, Entry], recipe: Settings):
@@ -81,17 +66,7 @@ class Form:
                 self.values[name] = float(value) if parameter.annotation is float and type(value) is int else value
 
     def fill(self, data: Settings, typed: Settings, fixed: Collection[str]) -> Settings:
-        """Return the values after those that were given.
-
-        Args:
-            data: Values by dotted name.
-            typed: Text by dotted name, which wins over data.
-            fixed: Roles whose player cannot be chosen.
-
-        Raises:
-            UnknownName: For a setting that does not exist, with the nearest one.
-            ArenaError: For a value of the wrong type, or a setting that has neither a value nor a default.
-        """
+        """Return all values, with text that was typed over data; `fixed` are the roles whose player cannot be chosen."""
         values = dict(self.values)
         for name, given in {**data, **typed}.items():
             if name not in self.parameters:

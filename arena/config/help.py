@@ -13,12 +13,8 @@ from arena.registry.entries import Entry, entries
 
 def print_help(prog: str, game: Entry, form: Form) -> None:
     """Print the settings of a form, in the order in which they are written to `config.yaml`."""
-    parser = ArgumentParser(
-        prog=f"{prog} {game.id}",
-        usage=f"{prog} {game.id} [--out FOLDER] [--config FILE] [--SETTING VALUE ...]",
-        description=game.summary,
-        default_env=False,
-    )
+    usage = f"{prog} {game.id} [--out FOLDER] [--config FILE] [--SETTING VALUE ...]"
+    parser = ArgumentParser(prog=f"{prog} {game.id}", usage=usage, description=game.summary, default_env=False)
     titles = [f"the game: {game.name}", "the run"]
     for number, section in enumerate(form.sections):
         prefix, summary = section.prefix.removesuffix("."), None

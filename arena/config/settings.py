@@ -38,11 +38,7 @@ class Component:
 
 
 def load_file(path: str | Path) -> Settings:
-    """Return a configuration file as nested data.
-
-    Raises:
-        ArenaError: If the file cannot be read or is not a mapping.
-    """
+    """Return a configuration file as nested data."""
     text = ""
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -97,8 +93,7 @@ def nest(flat: Mapping[str, Any]) -> Settings:
     """
     nested: Settings = {}
     for name, value in flat.items():
-        *path, last = name.split(".")
-        place = nested
+        place, (*path, last) = nested, name.split(".")
         for part in path:
             place = place.setdefault(part, {})
         place[last] = value
@@ -140,9 +135,6 @@ def normal(pairs: Iterable[tuple[str, Any]], components: Sequence[Component]) ->
 
 def typed_pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
     """Return command-line options as pairs of a setting and its text.
-
-    Raises:
-        ArenaError: For a word that is not an option, and for an option without a value.
 
     Example:
         >>> typed_pairs(["--x.lr", "0.1", "--until-solved=false"])

@@ -18,9 +18,6 @@ class Diagnostics:
     Args:
         words: Names with or without arguments.
 
-    Raises:
-        ArenaError: For an unknown word or a repeated name.
-
     Example:
         >>> from arena import Arena
         >>> from arena.games import Bilinear

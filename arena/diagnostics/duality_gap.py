@@ -70,7 +70,8 @@ class DualityGap(Diagnostic):
         for _ in range(self.steps):
             field.first = None  # because the losses of this step are read below
             gradients = field.gradients()
-            losses.append(_total(field, keys))
+            assert field.first is not None
+            losses.append(_total(field.first[0], keys))
             for name, copy in own.items():
                 copy.grad = gradients[name]
             adam.step()
@@ -81,15 +82,13 @@ class DualityGap(Diagnostic):
                 if project:
                     _copy(field.moving, own)
         with torch.no_grad(), field.same_masks():
-            last = field.game(field.batch, field.coupling, keys)
-        losses.append(torch.stack([last[key] for key in keys]).sum())
+            losses.append(_total(field.game(field.batch, field.coupling, keys), keys))
         first, *rest = torch.stack(losses).tolist()
         return first - min(first, *rest)
 
 
-def _total(field: Field, keys: tuple[str, ...]) -> Tensor:
-    assert field.first is not None
-    return torch.stack([field.first[0][key].detach() for key in keys]).sum()
+def _total(losses: Mapping[str, Tensor], keys: tuple[str, ...]) -> Tensor:
+    return torch.stack([losses[key].detach() for key in keys]).sum()
 
 
 def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:

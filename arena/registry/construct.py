@@ -45,15 +45,7 @@ def construct_all(kind: str, words: Sequence[str]) -> dict[str, Any]:
 
 
 def construct_schedule(setting: str, word: str) -> Schedule:
-    """Return the schedule of a word, such as `linear(end=0.5)`.
-
-    Args:
-        setting: Name of the setting, for messages.
-        word: Name of the schedule, with or without arguments.
-
-    Raises:
-        UnknownName: For an unknown schedule or argument, with the nearest one.
-        BadSetting: If an argument is not a number, or if the schedule falls below 0.
+    """Return the schedule of a word, such as `linear(end=0.5)`; raise BadSetting if the schedule falls below 0.
 
     Example:
         >>> construct_schedule("level", "linear(end=0.5)")(0.5)
@@ -67,11 +59,7 @@ def construct_schedule(setting: str, word: str) -> Schedule:
 
 
 def bind_schedule(place: str, entry: Entry, arguments: Mapping[str, Any]) -> Schedule:
-    """Return a schedule with its arguments filled in and checked, so that a call in a turn is a call of the schedule alone.
-
-    Raises:
-        BadSetting: With the place of the setting, if an argument is out of its range.
-    """
+    """Return a schedule with its arguments filled in and checked, so that a call in a turn is a call of the schedule alone."""
     schedule = functools.partial(entry.target, **arguments)
     call(place, schedule, 0.0)
     return schedule

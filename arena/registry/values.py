@@ -21,14 +21,6 @@ def value_of(name: str, parameter: Parameter, given: Any) -> Any:
 
     A list may be typed without brackets, and a whole number as 1e3 or 1000.0. None is left as it is.
 
-    Args:
-        name: Dotted name of the setting, for messages.
-        parameter: The argument, with its type and default.
-        given: Text as it was typed, or data as in YAML and Python.
-
-    Raises:
-        ArenaError: If the value does not have that type.
-
     Example:
         >>> def train(turns: int = 1000, betas: tuple[float, float] = (0.9, 0.999), loss: typing.Literal["hinge", "none"] = "none"): ...
         >>> import inspect
@@ -65,7 +57,7 @@ def _parser(kind: Any) -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False, default_env=False)
     try:
         parser.add_argument("--value", type=Any if kind is Parameter.empty else kind)
-    except ValueError:  # a type that cannot be parsed, so that the value is checked by its owner alone
+    except ValueError:  # a type that cannot be parsed
         parser.add_argument("--value", type=Any)
     return parser
 
@@ -79,12 +71,7 @@ def _listed(parameter: Parameter, text: str) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """Return a whole number that was written as 1e3 or 1000.0 in plain digits.
-
-    Example:
-        >>> _whole("1e3"), _whole(500.0), _whole("2.5")
-        ('1000', 500, '2.5')
-    """
+    """Return a whole number that was written as 1e3 or 1000.0 in plain digits."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if not isinstance(value, str) or value.isdigit() or not _WHOLE.fullmatch(value):
