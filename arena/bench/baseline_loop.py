@@ -17,7 +17,8 @@ from torch import nn
 from arena.bench.recorded_turns import RecordedTurns
 from arena.core.game import Batch, Game
 from arena.core.rng import Rng
-from arena.engine.env import Arena, place
+from arena.engine.env import Arena
+from arena.engine.episode import place
 from arena.errors import GameFault
 from arena.players.base import hooks
 

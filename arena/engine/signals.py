@@ -5,8 +5,9 @@ their updates and the cosine of each update with the player's previous one, whic
 all of it at once and tells whether anything was non-finite, since which turn, and whose.
 """
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -68,8 +69,9 @@ class Signals:
         by_key = [f"{key}.{what}" for key in self.game.keys for what in ("loss", "gradient_norm")]
         return by_key + [f"{role}.{what}" for role in self.game.roles for what in ("update_norm", "update_cosine")]
 
-    def watch_outputs(self) -> list[torch.utils.hooks.RemovableHandle]:
-        """Also note, in every forward of a player, whether its input and its output were finite; remove the handles to stop."""
+    @contextlib.contextmanager
+    def watching_outputs(self) -> Iterator[None]:
+        """While inside, also note in every forward pass of a player whether its input and its output were finite."""
 
         def hook(role: str) -> Any:
             def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -79,14 +81,19 @@ class Signals:
 
             return note
 
-        return [player.register_forward_hook(hook(role)) for role, player in self.game.players.items()]
+        handles = [player.register_forward_hook(hook(role)) for role, player in self.game.players.items()]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def before_move(self, roles: Sequence[str]) -> None:
         """Remember where the roles stand, for the update of a measured turn."""
         self._before = {role: [p.detach().clone() for p in self.game.players[role].parameters()] for role in roles}
 
-    def after_move(self) -> None:
-        """Take the update that the roles of `before_move` have made."""
+    def after_move(self, members: None = None) -> None:
+        """Take the update of the roles of `before_move`."""
         for role, before in self._before.items():
             moved = [(p.detach() - old).flatten() for p, old in zip(self.game.players[role].parameters(), before, strict=True)]
             update = torch.cat(moved)

@@ -424,8 +424,8 @@ def test_all_of_them_are_settings_with_a_place_and_a_default() -> None:
     settings = configure("swiss-roll").settings
     assert [settings[name] for name in ("micro_batches", "autocast", "tf32", "channels_last")] == [1, "none", False, False]
     words = ["--micro_batches", "4", "--autocast", "bfloat16", "--tf32", "true", "--channels_last", "true"]
-    made = configure("swiss-roll", {}, words).build()
-    assert (made.micro_batches, made.autocast, made.channels_last) == (4, "bfloat16", True)
+    acceleration = configure("swiss-roll", {}, words).build().episode.acceleration
+    assert (acceleration.micro_batches, acceleration.autocast, acceleration.channels_last) == (4, "bfloat16", True)
 
 
 def test_recorded_turns_and_split_batches_do_not_go_together() -> None:

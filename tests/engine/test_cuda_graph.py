@@ -26,14 +26,14 @@ def recorded(arena: Any) -> Graphs:
 
     def record(play: Callable[[], None]) -> Any:
         batch, coupling, movers = arena.field.batch, arena.field.coupling, arena.field.movers
-        factors, idle = dict(arena._turn._factors), arena.game.idle
+        factors, idle = dict(arena.episode.turn._factors), arena.game.idle
         losses: dict[str, Any] = {}
 
         class Graph:
             def replay(self) -> None:
                 REPLAYS.append(1)
                 arena.field.freeze(batch, coupling, movers)
-                arena._turn.begin(factors)
+                arena.episode.turn.begin(factors)
                 spent = arena.field.gradient_evaluations, arena.field.products
                 now, arena.game.idle = arena.game.idle, idle  # a graph has the structure that it was recorded with
                 play()
@@ -52,7 +52,7 @@ def recorded(arena: Any) -> Graphs:
                 t.copy_(old)
         return Graph()
 
-    return Graphs(arena.field, arena._turn, arena.rule, record)
+    return Graphs(arena.field, arena.episode.turn, arena.rule, record)
 
 
 @pytest.mark.parametrize("rule", ["simultaneous", "alternating", "extragradient", "consensus", "runge-kutta"])

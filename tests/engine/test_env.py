@@ -14,7 +14,7 @@ import arena
 import arena.games
 from arena import Arena
 from arena.config import configure
-from arena.engine.env import BOUND
+from arena.engine.observation import BOUND
 from arena.errors import BadSetting, UnknownName
 from arena.games import Bilinear, Quadratic, SwissRoll
 from arena.optimizers import sgd

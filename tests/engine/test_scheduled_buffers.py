@@ -12,6 +12,7 @@ import arena
 from arena import Arena, Game, GameFault, Population, Rng
 from arena.config import Config, configure
 from arena.core.game import Clock
+from arena.engine.snapshot import begin_again
 from arena.optimizers import sgd
 from arena.players import Vector
 from tests.engine.test_cuda_graph import recorded
@@ -77,7 +78,7 @@ def test_nobody_is_asked_in_vain() -> None:
     played = Arena(Silent, optimizers=RATES, turns=4)
     played.play_turn((1, 1, 1))
     assert len(played.game.asked) == 1  # type: ignore[arg-type]
-    assert not Arena(arena.configure("ring").example())._told
+    assert not Arena(arena.configure("ring").example()).episode.scheduled_buffers
 
 
 @pytest.mark.parametrize("faulty", ["levle", "pull"])
@@ -152,7 +153,7 @@ def test_members_equal_their_runs_alone_where_they_stand_at_different_turns() ->
         own = [p[member] for p in together.game.parameters()]
         assert far(own, alone.game.parameters()) < 1e-10
     fresh = torch.tensor([False, True, False, False])
-    together._begin_again(fresh.numpy(), together.seeds)
+    begin_again(together.episode, fresh.numpy(), together.seeds)
     assert [int(count[1]) for count in together.moves.values()] == [0, 0] and together.moves["generator"][0] > 0
     together.over[:] = [True, False, True, True]
     for _ in range(5):

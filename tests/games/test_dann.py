@@ -261,7 +261,7 @@ PUBLISHED_NETS: list[tuple[str, dict[str, Any], int, int]] = [
 def test_published_nets_play(net: str, settings: dict[str, Any], features: int, parameters: int) -> None:
     own = {"extractor": net, "domain": "domain-net", "domain.hidden": (8,), "batch": 4, "source": "digits", "target": "shaded-digits"}
     arena = configure("dann", {**own, **settings}).build()
-    arena._begin(0)  # without scoring the whole test set
+    arena.episode.begin(0)  # without scoring the whole test set
     before = [p.clone() for p in arena.game.parameters()]
     arena.play_turn((1, 1, 0.5))
     assert all(not torch.equal(a, b) for a, b in zip(before, arena.game.parameters(), strict=True))

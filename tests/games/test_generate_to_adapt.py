@@ -201,7 +201,7 @@ def test_statistics_of_each_domain_where_both_are_learnt_from(regime: Any) -> No
 def test_the_published_nets_play() -> None:
     nets = {**DIGITS, "adapter": "conv-adapter", "discriminator": "conv-two-heads", "form": "32x32x3", "batch": 3, "latent": 512}
     arena = configure("generate-to-adapt", nets).build()
-    arena._begin(0)  # without scoring the whole test set
+    arena.episode.begin(0)  # without scoring the whole test set
     sizes = {key: sum(p.numel() for p in arena.game.parameters_of(key).values()) for key in KEYS}
     assert sizes["adapter.features"] == 3 * 64 * 25 + 64 + 64 * 64 * 25 + 64 + 64 * 128 * 25 + 128
     assert sizes["adapter.label"] == 128 * 128 + 128 + 1290

@@ -180,7 +180,7 @@ def test_alternating_turns_conserve_their_invariant_exactly() -> None:
 def builder(game: str) -> tuple[Callable[[], Game] | None, tuple[str, str]]:
     """Configure a game once for all rules and optimizers; return what builds it, and its roles."""
     arena = configure(game, {"dtype": "float64"} | ({"batch": 16} if game == "swiss-roll" else {})).build()
-    return arena._build, arena.game.roles
+    return arena.episode.setup.game, arena.game.roles
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -219,7 +219,7 @@ def test_extra_adam_against_a_step_by_hand() -> None:
     j = torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
     arena = quadratic(j, Extragradient(), (0.1, 0.1), split=1)
     factory = functools.partial(adam, lr=lr, betas=(b1, b2), eps=eps)
-    arena = Arena(arena._build, rule=Extragradient(), optimizers={"x": factory, "y": factory}, dtype=torch.float64)
+    arena = Arena(arena.episode.setup.game, rule=Extragradient(), optimizers={"x": factory, "y": factory}, dtype=torch.float64)
     with torch.no_grad():
         for p in arena.game.parameters():
             p.fill_(1.0)

@@ -16,6 +16,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from arena.engine import turn_engine
+from arena.engine.episode import Episode
 from arena.errors import BadSetting, GameFault
 
 SHARE = 0.6
@@ -44,15 +46,20 @@ class Need(NamedTuple):
 
 
 def need(population: Any) -> Need:
-    """What each member of a population needs, from one turn of a copy of it.
+    """Measure the memory that each member of a population needs.
 
     Args:
         population: an `arena.engine.vector_env.Population`; it is played for one turn.
     """
-    count = population.num_envs
-    game = population.game
-    own = [*game.parameters(), *(game.get_buffer(name) for name in population.members.buffers)]
-    parameters = sum(t.numel() * t.element_size() for t in own)
+    return _need(population.episode)
+
+
+def _need(episode: Episode) -> Need:
+    game, members = episode.game, episode.members
+    assert members is not None
+    count = members.count
+    stacked = [*game.parameters(), *(game.get_buffer(name) for name in members.buffers)]
+    parameters = sum(t.numel() * t.element_size() for t in stacked)
     kept: dict[int, int] = {}
     there = {t.untyped_storage().data_ptr() for t in [*game.parameters(), *game.buffers()]}
 
@@ -68,16 +75,16 @@ def need(population: Any) -> Need:
     peak = 0
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            population.play_turn((1.0, 1.0, 0.5))
+            turn_engine.play(episode, 1.0, 1.0, 0.5)
     except GameFault as error:
         if "saved tensor hooks" not in str(error):
             raise
         with _Living(there) as living:
-            population.play_turn((1.0, 1.0, 0.5))
+            turn_engine.play(episode, 1.0, 1.0, 0.5)
         peak = living.peak
     moments = sum(
         v.numel() * v.element_size()
-        for o in population.optimizers.values()
+        for o in episode.optimizers.values()
         for s in o.state.values()
         for v in s.values()
         if isinstance(v, Tensor)
@@ -115,33 +122,33 @@ def free_bytes(device: torch.device) -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
-def too_many(population: Any) -> BadSetting:
-    """What to say of a population that does not fit into memory, with the number that would.
+def too_many(episode: Any) -> BadSetting:
+    """Return the error for a population that does not fit into memory, with the number of members that would.
 
     Args:
-        population: the one that did not.
+        episode: the `BatchedEpisode` that did not.
     """
-    probe = type(population)([population.configs[0]])
-    if population.device.type == "cuda":
+    probe = type(episode)(episode.configs[:1])
+    if episode.device.type == "cuda":
         torch.cuda.empty_cache()
-        whole = torch.cuda.get_device_properties(population.device).total_memory
+        whole = torch.cuda.get_device_properties(episode.device).total_memory
     else:
         whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    most = max(1, min(population.num_envs - 1, int(SHARE * whole / max(need(probe).bytes, 1))))
-    return BadSetting("members", population.num_envs, f"at most about {most:,}, which fit into the memory of {population.device}")
+    most = max(1, min(episode.size - 1, int(SHARE * whole / max(_need(probe).bytes, 1))))
+    return BadSetting("members", episode.size, f"at most about {most:,}, which fit into the memory of {episode.device}")
 
 
 def fitting(population: Any, members: int | str, free: Callable[[torch.device], int] = free_bytes, name: str = "members") -> int:
-    """The most members that a population of this kind may have.
+    """Return the most members that a population of this kind may have.
 
     Args:
         population: one of this kind, small; it is played for one turn.
-        members: the number that is asked for, or auto.
-        free: tells the free memory.
-        name: of the setting that asks for so many.
+        members: the wanted number, or auto.
+        free: returns the free memory of a device.
+        name: the setting that holds the wanted number.
 
     Raises:
-        BadSetting: where the number that is asked for does not fit.
+        BadSetting: if the wanted number does not fit.
     """
     each = need(population).bytes + (OBJECTS if population.device.type == "cpu" else 0)
     most = max(1, int(SHARE * free(population.device) / max(each, 1)))

@@ -1,0 +1,234 @@
+"""An episode: one game, or K games side by side, with everything that a turn reads and changes.
+
+`Episode` is what `arena.engine.turn_engine` plays. A single game counts in plain numbers; a population (`BatchedEpisode`) counts in arrays
+of shape (K,), one number for each member.
+"""
+
+import contextlib
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from arena.core.directions import Number
+from arena.core.field.field import Field
+from arena.core.field.members import Members
+from arena.core.game import Batch, Game
+from arena.core.memory import in_memory
+from arena.core.preserve import preserve_state
+from arena.core.rng import Rng
+from arena.engine.cuda_graph import Graphs
+from arena.engine.members.per_member import Shares
+from arena.engine.scheduled_buffers import ScheduledBuffers
+from arena.engine.streams import block_turns
+from arena.errors import ArenaError
+from arena.players.base import hooks
+from arena.rules.base import UpdateRule
+from arena.rules.turn import Turn
+
+
+class Moving(NamedTuple):
+    """The movers of a turn.
+
+    Args:
+        roles: roles that move, in order.
+        keys: their keys.
+        masks: by role, the members that move it, if not all do.
+    """
+
+    roles: tuple[str, ...]
+    keys: tuple[str, ...]
+    masks: dict[str, Tensor]
+
+
+class Episode:
+    """What one game and a population have in common.
+
+    Attributes:
+        game: the game; in a population, the stacked game.
+        members: what makes the game a population; None for one game.
+        field: the vector field.
+        turn: what the rule moves by.
+        rule: the update rule.
+        signals: the telemetry of the turns.
+        scheduled_buffers: values that depend on the turn, in the game's buffers.
+        graphs: recorded turns, if CUDA graphs were asked for.
+        batch: the latest batch.
+        batch_spent: whether the next turn draws a new batch.
+        coupling: λ of the latest action, in [0, 1].
+        turns_played: turns played, per member.
+        moves: by role, how often it has moved, per member.
+        own_names: names of the game's own signals.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    rule: UpdateRule
+    game: Game
+    members: Members | None = None
+    field: Field
+    turn: Turn
+    graphs: Graphs | None
+    signals: Any
+    scheduled_buffers: ScheduledBuffers
+    batch: Batch
+    batch_spent: bool
+    coupling: Any
+    turns_played: Any
+    progress: Any
+    moves: dict[str, Any]
+    own_names: list[str]
+    score: Any
+    """Score when it was last measured, per member."""
+
+    def __init__(self) -> None:
+        self._rule_start = copy.deepcopy(self.rule.state_dict())
+        self._block_turns: int | None = None
+
+    def _start(self, field: Field, optimizers: Mapping[str, torch.optim.Optimizer], cuda_graphs: bool) -> None:
+        """Begin with this field and these optimizers."""
+        self.field = field
+        self.turn = Turn(field, optimizers, self.freeze_afresh)
+        self.graphs = Graphs(field, self.turn, self.rule) if cuda_graphs else None
+        self.rule.attach(field)
+        self.rule.load_state_dict(copy.deepcopy(self._rule_start))
+        self.on_batch = hooks(self.game.players, "on_batch")
+        self.scheduled_buffers = ScheduledBuffers(self.game, self.members)
+        self.batch, self.batch_spent, self.coupling = None, True, 0.0
+        self.movers: tuple[str, ...] = ()
+        self.masks: dict[str, Tensor] = {}
+
+    def _build(self, make: Callable[[], Game], seed: int) -> Game:
+        """Build a game under the first of the seed's streams."""
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(streams_of(seed)[0])
+            return make().to(self.device, self.dtype)
+
+    def _trial(self, game: Game, seed: int) -> Batch:
+        """A throw-away batch, which shows the names of the game's signals and the number of batches that can be drawn at once."""
+        _, data, noise, _ = streams_of(seed)
+        with preserve_state(game), self.on_device(), self.in_memory(game):
+            batch = self.sample_of(game, Rng(self.device).seed_both(data, noise))
+            self.own_names = list(game.signals(batch))
+            if self._block_turns is None:
+                self._block_turns = block_turns(lambda rng: self.sample_of(game, rng), Rng(self.device).seed_both(data, noise))
+        return batch
+
+    @property
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """Each role's torch optimizer."""
+        return self.turn.optimizers
+
+    @property
+    def signal_names(self) -> list[str]:
+        """Names of an observation's entries, in order."""
+        return ["coupling", "progress", *self.signals.names, *(f"game.{name}" for name in self.own_names)]
+
+    # Batches and the field --------------------------------------------------------------------------------------------------
+
+    def on_device(self) -> Any:
+        """While inside, torch's factory functions create on the device of the run; a game does not depend on the device."""
+        return contextlib.nullcontext() if self.device.type == "cpu" else self.device
+
+    def in_memory(self, game: Game) -> contextlib.AbstractContextManager[None]:
+        """While inside, a lack of memory is reported as that of a batch."""
+        return in_memory(f"the memory of {self.device} does not hold a batch of {type(game).__name__}", "take a smaller batch")
+
+    def sample_of(self, game: Game, rng: Rng) -> Batch:
+        """Draw a batch of a game on the device and in the precision of the run."""
+        with self.on_device():
+            return place(game.sample(rng), self.device, self.dtype)
+
+    def freeze(self) -> None:
+        """Freeze the field on the batch for this turn's movers."""
+        seed = self.mask_seed() if self.field.stochastic else None
+        self.field.freeze(self.batch, self.lam, self.movers, seed, self.masks)
+
+    def freeze_afresh(self) -> None:
+        """Freeze the field on a fresh batch within a turn."""
+        self.draw()
+        first, self.field.first = self.field.first, None
+        self.freeze()
+        self.field.first = first  # the turn's signals are those of the position and batch at its beginning
+
+    # What one game and a population do differently --------------------------------------------------------------------------
+
+    def begin(self, seed: Any) -> None:
+        """Begin a new episode: build or restore the game, its optimizers and the random streams."""
+        raise NotImplementedError
+
+    @property
+    def observes(self) -> bool:
+        """Whether the scheduler reads the signals of the latest turn."""
+        return False
+
+    def action(self, signals: Mapping[str, float]) -> tuple[Shares, Shares, Shares]:
+        """The scheduler's action: both shares and the coupling."""
+        raise NotImplementedError
+
+    def checked(self, action: Any) -> tuple[Shares, Shares, Shares]:
+        """An action given from outside: both shares and the coupling, each in [0, 1]."""
+        raise NotImplementedError
+
+    def who_moves(self, first: Shares, second: Shares) -> tuple[Moving, dict[str, Any]]:
+        """The movers, and by role their share of the learning rate."""
+        raise NotImplementedError
+
+    def factors(self, shares: dict[str, Any]) -> Mapping[str, Number]:
+        """By role, the multiple of its learning rate: the share times its schedule."""
+        raise NotImplementedError
+
+    def draw(self) -> None:
+        """Draw the next batch, and show it to the players."""
+        raise NotImplementedError
+
+    def mask_seed(self) -> int | Sequence[int]:
+        """The seed of this turn's dropout masks; in a population, one for each stream."""
+        raise NotImplementedError
+
+    @property
+    def lam(self) -> Number:
+        """λ of this turn, in [0, max_coupling]."""
+        raise NotImplementedError
+
+    def update_buffers(self, moving: Moving, shares: Mapping[str, Any]) -> None:
+        """Write the scheduled values of this turn into the game's buffers."""
+        raise NotImplementedError
+
+    def count(self, shares: Mapping[str, Any]) -> None:
+        """Count a turn and its moves."""
+        raise NotImplementedError
+
+    def moved(self, shares: Mapping[str, Any]) -> Any:
+        """By role, the members that have moved; None for one game."""
+        return None
+
+    def fault(self, error: Exception) -> ArenaError:
+        """The error to raise for one that a turn raised."""
+        raise NotImplementedError
+
+
+def parameter_groups(field: Field, role: str) -> Any:
+    """A role's parameters as an optimizer takes them: one group for each key."""
+    return [{"params": list(field.parameters[key].values())} for key in field.game.keys_of(role)]
+
+
+def place(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
+    """Move a batch to the device and precision of the run."""
+    if device.type == "cpu" and dtype == torch.float32:
+        return batch
+
+    def moved(leaf: Any) -> Any:
+        return leaf.to(device, dtype if leaf.is_floating_point() else None) if isinstance(leaf, Tensor) else leaf
+
+    return tree_map(moved, batch)
+
+
+def streams_of(seed: int) -> tuple[int, int, int, int]:
+    """The seeds of an episode's four random streams: initialisation, data, noise, dropout."""
+    initial, data, noise, masks = (int(n) >> 1 for n in np.random.SeedSequence(seed).generate_state(4, np.uint64))
+    return initial, data, noise, masks

@@ -1,0 +1,127 @@
+"""Measurements between turns: signals, scores, criteria and metrics.
+
+A measurement preserves the state of the game. Of one game it is a number, of a population an array of shape (K,).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from arena.core.game import Batch
+from arena.core.preserve import preserve_state
+from arena.engine.episode import Episode
+from arena.engine.single_episode import SingleEpisode
+
+AT_ONCE = 16
+"""Members that are scored at once, because the samples of a score are large."""
+
+
+def evaluate(episode: Episode, function: Callable[[], Any]) -> Any:
+    """Call a function of the game at the parameters that are evaluated: the averages of a rule that keeps any, else the live ones.
+
+    Args:
+        episode: the game, or the population.
+        function: returns a number, or a dictionary of numbers.
+
+    Returns:
+        The same with a float, or an array of shape (K,), in the place of each number.
+    """
+    placed = episode.field.placed(episode.rule.evaluated_parameters())
+    if isinstance(episode, SingleEpisode):
+        with preserve_state(episode.game), episode.on_device(), placed:
+            return episode.on_main(lambda: tree_map(float, function()))
+    with episode.on_device(), placed:
+        return tree_map(_array, each(episode, lambda: tree_map(torch.as_tensor, function())))
+
+
+def measure_score(episode: Episode) -> Any:
+    """Measure the game's score; lower is better."""
+    episode.score = evaluate(episode, episode.game.score)
+    return episode.score
+
+
+def measure_criteria(episode: Episode) -> tuple[Any, Any]:
+    """Measure the score and the selection criterion."""
+
+    def both() -> tuple[Any, Any]:
+        score = torch.as_tensor(episode.game.score())
+        return score, torch.as_tensor(episode.game.criterion(score)).to(score)
+
+    episode.score, criterion = evaluate(episode, both)
+    return episode.score, criterion
+
+
+def measure_metrics(episode: Episode) -> dict[str, Any]:
+    """Measure the game's metrics, by name."""
+    metrics: dict[str, Any] = evaluate(episode, lambda: dict(episode.game.metrics()))
+    return metrics
+
+
+def metric_ceilings(episode: Episode) -> Any:
+    """The metrics that real data would get, by name; of a population a list, measured once if no number differs between its games."""
+    game, members = episode.game, episode.members
+    with preserve_state(game), episode.on_device():
+        if isinstance(episode, SingleEpisode):
+            return episode.on_main(game.metric_ceilings)
+        assert members is not None
+        if not members.coefficients:
+            return [game.metric_ceilings()] * members.count
+        ceilings = []
+        for member in range(members.count):
+            with members.numbers(game, member):
+                ceilings.append(game.metric_ceilings())
+        return ceilings
+
+
+def read_signals(episode: Episode) -> dict[str, Any]:
+    """All signals by name; waits for the device once."""
+    if isinstance(episode, SingleEpisode):
+        return _read_single(episode)
+    assert episode.members is not None
+    everyone = np.ones(episode.members.count)
+    values = {"coupling": everyone * episode.coupling, "progress": episode.progress, **episode.signals.read()}
+    if episode.batch is not None and episode.own_names:
+        own = each(episode, lambda batch: {n: v.detach() for n, v in episode.game.signals(batch).items()}, episode.batch)
+        values |= {f"game.{name}": v.double().cpu().numpy() for name, v in own.items()}
+    for name, value in episode.rule.report().items():
+        values[f"rule.{name}"] = everyone * (value.double().cpu().numpy() if isinstance(value, Tensor) else np.float64(value))
+    return values
+
+
+def _read_single(episode: SingleEpisode) -> dict[str, float]:
+    values = {"coupling": episode.coupling, "progress": episode.progress, **episode.signals.read()}
+    if episode.batch is not None:
+
+        def own() -> dict[str, float]:
+            with preserve_state(episode.game):
+                signals = episode.game.signals(episode.batch)
+            return {f"game.{k}": v for k, v in zip(signals, torch.stack([*signals.values()]).tolist(), strict=True)} if signals else {}
+
+        values |= episode.on_main(own)
+    return values | {f"rule.{name}": float(value) for name, value in episode.rule.report().items()}
+
+
+def each(episode: Episode, function: Callable[..., Any], batch: Batch = None) -> Any:
+    """Evaluate a function of the game for every member: mapped over the members if possible, else one member after the other."""
+    game, members = episode.game, episode.members
+    assert members is not None
+    arguments = () if batch is None else (batch,)
+    with preserve_state(game), torch.no_grad():
+        try:
+            return members.each(game, function, batch, at_once=AT_ONCE)
+        except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError):
+            rows = []
+            for member in range(members.count):
+                shared = members.batch_axis is None
+                of_member = arguments if shared else tuple(tree_map(lambda t: t[member], b) for b in arguments)  # noqa: B023
+                with members.alone(game, member):
+                    rows.append(tree_map(lambda t: torch.as_tensor(t).detach().clone(), function(*of_member)))
+            return tree_map(lambda *ts: torch.stack(ts), *rows)
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.double().cpu().numpy().copy()
