@@ -13,7 +13,7 @@ Schedule = Callable[[float], float]
 
 
 def constant(progress: float, value: float = 1.0) -> float:
-    """Constant: `value`.
+    """Constant: `value` throughout the run.
 
     Args:
         value: The number.

@@ -52,7 +52,7 @@ class RunOptions:
         check_number("threads", self.threads, least=0, whole=True)
         check_number("micro_batches", self.micro_batches, least=1, whole=True)
         if self.autocast != "none" and self.dtype != "float32":
-            raise BadSetting("autocast", self.autocast, f"none if dtype is {self.dtype}, which is never cast")
+            raise BadSetting("autocast", self.autocast, f"none where dtype is {self.dtype}, which is never cast")
 
 
 @dataclass(frozen=True)
