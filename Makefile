@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SEED := $(shell date +%s)
 .DELETE_ON_ERROR:
 .PHONY: demo test test-slow lint links bench clean help
 
@@ -28,7 +29,7 @@ demo: $(VENV)/installed
 	$(BIN)/arena play swiss-roll
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore tests/bench/test_bench.py -m "not slow"
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --randomly-seed $(SEED) --durations 10 --ignore tests/bench/test_bench.py -m "not slow"
 	$(BIN)/python -m pytest tests/bench/test_bench.py  # timings are taken with nothing beside them
 
 test-slow: $(VENV)/installed-test

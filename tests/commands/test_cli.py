@@ -1,5 +1,6 @@
 """The command line as a person types it: real processes, exit codes, one sentence for an error."""
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ def test_help_names_every_command(cli: Cli) -> None:
     for name in ("play", "resume", "list", "check", "bench"):
         assert f"\n  {name} " in done.stdout
         assert cli(name, "--help").stdout.startswith(f"usage: arena {name}")
+
+
+def test_help_loads_no_torch() -> None:
+    code = "import sys; from arena.cli import main; main(['--help']); assert 'torch' not in sys.modules, 'torch was loaded'"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_list_shows_everything_with_its_line(cli: Cli) -> None:
