@@ -3,17 +3,11 @@
 To add a player, add a file here: every public module class in it is registered under its name in lower case with dashes.
 """
 
-import importlib
-import pkgutil
-
 from arena.players.base import Shape, build_player
 from arena.players.conv import ConvDiscriminator, ConvGenerator
 from arena.players.dann import LabelledMLP, TwoParts
 from arena.players.mlp import MLP
 from arena.players.reversal import reverse
 from arena.players.vector import Vector
-
-for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
-    importlib.import_module(_module.name)
 
 __all__ = ["MLP", "ConvDiscriminator", "ConvGenerator", "LabelledMLP", "Shape", "TwoParts", "Vector", "build_player", "reverse"]

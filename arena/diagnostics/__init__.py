@@ -3,9 +3,6 @@
 The cosine of a player's successive updates is in every trace, as `role.update_cosine`.
 """
 
-import importlib
-import pkgutil
-
 from arena.diagnostics.base import Cost, Diagnostic, MeasurementFailed
 from arena.diagnostics.distance import Distance
 from arena.diagnostics.duality_gap import DualityGap
@@ -13,8 +10,5 @@ from arena.diagnostics.path import Path
 from arena.diagnostics.position import Position
 from arena.diagnostics.rotation import Rotation
 from arena.diagnostics.spectrum import Spectrum
-
-for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
-    importlib.import_module(_module.name)
 
 __all__ = ["Cost", "Diagnostic", "Distance", "DualityGap", "MeasurementFailed", "Path", "Position", "Rotation", "Spectrum"]

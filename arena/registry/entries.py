@@ -1,7 +1,8 @@
 """Find the games, players, rules, schedulers, schedules, optimizers, diagnostics and alarms that have a name.
 
-Installed packages announce modules through entry points (`arena.games`, `arena.players`, …), so that nothing here imports upwards. A game
-is registered by its decorator. Of every other kind, each public class or function counts, under its name in lower case with dashes.
+Installed packages announce modules through entry points (`arena.games`, `arena.players`, …), so that nothing here imports upwards. Every
+file of an announced package is imported. A game is registered by its decorator. Of every other kind, each public class or function counts,
+under its name in lower case with dashes.
 """
 
 import functools
@@ -137,10 +138,15 @@ def dashed(name: str) -> str:
 
 @functools.cache
 def _modules(kind: str) -> tuple[ModuleType, ...]:
+    """Return the announced modules of a kind, after importing every file of those that are packages."""
     found: list[ModuleType] = []
     for point in entry_points(group=f"arena.{kind}s"):
         try:
-            found.append(point.load())
+            module = point.load()
+            for part in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{module.__name__}."):
+                if not part.name.endswith(".__main__"):
+                    importlib.import_module(part.name)
+            found.append(module)
         except ImportError as error:
             raise ArenaError(f"the {kind}s of '{point.value}' cannot be imported ({error}); reinstall or remove that package") from error
     return tuple(found)

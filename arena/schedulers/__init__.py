@@ -1,16 +1,10 @@
 """Schedulers: policies from the state of a run to the players' shares and the coupling. One file each; a new file here is found."""
 
-import importlib
-import pkgutil
-
 from arena.schedulers.alternating import Alternating
 from arena.schedulers.balance import Balance
 from arena.schedulers.base import Action, Moment, Scheduler
 from arena.schedulers.simultaneous import Simultaneous
 from arena.schedulers.two_timescale import TwoTimescale
 from arena.schedulers.warm_up import WarmUp
-
-for _module in pkgutil.iter_modules(__path__, f"{__name__}."):
-    importlib.import_module(_module.name)
 
 __all__ = ["Action", "Alternating", "Balance", "Moment", "Scheduler", "Simultaneous", "TwoTimescale", "WarmUp"]
