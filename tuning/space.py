@@ -10,16 +10,14 @@ generator.betas.0=0:0.9         one number of a setting that is several
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from arena.config.config import Config
 from arena.errors import ArenaError
 from arena.experiments.map.plan import key_of
-from arena.experiments.values import Point, Value, word_of
-from arena.registry.entries import entries
-from arena.registry.grammar import split
+from arena.experiments.values import Point, Value, Varied, parse_vary, word_of
 
 BELOW, ABOVE = 100.0, 10.0
 """How far below and above a game's own learning rate a sweep goes where no other space is given."""
@@ -116,14 +114,14 @@ class Space:
         return {dimension.name: dimension.at(0.5) for dimension in self.dimensions}
 
 
-def parse_space(words: Iterable[str] | Mapping[str, Any]) -> Space:
-    """A space from `SETTING=VALUES` words, or from values by setting.
+def parse_space(words: Sequence[str] | Mapping[str, Any]) -> Space:
+    """Return a space.
 
     Args:
-        words: words of the command line; or a mapping, as in YAML or Python, whose values are such words or lists of values.
+        words: words `SETTING=VALUES`; or, by setting, such values or a list of them.
 
     Raises:
-        ArenaError: for a word that is none of the forms above, a range that is empty, and a setting that is named twice.
+        ArenaError: for a word that cannot be read, and a setting that is named twice.
 
     Example:
         >>> space = parse_space(["generator.lr=log:1e-5:1e-2", "scheduler.ratio=int:1:5", "rule=simultaneous,lola"])
@@ -132,46 +130,21 @@ def parse_space(words: Iterable[str] | Mapping[str, Any]) -> Space:
         >>> parse_space(["generator.lr=1e-5-1e-2"])
         Traceback (most recent call last):
         ...
-        arena.errors.ArenaError: --vary generator.lr=1e-5-1e-2 is neither a range nor a list; write log:1e-5:1e-2, int:1:5, 0:1 or a,b,c
+        arena.errors.ArenaError: --vary generator.lr=1e-5-1e-2 is neither a range nor a list. Expected LOW:HIGH, log:LOW:HIGH or A,B,C
     """
-    if isinstance(words, Mapping):
-        words = [f"{name}={','.join(map(str, v)) if isinstance(v, (list, tuple)) else v}" for name, v in words.items()]
-    found = tuple(_parse(word) for word in words)
+    found = tuple(map(_dimension, parse_vary(words)))
     if not found:
-        raise ArenaError("the space is empty; name a setting, as in --vary generator.lr=log:1e-5:1e-2")
-    names = [dimension.name for dimension in found]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ArenaError(f"--vary names '{twice}' twice; leave one out")
+        raise ArenaError("the space is empty. Fix: --vary generator.lr=log:1e-5:1e-2")
     return Space(found)
 
 
-def _parse(word: str) -> Dimension:
-    name, given, text = word.partition("=")
-    name, said = name.strip().replace("-", "_"), f"--vary {word}"
-    if not given or not name or not text:
-        raise ArenaError(f"{said} is not SETTING=VALUES; write it as in --vary generator.lr=log:1e-5:1e-2")
-    if name == "seed":
-        raise ArenaError("a sweep does not vary the seed; write --seeds 3, which plays every point with three of them")
-    listed = list(entries(name)) if text == "all" and name in ("rule", "scheduler") else split(text)
-    if len(listed) > 1:
-        if len(set(listed)) < len(listed):
-            raise ArenaError(f"{said} names a value twice; give each value once")
-        return Dimension(name, choices=tuple(map(_value, listed)))
-    *kinds, low, high = ["", "", *text.split(":")] if text.count(":") else [text, "", ""]
-    kinds = [kind for kind in kinds if kind]
-    if not low or not set(kinds) <= {"log", "int", "linear"} or len(set(kinds)) < len(kinds):
-        raise ArenaError(f"{said} is neither a range nor a list; write log:1e-5:1e-2, int:1:5, 0:1 or a,b,c")
-    ends = [_value(low), _value(high)]
-    if any(isinstance(end, str) or not math.isfinite(end) for end in ends):
-        raise ArenaError(f"{said} is a range whose ends are no finite numbers; write log:1e-5:1e-2, int:1:5 or 0:1")
-    first, last = (float(end) for end in ends)
-    if first >= last:
-        raise ArenaError(f"{said} ends at {last:g}, but must end above its beginning, {first:g}")
-    if "log" in kinds and first <= 0:
-        raise ArenaError(f"{said} begins at {first:g}, but values spaced by their logarithm are above 0; leave out log:")
-    if "int" in kinds and (first != int(first) or last != int(last)):
-        raise ArenaError(f"{said} is a range of whole numbers, but its ends are none; leave out int:")
-    return Dimension(name, first, last, "log" in kinds, "int" in kinds)
+def _dimension(varied: Varied) -> Dimension:
+    varied.refuse_one("LOW:HIGH")
+    if varied.words:
+        return Dimension(varied.name, choices=tuple(map(_value, varied.words)))
+    if varied.count is not None:
+        return Dimension(varied.name, choices=varied.axis.values)
+    return Dimension(varied.name, varied.low, varied.high, varied.scale == "log", varied.whole)
 
 
 def _value(word: str) -> Value:

@@ -1,4 +1,4 @@
-"""Measure how fast a game is played, against a loop written by hand.
+"""Measure how fast a game is played, compared with a hand-written loop.
 
 arena bench swiss-roll
 arena bench my_game.py --rule extragradient --seconds 30
@@ -9,28 +9,28 @@ import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from arena.commands.words import Words, number
 from arena.errors import ArenaError
+from arena.runs.command_line import CommandLine
 
 USAGE = """\
 usage: arena bench GAME [--out FILE.png] [--seconds S] [--config FILE] [--SETTING VALUE ...]
 
-Measure the turn of a game: against the loop that one would write by hand, against the bare gradients, and stage by stage.
+Time a turn of a game: compared with a hand-written loop and with the bare gradients, and stage by stage.
 
   GAME             a game's id (see `arena list`), an import path, or a file such as my_game.py
   --out FILE.png   the picture, which must not exist (default: the next runs/bench-GAME-NUMBER.png)
-  --seconds S      how long to measure (default: 10); at least one chunk of turns is timed
+  --seconds S      seconds of measurement (default: 10); at least one chunk of turns is timed
   --config FILE    settings in YAML, such as the config.yaml of a run; options on the command line win
 
 Every setting of a game is an option, as in `arena play GAME --help`. Scores, pictures and checkpoints are not part of a turn."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    words = Words(arguments, USAGE, "arena bench swiss-roll")
-    if words.asked is not None:
-        return words.asked
-    out, seconds = words.take("out"), number("seconds", words.take("seconds") or "10", "a number above 0, such as 10", float, 1e-9)
-    game, settings = words.game(file=words.take("config"))
+    line = CommandLine(arguments, USAGE, "arena bench swiss-roll")
+    if line.exit_code is not None:
+        return line.exit_code
+    out, seconds = line.pop("out"), line.pop_number("seconds", "a number above 0, such as 10", float, 1e-9) or 10.0
+    game, settings = line.game(file=line.pop("config"))
 
     from rich.console import Console
 
@@ -40,20 +40,20 @@ def main(arguments: Sequence[str]) -> int:
     from arena.bench.report import report
     from arena.config.configure import configure
 
-    config = configure(game, settings, words.left, prog="arena bench")
+    config = configure(game, settings, line.rest, prog="arena bench")
     console = Console()
     with _claimed(out, config.game.name) as path:
         console.print(f"measuring {config.game.name} for {seconds:g} s", highlight=False, style="dim")
-        found = measure(config, seconds)
-        plots.save(turn(found), path)
-    report(found, console)
+        measured = measure(config, seconds)
+        plots.save(turn(measured), path)
+    report(measured, console)
     console.print(f"  picture     {path}", highlight=False, soft_wrap=True)
     return 0
 
 
 @contextlib.contextmanager
 def _claimed(out: str | None, name: str) -> Iterator[Path]:
-    """A file that did not exist, taken before anything is measured and given back if nothing is."""
+    """Create the file of the picture before anything is measured; remove it if nothing is."""
     if out is not None and Path(out).suffix.lower() != ".png":
         raise ArenaError(f"--out is '{out}', but a picture is written as PNG; write --out {Path(out).stem or name}.png")
     paths = [Path(out)] if out is not None else (Path("runs") / f"bench-{name}-{number}.png" for number in itertools.count(1))

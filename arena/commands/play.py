@@ -7,7 +7,7 @@ arena play my_game.py
 
 from collections.abc import Sequence
 
-from arena.commands.words import Words
+from arena.runs.command_line import CommandLine
 
 USAGE = """\
 usage: arena play GAME [--out FOLDER] [--config FILE] [--SETTING VALUE ...]
@@ -24,18 +24,18 @@ Every setting of a game is an option of the same dotted name, typed and document
 
 
 def main(arguments: Sequence[str]) -> int:
-    words = Words(arguments, USAGE, "arena play swiss-roll")
-    if words.asked is not None:
-        return words.asked
-    out = words.take("out")
-    game, settings = words.game(file=words.take("config"))
+    line = CommandLine(arguments, USAGE, "arena play swiss-roll")
+    if line.exit_code is not None:
+        return line.exit_code
+    out = line.pop("out")
+    game, settings = line.game(file=line.pop("config"))
 
     from arena.config.configure import configure
     from arena.runs.play import start
 
-    return exit_code(start(configure(game, settings, words.left), out).status)
+    return exit_code(start(configure(game, settings, line.rest), out).status)
 
 
 def exit_code(status: str) -> int:
-    """0 for a run that ended well, 1 for one that diverged, 130 for one that was interrupted."""
+    """Return the exit code of a status: 1 for diverged, 130 for interrupted, otherwise 0."""
     return {"diverged": 1, "interrupted": 130}.get(status, 0)

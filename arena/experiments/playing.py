@@ -1,4 +1,4 @@
-"""The play loop of experiments: play one game or a population, pause where its signals are read, and return one outcome for each member."""
+"""Play one game or a population, pause where its signals are read, and return one outcome for each member."""
 
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
+from arena.engine.playing import play
 from arena.engine.vector_env import Population
 from arena.errors import GameFault, RuleUndefined
 from arena.experiments.outcome import Outcome
@@ -105,7 +106,7 @@ class Look:
         return np.flatnonzero(~self.env.over).tolist()
 
 
-def play(env: Single | Population, configs: Sequence[Config], every: int, criteria: bool = False) -> Playing:
+def _watch(env: Single | Population, configs: Sequence[Config], every: int, criteria: bool) -> Playing:
     """Play a game or a population to the end.
 
     Args:
@@ -120,23 +121,19 @@ def play(env: Single | Population, configs: Sequence[Config], every: int, criter
     starts, stopped, solved = env.scores.copy(), dict[int, str](), set[int]()
     goal, scored = env.game.solved_at, env.score_every
     solving = np.array([config.run.until_solved for config in configs]) & (goal is not None) & bool(scored)
+    periods = {"look": every, "score": scored if solving.any() else 0}
+    turns = play(lambda turn: env.play_scheduled_turn(), lambda: int(env.turns_played.max()), int(env.budgets.max()), periods)
     while not env.over.all():
-        turn = int(env.turns_played.max())
-        stops = [(turn // n + 1) * n for n in ((every, scored) if solving.any() else (every,))]
-        for _ in range(min([*stops, *env.budgets[env.budgets > turn].tolist()]) - turn):
-            env.play_scheduled_turn()
-            if env.over.all():
-                break
-        turn = int(env.turns_played.max())
+        _, due = next(turns)
         spent = env.turns_played >= env.budgets
-        if turn % every == 0 or (spent & ~env.over).any():
+        if "look" in due or (spent & ~env.over).any():
             values = env.read_signals()
             env.freeze_diverged()
             asked = (yield Look(env, values)) or {}
             stopped |= {member: why for member, why in asked.items() if not env.over[member]}
             env.over[list(asked)] = True
         ending = spent & ~env.over
-        if goal is not None and solving.any() and turn % scored == 0:
+        if goal is not None and "score" in due:
             reached = solving & ~env.over & (env.measure_scores() <= goal)
             solved |= set(np.flatnonzero(reached).tolist())
             ending |= reached
@@ -178,12 +175,12 @@ def play_members(configs: Sequence[Config], every: int, criteria: bool = False) 
     """
     population = Population(configs)
     population.reset()
-    return (yield from play(population, configs, every, criteria))
+    return (yield from _watch(population, configs, every, criteria))
 
 
 def play_single(config: Config, every: int, criteria: bool = False, state: Mapping[str, Any] | None = None) -> Playing:
     """Play one configuration by itself, from its beginning or from the state of an arena."""
-    return (yield from play(Single(config, state), [config], every, criteria))
+    return (yield from _watch(Single(config, state), [config], every, criteria))
 
 
 def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:

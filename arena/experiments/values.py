@@ -1,16 +1,18 @@
-"""An axis of a map: a setting, and the values that it takes from one side to the other.
+"""The grammar of values and seeds, one for every experiment.
 
-`1e-5:1e-1:32` counts from low to high, `log:` or `linear:` before it says how; `a,b,c` names the values one by one.
+`a,b,c` is a list, `all` every rule or scheduler, and `[int:][log:|linear:]LOW:HIGH[:COUNT]` a range.
 """
 
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from arena.config.settings import plain
 from arena.errors import ArenaError, BadSetting
 from arena.registry.entries import entries
 from arena.registry.grammar import split
@@ -25,12 +27,12 @@ WIDE = 10.0
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting and its values.
+    """A setting and its values, in a comparison or a map.
 
     Args:
         name: of the setting, dotted.
-        values: numbers in rising order, or words of the command line.
-        scale: log or linear where the values are spaced so; list where they were named one by one.
+        values: numbers in rising order, or words.
+        scale: log or linear for the values of a range; list for a list.
     """
 
     name: str
@@ -39,19 +41,20 @@ class Axis:
 
     @property
     def numeric(self) -> bool:
+        """Whether the values are numbers."""
         return not isinstance(self.values[0], str)
 
     def fitted(self, example: object) -> "Axis":
-        """The axis with values of the kind that the setting has.
+        """Return the axis with values of the setting's type.
 
         Args:
-            example: a value of the setting. Where it is a whole number, spaced values are rounded to whole ones.
+            example: a value of the setting. If it is a whole number, the values of a range are rounded.
 
         Raises:
-            ArenaError: where whole numbers are wanted and the values are not, or round to the same.
+            ArenaError: if listed values are not whole as they must be, or rounded values are equal.
 
         Example:
-            >>> parse_axis("--x", "batch=log:16:64:3").fitted(256).values
+            >>> parse_varied("batch=log:16:64:3").axis.fitted(256).values
             (16, 32, 64)
         """
         if not self.numeric or isinstance(example, bool) or not isinstance(example, (int, float)):
@@ -62,12 +65,12 @@ class Axis:
         if self.scale == "list" and (found := [v for v, w in zip(self.values, whole, strict=True) if v != w]):
             raise BadSetting(self.name, found[0], f"a whole number, such as {example}")
         if len(set(whole)) < len(whole):
-            raise ArenaError(f"{self.name} takes whole numbers, and {len(whole)} of them do not fit between {whole[0]} and {whole[-1]}")
+            raise ArenaError(f"{self.name} takes whole numbers, and {len(whole)} do not fit between {whole[0]} and {whole[-1]}")
         return replace(self, values=whole)
 
 
 def word_of(value: Value) -> str:
-    """A value as a word of the command line.
+    """Return a value as it is typed.
 
     Example:
         >>> word_of(3.0), word_of(1.346e-05), word_of("lola")
@@ -77,55 +80,150 @@ def word_of(value: Value) -> str:
     return str(int(value)) if whole else str(value)
 
 
-def parse_axis(option: str, word: str) -> Axis:
-    """An axis from `SETTING=LOW:HIGH:COUNT`, `SETTING=log:LOW:HIGH:COUNT`, `SETTING=linear:…` or `SETTING=a,b,c`; `rule=all` is every rule.
-
-    Values are spaced geometrically where both ends are above 0 and at least ten times apart, else evenly, and are rounded to as many
-    digits as tell them apart, at least four.
+@dataclass(frozen=True)
+class Varied:
+    """The values of a setting, as they were typed.
 
     Args:
-        option: what was typed before it, for the message.
+        name: of the setting, dotted.
+        said: the option, for error messages.
+        words: of a list; empty for a range.
+        low: the lower end of a range.
+        high: the upper end.
+        scale: log or linear; empty if it was not typed.
+        whole: whether the range has whole numbers only.
+        count: number of values of the range; None if it was not typed.
+    """
+
+    name: str
+    said: str
+    words: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    scale: str = ""
+    whole: bool = False
+    count: int | None = None
+
+    @property
+    def axis(self) -> Axis:
+        """The finite number of values, at least two.
+
+        Without a scale, a range is spaced geometrically if both ends are above 0 and at least ten times apart, else evenly. Its values
+        are rounded to as many digits as keep them apart, at least four.
+
+        Raises:
+            ArenaError: if there is one value, or no count.
+
+        Example:
+            >>> parse_varied("generator.lr=1e-5:1e-1:5").axis.values
+            (1e-05, 0.0001, 0.001, 0.01, 0.1)
+            >>> parse_varied("scheduler.ratio=int:1:4").axis.values, parse_varied("batch=int:log:16:64:3").axis.values
+            ((1, 2, 3, 4), (16, 32, 64))
+            >>> parse_varied("coupling=0:1:3").axis, parse_varied("rule=lola,consensus").axis.values
+            (Axis(name='coupling', values=(0.0, 0.5, 1.0), scale='linear'), ('lola', 'consensus'))
+            >>> parse_varied("generator.lr=1e-5:1e-1").axis
+            Traceback (most recent call last):
+            ...
+            arena.errors.ArenaError: --vary generator.lr=1e-5:1e-1 has no number of values. Fix: --vary generator.lr=1e-5:1e-1:8
+        """
+        if self.words:
+            self.refuse_one("LOW:HIGH:COUNT")
+            numbers = [number for word in self.words if (number := _number(word)) is not None]
+            return Axis(self.name, tuple(sorted(numbers)) if len(numbers) == len(self.words) else self.words, "list")
+        if self.count is None and self.whole and self.scale != "log":
+            return Axis(self.name, tuple(range(int(self.low), int(self.high) + 1)), "linear")
+        if self.count is None:
+            raise ArenaError(f"{self.said} has no number of values. Fix: {self.said}:8")
+        scale = self.scale or ("log" if self.low > 0 and self.high >= WIDE * self.low else "linear")
+        spaced = np.geomspace if scale == "log" else np.linspace
+        values = _rounded(spaced(self.low, self.high, self.count).tolist())
+        return Axis(self.name, tuple(dict.fromkeys(map(round, values))) if self.whole else values, scale)
+
+    def refuse_one(self, form: str) -> None:
+        """Raise if there is one value only.
+
+        Args:
+            form: of a range, for the message.
+        """
+        if len(self.words) == 1:
+            raise ArenaError(f"{self.said} is neither a range nor a list. Expected {form}, log:{form} or A,B,C")
+
+
+def parse_varied(word: str) -> Varied:
+    """Return the values of `SETTING=VALUES`.
 
     Raises:
-        ArenaError: for a word that is none of these, fewer than two values, and values that are no numbers where they must be.
+        ArenaError: for a word of another form, an empty range, and a value that is not finite or given twice.
 
     Example:
-        >>> parse_axis("--x", "generator.lr=1e-5:1e-1:5").values
-        (1e-05, 0.0001, 0.001, 0.01, 0.1)
-        >>> parse_axis("--vary", "scheduler.ratio=int:1:4").values, parse_axis("--vary", "batch=int:log:16:64:3").values
-        ((1, 2, 3, 4), (16, 32, 64))
-        >>> parse_axis("--y", "coupling=0:1:3"), parse_axis("--y", "rule=lola,consensus").values
-        (Axis(name='coupling', values=(0.0, 0.5, 1.0), scale='linear'), ('lola', 'consensus'))
-        >>> parse_axis("--x", "generator.lr=1e-5:1e-1")
-        Traceback (most recent call last):
-        ...
-        arena.errors.ArenaError: --x generator.lr=1e-5:1e-1 is neither LOW:HIGH:COUNT nor a list; write it as in 1e-5:1e-1:32 or 1,2,3
+        >>> parse_varied("rule=simultaneous,unrolled(steps=3)").words
+        ('simultaneous', 'unrolled(steps=3)')
+        >>> found = parse_varied("generator.lr=log:1e-5:1e-2")
+        >>> found.low, found.high, found.scale, found.count
+        (1e-05, 0.01, 'log', None)
     """
-    name, given, text = word.partition("=")
-    name = name.strip().replace("-", "_")
-    if not given or not name or not text:
-        raise ArenaError(f"{option} {word} is not SETTING=VALUES; write it as in {option} generator.lr=1e-5:1e-1:32")
-    listed = list(entries(name)) if text == "all" and name in ("rule", "scheduler") else split(text)
-    if len(listed) > 1:
-        return Axis(name, _listed(f"{option} {word}", listed), "list")
+    name, _, text = word.partition("=")
+    name, said = name.strip().replace("-", "_"), f"--vary {word}"
+    if not name or not text:
+        raise ArenaError(f"{said} is not SETTING=VALUES. Fix: --vary rule=simultaneous,extragradient or --vary coupling=0:1:8")
+    refuse_seed(name)
+    if not re.match(r"(int|log|linear):|[-+]?\.?\d[-+.\deE]*:", text):
+        words = list(entries(name)) if text == "all" and name in ("rule", "scheduler") else split(text)
+        values = [word if (number := _number(word)) is None else number for word in words]
+        if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+            raise ArenaError(f"{said} has a value that is not finite. Fix: leave it out")
+        twice = next((word for word, value in zip(words, values, strict=True) if values.count(value) > 1), None)
+        if twice is not None:
+            raise ArenaError(f"{said} names '{twice}' twice. Fix: give each value once")
+        return Varied(name, said, tuple(words))
     parts = text.split(":")
     whole = parts[0] == "int" and bool(parts.pop(0))
-    scale = parts.pop(0) if parts[0] in ("log", "linear") else None
-    if whole and len(parts) == 2 and all(re.fullmatch(r"-?\d+", part) for part in parts) and int(parts[0]) < int(parts[1]):
-        return Axis(name, tuple(range(int(parts[0]), int(parts[1]) + 1)), "linear")
-    if len(parts) != 3:
-        raise ArenaError(f"{option} {word} is neither LOW:HIGH:COUNT nor a list; write it as in 1e-5:1e-1:32 or 1,2,3")
-    low, high = (_number(part, f"{option} {word}") for part in parts[:2])
-    if not re.fullmatch(r"\d+", parts[2]) or int(parts[2]) < 2:
-        raise ArenaError(f"{option} {word} counts '{parts[2]}' values, but an axis takes a whole number of at least 2")
+    scale = parts.pop(0) if parts[0] in ("log", "linear") else ""
+    low, high = (_number(part) for part in (*parts, "", "")[:2])
+    if low is None or high is None or len(parts) > 3 or not math.isfinite(low) or not math.isfinite(high):
+        raise ArenaError(f"{said} is no range. Expected two finite numbers and perhaps a count, such as 0:1, log:1e-5:1e-2:32 or int:1:5")
+    if len(parts) == 3 and (not parts[2].isdecimal() or int(parts[2]) < 2):
+        raise ArenaError(f"{said} has '{parts[2]}' values. Expected a whole number of at least 2")
     if low >= high:
-        raise ArenaError(f"{option} {word} ends at {high:g}, but must end above its beginning, {low:g}; write LOW:HIGH:COUNT")
+        raise ArenaError(f"{said} ends at {high:g}. Expected an end above its beginning, {low:g}")
     if scale == "log" and low <= 0:
-        raise ArenaError(f"{option} {word} begins at {low:g}, but values spaced geometrically are above 0; write linear: in its place")
-    scale = scale or ("log" if low > 0 and high >= WIDE * low else "linear")
-    spaced = np.geomspace if scale == "log" else np.linspace
-    numbers = _rounded(spaced(low, high, int(parts[2])).tolist())
-    return Axis(name, tuple(dict.fromkeys(round(number) for number in numbers)) if whole else numbers, scale)
+        raise ArenaError(f"{said} begins at {low:g}. Expected a beginning above 0, because its values are logarithmic. Fix: leave out log:")
+    if whole and not (low.is_integer() and high.is_integer()):
+        raise ArenaError(f"{said} has ends that are not whole numbers. Fix: leave out int:")
+    return Varied(name, said, (), low, high, scale, whole, int(parts[2]) if len(parts) == 3 else None)
+
+
+def parse_vary(vary: Sequence[str] | Mapping[str, str | Sequence[Any]]) -> list[Varied]:
+    """Return the values of all varied settings.
+
+    Args:
+        vary: words `SETTING=VALUES`; or, by setting, such values or a list of them.
+
+    Raises:
+        ArenaError: for a word that cannot be read, and a setting that is named twice.
+
+    Example:
+        >>> [found.words for found in parse_vary({"generator.hidden": [(8, 8), (16,)], "rule": "sga,lola"})]
+        [('[8, 8]', '[16]'), ('sga', 'lola')]
+    """
+    found = [parse_varied(word) for word in typed(vary)]
+    names = [varied.name for varied in found]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ArenaError(f"--vary names '{twice}' twice. Fix: give all its values at once, as in --vary {twice}=A,B")
+    return found
+
+
+def typed(vary: Sequence[str] | Mapping[str, str | Sequence[Any]]) -> list[str]:
+    """Return varied settings as words `SETTING=VALUES`."""
+    if not isinstance(vary, Mapping):
+        return list(vary)
+    return [f"{name}={v if isinstance(v, str) else ','.join(str(plain(value)) for value in v)}" for name, v in vary.items()]
+
+
+def refuse_seed(name: str) -> None:
+    """Raise if a varied setting is the seed."""
+    if name == "seed":
+        raise ArenaError("the seed is no setting to vary. Fix: --seeds 3, which plays everything with the seeds 0, 1 and 2")
 
 
 Seeds = int | str | Sequence[int]
@@ -162,33 +260,16 @@ def parse_seeds(given: Seeds) -> tuple[int, ...]:
     return seeds
 
 
-def _listed(said: str, words: Sequence[str]) -> tuple[Value, ...]:
-    """Numbers in rising order where all are, else words as they stand."""
+def _number(text: str) -> float | None:
+    """Return a number; None if the text is none."""
     try:
-        numbers: list[Value] = sorted(float(word) for word in words)
+        return float(text)
     except ValueError:
-        numbers = []
-    if not all(math.isfinite(float(n)) for n in numbers):
-        raise ArenaError(f"{said} names a value that is not finite; leave it out")
-    values = numbers or list(words)
-    twice = next((word for word, value in zip(words, values, strict=True) if values.count(value) > 1), None)
-    if twice is not None:
-        raise ArenaError(f"{said} names the same value twice; give each value once")
-    return tuple(values)
-
-
-def _number(text: str, said: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ArenaError(f"{said}: '{text}' is no number; write LOW:HIGH:COUNT, as in 1e-5:1e-1:32, or a list such as 1,2,3")
-    return number
+        return None
 
 
 def _rounded(values: Sequence[float]) -> tuple[float, ...]:
-    """To as few digits, at least four, as keep every value within a hundredth of its distance to the next."""
+    """Round to as few digits, at least four, as keep every value within a hundredth of its distance to the next."""
     gaps = [b - a for a, b in itertools.pairwise(values)]
     near = [min(pair) for pair in zip([gaps[0], *gaps], [*gaps, gaps[-1]], strict=True)]
     for digits in range(4, 17):

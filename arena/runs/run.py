@@ -20,6 +20,7 @@ from arena.config.config import Config
 from arena.core.torch_settings import using_threads
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
+from arena.engine.playing import play
 from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
 from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last
@@ -129,16 +130,13 @@ class Run:
         """Play turn by turn, recording what is due; the generator's value is how the run ended."""
         arena, every = self.arena, self.every["trace"]
         window = min(every, 2 * arena.scheduler.period)  # so that each player has two successive updates in it
-        looks = {name: n for name, n in self.every.items() if n > 0}
         if not resumed or not self._has_checkpoint():
             self._look({*self.every})
         began, before = time.perf_counter(), arena.turns_played
-        while arena.turns_played < arena.turns:
-            arena.play_scheduled_turn(measure=arena.turns_played % every >= every - window)
-            turn = arena.turns_played
+        step = lambda turn: arena.play_scheduled_turn(measure=turn % every >= every - window)  # noqa: E731
+        for turn, regular in play(step, lambda: arena.turns_played, arena.turns, self.every):
             last = turn == arena.turns
-            due = {*self.every} if last else {name for name, n in looks.items() if turn % n == 0}
-            if due:
+            if due := {*self.every} if last else regular:
                 self.display.rate = (turn - before) / (time.perf_counter() - began)
                 if (ended := self._look(due)) is not None:
                     return self._end(ended)

@@ -49,7 +49,7 @@ def test_list_shows_everything_with_its_line(cli: Cli) -> None:
         (["play", "swiss-roll", "--turn", "5"], "arena: unknown setting 'turn': did you mean 'turns'?"),
         (["play", "swiss-roll", "--turns"], "arena: --turns has no value; write --turns VALUE"),
         (["play", "swiss-roll", "turns=5"], "arena: 'turns=5' is not an option; options look like --turns 1000"),
-        (["play", "--turns", "5"], "arena: no game was named; write `arena play swiss-roll`, or see `arena list`"),
+        (["play", "--turns", "5"], "arena: no game is named. Fix: arena play swiss-roll (`arena list` shows all games)"),
         (["play", "nothing.py"], "arena: the game 'nothing.py' names the file "),
         (["list", "ruls"], "arena: unknown kind 'ruls': did you mean 'rules'?"),
         (["resume", "nowhere"], "arena: nowhere is not a run folder (it has no config.yaml)"),

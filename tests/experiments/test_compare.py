@@ -11,7 +11,7 @@ from arena.errors import ArenaError, FolderInTheWay
 from arena.experiments.compare import Verdict, compare, figures
 from arena.experiments.compare.figures import labels
 from arena.experiments.compare.members import grouped
-from arena.experiments.compare.plan import Job, parse_vary, plan
+from arena.experiments.compare.plan import Job, plan, values_of
 from arena.experiments.compare.play import load
 from arena.experiments.compare.results import Summary, TracedRun, spent
 from arena.experiments.verdict import contraction, verdict
@@ -152,7 +152,7 @@ def test_rules_are_compared_with_both_players_moving_unless_told_otherwise() -> 
 
 
 def test_any_setting_varies_and_lists_keep_their_commas() -> None:
-    vary = parse_vary(["generator.hidden=[8,8],[16]", "coupling=0:1:2"])
+    vary = values_of(["generator.hidden=[8,8],[16]", "coupling=0:1:2"])
     jobs = plan("ring", {"turns": 10}, [], vary, "turns", "2:4")
     assert len(jobs) == 8 and {job.seed for job in jobs} == {2, 3}
     assert {tuple(job.settings["generator"]["hidden"]) for job in jobs} == {(8, 8), (16,)}
@@ -163,11 +163,11 @@ def test_any_setting_varies_and_lists_keep_their_commas() -> None:
     ("vary", "arguments", "message"),
     [
         (["rule=sga,lola"], ["--rule=sga"], "'rule' is given for all variants and is to vary as well; leave one of the two out"),
-        (["rule"], [], "--vary rule is not SETTING=VALUES; write it as in --vary rule=simultaneous,extragradient"),
-        (["rule=a,b", "rule=c"], [], "--vary names 'rule' twice; give all its values at once, as in rule=A,B"),
-        (["rule=sga,lola,sga"], [], "--vary rule=sga,lola,sga names 'sga' twice; give each value once"),
-        (["seed=0,1"], [], "a comparison does not vary the seed. Fix: --seeds 3, which plays every variant with the seeds 0, 1 and 2"),
-        (["x.lr=1:3"], [], "--vary x.lr=1:3 is neither LOW:HIGH:COUNT nor a list; write it as in 1e-5:1e-1:32 or 1,2,3"),
+        (["rule"], [], "--vary rule is not SETTING=VALUES. Fix: --vary rule=simultaneous,extragradient or --vary coupling=0:1:8"),
+        (["rule=a,b", "rule=c"], [], "--vary names 'rule' twice. Fix: give all its values at once, as in --vary rule=A,B"),
+        (["rule=sga,lola,sga"], [], "--vary rule=sga,lola,sga names 'sga' twice. Fix: give each value once"),
+        (["seed=0,1"], [], "the seed is no setting to vary. Fix: --seeds 3, which plays everything with the seeds 0, 1 and 2"),
+        (["x.lr=1:3"], [], "--vary x.lr=1:3 has no number of values. Fix: --vary x.lr=1:3:8"),
         (["rule=extragradiant"], [], "unknown rule 'extragradiant': did you mean 'extragradient'?"),
         (["rule=unrolled(step=3)"], [], "unknown setting 'rule.step': did you mean 'rule.steps'?"),
         (["x.lrr=1,2"], [], "unknown setting 'x.lrr': did you mean 'x.lr'?"),
@@ -182,7 +182,7 @@ def test_any_setting_varies_and_lists_keep_their_commas() -> None:
 )
 def test_bad_plans_get_one_sentence(vary: list[str], arguments: list[str], message: str) -> None:
     with pytest.raises(ArenaError) as error:
-        plan("bilinear", {}, arguments, parse_vary(vary))
+        plan("bilinear", {}, arguments, values_of(vary))
     assert str(error.value) == message
 
 

@@ -26,7 +26,7 @@ from arena.experiments.map.report import best_config, play_command
 from arena.experiments.map.results import FINISHED, Cell, cells
 from arena.experiments.outcome import Outcome, judged
 from arena.experiments.playing import play_alone
-from arena.experiments.values import parse_axis, parse_seeds
+from arena.experiments.values import parse_seeds, parse_varied
 from arena.experiments.verdict import Verdict
 from arena.games import SwissRoll
 
@@ -71,12 +71,12 @@ class Wide(Point):
     ],
 )
 def test_values(word: str, values: tuple[Any, ...], scale: str) -> None:
-    axis = parse_axis("--vary", word)
+    axis = parse_varied(word).axis
     assert (axis.values, axis.scale) == (values, scale)
 
 
 def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
-    assert parse_axis("--vary", "batch=log:8:64:4").fitted(256).values == (8, 16, 32, 64)
+    assert parse_varied("batch=log:8:64:4").axis.fitted(256).values == (8, 16, 32, 64)
     assert parse_seeds("2:4") == (2, 3)
     assert parse_seeds("3,1") == (3, 1)
 
@@ -85,19 +85,19 @@ def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
     ("x", "y", "arguments", "message"),
     [
         ("generator.lrr=1:2:3", "coupling=0:1:3", [], "unknown setting 'generator.lrr': did you mean 'generator.lr'?"),
-        ("generator.lr=1e-5:1e-1:1", "coupling=0:1:3", [], "counts '1' values, but an axis takes a whole number of at least 2"),
-        ("generator.lr=a:1:3", "coupling=0:1:3", [], "'a' is no number; write LOW:HIGH:COUNT, as in 1e-5:1e-1:32, or a list"),
-        ("generator.lr=2:1:3", "coupling=0:1:3", [], "ends at 1, but must end above its beginning, 2; write LOW:HIGH:COUNT"),
-        ("generator.lr", "coupling=0:1:3", [], "--vary generator.lr is not SETTING=VALUES; write it as in --vary generator"),
-        ("generator.lr=0.1", "coupling=0:1:3", [], "is neither LOW:HIGH:COUNT nor a list; write it as in 1e-5:1e-1:32 or 1,2,3"),
-        ("coupling=log:0:1:3", "noise=0:1:3", [], "begins at 0, but values spaced geometrically are above 0; write linear: in its place"),
-        ("generator.lr=1,2,1", "coupling=0:1:3", [], "--vary generator.lr=1,2,1 names the same value twice; give each value once"),
+        ("generator.lr=1e-5:1e-1:1", "coupling=0:1:3", [], "has '1' values. Expected a whole number of at least 2"),
+        ("generator.lr=a:1:3", "coupling=0:1:3", [], "is neither a range nor a list. Expected LOW:HIGH:COUNT, log:LOW:HIGH:COUNT or A,B,C"),
+        ("generator.lr=2:1:3", "coupling=0:1:3", [], "ends at 1. Expected an end above its beginning, 2"),
+        ("generator.lr", "coupling=0:1:3", [], "--vary generator.lr is not SETTING=VALUES. Fix: --vary rule="),
+        ("generator.lr=0.1", "coupling=0:1:3", [], "is neither a range nor a list. Expected LOW:HIGH:COUNT, log:LOW:HIGH:COUNT or A,B,C"),
+        ("coupling=log:0:1:3", "noise=0:1:3", [], "because its values are logarithmic. Fix: leave out log:"),
+        ("generator.lr=1,2,1", "coupling=0:1:3", [], "--vary generator.lr=1,2,1 names '1' twice. Fix: give each value once"),
         ("coupling=0:1:3", "coupling.value=0:1:2", [], "x and y are both coupling, but a map is over two settings; name another one"),
         ("coupling=0:1:3", "noise=0:1:2", ["--noise=1"], "'noise' is given for all cells and is to vary as well; leave one of the two out"),
-        ("seed=0:3:3", "noise=0:1:2", [], "a map's axis cannot be the seed; write --seeds 0:3, which plays every cell with each of them"),
+        ("seed=0:3:3", "noise=0:1:2", [], "the seed is no setting to vary. Fix: --seeds 3"),
         ("generator.lr=-1:1:3", "noise=0:1:2", [], "generator.lr is -1.0, but must be a finite number above 0"),
         ("batch=1,2.5", "noise=0:1:2", [], "batch is 2.5, but must be a whole number, such as 1"),
-        ("batch=1:3:9", "noise=0:1:2", [], "batch takes whole numbers, and 9 of them do not fit between 1 and 3"),
+        ("batch=1:3:9", "noise=0:1:2", [], "batch takes whole numbers, and 9 do not fit between 1 and 3"),
         ("rule=extragradiant,lola", "noise=0:1:2", [], "unknown rule 'extragradiant': did you mean 'extragradient'?"),
         ("loss=a,saturating", "noise=0:1:2", [], "loss is 'a': there are hinge, least-squares, non-saturating, "),
     ],
@@ -298,13 +298,13 @@ X = ("--vary", "x.lr=0.1:1:2")
             ["bilinear", *X],
             "a map varies two settings, not 1. Fix: --vary generator.lr=1e-5:1e-1:16 --vary",
         ),
-        (["--vary", "x.lr=0.1:1:2"], "no game was named; write `arena map swiss-roll --vary"),
+        (["--vary", "x.lr=0.1:1:2"], "no game is named. Fix: arena map swiss-roll --vary"),
         (["bilinear", *X, "--vary", "y.lrr=1,2"], "unknown setting 'y.lrr': did you mean 'y.lr'?"),
         (
             ["bilinear", *X, "--vary", "y.lr=1,2", "--members", "0"],
-            "--members is '0', but must be auto, or a whole number",
+            "--members is '0'. Expected auto, or a whole number",
         ),
-        (["bilinear", *X, "--vary", "y.lr=1,2", "--workers", "x"], "--workers is 'x', but must be a whole number"),
+        (["bilinear", *X, "--vary", "y.lr=1,2", "--workers", "x"], "--workers is 'x'. Expected a whole number"),
         (
             ["bilinear", *X, "--vary", "y.lr=1,2", "--seeds", "2:2"],
             "the seeds are '2:2'. Expected a count such as 3 (0, 1 and 2), a range",

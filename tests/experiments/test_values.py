@@ -7,10 +7,10 @@ import yaml
 
 from arena.commands.map import main as map_command
 from arena.errors import ArenaError
-from arena.experiments.compare.plan import parse_vary, plan
+from arena.experiments.compare.plan import plan, values_of
 from arena.experiments.map.plan import begin, load
 from arena.experiments.map.plan import plan as plan_map
-from arena.experiments.values import parse_axis, parse_seeds
+from arena.experiments.values import parse_seeds, parse_varied
 from arena.tuning.options import Options
 from arena.tuning.plan import load as load_sweep
 from arena.tuning.space import parse_space
@@ -41,16 +41,22 @@ def test_bad_seeds_get_one_sentence(seeds: object) -> None:
     ],
 )
 def test_a_list_is_the_same_in_a_comparison_and_on_an_axis(word: str, values: tuple[float, ...]) -> None:
-    assert parse_axis("--vary", word).values == values
+    assert parse_varied(word).axis.values == values
     name = word.partition("=")[0]
-    assert tuple(map(float, parse_vary([word])[name])) == values
+    assert tuple(map(float, values_of([word])[name])) == values
+
+
+def test_a_count_gives_a_sweep_the_values_of_a_comparison() -> None:
+    (dimension,) = parse_space(["x.lr=log:0.01:1:3"]).dimensions
+    assert dimension.choices == parse_varied("x.lr=log:0.01:1:3").axis.values
+    assert parse_space({dimension.name: dimension.word}).dimensions == (dimension,)
 
 
 def test_a_range_without_a_count_is_for_a_sweep_only() -> None:
     (dimension,) = parse_space(["coupling=0:1"]).dimensions
     assert (dimension.low, dimension.high) == (0, 1)
-    with pytest.raises(ArenaError, match="neither LOW:HIGH:COUNT nor a list"):
-        parse_vary(["coupling=0:1"])
+    with pytest.raises(ArenaError, match=r"has no number of values\. Fix: --vary coupling=0:1:8"):
+        values_of(["coupling=0:1"])
 
 
 def test_plans_of_former_folders_are_read(tmp_path: Path) -> None:

@@ -13,9 +13,7 @@ from arena.config.settings import Settings, moved_by_rules, named_in
 from arena.diagnostics.active import Diagnostics
 from arena.errors import ArenaError
 from arena.experiments.budget import cost_per_turn
-from arena.experiments.values import Seeds, parse_axis, parse_seeds, word_of
-from arena.registry.entries import entries
-from arena.registry.grammar import split
+from arena.experiments.values import Seeds, parse_seeds, parse_vary, refuse_seed, word_of
 
 Vary = Mapping[str, Sequence[str]]
 """Per setting, the values that it takes, as words of the command line."""
@@ -67,33 +65,17 @@ class Plan:
     gpus: float = 0.0
 
 
-def parse_vary(words: Sequence[str]) -> dict[str, list[str]]:
-    """Return the values by setting of words such as `rule=simultaneous,extragradient` or `coupling=0:1:3`; `rule=all` is every rule.
+def values_of(vary: Sequence[str] | Mapping[str, str | Sequence[Any]]) -> dict[str, list[str]]:
+    """Return the values by setting of words such as `rule=simultaneous,extragradient` or `coupling=0:1:3`.
 
     Raises:
-        ArenaError: for a word that is not setting=values, and a setting that is named twice.
+        ArenaError: for a word that cannot be read, and a setting that is named twice.
 
     Example:
-        >>> parse_vary(["rule=simultaneous,unrolled(steps=3)", "scheduler.ratio=int:1:3"])
+        >>> values_of(["rule=simultaneous,unrolled(steps=3)", "scheduler.ratio=int:1:3"])
         {'rule': ['simultaneous', 'unrolled(steps=3)'], 'scheduler.ratio': ['1', '2', '3']}
     """
-    vary: dict[str, list[str]] = {}
-    for word in words:
-        key, given, values = word.partition("=")
-        if not given or not key or not values:
-            raise ArenaError(f"--vary {word} is not SETTING=VALUES; write it as in --vary rule=simultaneous,extragradient")
-        if key in vary:
-            raise ArenaError(f"--vary names '{key}' twice; give all its values at once, as in {key}=A,B")
-        if re.match(r"(int|log|linear|[-+.\deE]+):", values):
-            vary[key] = [word_of(value) for value in parse_axis("--vary", word).values]
-        elif values == "all" and key in ("rule", "scheduler"):
-            vary[key] = list(entries(key))
-        else:
-            vary[key] = split(values)
-        twice = next((value for value in vary[key] if vary[key].count(value) > 1), None)
-        if twice is not None:
-            raise ArenaError(f"--vary {word} names '{twice}' twice; give each value once")
-    return vary
+    return {varied.name: [*varied.words] or [word_of(value) for value in varied.axis.values] for varied in parse_vary(vary)}
 
 
 def plan(
@@ -113,14 +95,13 @@ def plan(
     Raises:
         ArenaError: for a setting that cannot be used, before anything starts.
     """
-    if "seed" in vary:
-        raise ArenaError("a comparison does not vary the seed. Fix: --seeds 3, which plays every variant with the seeds 0, 1 and 2")
     if budget not in ("gradients", "turns"):
         raise ArenaError(f"--budget is '{budget}', but must be gradients or turns")
     budget = "turns" if "turns" in vary else budget
     varied = list(vary)
     given = named_in(settings, arguments)
     for key, values in vary.items():
+        refuse_seed(key)
         if not values:
             raise ArenaError(f"'{key}' is to vary, but has no values; give some")
         if key in given:

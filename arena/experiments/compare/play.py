@@ -16,7 +16,7 @@ from arena.config.settings import load_file, plain
 from arena.core.result_table import ResultTable
 from arena.errors import ArenaError, GameFault, RuleUndefined
 from arena.experiments.compare.members import PlayRuns, grouped
-from arena.experiments.compare.plan import PLAN, Job, Plan, parse_vary, plan
+from arena.experiments.compare.plan import PLAN, Job, Plan, plan, values_of
 from arena.experiments.compare.results import Summary, own_table, summarise
 from arena.experiments.executors import Resources, executor
 from arena.experiments.tables import write_csv
@@ -91,13 +91,7 @@ def compare(
         <comparison of 2 variants by 2 runs in /.../c>
     """
     refuse_distributed("a comparison")
-    words: dict[str, Sequence[str]] = {}
-    for key, values in vary.items():
-        if isinstance(values, str):
-            words |= parse_vary([f"{key}={values}"])
-        else:
-            words[key] = [value if isinstance(value, str) else str(plain(value)) for value in values]
-    found = Plan(game, plan(game, settings or {}, (), words, budget, seeds), backend, address, gpus)
+    found = Plan(game, plan(game, settings or {}, (), values_of(vary), budget, seeds), backend, address, gpus)
     return finish(found, begin(found, out), workers)
 
 

@@ -13,7 +13,7 @@ from arena.config.configure import configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.errors import ArenaError
 from arena.experiments.executors import executor
-from arena.experiments.values import Axis, Seeds, Value, parse_axis, parse_seeds, word_of
+from arena.experiments.values import Axis, Seeds, Value, parse_seeds, parse_vary, word_of
 from arena.runs.folders import new_folder, stem
 
 PLAN, TABLE, PICTURE = "config.yaml", "map.csv", "map.png"
@@ -104,7 +104,7 @@ def plan(
         game: id, import path or file of a game.
         settings: settings that all cells share.
         arguments: the same as words of the command line, which win.
-        x: `SETTING=VALUES` of the axis from left to right, as `arena.experiments.values.parse_axis` reads it.
+        x: `SETTING=VALUES` of the axis from left to right, as `arena.experiments.values.parse_varied` reads it.
         y: the same from below to above.
         seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
         members: the most members of one population, or auto.
@@ -118,7 +118,7 @@ def plan(
         >>> len(found.keys), found.keys[1], found.config(found.keys[1]).flat()["x.lr"]
         (12, (0.1, 0.1, 0), 0.1)
     """
-    across, up = parse_axis("--vary", x), parse_axis("--vary", y)
+    across, up = (varied.axis for varied in parse_vary([x, y]))
     given = named_in(settings, arguments)
     if "until_solved" not in given:
         settings = {**settings, "until_solved": False}
@@ -129,8 +129,6 @@ def plan(
     base = made.base()
     flat = base.flat()
     for axis in (across, up):
-        if axis.name == "seed":
-            raise ArenaError("a map's axis cannot be the seed; write --seeds 0:3, which plays every cell with each of them")
         if key_of(axis.name, flat) in {key_of(name, flat) for name in named_in({}, arguments)}:
             raise ArenaError(f"'{axis.name}' is given for all cells and is to vary as well; leave one of the two out")
     if key_of(across.name, flat) == key_of(up.name, flat):

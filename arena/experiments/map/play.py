@@ -22,7 +22,7 @@ from arena.experiments.map.results import read, write
 from arena.experiments.map.workers import LOOK, PlayGroup
 from arena.experiments.outcome import Outcome
 from arena.experiments.populations import Group, populations
-from arena.experiments.values import Seeds
+from arena.experiments.values import Seeds, typed
 
 AT_ONCE = 2**27
 """Bytes that the members of one population take on a CPU: more would not be faster, and less would be saved when it is stopped."""
@@ -66,7 +66,7 @@ def play_map(
         >>> found.best.x, found.best.y
         (0.1, 'extragradient')
     """
-    axes = [f"{name}={values if isinstance(values, str) else ','.join(map(str, values))}" for name, values in vary.items()]
+    axes = typed(vary)
     if len(axes) != 2:
         raise ArenaError(
             f"a map varies {len(axes)} settings. Expected two. Fix: vary={{'generator.lr': '1e-5:1e-1:8', 'coupling': '0:1:8'}}"

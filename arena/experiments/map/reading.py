@@ -15,7 +15,7 @@ from arena.errors import ArenaError
 from arena.experiments.map.plan import Key, Plan
 from arena.experiments.map.played import Map
 from arena.experiments.outcome import Outcome
-from arena.experiments.values import Axis, Point, Value, parse_axis
+from arena.experiments.values import Axis, Point, Value, parse_varied
 
 FEW = 12
 """Different values of a setting up to which each has cells of its own; more are sorted into as many bins as the root of their number."""
@@ -86,7 +86,7 @@ def _axis(name: str, values: Sequence[Value]) -> Axis:
     if len(distinct) <= FEW:
         return Axis(name, tuple(sorted(distinct, key=float)), "list")
     low, high = min(map(float, distinct)), max(map(float, distinct))
-    return parse_axis("--vary", f"{name}={low!r}:{high!r}:{max(2, round(math.sqrt(len(distinct))))}")
+    return parse_varied(f"{name}={low!r}:{high!r}:{max(2, round(math.sqrt(len(distinct))))}").axis
 
 
 def _nearest(axis: Axis, value: Value) -> Value:

@@ -1,0 +1,103 @@
+"""The command line of a command that plays a game: its own options, the game, and the settings of a file."""
+
+import contextlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from arena.errors import ArenaError
+
+
+class CommandLine:
+    """The words after a command's name.
+
+    Args:
+        words: the words.
+        usage: text that `--help` prints.
+        example: a complete command, for the error if no game is named.
+
+    Attributes:
+        exit_code: set if there is nothing to do, because the usage was printed; otherwise None.
+        rest: the words that have not been popped, which are settings of the game.
+
+    Example:
+        >>> line = CommandLine(["ring", "--out=here", "--vary", "a", "--turns", "3", "--vary", "b"], "usage: …", "arena play ring")
+        >>> line.pop("out"), line.pop_all("vary"), line.rest
+        ('here', ['a', 'b'], ['--turns', '3'])
+        >>> line.game()
+        ('ring', {})
+    """
+
+    def __init__(self, words: Sequence[str], usage: str, example: str):
+        self.rest, self._example = list(words), example
+        self.exit_code: int | None = None
+        if not self.rest or self.rest[0] in ("-h", "--help"):
+            print(usage)
+            self.exit_code = 0 if self.rest else 2
+        self._game = None if not self.rest or self.rest[0].startswith("-") else self.rest.pop(0)
+
+    def pop(self, name: str) -> str | None:
+        """Remove `--name VALUE` or `--name=VALUE`, and return the value; None if the option was not given.
+
+        Raises:
+            ArenaError: if it has no value.
+        """
+        option, words = f"--{name}", self.rest
+        for i, word in enumerate(words):
+            if word.startswith(f"{option}="):
+                self.rest = words[:i] + words[i + 1 :]
+                return word[len(option) + 1 :]
+            if word == option:
+                if i + 1 == len(words) or words[i + 1].startswith("--"):
+                    raise ArenaError(f"{option} has no value. Fix: {option} VALUE")
+                self.rest = words[:i] + words[i + 2 :]
+                return words[i + 1]
+        return None
+
+    def pop_all(self, name: str) -> list[str]:
+        """Return the values of an option that may be given several times."""
+        values = []
+        while (value := self.pop(name)) is not None:
+            values.append(value)
+        return values
+
+    def pop_number(self, name: str, expected: str, kind: type = int, least: float = 1) -> Any:
+        """Return the value of an option that is a number; None if the option was not given.
+
+        Args:
+            name: of the option.
+            expected: description of the number, for the error.
+            kind: int or float.
+            least: the lowest number.
+
+        Raises:
+            ArenaError: if it is no finite number of at least `least`.
+
+        Example:
+            >>> CommandLine(["--trials", "many"], "", "").pop_number("trials", "a whole number, such as 60")
+            Traceback (most recent call last):
+            ...
+            arena.errors.ArenaError: --trials is 'many'. Expected a whole number, such as 60
+        """
+        word = self.pop(name)
+        if word is None:
+            return None
+        with contextlib.suppress(ValueError):
+            if least <= (value := kind(word)) < math.inf:
+                return value
+        raise ArenaError(f"--{name} is '{word}'. Expected {expected}")
+
+    def game(self, *, file: str | None = None) -> tuple[str, dict[str, Any]]:
+        """Return the game that is named here or in a file of settings, and the other settings of the file.
+
+        Raises:
+            ArenaError: if no game is named, or the file cannot be read.
+        """
+        from arena.config.settings import load_file
+
+        settings = load_file(file) if file is not None else {}
+        named = settings.pop("game", None)
+        game = self._game or named
+        if not isinstance(game, str):
+            raise ArenaError(f"no game is named. Fix: {self._example} (`arena list` shows all games)")
+        return game, settings
