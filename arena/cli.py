@@ -21,7 +21,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; errors become one sentence on standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    warnings.formatwarning = _warned
+    warnings.formatwarning = _format_warning
     commands = {point.name: point for point in sorted(entry_points(group="arena.commands"), key=lambda p: p.name)}
     try:
         if not words or words[0] in ("-h", "--help"):
@@ -35,38 +35,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words[0] not in commands:
             raise UnknownName("command", words[0], commands)
         if _process() and words[0] not in ("play", "resume"):
-            raise ArenaError(f"arena {words[0]} is for one process; only play and resume can be started by torchrun")
+            raise ArenaError(f"arena {words[0]} runs in one process. Only play and resume can be started by torchrun")
         code = int(commands[words[0]].load()(words[1:]))
         if code == INTERRUPTED and arguments is None and not _process():
             _leave(code)
         return code
     except (ArenaError, MemoryError, RuntimeError) as error:
-        told = _told(error)
-        print(f"arena{_process()}: {told}", file=sys.stderr)
-        return told.exit_code
+        known = _known(error)
+        print(f"arena{_process()}: {known}", file=sys.stderr)
+        return known.exit_code
     except KeyboardInterrupt:
         print("arena: stopped before anything was saved", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has ended
         sys.stderr.close()
         return 0
 
 
 def _leave(code: int) -> None:
-    """End the process without tearing the interpreter down. After Ctrl-C all is saved, and torch alone would take seconds."""
+    """End the process without tearing the interpreter down. After Ctrl-C everything is saved, and tearing torch down takes seconds."""
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     atexit._run_exitfuncs()
     os._exit(code)
 
 
-def _warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
-    """A warning as it is shown: the project's own as its sentence, another library's with its place."""
+def _format_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
+    """Return a warning as text: the sentence of the project's own warnings, and others with their place."""
     return f"arena: {message}\n" if issubclass(category, ArenaWarning) else f"{filename}:{lineno}: {category.__name__}: {message}\n"
 
 
-def _told(error: Exception) -> ArenaError:
-    """What to say of an error; one that is neither the project's nor tells that memory has run out is raised again."""
+def _known(error: Exception) -> ArenaError:
+    """Return the error to print; raise it again if it is neither the project's own nor about memory."""
     if isinstance(error, ArenaError):
         return error
     from arena.core.memory import out_of_memory, short_of_memory
@@ -77,7 +77,7 @@ def _told(error: Exception) -> ArenaError:
 
 
 def _process() -> str:
-    """Which of several processes this is, where torchrun started them."""
+    """Return the rank of this process as text if torchrun started several, otherwise nothing."""
     count = os.environ.get("WORLD_SIZE", "1") if "RANK" in os.environ else "1"
     return f" (process {os.environ['RANK']} of {count})" if count != "1" else ""
 
@@ -88,7 +88,7 @@ def _help(commands: dict[str, EntryPoint]) -> str:
         prog="arena",
         usage="arena COMMAND [OPTIONS]",
         description="A laboratory for two-player optimisation.\n\ncommands:\n" + "\n".join(lines),
-        epilog="Each command explains itself: arena play --help, arena play swiss-roll --help.",
+        epilog="More help: arena play --help, arena play swiss-roll --help.",
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="show the version and exit")

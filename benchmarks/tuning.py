@@ -1,15 +1,15 @@
-"""Measures sweeps and prints the ratios as Markdown.
+"""Measure sweeps and print the ratios as Markdown.
 
-    python -m benchmarks.tuning              # all of it, about fifteen minutes
-    python -m benchmarks.tuning --quick      # the same with a fraction of the trials, to see that it works
+    python -m benchmarks.tuning              # everything, about fifteen minutes
+    python -m benchmarks.tuning --quick      # the same with a fraction of the trials, as a smoke test
 
 workers    100 short ring trials in two worker processes against a plain script that asks Optuna for the same points and plays them one
            after the other in one process; both include starting up.
-overhead   seconds of a trial that are not the game's, by backend: the time the sweep takes with two processes, less what the trials'
-           runs took, over the trials; starting up is measured with a sweep of two trials and taken off.
+overhead   seconds of a trial outside the game, by backend: the time of a sweep in two processes minus the time of its runs, over the
+           trials. The start is measured by a sweep of two trials and subtracted.
 population 32 × 32 learning rates of small nets for 2,000 rounds, as populations in one process against the Optuna backend in two. The
            Optuna backend plays a share of the points, and its time is scaled.
-report     everything that is said of 1,000 trials of five settings with three seeds.
+report     the report on 1,000 trials of five settings with three seeds.
 """
 
 import os
@@ -39,21 +39,21 @@ WANTED = {"workers": 1.8, "population": 8.0, "optuna": 0.060, "ray": 0.600, "rep
 
 
 def seconds(do: Callable[[], Any]) -> float:
-    """That it takes."""
+    """Return the duration of a call."""
     began = time.perf_counter()
     do()
     return time.perf_counter() - began
 
 
 def played(found: Sweep, where: Path) -> tuple[float, list[TrialRecord]]:
-    """Seconds of a sweep without its report, and its trials."""
+    """Return the seconds of a sweep without its report, and its trials."""
     folder = begin(found, where)
     took = seconds(lambda: backend_of(found.options.backend).play(found, folder, found.options.workers))
     return took, read_all(folder)
 
 
 def by_hand(found: Sweep) -> None:
-    """A plain script: a study, an objective that trains, one process."""
+    """Play the points as a plain script does: a study, an objective that trains, one process."""
     torch.set_num_threads(1)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
 
@@ -124,7 +124,7 @@ def main(arguments: list[str]) -> int:
     quick = "--quick" in arguments
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, torch {torch.__version__}, optuna {optuna.__version__}\n")
-    print("| measured | found | wanted | met |\n|---|---|---|---|")
+    print("| measured | result | target | met |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
         print(reporting(where, 60 if quick else 1000), flush=True)

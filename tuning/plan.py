@@ -1,8 +1,8 @@
-"""What a sweep plays: a game's settings, the space around them, and how; checked before anything starts, and kept as `sweep.yaml`.
+"""The plan of a sweep: a game's settings, the space and the options, checked before anything starts and saved as `sweep.yaml`.
 
-Every point is played at the same budget of gradient evaluations (a product counts as three): what the game's own settings spend in
-their turns. No run counts as more than the penalty, `FLED` times what untrained players come to: that is what one counts as that diverged.
-One that an alarm stopped since a player had collapsed, or had nothing left to learn, counts as untrained.
+Every point has the same budget of gradient evaluations (a product counts as three), namely the cost of the turns of the game's own
+settings. The value of a run is at most the penalty, `FLED` times the value of untrained players, which a diverged run gets. A run stopped
+by an alarm, because a player collapsed or had nothing left to learn, gets the value of untrained players.
 """
 
 import dataclasses
@@ -34,23 +34,23 @@ from arena.tuning.space import Dimension, Space, changes, default_space, parse_s
 PLAN = "sweep.yaml"
 FATAL = ("divergence", "collapse", "dominance")
 ALARMS = ("divergence", "collapse(after=0.5)", "dominance")
-"""Alarms that stop a run of a sweep, where its settings name no others; half of a run is time enough to spread out from one point."""
+"""Alarms that stop a run of a sweep if its settings name no others. Half of a run is enough to spread out from one point."""
 QUIET = {"until_solved": False, "trace.tensorboard": False, "picture.every": 0, "checkpoint.every": 0}
 
 
 @dataclass(eq=False)
 class Sweep:
-    """A sweep that is to be played.
+    """The plan of a sweep.
 
     Args:
         game: id, import path or file of the game.
         settings: of all points, nested or dotted.
         arguments: the same as words of the command line, which win.
-        space: what varies.
-        options: how it is played.
-        budget: gradient evaluations of a run; 0 where the turns are given instead.
-        untrained: what untrained players come to by the game's criterion.
-        ceiling: what real data score; None where that means nothing.
+        space: of the points.
+        options: of the sweep.
+        budget: gradient evaluations of a run; 0 if the turns vary.
+        untrained: criterion of untrained players.
+        ceiling: score of real data; None if there is none.
     """
 
     game: str
@@ -66,26 +66,26 @@ class Sweep:
 
     @property
     def penalty(self) -> float:
-        """What a run counts as that diverged."""
+        """The value of a diverged run."""
         return FLED * self.untrained
 
     @property
     def uses_oracle(self) -> bool:
-        """Whether points are chosen by a score that looks at what may not be chosen by."""
+        """Whether points are chosen by a score that uses oracle labels."""
         return "score" in self.options.objectives and self.base().game.target.uses_oracle  # type: ignore[attr-defined]
 
     @property
     def points(self) -> list[Point]:
-        """All points, where they are known beforehand."""
+        """All points, if they are known beforehand."""
         return planned_points(self.space, self.options)
 
     @property
     def count(self) -> int:
-        """How many points there are to be."""
+        """The number of points."""
         return len(self.points) if self.options.planned else self.options.trials
 
     def base(self, point: Mapping[str, Any] | None = None) -> Config:
-        """The configuration around a point: with its words, and with numbers of any value."""
+        """Return a configuration with the words of a point; its numbers are those of the middle."""
         point = point or self.space.middle()
         chosen = tuple(str(point[d.name]) for d in self.space.dimensions if not d.numeric)
         if chosen not in self._bases:
@@ -96,21 +96,21 @@ class Sweep:
         return self._bases[chosen]
 
     def config(self, point: Mapping[str, Any], seed: int) -> Config:
-        """The complete configuration of one run.
+        """Return the complete configuration of one run.
 
         Raises:
-            ArenaError: where the point's values do not go together.
+            ArenaError: if the values contradict each other.
         """
         base = self.base(point)
         config = base.vary(changes(self.space, point, base))
         return config.vary({"turns": self.turns(config), "seed": seed})
 
     def turns(self, config: Config) -> int:
-        """In how many turns a configuration spends the budget."""
+        """Return the number of turns in which a configuration spends the budget."""
         return max(1, round(self.budget / self.cost_per_turn(config))) if self.budget else config.run.turns
 
     def cost_per_turn(self, config: Config) -> float:
-        """Gradient evaluations of a turn, products counted."""
+        """Return the gradient evaluations of a turn, a product counted as three."""
         scheduled = {name: value for name, value in config.flat().items() if name.startswith(("scheduler.", "coupling.name"))}
         kind = (structure(config), tuple(sorted((name, str(value)) for name, value in scheduled.items())))
         if kind not in self._costs:
@@ -124,7 +124,7 @@ class Sweep:
 
     @functools.cached_property
     def alarms(self) -> tuple[str, ...]:
-        """Alarms that are watched, as words."""
+        """Alarms that are evaluated, as words."""
         alarms = self.base().group("alarms")
         return alarms.names if alarms.stop or alarms.names != ("all",) else ALARMS
 
@@ -138,7 +138,7 @@ class Sweep:
         return configure(self.game, self.settings, self.arguments).roles
 
     def dump(self) -> str:
-        """The sweep as YAML."""
+        """Return the sweep as YAML."""
         options = {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self.options).items()}
         said = {"space": self.space.words(), **options, "budget": self.budget, "untrained": self.untrained, "ceiling": self.ceiling}
         said |= {"arguments": self.arguments} if self.arguments else {}
@@ -152,14 +152,14 @@ def plan(
     space: Space | None = None,
     options: Options | None = None,
 ) -> Sweep:
-    """A sweep, checked before anything starts.
+    """Return the plan of a sweep, checked before anything starts.
 
     Args:
         game: id, import path or file of a game.
         settings: of all points.
         arguments: the same as words of the command line, which win.
-        space: what varies; None takes the game's own.
-        options: how it is played.
+        space: of the points; None takes the game's own.
+        options: of the sweep.
 
     Raises:
         ArenaError: for a setting or a value that cannot be used.
@@ -190,7 +190,7 @@ def plan(
     for dimension in space.dimensions:
         for name, index in settings_of(dimension, base.roles):
             if key_of(name, flat) in fixed:
-                raise ArenaError(f"'{name}' is given for all points and is to vary as well; leave one of the two out")
+                raise ArenaError(f"'{name}' is given for all points and varies as well. Fix: leave one of the two out")
             _check_kind(dimension, name, index, flat.get(key_of(name, flat)))
     own = configure(game, settings, arguments)
     if not names & {"turns"}:
@@ -200,16 +200,16 @@ def plan(
     for point in _corners(space):
         made.config(point, options.seeds[0]).parts()
     if options.planned:
-        made.points  # noqa: B018  # so that a space that has no grid is told of before anything starts
+        made.points  # noqa: B018  # raises now if the space has no grid
     return made
 
 
 def begin(found: Sweep, out: str | Path | None = None) -> Path:
-    """Make the sweep's folder and write the plan into it.
+    """Make the folder of a sweep and write the plan into it.
 
     Raises:
-        ArenaError: where the backend's package is missing.
-        FolderInTheWay: where the folder exists.
+        ArenaError: if the package of the backend is missing.
+        FolderInTheWay: if the folder exists.
     """
     backend_of(found.options.backend)
     return new_folder(out, f"sweep-{stem(found.game)}", "a sweep", {PLAN: found.dump()})
@@ -232,10 +232,10 @@ def backend_of(name: str) -> Any:
 
 
 def load(folder: str | Path) -> Sweep:
-    """The sweep of a folder.
+    """Return the sweep of a folder.
 
     Raises:
-        ArenaError: where it cannot be read.
+        ArenaError: if it cannot be read.
     """
     settings = load_file(Path(folder) / PLAN)
     try:
@@ -247,11 +247,11 @@ def load(folder: str | Path) -> Sweep:
         measured = (float(said["budget"]), float(said["untrained"]), said["ceiling"])
         return Sweep(game, settings, said.get("arguments", []), parse_space(said["space"]), options, *measured)
     except (KeyError, TypeError, ValueError) as error:
-        raise ArenaError(f"{Path(folder) / PLAN} is not a sweep's plan ({error!r}); restore it, or sweep again") from error
+        raise ArenaError(f"{Path(folder) / PLAN} is not the plan of a sweep ({error!r}). Fix: restore it, or sweep again") from error
 
 
 def _check_names(config: Config, space: Space) -> None:
-    """Refuse a dimension of several numbers whose setting there is not, or is one number, as configuring refuses others."""
+    """Raise if a dimension is one of several numbers of a setting that is unknown or has fewer."""
     flat = config.flat()
     for dimension in space.dimensions:
         for name, index in settings_of(dimension, config.roles):
@@ -261,24 +261,24 @@ def _check_names(config: Config, space: Space) -> None:
                 config.vary({name: 0})
             several = flat.get(name)
             if not isinstance(several, (tuple, list)) or index >= len(several):
-                raise ArenaError(f"--vary {dimension.name} is number {index} of {name}, which is {several!r}; name one that there is")
+                raise ArenaError(f"--vary {dimension.name} is number {index} of {name}, which is {several!r}. Fix: name another index")
 
 
 def _check_kind(dimension: Dimension, name: str, index: int | None, value: Any) -> None:
     value = value[index] if index is not None else value
     if isinstance(value, bool) or not isinstance(value, int) or dimension.choices or dimension.whole:
         return
-    raise ArenaError(f"--vary {dimension.name}={dimension.word}: {name} takes whole numbers; write int:{dimension.word}")
+    raise ArenaError(f"--vary {dimension.name}={dimension.word}: {name} takes whole numbers. Fix: int:{dimension.word}")
 
 
 def _corners(space: Space) -> list[Point]:
-    """Points in which the ends of every range occur, and all words."""
+    """Return points that contain the ends of every range, and all words."""
     middle = space.middle()
     return [middle, *(middle | {d.name: value} for d in space.dimensions for value in (d.choices or (d.at(0), d.at(1))))]
 
 
 def _untrained(config: Config) -> float:
-    """The criterion of untrained players; 1 where it is 0 or not a number."""
+    """Return the criterion of untrained players; 1 if it is 0 or not finite."""
     arena = config.build()
     arena.reset(seed=config.run.seed)
     found = arena.measure_criterion(arena.measure_score())

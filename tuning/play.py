@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.errors import RunFailed
 from arena.experiments.ledger import TrialRecord, read_all
 from arena.experiments.values import Seeds, parse_seeds
+from arena.runs.folders import disk_errors
 from arena.tuning.backends.locks import locked
 from arena.tuning.options import Options
 from arena.tuning.plan import Sweep, backend_of, begin, plan
@@ -83,11 +83,5 @@ def report(made: Sweep, folder: Path) -> Played:
     from arena.tuning.report.writing import write_report
 
     records = read_all(folder)
-    try:
-        with locked(folder / "report.lock"):
-            return Played(folder, made, records, write_report(made, folder, records))
-    except OSError as error:
-        where = error.filename or f"a file in {folder}"
-        raise RunFailed(
-            f"the report stopped because {where} could not be written ({error.strerror}); mend that and type: arena resume {folder}"
-        ) from error
+    with disk_errors("the report", folder), locked(folder / "report.lock"):
+        return Played(folder, made, records, write_report(made, folder, records))

@@ -21,10 +21,10 @@ class Played:
     """A sweep that has been played.
 
     Args:
-        folder: where everything is.
-        sweep: what was played.
+        folder: of the sweep.
+        sweep: the plan.
         records: all trials, by number.
-        findings: what they say; None where nothing could be said.
+        findings: of the report; None if there are too few trials.
     """
 
     folder: Path
@@ -34,18 +34,18 @@ class Played:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The point that is best by the first objective, of those that were played to their ends."""
+        """The best point by the first objective, of those that finished."""
         return best(self.records)
 
     @property
     def front(self) -> list[TrialRecord]:
-        """Points than which no other is better by every objective."""
+        """The Pareto front: points that no other beats in every objective."""
         whole = [record for record in self.records if record.status == "finished"]
         return [a for a in whole if not any(_dominates(b, a) for b in whole)]
 
 
 def best(records: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The record that is lowest by the first objective, of those that were played to their ends."""
+    """Return the record with the lowest first objective, of those that finished."""
     return min((record for record in records if record.status == "finished"), key=lambda record: record.value, default=None)
 
 

@@ -1,10 +1,10 @@
-"""A space: which settings a sweep varies, and over which values.
+"""The space of a sweep: its settings and their values.
 
-generator.lr=log:1e-5:1e-2      a number, as likely in one decade as in the next
-noise=0:0.5                     a number, evenly
-scheduler.ratio=int:1:5         a whole number; `int:log:8:512` spaces it by its logarithm
-rule=simultaneous,lola          one of some values; rule=all is every rule
-generator.betas.0=0:0.9         one number of a setting that is several
+generator.lr=log:1e-5:1e-2      a number, uniform in its logarithm
+noise=0:0.5                     a number, uniform
+scheduler.ratio=int:1:5         a whole number; `int:log:8:512` is uniform in the logarithm
+rule=simultaneous,lola          one of a list; rule=all is every rule
+generator.betas.0=0:0.9         one number of a setting that has several
 *.lr=log:1e-5:1e-2              the same value for both players
 """
 
@@ -20,7 +20,7 @@ from arena.experiments.map.plan import key_of
 from arena.experiments.values import Point, Value, Varied, parse_vary, word_of
 
 BELOW, ABOVE = 100.0, 10.0
-"""How far below and above a game's own learning rate a sweep goes where no other space is given."""
+"""Factors below and above a game's own learning rate between which a sweep varies it if no space is given."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Dimension:
     """One setting and its values.
 
     Args:
-        name: of the setting, dotted; it ends in a number where one of several is meant, and begins with `*.` where both players' is.
-        low: lowest value; meaningless where there are choices.
+        name: of the setting, dotted; it ends in the index of one of several numbers, and begins with `*.` for both players.
+        low: lowest value; unused if there are choices.
         high: highest value.
-        log: whether the values are spaced by their logarithm.
-        whole: whether they are whole numbers.
-        choices: the values one by one; empty where there is a range.
+        log: whether values are uniform in the logarithm.
+        whole: whether values are whole numbers.
+        choices: the values of a list; empty for a range.
 
     Example:
         >>> Dimension("lr", 1e-4, 1e-2, log=True).at(0.5)
@@ -49,7 +49,7 @@ class Dimension:
 
     @property
     def word(self) -> str:
-        """As it is typed.
+        """The values as they are typed.
 
         Example:
             >>> Dimension("scheduler.ratio", 1, 5, whole=True).word
@@ -61,11 +61,11 @@ class Dimension:
 
     @property
     def numeric(self) -> bool:
-        """Whether it is a range of numbers, or a list of them."""
+        """Whether all values are numbers."""
         return not any(isinstance(choice, str) for choice in self.choices)
 
     def at(self, share: float) -> Value:
-        """The value at that share of the way from low to high, in [0, 1]."""
+        """Return the value at a share in [0, 1] of the way from low to high."""
         if self.choices:
             return self.choices[min(int(share * len(self.choices)), len(self.choices) - 1)]
         if self.log:
@@ -75,14 +75,14 @@ class Dimension:
         return min(max(round(value), int(self.low)), int(self.high)) if self.whole else float(f"{value:.12g}")
 
     def share(self, value: Value) -> float:
-        """Where a value lies, in [0, 1]: the middle of its part where there are choices."""
+        """Return the share of a value in [0, 1]; for a choice, the middle of its interval."""
         if self.choices:
             return (self.choices.index(value) + 0.5) / len(self.choices)
         there, low, high = (math.log(float(v)) if self.log else float(v) for v in (value, self.low, self.high))
         return (there - low) / (high - low)
 
     def levels(self, count: int) -> tuple[Value, ...]:
-        """So many values from low to high; as many as there are where there are fewer."""
+        """Return a number of values from low to high, or all if there are fewer."""
         if self.choices:
             return self.choices
         return tuple(dict.fromkeys(self.at(i / (count - 1) if count > 1 else 0.5) for i in range(count)))
@@ -106,11 +106,11 @@ class Space:
         return next(dimension for dimension in self.dimensions if dimension.name == name)
 
     def words(self) -> dict[str, str]:
-        """As it is typed, by setting."""
+        """Return the values as they are typed, by setting."""
         return {dimension.name: dimension.word for dimension in self.dimensions}
 
     def middle(self) -> Point:
-        """The point in the middle."""
+        """Return the point in the middle."""
         return {dimension.name: dimension.at(0.5) for dimension in self.dimensions}
 
 
@@ -160,7 +160,7 @@ def _value(word: str) -> Value:
 
 
 def settings_of(dimension: Dimension, roles: Sequence[str]) -> list[tuple[str, int | None]]:
-    """The settings that a dimension sets, each with which of its numbers is meant; None where it is one.
+    """Return the settings that a dimension sets, each with the index of its number; None for a setting of one number.
 
     Example:
         >>> settings_of(Dimension("*.betas.0"), ["generator", "discriminator"])
@@ -172,7 +172,7 @@ def settings_of(dimension: Dimension, roles: Sequence[str]) -> list[tuple[str, i
 
 
 def changes(space: Space, point: Mapping[str, Value], base: Config) -> dict[str, Any]:
-    """What a point changes in a configuration, by the dotted name under which it stands there; words are left to `words_of`."""
+    """Return the numbers that a point changes in a configuration, by dotted name; `words_of` has the rest."""
     flat, changed = base.flat(), dict[str, Any]()
     for dimension in space.dimensions:
         if not dimension.numeric:
@@ -188,7 +188,7 @@ def changes(space: Space, point: Mapping[str, Value], base: Config) -> dict[str,
 
 
 def words_of(space: Space, point: Mapping[str, Value], roles: Sequence[str]) -> list[str]:
-    """The dimensions of one value each as options of the command line; of several numbers one cannot be typed."""
+    """Return the dimensions of one value each as options; one of several numbers cannot be typed."""
     return [
         f"--{name}={word_of(point[dimension.name])}"
         for dimension in space.dimensions
@@ -198,7 +198,7 @@ def words_of(space: Space, point: Mapping[str, Value], roles: Sequence[str]) -> 
 
 
 def default_space(config: Config) -> Space:
-    """What a game says it is to be swept over; else its learning rates, Adam's first beta or SGD's momentum, and how often who moves.
+    """Return the game's own space; else its learning rates, Adam's first beta or SGD's momentum, and the scheduler's ratio.
 
     Example:
         >>> from arena.config import configure
@@ -222,7 +222,7 @@ def default_space(config: Config) -> Space:
     if "scheduler.ratio" in flat:
         found.append(Dimension("scheduler.ratio", 1, 5, whole=True))
     if not found:
-        raise ArenaError(f"nothing is known that {config.game.name} could be swept over; name settings by --vary SETTING=VALUES")
+        raise ArenaError(f"{config.game.name} has no space of its own. Fix: --vary SETTING=VALUES")
     return Space(tuple(found))
 
 

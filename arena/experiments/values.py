@@ -149,6 +149,16 @@ class Varied:
             raise ArenaError(f"{self.said} is neither a range nor a list. Expected {form}, log:{form} or A,B,C")
 
 
+def short(value: Value) -> str:
+    """Return a value with three digits, for a picture or a table.
+
+    Example:
+        >>> short(0.0123456), short(2048), short("lola")
+        ('0.0123', '2048', 'lola')
+    """
+    return f"{value:.3g}" if isinstance(value, float) else word_of(value)
+
+
 def parse_varied(word: str) -> Varied:
     """Return the values of `SETTING=VALUES`.
 

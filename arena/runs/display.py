@@ -1,5 +1,6 @@
-"""What a run shows in the terminal: a live panel where there is one, plain lines where there is not."""
+"""The display of a run: a live panel on a terminal, otherwise plain lines."""
 
+import functools
 import os
 import shutil
 import sys
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from arena.runs.result import Result
 
 COLOURS = ("dark_orange", "dodger_blue2")
-"""The first player's colour and the second's, as in the pictures."""
+"""Colours of the first and the second player, as in the pictures."""
 
 
 class Display:
-    """What a run tells while it goes on; every method may be ignored."""
+    """Receives the progress of a run; every method may do nothing."""
 
     rate: float = 0.0
 
@@ -43,25 +44,39 @@ class Silent(Display):
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Whoever read the output has gone (`| head`): the run goes on in silence."""
+        """Continue in silence if the reader of the output has ended, as in `| head`."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def command(name: str) -> str:
-    """How to type a command of this installation: its name where the shell finds it, else its path."""
+    """Return how to type a command of this installation: its name if the shell finds it, else its path."""
     beside = Path(sys.executable).parent / name
     return name if shutil.which(name) or not beside.exists() else os.path.relpath(beside)
 
 
 def terminal() -> Console:
-    """Where a command tells things; a file or a pipe has no width to fit."""
+    """Return the console of a command. A file or a pipe has no width, so that its lines are long."""
     console = _Console()
     return console if console.is_terminal else _Console(width=200)
 
 
+def show_line(console: Console, name: str, text: str, width: int = 12, markup: bool = False) -> None:
+    """Print a named line of a report; nothing if the text is empty."""
+    if text:
+        console.print(f"  {name:<{width}}{text}", highlight=False, soft_wrap=True, markup=markup)
+
+
+def table_of(first: str, *others: str) -> Table:
+    """Return an empty table whose first column is text and whose others are numbers."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for head in (first, *others):
+        table.add_column(head, justify="left" if head is first else "right", no_wrap=True)
+    return table
+
+
 def duration(seconds: float) -> str:
-    """Seconds in words.
+    """Return seconds in words.
 
     Example:
         >>> duration(5.25), duration(267)
@@ -71,13 +86,13 @@ def duration(seconds: float) -> str:
 
 
 def show() -> Display:
-    """A live panel on a terminal, else plain lines."""
+    """Return a live panel on a terminal, else plain lines."""
     console = _Console()
     return Panel(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
 
 
 class Lines(Display):
-    """Plain lines: one when a run begins, about twenty on the way, and where everything is at the end."""
+    """Plain lines: one at the beginning, about twenty on the way, and the report at the end."""
 
     def __init__(self, console: Console):
         self.console = console
@@ -164,22 +179,19 @@ class Panel(Lines):
 
 
 def _peeking(arena: "Arena | None") -> str:
-    """What is said of a best score that nobody may choose by."""
-    return " (an oracle's: it peeks at labels)" if arena is not None and arena.game.score_uses_oracle else ""
+    """Return the suffix of a best score that uses oracle labels."""
+    return " (an oracle's: it uses labels)" if arena is not None and arena.game.score_uses_oracle else ""
 
 
 def report(console: Console, result: "Result") -> None:
-    """How a run ended and where everything is."""
+    """Print how a run ended and the paths of its files."""
 
-    def line(name: str, text: str) -> None:
-        console.print(f"  {name:<12}{text}", highlight=False, soft_wrap=True)
-
+    line = functools.partial(show_line, console, markup=True)
     if result.status in ("diverged", "alarmed"):
         console.print(f"[bold]{result.status}[/]: {result.reason}", highlight=False, soft_wrap=True)
     elif result.status == "interrupted":
-        console.print(
-            f"stopped after turn {result.turns:,}; go on with:  {command('arena')} resume {result.folder}", highlight=False, soft_wrap=True
-        )
+        again = f"{command('arena')} resume {result.folder}"
+        console.print(f"stopped after turn {result.turns:,}. Continue with:  {again}", highlight=False, soft_wrap=True)
     else:
         console.print(f"[bold]{result.status}[/] after {result.turns:,} turns", highlight=False)
     if result.score is not None:

@@ -2,10 +2,10 @@
 
 import contextlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from arena.errors import ArenaError, FolderInTheWay
+from arena.errors import ArenaError, FolderInTheWay, RunFailed
 
 
 def stem(game: str) -> str:
@@ -39,6 +39,22 @@ def new_folder(out: str | Path | None, name: str, what: str, files: Mapping[str,
         name, where = what.partition(" ")[2], error.filename or out
         raise ArenaError(f"the {name} folder {where} could not be made ({error.strerror}); choose another --out") from error
     return folder
+
+
+@contextlib.contextmanager
+def disk_errors(what: str, folder: Path) -> Iterator[None]:
+    """Raise RunFailed if a file cannot be written.
+
+    Args:
+        what: that stops, such as "the map".
+        folder: that `arena resume` continues.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or f"a file in {folder}"
+        reason = error.strerror or error
+        raise RunFailed(f"{what} stopped because {where} could not be written ({reason}). Fix that, then: arena resume {folder}") from error
 
 
 def _made(out: str | Path | None, name: str, what: str, marker: str) -> Path:

@@ -1,8 +1,8 @@
-"""Choosing a checkpoint: what each criterion would have taken, from a run's trace, and how good that was.
+"""Model selection: the checkpoint that each criterion chooses from the trace of a run, and its quality.
 
-A game names its criteria (`Game.criteria`): metrics that are measured while a run goes on, every `--metrics.every` turns. Each of them
-takes the turn at which it was best, `last` takes the last one; what they took is judged by the one criterion that peeks, which is the
-oracle. As the choice is made from the trace, nothing needs to be played again.
+The criteria of a game (`Game.criteria`) are metrics that a run measures every `--metrics.every` turns. Each criterion chooses the turn at
+which it was best; `last` chooses the last turn. The one criterion that uses labels, the oracle, judges all choices. Nothing is played
+again.
 """
 
 import math
@@ -21,11 +21,11 @@ from arena.trace import read_trace
 
 @dataclass(frozen=True)
 class Choice:
-    """What a criterion takes in one run.
+    """The choice of a criterion in one run.
 
     Args:
-        turn: that it takes.
-        truth: what the oracle's metric is there; NaN where the data have no labels.
+        turn: the chosen turn.
+        truth: the oracle's metric at that turn; NaN if the data have no labels.
         kept: whether the run has a checkpoint of that turn.
     """
 
@@ -35,12 +35,12 @@ class Choice:
 
 
 def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = None) -> dict[str, Choice]:
-    """By the name of each criterion, and `last` and `oracle`, what it takes.
+    """Return the choice of each criterion by name, and those of `last` and `oracle`.
 
     Args:
         rows: of a trace.
-        criteria: of the game; exactly one of them peeks.
-        folder: of the run, in which checkpoints may be.
+        criteria: of the game; exactly one of them uses labels.
+        folder: of the run, for its checkpoints.
     """
     oracle = next(criterion for criterion in criteria if criterion.uses_oracle)
     blind = [criterion for criterion in criteria if not criterion.uses_oracle]
@@ -61,10 +61,10 @@ def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = Non
 
 
 def side_by_side(folders: Sequence[Path]) -> ResultTable:
-    """Every criterion's choice in some runs of one game: means over the runs, and how far they stay behind the oracle.
+    """Return a table of the choices of all criteria: means over runs of one game, and the distance to the oracle.
 
     Raises:
-        ArenaError: for a folder that is no run, and a game that has no criteria.
+        ArenaError: for a folder that is no run, and for a game without criteria.
     """
     made: list[dict[str, Choice]] = []
     looks: list[int] = []
@@ -73,13 +73,13 @@ def side_by_side(folders: Sequence[Path]) -> ResultTable:
         criteria = lookup("game", str(settings.get("game"))).target.criteria()  # type: ignore[attr-defined]
         if not any(criterion.uses_oracle for criterion in criteria):
             raise ArenaError(
-                f"{folder} is of the game '{settings.get('game')}', which names no criteria to choose by; give a run of another"
+                f"{folder} is of the game '{settings.get('game')}', which has no criteria for a choice. Expected a run of another game"
             )
         rows = [row for row in read_trace(folder / "trace.jsonl") if row["kind"] == "turn"]
         looks.append(sum(any(name.startswith("metrics.") for name in row) for row in rows))
         made.append(choices(rows, criteria, folder))
         if not made[-1]:
-            raise ArenaError(f"the trace of {folder} has no looks to choose from; play longer, or look more often by --metrics.every")
+            raise ArenaError(f"the trace of {folder} has no metrics to choose by. Fix: play longer, or lower --metrics.every")
     labelled = all("oracle" in of_run for of_run in made)
     oracle = [of_run["oracle"].truth if labelled else math.nan for of_run in made]
     several = len(made) > 1
@@ -91,7 +91,7 @@ def side_by_side(folders: Sequence[Path]) -> ResultTable:
         kept = sum(choice.kept for choice in own)
         rows_of_words.append(
             [
-                name + (" (peeks at labels)" if name == "oracle" else ""),
+                name + (" (uses labels)" if name == "oracle" else ""),
                 ", ".join(f"{choice.turn:,}" for choice in own),
                 _percent(truths, several) if labelled else "–",
                 "–" if name == "oracle" or not labelled else f"{100 * behind:.1f}",
@@ -100,18 +100,16 @@ def side_by_side(folders: Sequence[Path]) -> ResultTable:
         )
     truth = next(c.name for c in criteria if c.uses_oracle).replace("-", " ")
     head = ["chosen by", "turn" + ("s" if several else ""), f"{truth} %" + (" (mean ± SD)" if several else ""), "behind the oracle", "kept"]
-    note = (
-        f"{min(looks)} looks in a run; `--metrics.every` takes more, and `--checkpoint.every` and `--checkpoint.keep` keep the checkpoints."
-    )
-    blind = "The data have no labels, so that how good a choice is cannot be told."
+    note = f"{min(looks)} measurements in a run (`--metrics.every`); `--checkpoint.every` and `--checkpoint.keep` keep checkpoints."
+    blind = "The data have no labels, so that the choices cannot be judged."
     return ResultTable(head, rows_of_words, [note] if labelled else [note, blind])
 
 
 def runs_in(folder: Path) -> dict[str, list[Path]]:
-    """The runs of a folder by variant: itself, or those of a comparison.
+    """Return the runs of a folder by variant: the folder itself, or the runs of a comparison.
 
     Raises:
-        ArenaError: where there are none.
+        ArenaError: if there are none.
     """
     if (folder / "config.yaml").is_file() and (folder / "trace.jsonl").is_file():
         return {folder.name: [folder]}
@@ -119,7 +117,7 @@ def runs_in(folder: Path) -> dict[str, list[Path]]:
     for trace in sorted(folder.glob("*/seed-*/trace.jsonl"), key=lambda path: (path.parts[-3], int(path.parts[-2].removeprefix("seed-")))):
         found.setdefault(trace.parent.parent.name, []).append(trace.parent)
     if not found:
-        raise ArenaError(f"{folder} is neither a run nor a comparison; give the folder that `arena play` or `arena compare` named")
+        raise ArenaError(f"{folder} is neither a run nor a comparison. Expected a folder of `arena play` or `arena compare`")
     return found
 
 

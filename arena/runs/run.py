@@ -1,6 +1,6 @@
-"""One run in one folder: what is recorded when, how it is saved, and how it ends.
+"""One run in one folder: its records, its checkpoints and its end.
 
-A run is a pure function of its configuration; killed at any moment and resumed, it ends bit for bit as if it had not been.
+A run is a pure function of its configuration. If it is killed at any moment and resumed, it ends with the same bits.
 """
 
 import contextlib
@@ -39,14 +39,14 @@ class Run:
     Args:
         config: its configuration.
         arena: the arena built from it.
-        folder: an existing folder that is its own.
-        display: where progress is shown.
+        folder: an existing folder for this run alone.
+        display: shows the progress.
     """
 
     def __init__(self, config: Config, arena: Arena, folder: Path, display: Display):
         self.config, self.arena, self.folder, self.display = config, arena, folder, display
         self.ranks = arena.ranks
-        self.is_main = self.ranks is None or self.ranks.is_main  # of several processes the first one writes
+        self.is_main = self.ranks is None or self.ranks.is_main  # the first of several processes writes
         checkpoint = config.group("checkpoint")
         self.checkpoints = Checkpoints(folder / "checkpoints", checkpoint.keep)
         self.every = {
@@ -71,10 +71,10 @@ class Run:
         self._said: set[str] = set()
 
     def go(self, *, resumed: bool = False) -> Result:
-        """Play until the turns are spent, the game is solved or diverges, or a signal asks to stop.
+        """Play until the turns are spent, the game is solved or diverges, or a signal stops the run.
 
         Raises:
-            RunFailed: where the disk fails; what was saved before is whole.
+            RunFailed: if the disk fails; earlier checkpoints are intact.
         """
         try:
             with using_threads(self.config.run.threads), multiplications(self.config.run.tf32), self._signals():
@@ -83,9 +83,9 @@ class Run:
             what = error.strerror or str(error)
             where = error.filename or f"a file in {self.folder}"
             kept = self.checkpoints.paths()
-            mend = f"mend that and type: arena resume {self.folder}" if kept else "mend that and start again"
-            turn = f"{self.arena.turns_played:,}"
-            raise RunFailed(f"the run stopped at turn {turn} because {where} could not be written ({what}); {mend}") from error
+            fix = f"arena resume {self.folder}" if kept else "start again"
+            stopped = f"the run stopped at turn {self.arena.turns_played:,} because {where} could not be written ({what})"
+            raise RunFailed(f"{stopped}. Fix that, then: {fix}") from error
 
     def _go(self, resumed: bool) -> Result:
         arena = self.arena
@@ -111,9 +111,9 @@ class Run:
         return result
 
     def open(self, *, resumed: bool = False) -> None:
-        """Start the arena afresh or from the latest checkpoint, and the trace with it."""
+        """Reset the arena or restore the latest checkpoint, and open the trace."""
         self.arena.reset(seed=self.config.run.seed)
-        resumed = resumed and self._has_checkpoint()  # killed before its first checkpoint, a run begins again
+        resumed = resumed and self._has_checkpoint()  # a run that was killed before its first checkpoint begins again
         keep = self._restore() if resumed else 0
         self.ceiling = self.arena.game.ceiling()
         self.ceilings = self.arena.metric_ceilings()
@@ -121,13 +121,13 @@ class Run:
         self.board = self._tensorboard(resumed) if self.is_main else None
 
     def close(self) -> None:
-        """Close the trace."""
+        """Close the trace and TensorBoard."""
         self.trace.close()
         if self.board is not None:
             self.board.close()
 
     def turns(self, *, resumed: bool = False) -> Generator[None, None, Status]:
-        """Play turn by turn, recording what is due; the generator's value is how the run ended."""
+        """Play turn by turn and record what is due; the generator returns the status."""
         arena, every = self.arena, self.every["trace"]
         window = min(every, 2 * arena.scheduler.period)  # so that each player has two successive updates in it
         if not resumed or not self._has_checkpoint():
@@ -148,7 +148,7 @@ class Run:
     # Looking ----------------------------------------------------------------------------------------------------------------
 
     def _look(self, due: set[str]) -> Status | None:
-        """Record what is due. Signals are read first, so that nothing non-finite is ever scored or saved."""
+        """Record what is due; return the status if the run ends here. Signals come first: non-finite players are never scored or saved."""
         arena = self.arena
         values = arena.read_signals()
         if self.ranks is not None:
@@ -164,7 +164,7 @@ class Run:
             better = math.isfinite(score) and (self.best is None or score < self.best)
             self.best = score if better else self.best
         solved = "score" in due and self.config.run.until_solved and arena.is_solved()
-        due = {*self.every} if solved else due  # a run that is over is looked at where it ended
+        due = {*self.every} if solved else due  # everything is recorded at the end of a run
         looked = self._diagnose() if self.diagnostics and self.is_main and due & {"diagnostics", "picture"} else {}
         if "metrics" in due and (measured := arena.measure_metrics()):
             self.metrics = measured
@@ -183,12 +183,12 @@ class Run:
         return "solved" if solved else None
 
     def _fatal_alarm(self) -> str | None:
-        """The alarm that rings and is to end the run, in a sentence."""
+        """Return the raised alarm that ends the run, as a sentence."""
         names = [name for name in self._fatal if name in self.alarms.ringing]
         return f"{names[0]}: {self.alarms.ringing[names[0]]}" if names else None
 
     def _say_why_not(self) -> None:
-        """Tell once where compiled code or CUDA graphs were asked for and could not be had."""
+        """Report once if compiled code or CUDA graphs were requested and are not available."""
         for fast in (self.arena.field.compiled, self.arena.graphs):
             if fast is not None and fast.why_not is not None and fast.why_not not in self._said:
                 self._said.add(fast.why_not)
@@ -214,7 +214,7 @@ class Run:
         self._watch(row)
 
     def _watch(self, row: Mapping[str, Any]) -> None:
-        """Say which alarms begin to ring in this row, and which are over."""
+        """Report the alarms that this row raises or clears."""
         for change in self.alarms.look(row):
             self.trace.write(
                 {"kind": "alarm", "turn": row["turn"], "alarm": change.name, "raised": change.raised}
@@ -241,7 +241,7 @@ class Run:
         if reason := reason or self._reason(status):
             row["reason"] = reason
         row |= {"score": self.arena.last_score, "best": self.best, "ceiling": self.ceiling}
-        self.metrics = self.metrics if status in ("finished", "solved") else {}  # then they are those of the end
+        self.metrics = self.metrics if status in ("finished", "solved") else {}  # only then were they measured at the end
         row |= {f"metrics.{name}": value for name, value in self.metrics.items()}
         row |= {f"ceilings.{name}": value for name, value in self.ceilings.items() if self.metrics}
         self.trace.write(row)
@@ -259,7 +259,7 @@ class Run:
         return str(self.arena.divergence) if status == "diverged" else self._fatal_alarm() if status == "alarmed" else None
 
     def _blame(self) -> None:
-        """Play again from the last checkpoint up to the fatal turn, now watching each player's output, to name who went first."""
+        """Replay from the last checkpoint to the fatal turn and watch each player's output, to name the player that diverged first."""
         fatal = self.arena.divergence
         if fatal is None or not self._has_checkpoint():
             return
@@ -297,26 +297,26 @@ class Run:
         return self._of_first(lambda: bool(self.checkpoints.paths()))
 
     def _latest(self) -> tuple[Path, dict[str, Any]]:
-        """The latest checkpoint, which the first process reads for all."""
+        """Return the latest checkpoint, which the first process reads for all."""
         return self._of_first(lambda: (path := self.checkpoints.paths()[-1], self.checkpoints.load(path)))
 
     def _of_first(self, make: Callable[[], Any]) -> Any:
         return make() if self.ranks is None else self.ranks.on_main(make)
 
     def _restore(self) -> int:
-        """Load the latest checkpoint; returns how many bytes of the trace belong to it."""
+        """Restore the latest checkpoint; return the length in bytes of the trace at that moment."""
         path, state = self._latest()
         if state.get("game") != self.config.game.id:
             raise CheckpointUnusable(
                 f"the checkpoint {path} is of the game '{state.get('game')}', but the run plays '{self.config.game.id}'; "
-                "restore the run's own config.yaml"
+                "restore the config.yaml of the run"
             )
         try:
             self.arena.load_state_dict(state["arena"])
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointUnusable(
                 f"the checkpoint {path} does not fit the players of this configuration ({' '.join(str(error).split())[:160]}); "
-                "restore the run's own config.yaml"
+                "restore the config.yaml of the run"
             ) from error
         self.diagnostics.load_state_dict(state.get("diagnostics", {}))
         if "alarms" in state:
@@ -330,14 +330,14 @@ class Run:
         from arena.trace.tensorboard import TensorBoard
 
         roles = self.arena.game.roles
-        again = self.arena.turns_played + 1 if resumed else 0  # whatever an earlier process wrote from there on is void
+        again = self.arena.turns_played + 1 if resumed else 0  # later events of an earlier process are void
         board = TensorBoard(self.folder, roles, self.arena.own_names, purge=again, metrics=[*self.ceilings])
         if not resumed:
             board.text("config", "```yaml\n" + self.config.dump() + "```")
         return board
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
-        """The first Ctrl-C (or SIGTERM) ends the run after the turn in play; a second one at once."""
+        """While inside, the first Ctrl-C or SIGTERM ends the run after the current turn, and a second one at once."""
 
         def ask(number: int, frame: Any) -> None:
             self._stop = number

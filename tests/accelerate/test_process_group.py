@@ -261,7 +261,7 @@ MANY = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT
 def test_what_is_for_one_process_refuses_several(monkeypatch: pytest.MonkeyPatch, cli: Any) -> None:
     done = cli("bench", "swiss-roll", **MANY)
     assert done.returncode == 2
-    assert done.stderr == "arena (process 1 of 2): arena bench is for one process; only play and resume can be started by torchrun\n"
+    assert done.stderr == "arena (process 1 of 2): arena bench runs in one process. Only play and resume can be started by torchrun\n"
     for name, value in MANY.items():
         monkeypatch.setenv(name, value)
     from arena.engine.vector_env import Population

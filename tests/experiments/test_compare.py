@@ -162,7 +162,7 @@ def test_any_setting_varies_and_lists_keep_their_commas() -> None:
 @pytest.mark.parametrize(
     ("vary", "arguments", "message"),
     [
-        (["rule=sga,lola"], ["--rule=sga"], "'rule' is given for all variants and is to vary as well; leave one of the two out"),
+        (["rule=sga,lola"], ["--rule=sga"], "'rule' is given for all variants and varies as well. Fix: leave one of the two out"),
         (["rule"], [], "--vary rule is not SETTING=VALUES. Fix: --vary rule=simultaneous,extragradient or --vary coupling=0:1:8"),
         (["rule=a,b", "rule=c"], [], "--vary names 'rule' twice. Fix: give all its values at once, as in --vary rule=A,B"),
         (["rule=sga,lola,sga"], [], "--vary rule=sga,lola,sga names 'sga' twice. Fix: give each value once"),

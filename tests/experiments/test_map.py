@@ -92,8 +92,8 @@ def test_whole_numbers_are_rounded_and_seeds_are_ranges() -> None:
         ("generator.lr=0.1", "coupling=0:1:3", [], "is neither a range nor a list. Expected LOW:HIGH:COUNT, log:LOW:HIGH:COUNT or A,B,C"),
         ("coupling=log:0:1:3", "noise=0:1:3", [], "because its values are logarithmic. Fix: leave out log:"),
         ("generator.lr=1,2,1", "coupling=0:1:3", [], "--vary generator.lr=1,2,1 names '1' twice. Fix: give each value once"),
-        ("coupling=0:1:3", "coupling.value=0:1:2", [], "x and y are both coupling, but a map is over two settings; name another one"),
-        ("coupling=0:1:3", "noise=0:1:2", ["--noise=1"], "'noise' is given for all cells and is to vary as well; leave one of the two out"),
+        ("coupling=0:1:3", "coupling.value=0:1:2", [], "x and y are both coupling. Expected two settings"),
+        ("coupling=0:1:3", "noise=0:1:2", ["--noise=1"], "'noise' is given for all cells and varies as well. Fix: leave one"),
         ("seed=0:3:3", "noise=0:1:2", [], "the seed is no setting to vary. Fix: --seeds 3"),
         ("generator.lr=-1:1:3", "noise=0:1:2", [], "generator.lr is -1.0, but must be a finite number above 0"),
         ("batch=1,2.5", "noise=0:1:2", [], "batch is 2.5, but must be a whole number, such as 1"),
@@ -194,7 +194,7 @@ def test_what_is_played_one_by_one_is_said_with_its_reason(tmp_path: Path, cli: 
     (tmp_path / "asks.py").write_text(UNMAPPED)
     done = cli("map", "asks.py", "--vary", "left.lr=0.01:0.1:2", "--vary", "slope=1,2", "--turns", "5", "--out", "m")
     assert done.returncode == 0, done.stderr
-    assert "some are played one by one: Asks's losses cannot be mapped" in done.stdout
+    assert "some runs are played one by one: Asks's losses cannot be mapped" in done.stdout
     assert len((tmp_path / "m" / "map.csv").read_text().splitlines()) == 5
 
 

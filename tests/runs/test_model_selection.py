@@ -163,14 +163,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_is_judged_from_its_trace(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = side_by_side([run])
     names = [cells[0] for cells in found.rows]
-    assert names == ["last", *criteria(), "oracle (peeks at labels)"]
+    assert names == ["last", *criteria(), "oracle (uses labels)"]
     assert found.rows[0][1] == "30" and found.rows[0][4] == "yes"
     assert all(float(cells[2]) <= float(found.rows[-1][2]) for cells in found.rows)
-    assert found.notes[0].startswith("4 looks in a run")
+    assert found.notes[0].startswith("4 measurements in a run")
     twice = side_by_side([run, run])
     assert twice.rows[0][1] == "30, 30" and twice.rows[0][2].endswith("± 0.0") and twice.rows[0][4] == "2 of 2"
     assert choose.main([str(run)]) == 0
-    assert "oracle (peeks at labels)" in capsys.readouterr().out
+    assert "oracle (uses labels)" in capsys.readouterr().out
 
 
 def test_what_a_game_measures_is_what_criteria_say(run: Path) -> None:
@@ -193,14 +193,14 @@ def test_a_criterion_may_be_the_score() -> None:
 
 
 def test_what_cannot_be_chosen_from_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ArenaError, match="is neither a run nor a comparison; give the folder that `arena play` or `arena compare` named"):
+    with pytest.raises(ArenaError, match=r"is neither a run nor a comparison\. Expected a folder of `arena play`"):
         runs_in(tmp_path)
     (tmp_path / "config.yaml").write_text("game: bilinear\n")
     (tmp_path / "trace.jsonl").write_text("")
-    with pytest.raises(ArenaError, match="is of the game 'bilinear', which names no criteria to choose by"):
+    with pytest.raises(ArenaError, match="is of the game 'bilinear', which has no criteria for a choice"):
         side_by_side(runs_in(tmp_path)[tmp_path.name])
     (tmp_path / "config.yaml").write_text("game: dann\n")
-    with pytest.raises(ArenaError, match="has no looks to choose from"):
+    with pytest.raises(ArenaError, match="has no metrics to choose by"):
         side_by_side([tmp_path])
 
 

@@ -213,7 +213,7 @@ def test_a_full_disk_ends_in_a_sentence_and_loses_nothing(tmp_path: Path) -> Non
     done = subprocess.run(words, capture_output=True, text=True, check=False, preexec_fn=small_files_only)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "could not be written (File too large); mend that and" in done.stderr
+    assert "could not be written (File too large). Fix that, then" in done.stderr
     assert not list(folder.rglob("*.part"))
 
 
@@ -223,7 +223,7 @@ def test_a_disk_that_fills_up_later_keeps_what_was_saved(unbroken: Path, tmp_pat
     small = {**SETTINGS, "generator.hidden": [4], "discriminator.hidden": [4], "trace.every": 1}
     done = subprocess.run(command(folder, **small), capture_output=True, text=True, check=False, preexec_fn=small_files_only)
     assert done.returncode == 1
-    assert f"(File too large); mend that and type: arena resume {folder}" in done.stderr
+    assert f"(File too large). Fix that, then: arena resume {folder}" in done.stderr
     assert arena.resume(folder, display=False).status == "finished"
     arena.play("swiss-roll", out=tmp_path / "whole", display=False, **small)
     assert (folder / "trace.jsonl").read_bytes() == (tmp_path / "whole" / "trace.jsonl").read_bytes()

@@ -94,7 +94,7 @@ def test_another_version_is_refused(run: Path) -> None:
 def test_another_game_is_refused(run: Path) -> None:
     config = yaml.safe_load((run / "config.yaml").read_text())
     (run / "config.yaml").write_text(yaml.safe_dump({**config, "game": "pinwheel"}))
-    with pytest.raises(CheckpointUnusable, match="is of the game 'swiss-roll', but the run plays 'pinwheel'; restore the run's own"):
+    with pytest.raises(CheckpointUnusable, match="is of the game 'swiss-roll', but the run plays 'pinwheel'; restore the config"):
         arena.resume(run, display=False)
 
 

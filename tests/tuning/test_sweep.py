@@ -73,14 +73,14 @@ def test_a_dimension_reads_and_is_written_back(word: str, dimension: Dimension) 
     [
         (["generator.lrr=0:1"], "unknown setting 'generator.lrr': did you mean 'generator.lr'?"),
         (["generator.beta.0=0:1"], "unknown setting 'generator.beta': did you mean 'generator.betas'?"),
-        (["generator.betas.2=0:1"], "--vary generator.betas.2 is number 2 of generator.betas, which is (0.5, 0.9); name one"),
+        (["generator.betas.2=0:1"], "--vary generator.betas.2 is number 2 of generator.betas, which is (0.5, 0.9). Fix: name another"),
         (["generator.lr=1e-5"], "is neither a range nor a list. Expected LOW:HIGH, log:LOW:HIGH or A,B,C"),
         (["generator.lr=lug:1e-5:1e-2"], "is neither a range nor a list"),
         (["generator.lr=log:0:1"], "begins at 0. Expected a beginning above 0, because its values are logarithmic. Fix: leave out log:"),
         (["generator.lr=2:1"], "ends at 1. Expected an end above its beginning, 2"),
         (["generator.lr=1:a"], "is no range. Expected two finite numbers and perhaps a count, such as 0:1"),
         (["scheduler.ratio=int:1.5:3"], "has ends that are not whole numbers. Fix: leave out int:"),
-        (["scheduler.ratio=1:5"], "scheduler.ratio takes whole numbers; write int:1:5"),
+        (["scheduler.ratio=1:5"], "scheduler.ratio takes whole numbers. Fix: int:1:5"),
         (["noise=0:1", "noise=0:2"], "--vary names 'noise' twice. Fix: give all its values at once"),
         (["seed=0:1"], "the seed is no setting to vary. Fix: --seeds 3"),
         (["rule=simultaneous,lolo"], "unknown rule 'lolo': did you mean 'lola'?"),
@@ -101,7 +101,7 @@ def test_bad_spaces_get_one_sentence_before_anything_starts(words: list[str], me
         ({"sampler": "tpee"}, "unknown sampler 'tpee': did you mean 'tpe'?"),
         ({"backend": "population", "sampler": "tpe"}, "take qmc, grid or random"),
         ({"objectives": ("criterion", "cost"), "pruner": "median"}, "the pruner median cannot judge several objectives"),
-        ({"pruner": "wilcoxon", "seeds": (0,)}, "write --seeds 5 or more"),
+        ({"pruner": "wilcoxon", "seeds": (0,)}, "Fix: --seeds 5"),
         ({"trials": 0}, "trials is 0, but must be a whole number of at least 1"),
         ({"quantile": 1.5}, "quantile is 1.5, but must be a finite number of at least 0 and of at most 1"),
     ],
@@ -282,10 +282,10 @@ def test_luck_is_called_luck() -> None:
     assert found.settings.value < 0.5
     text = " ".join(found.warnings)
     assert "are few for 3 settings" in text
-    assert "is not settled" in text
+    assert "is open, because" in text
     made, records = _made(12, lambda x, y, m: x, noise=0.1, seeds=1)
     assert variance_of_settings(records, 4) is None
-    assert "settings and luck cannot be told apart" in " ".join((examine(made, records, resamples=2) or found).warnings)
+    assert "settings and luck cannot be separated" in " ".join((examine(made, records, resamples=2) or found).warnings)
     assert examine(made, records[:4]) is None
 
 
@@ -423,7 +423,7 @@ def test_a_full_disk_leaves_what_was_whole(tmp_path: Path, monkeypatch: pytest.M
         fsync(number)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ArenaError, match=r"could not be written \(No space left on device\); mend that and type: arena resume"):
+    with pytest.raises(ArenaError, match=r"could not be written \(No space left on device\)\. Fix that, then: arena resume"):
         finish(found, folder)
     monkeypatch.undo()
     assert [path.name for path in (folder / "trials").iterdir()] == ["00000.json"]

@@ -61,13 +61,15 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
                 for sentinel in wait([*alive], timeout=0.5):
                     ended = alive.pop(sentinel)
                     if ended.failed is not None:
-                        raise RunFailed(f"{ended.failed}; mend that and type: arena resume {folder}")
+                        raise RunFailed(f"{ended.failed}. Fix that, then: arena resume {folder}")
                     deaths += ended.process.exitcode != 0
                 if news():
                     deaths = 0
                 ledger.recover_lost()
                 if deaths >= PATIENCE:
-                    raise RunFailed(f"the sweep's processes keep dying; it may be memory that is short; go on by: arena resume {folder}")
+                    raise RunFailed(
+                        f"the processes of the sweep keep dying, perhaps because memory is short. Fix that, then: arena resume {folder}"
+                    )
         finally:
             for worker in alive.values():
                 worker.process.kill()  # what it plays is played again when the sweep is resumed

@@ -8,12 +8,13 @@ from typing import Any
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
-from arena.errors import ArenaError, RunFailed
+from arena.errors import ArenaError
 from arena.experiments.ledger import SeedResult, TrialRecord, numbers, read, write
 from arena.experiments.outcome import Outcome
 from arena.experiments.playing import play_members
 from arena.experiments.populations import populations
 from arena.experiments.values import Point
+from arena.runs.folders import disk_errors
 from arena.runs.processes import signals_interrupt
 from arena.tuning.objective import TrialRun, impossible, look_at, monitor_of, record_of
 from arena.tuning.plan import Sweep
@@ -32,17 +33,11 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
             tell(ended)
     left = [(number, point) for number, point in enumerate(sweep.points) if number not in there]
     size = sweep.options.members or max(1, AT_ONCE // len(sweep.options.seeds))
-    try:
-        with signals_interrupt():
-            for begin in range(0, len(left), size):
-                for record in play_points(sweep, left[begin : begin + size]):
-                    write(record, folder)
-                    tell(record)
-    except OSError as error:
-        where = error.filename or f"a file in {folder}"
-        raise RunFailed(
-            f"the sweep stopped because {where} could not be written ({error.strerror}); mend that and type: arena resume {folder}"
-        ) from error
+    with disk_errors("the sweep", folder), signals_interrupt():
+        for begin in range(0, len(left), size):
+            for record in play_points(sweep, left[begin : begin + size]):
+                write(record, folder)
+                tell(record)
 
 
 def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[TrialRecord]:

@@ -67,7 +67,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
             given_up = [(n, result) for result in trials if result.error for n in _without_record(folder, result)]
             for _, result in given_up:
                 if isinstance(result.error, RayTaskError):  # the trial itself failed, and would again
-                    raise RunFailed(f"{first_line(result.error)}; mend that and type: arena resume {folder}")
+                    raise RunFailed(f"{first_line(result.error)}. Fix that, then: arena resume {folder}")
             if not given_up:
                 return
         for number, result in given_up:

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from arena.experiments.ledger import TrialRecord
-from arena.experiments.map.figure import COLOURS, colour_range
-from arena.experiments.values import word_of
+from arena.experiments.map.figure import COLOURS, colour_range, edges
+from arena.experiments.values import short, word_of
 from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
 from arena.tuning.plan import Sweep
 from arena.tuning.report.importance import METHODS, Interval, rates
@@ -20,7 +20,7 @@ from arena.tuning.report.surrogate import Curve
 from arena.tuning.space import Dimension, Value
 
 MAPS = 3
-"""Pairs of settings that are drawn, at most."""
+"""Largest number of drawn pairs of settings."""
 MARKS = {
     "diverged": ("X", FIRST),
     "undefined": ("P", FIRST),
@@ -28,11 +28,11 @@ MARKS = {
     "no progress": ("s", "#8a6d3b"),
     "cycling": ("D", SECOND),
 }
-"""Mark and colour by the verdict on a point."""
+"""Marker and colour by verdict."""
 
 
 def all_of(sweep: Sweep, records: Sequence[TrialRecord], found: Findings) -> Iterator[tuple[str, Figure]]:
-    """Every picture that there is something to draw for, by name."""
+    """Yield every picture that applies, by name."""
     told = [record for record in records if record.status in ("finished", "undefined")]
     yield "importance", importance(found)
     if found.curves:
@@ -47,7 +47,7 @@ def all_of(sweep: Sweep, records: Sequence[TrialRecord], found: Findings) -> Ite
 
 
 def pairs(sweep: Sweep, found: Findings) -> list[tuple[str, str]]:
-    """Pairs worth a map: both learning rates, then ratio and coupling against a rate, then those that act together."""
+    """Return the pairs of settings to draw: both learning rates, then ratio and coupling against a rate, then those that interact."""
     there, wanted = set(sweep.space.names), list[tuple[str, str]]()
     if (both := rates(sweep)) is not None:
         wanted.append(both)
@@ -61,7 +61,7 @@ def pairs(sweep: Sweep, found: Findings) -> list[tuple[str, str]]:
 
 @styled
 def importance(found: Findings) -> Figure:
-    """How much each setting matters by both methods, with what resampling the trials gives."""
+    """Draw the importance of each setting by both methods, with intervals from resampling."""
     groups = [found.importance, *([found.derived] if found.derived else [])]
     rows = [len(group) for group in groups]
     made, axes = figure(6.4, 0.42 * sum(rows) + 0.9 + 0.5 * len(groups), len(groups), 1, height_ratios=rows, sharex=True)
@@ -84,7 +84,7 @@ def importance(found: Findings) -> Figure:
 
 @styled
 def tolerance(sweep: Sweep, found: Findings, told: Sequence[TrialRecord]) -> Figure:
-    """Each setting around the best point: what is expected, and how far it may move."""
+    """Draw the expected value along each setting through the best point, and its tolerance."""
     curves = [found.curves[name] for name in found.importance if name in found.curves]
     columns = min(3, len(curves))
     rows = math.ceil(len(curves) / columns)
@@ -125,7 +125,7 @@ def _one_curve(axis: Any, dimension: Dimension, curve: Curve, told: Sequence[Tri
 
 @styled
 def heat(sweep: Sweep, found: Findings, told: Sequence[TrialRecord], a: str, b: str) -> Figure:
-    """Two settings: what is expected over all others in colour, every trial as a mark, those that came to nothing by their own."""
+    """Draw the expected value over two settings in colour, and every trial as a mark by verdict."""
     x, y = sweep.space[a], sweep.space[b]
     made, axes = figure(5.6, 4.8)
     axis = axes[0, 0]
@@ -181,7 +181,7 @@ def _marks(axis: Any, x: Dimension, y: Dimension, told: Sequence[TrialRecord], n
 
 @styled
 def parallel(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
-    """All settings at once: a line for each trial, the best above the others."""
+    """Draw a line across all settings for each trial, the best on top."""
     dimensions = sweep.space.dimensions
     made, axes = figure(1.6 + 1.5 * len(dimensions), 3.8)
     axis = axes[0, 0]
@@ -197,7 +197,7 @@ def parallel(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
         axis.axvline(i, color="#c8ccd0", linewidth=1, zorder=0)
         ends = [(d.share(v), v) for v in (d.choices or (d.at(0.0), d.at(1.0)))]
         for share, value in ends:
-            axis.text(i + 0.03, share, _word(value), fontsize=7, color="#5f6670", va="center")
+            axis.text(i + 0.03, share, short(value), fontsize=7, color="#5f6670", va="center")
     axis.set_xticks(range(len(dimensions)), [d.name for d in dimensions], rotation=12, ha="right")
     axis.set(yticks=[], xlim=(-0.2, len(dimensions) - 0.6), ylim=(-0.05, 1.05), title="every trial; orange: the best tenth")
     axis.grid(False)
@@ -207,7 +207,7 @@ def parallel(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
 
 @styled
 def seeds(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
-    """Trials from best to worst, with what each seed came to: where the seeds' spread is as large as the slope, the order is luck."""
+    """Draw the trials from best to worst with the value of each seed. If their spread exceeds the slope, the order is luck."""
     ranked = sorted((r for r in told if r.runs), key=lambda record: record.value)
     made, axes = figure(5.6, 3.4)
     axis = axes[0, 0]
@@ -215,7 +215,7 @@ def seeds(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
         own = [play.value for play in record.runs]
         axis.plot([i] * len(own), own, "-", color=DATA, linewidth=0.7)
         axis.plot([i] * len(own), own, ".", color=SECOND, markersize=3.5, alpha=0.7)
-    axis.plot(range(1, len(ranked) + 1), [r.value for r in ranked], color=FIRST, label="what counts")
+    axis.plot(range(1, len(ranked) + 1), [r.value for r in ranked], color=FIRST, label="value of the point")
     axis.plot([], [], ".", color=SECOND, label="one seed")
     if min(play.value for record in ranked for play in record.runs) > 0:
         axis.set_yscale("log")
@@ -229,7 +229,7 @@ def seeds(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
 
 @styled
 def front(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
-    """The first two objectives of every trial, and those that no other beats in both."""
+    """Draw the first two objectives of every trial, and their Pareto front."""
     first, second = sweep.options.objectives[:2]
     made, axes = figure(4.8, 3.8)
     axis = axes[0, 0]
@@ -253,18 +253,14 @@ def _where(dimension: Dimension, value: Value) -> float:
 
 
 def _sides(dimension: Dimension, values: Sequence[Value]) -> np.ndarray:
-    """The sides of cells around values."""
-    at = np.array([_where(dimension, value) for value in values])
-    at = np.log(at) if dimension.log else at
-    middle = (at[1:] + at[:-1]) / 2
-    sides = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])
-    return np.exp(sides) if dimension.log else sides
+    """Return the sides of the cells around values."""
+    return edges([_where(dimension, value) for value in values], dimension.log)
 
 
 def _scaled(axis: Any, dimension: Dimension, which: str) -> None:
     side = getattr(axis, f"{which}axis")
     if dimension.choices:
-        getattr(axis, f"set_{which}ticks")(range(len(dimension.choices)), [_word(v) for v in dimension.choices])
+        getattr(axis, f"set_{which}ticks")(range(len(dimension.choices)), [short(v) for v in dimension.choices])
     elif dimension.log:
         getattr(axis, f"set_{which}scale")("log")
         if dimension.high < 1000 * dimension.low:
@@ -277,10 +273,6 @@ def _plain_numbers(side: Any) -> None:
     side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
     side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     side.set_minor_formatter(NullFormatter())
-
-
-def _word(value: Value) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else word_of(value)
 
 
 def _plain(name: str) -> str:

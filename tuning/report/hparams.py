@@ -13,9 +13,9 @@ def write(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> None:
     """Write all trials; those of an earlier report are replaced.
 
     Args:
-        sweep: they belong to.
-        folder: of it.
-        records: the trials.
+        sweep: the plan.
+        folder: of the sweep.
+        records: all trials.
     """
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary

@@ -1,7 +1,7 @@
 """The importance of settings: PED-ANOVA and fANOVA, each with the interval from resampling the trials.
 
-PED-ANOVA measures how different the values of the best tenth are from all; fANOVA the share of a random forest's variance that a setting
-explains by itself. S. Watanabe et al., "PED-ANOVA", arXiv:2304.10255; F. Hutter et al., "An efficient approach for assessing
+PED-ANOVA measures the difference between the values of the best tenth and of all; fANOVA the share of a random forest's variance that a
+setting explains by itself. S. Watanabe et al., "PED-ANOVA", arXiv:2304.10255; F. Hutter et al., "An efficient approach for assessing
 hyperparameter importance" (fANOVA), ICML 2014.
 """
 
@@ -26,7 +26,7 @@ METHODS = ("PED-ANOVA", "fANOVA")
 
 @dataclass(frozen=True)
 class Interval:
-    """A number, and the middle nine tenths of what resampling gives for it."""
+    """A number and its 90 % interval from resampling."""
 
     value: float
     low: float
@@ -37,7 +37,7 @@ class Interval:
 
 
 def scale(values: Sequence[float]) -> np.ndarray:
-    """Logarithms where no value is below 0, with zeros at a tenth of the smallest that is none; else the values themselves.
+    """Return logarithms if no value is below 0, with zeros at a tenth of the smallest positive value; else the values themselves.
 
     Example:
         >>> scale([1.0, 10.0, 0.0]).round(3).tolist(), scale([-1.0, 2.0]).tolist()
@@ -50,13 +50,13 @@ def scale(values: Sequence[float]) -> np.ndarray:
 
 
 def importances(space: Mapping[str, Any], points: Sequence[Point], values: np.ndarray, resamples: int) -> dict[str, dict[str, Interval]]:
-    """Importance by setting and method, each adding up to 1, the most important first.
+    """Return importances by setting and method, the most important setting first. Those of a method add up to 1.
 
     Args:
         space: Optuna's distributions by name.
-        points: the value of each.
-        values: what they came to.
-        resamples: how often trials are drawn anew.
+        points: of the trials.
+        values: of the trials.
+        resamples: number of resamples.
     """
     trials = [
         optuna.trial.create_trial(params=dict(p), distributions=dict(space), value=float(v)) for p, v in zip(points, values, strict=True)
@@ -86,7 +86,7 @@ def _shares(evaluator: Any, trials: Sequence[Any], space: Mapping[str, Any]) -> 
         study = optuna.create_study()
         study.add_trials(trials)
         found = evaluator.evaluate(study, params=list(space))
-    except (RuntimeError, ValueError):  # nothing differs
+    except (RuntimeError, ValueError):  # all values are equal
         found = {}
     finally:
         optuna.logging.set_verbosity(before)
@@ -95,14 +95,14 @@ def _shares(evaluator: Any, trials: Sequence[Any], space: Mapping[str, Any]) -> 
 
 
 def rates(sweep: Sweep) -> tuple[str, str] | None:
-    """The names of both players' learning rates, where both vary by themselves."""
+    """Return the names of both players' learning rates, if both vary."""
     names = [f"{role}.lr" for role in sweep.base().roles]
     there = [d for d in sweep.space.dimensions if d.name in names and d.log and not d.choices]
     return (names[0], names[1]) if len(there) == 2 else None
 
 
 def as_mean_and_ratio(space: Space, points: Sequence[Point], both: tuple[str, str]) -> tuple[dict[str, Any], list[Point]]:
-    """The space and its points with the geometric mean and the ratio of two rates in their place."""
+    """Replace two rates by their geometric mean and their ratio; return the space and its points."""
     first, second = both
     mean, ratio = "both learning rates (mean)", f"{second} / {first}"
     low, high = (math.sqrt(getattr(space[first], end) * getattr(space[second], end)) for end in ("low", "high"))

@@ -1,13 +1,13 @@
-"""What the trials of a sweep say about its settings, and how far that can be trusted.
+"""The sensitivity of a sweep to its settings, and warnings about the evidence.
 
-    importance    PED-ANOVA: how different the best tenth's values are from all; fANOVA: the share of a random forest's variance that a
-                  setting explains by itself. Both from Optuna, each with the interval that resampling the trials gives.
+    importance    PED-ANOVA: the difference between the values of the best tenth and of all; fANOVA: the share of a random forest's variance
+                  that a setting explains by itself. Both from Optuna, each with an interval from resampling the trials.
     settings      σ²_t / (σ²_t + σ²_s), the share of the variance between the trials, of one-way random effects over trials and seeds
-    tolerance     the factor by which a setting may move from its best value, the others at theirs, before a Gaussian process through the
+    tolerance     the factor by which a setting may move from its best value, the others fixed, before a Gaussian process through the
                   trials expects a value that is 10 % worse
-    interaction   what two settings explain together beyond either, of the same process
+    interaction   the part that two settings explain only together, by the same process
 
-All of it is of the logarithm of the values where none is below 0. Shapes: T = trials, S = seeds.
+All figures are of the logarithm of the values if none is below 0. Shapes: T = trials, S = seeds.
 """
 
 import math
@@ -31,17 +31,17 @@ PER_DIMENSION = 10
 
 @dataclass
 class Findings:
-    """What the trials say.
+    """The findings of a report.
 
     Args:
         importance: by setting, then by method.
-        derived: the same where both players' learning rates vary, of their geometric mean and their ratio instead.
-        settings: the share of the variance that lies between the trials, not between their seeds.
+        derived: the same for the geometric mean and the ratio of both learning rates, if both vary.
+        settings: the share of the variance between trials, as opposed to seeds.
         among_best: the same of the best quarter.
         curves: by setting.
         interactions: by pair of settings, largest first, as shares of the process's variance.
         agreement: rank correlation of the two methods.
-        warnings: what should keep one from believing it.
+        warnings: reasons to doubt the findings.
     """
 
     importance: dict[str, dict[str, Interval]] = field(default_factory=dict)
@@ -56,15 +56,15 @@ class Findings:
 
 
 def examine(sweep: Sweep, records: Sequence[TrialRecord], resamples: int = RESAMPLES) -> Findings | None:
-    """What trials say.
+    """Examine trials.
 
     Args:
-        sweep: they belong to.
-        records: all of it that there are.
-        resamples: how often trials are drawn anew for the intervals.
+        sweep: the plan.
+        records: all trials.
+        resamples: number of resamples for the intervals.
 
     Returns:
-        The findings; None where too few trials ended.
+        The findings; None if too few trials ended.
     """
     told = [record for record in records if record.status in ("finished", "undefined")]
     if len(told) < FEWEST:
@@ -87,7 +87,7 @@ def examine(sweep: Sweep, records: Sequence[TrialRecord], resamples: int = RESAM
 
 
 def variance_of_settings(records: Sequence[TrialRecord], resamples: int) -> Interval | None:
-    """The share of the variance that lies between trials; None where they were played with one seed, or too few of them were.
+    """Return the share of the variance between trials; None for one seed, or for too few trials.
 
     Example:
         >>> from arena.experiments.ledger import SeedResult
@@ -107,7 +107,7 @@ def variance_of_settings(records: Sequence[TrialRecord], resamples: int) -> Inte
 
 
 def _between(values_TS: np.ndarray) -> float:
-    """σ²_t / (σ²_t + σ²_s), from the mean squares of one-way random effects."""
+    """Return σ²_t / (σ²_t + σ²_s), from the mean squares of one-way random effects."""
     count = values_TS.shape[1]
     within = float(values_TS.var(axis=1, ddof=1).mean())
     between = max(0.0, float(values_TS.mean(axis=1).var(ddof=1)) - within / count)
@@ -121,12 +121,12 @@ def _warnings(
     dimensions = len(sweep.space.dimensions)
     if len(told) < PER_DIMENSION * dimensions:
         said.append(
-            f"{len(told)} trials that were played to their ends are few for {dimensions} settings: small importances, interactions and "
+            f"{len(told)} finished trials are few for {dimensions} settings: small importances, interactions and "
             f"tolerances are guesses; take {PER_DIMENSION * dimensions} or more"
         )
     pruned = sum(record.status == "pruned" for record in records)
     if pruned > len(records) / 4:
-        said.append(f"{pruned} of {len(records)} trials were given up on their way and are left out; for importances write --pruner none")
+        said.append(f"{pruned} of {len(records)} trials were pruned and are left out. Fix: --pruner none")
     for method in METHODS:
         (first, one), (second, two) = (
             sorted(((n, i[method]) for n, i in found.importance.items()), key=lambda pair: -pair[1].value)[:2]
@@ -134,31 +134,31 @@ def _warnings(
             else (("", None), ("", None))
         )
         if one is not None and two is not None and one.low < two.high:
-            said.append(f"by {method}, whether {first} or {second} matters more is not settled: their intervals overlap")
+            said.append(f"by {method}, the order of {first} and {second} is open, because their intervals overlap")
     tops = {method: max(found.importance, key=lambda name: found.importance[name][method].value) for method in METHODS}
     if len(set(tops.values())) > 1:
         said.append(
-            f"PED-ANOVA puts {tops['PED-ANOVA']} first and fANOVA {tops['fANOVA']}: the one asks what the best tenth have in common, the "
-            "other what moves the score anywhere"
+            f"PED-ANOVA puts {tops['PED-ANOVA']} first and fANOVA {tops['fANOVA']}: the former compares the best tenth with all, the "
+            "latter measures effects anywhere"
         )
     if found.settings is None:
-        said.append("with one seed for each point, settings and luck cannot be told apart; write --seeds 3 or more")
+        said.append("with one seed for each point, settings and luck cannot be separated. Fix: --seeds 3")
     elif found.among_best is not None and found.among_best.value < 0.5:
         said.append(
-            f"among the best quarter of the points, {1 - found.among_best.value:.0%} of the variance is the seeds': which of them is best "
-            "is mostly luck; play the best few with more seeds"
+            f"among the best quarter of the points, {1 - found.among_best.value:.0%} of the variance is between seeds, so that their "
+            "order is mostly luck. Fix: play the best few with more seeds"
         )
     if best is not None:
         for d in sweep.space.dimensions:
             if not d.choices and not 0.03 < d.share(best.point[d.name]) < 0.97:
-                said.append(f"the best {d.name}, {best.point[d.name]:.3g}, is at an end of its range; a wider one may have a better")
+                said.append(f"the best {d.name}, {best.point[d.name]:.3g}, is at an end of its range; a wider range may have a better one")
     if sweep.uses_oracle:
-        said.append("this sweep peeks: its points were chosen by a score that looks at labels which are to be predicted")
+        said.append("this sweep uses an oracle: its points were chosen by a score that uses the labels to be predicted")
     return said
 
 
 def _rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
-    """Spearman's ρ.
+    """Return Spearman's ρ.
 
     Example:
         >>> round(_rank_correlation([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]), 6)

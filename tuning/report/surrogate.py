@@ -17,24 +17,24 @@ from arena.experiments.values import Point
 from arena.tuning.space import Dimension, Space
 
 WORSE = 0.10
-"""How much worse than at the best point a value may be within the tolerance."""
+"""Relative loss from the best value that a tolerance allows."""
 FITTED = 250
-"""Largest number of trials that the process is fitted to: the best half, and a sample of the others."""
+"""Largest number of fitted trials: the best half of them, and a sample of the others."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One setting around the best point, the others at their best values.
+    """Expected values along one setting through the best point.
 
     Args:
         name: of the setting.
         best: its value at the best point.
-        values: where the process was asked.
-        expected: value there, on the scale of the objective.
-        low: of what is expected, a standard deviation below.
+        values: of the setting.
+        expected: objective at each value.
+        low: a standard deviation below.
         high: a standard deviation above.
         within: the lowest and the highest value within the tolerance.
-        open: whether the tolerance ends only where the space does, below and above.
+        open: whether the tolerance reaches the ends of the space, below and above.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Curve:
     open: tuple[bool, bool]
 
     def told(self, dimension: Dimension) -> str:
-        """In words.
+        """Return the tolerance in words.
 
         Args:
             dimension: of the setting.
@@ -65,12 +65,12 @@ class Curve:
 
 
 class Process:
-    """A Gaussian process through the trials, over the space as a unit cube in which words have an axis each.
+    """A Gaussian process through the trials, over the space as a unit cube, in which each word has an axis of its own.
 
     Args:
         space: of the points.
         points: of the trials.
-        values: what they came to.
+        values: of the trials.
     """
 
     def __init__(self, space: Space, points: Sequence[Point], values: np.ndarray):
@@ -95,7 +95,7 @@ class Process:
             self.process.fit(x_TD, (y_T - self.middle) / self.spread)
 
     def place(self, point: Mapping[str, Any]) -> list[float]:
-        """A point in the cube."""
+        """Return a point in the cube."""
         row: list[float] = []
         for d in self.space.dimensions:
             if d.choices and not d.numeric:
@@ -105,20 +105,20 @@ class Process:
         return row
 
     def at(self, points: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation, without the noise of a single trial."""
+        """Return mean and standard deviation, without the noise of a single trial."""
         mean_T, deviation_T = self.process.predict(np.array([self.place(p) for p in points]), return_std=True)
         noise = self.process.kernel_.k2.noise_level
         return self.middle + self.spread * mean_T, self.spread * np.sqrt(np.maximum(deviation_T**2 - noise, 0))
 
     def over(self, x: str, y: str, xs: Sequence[Any], ys: Sequence[Any], around: int = 32) -> np.ndarray:
-        """Mean over the other settings at every pair of values, (len(ys), len(xs))."""
+        """Return the mean over the other settings at every pair of values, (len(ys), len(xs))."""
         others = self._sample(around)
         points = [other | {x: a, y: b} for b in ys for a in xs for other in others]
         mean = self.process.predict(np.array([self.place(p) for p in points]))
         return (self.middle + self.spread * mean).reshape(len(ys), len(xs), around).mean(axis=2)
 
     def interactions(self, levels: int = 6, around: int = 24) -> dict[tuple[str, str], float]:
-        """For every pair, the variance of what both together explain beyond either, as a share of the process's own."""
+        """Return, by pair, the variance that only both settings together explain, as a share of the variance of the process."""
         dimensions = self.space.dimensions
         total = float(self.process.predict(np.array([self.place(p) for p in self._sample(512)])).var()) * self.spread**2 or 1.0
         found = {}

@@ -1,5 +1,6 @@
-"""What a sweep shows in the terminal."""
+"""The report of a sweep in the terminal."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,8 +10,8 @@ from rich.table import Table
 
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.progress import Progress
-from arena.experiments.values import word_of
-from arena.runs.display import command, duration, terminal
+from arena.experiments.values import short
+from arena.runs.display import command, duration, show_line, table_of, terminal
 from arena.tuning.plan import Sweep
 from arena.tuning.played import Played
 from arena.tuning.report.importance import METHODS
@@ -28,7 +29,7 @@ def progress(found: Sweep, folder: Path) -> tuple[Progress, Callable[[TrialRecor
         whole = [r.value for r in records.values() if r.status == "finished"]
         done = sum(r.status != "lost" for r in records.values())
         best = f"best {min(whole):.4g}" if whole else "best –"
-        point = " ".join(f"{name}={_short(value)}" for name, value in record.point.items())
+        point = " ".join(f"{name}={short(value)}" for name, value in record.point.items())
         shown.update(
             done, done, f"{done:>5,} of {found.count:,}   {record.value:<9.4g} {record.verdict:<14} {point}   {best}", f"   {best}"
         )
@@ -37,20 +38,17 @@ def progress(found: Sweep, folder: Path) -> tuple[Progress, Callable[[TrialRecor
 
 
 def show(played: Played, seconds: float | None = None, to: Console | None = None) -> None:
-    """What the trials say, the best point as a command, and where everything is."""
+    """Print the findings, the best point as a command, and the paths of all files."""
     out = to or terminal()
 
-    def line(name: str, text: str) -> None:
-        if text:
-            out.print(f"  {name:<14}{text}", highlight=False, soft_wrap=True, markup=False)
-
+    line = functools.partial(show_line, out, width=14)
     found, space = played.findings, played.sweep.space
     if found is None:
-        line("too few", f"{len(played.records)} trials say nothing about the settings yet")
+        line("too few", f"{len(played.records)} trials are too few for a report on the settings")
     else:
         out.print(_table(found.importance, "matters"))
         if found.derived:
-            out.print(_table(found.derived, "matters, otherwise put"))
+            out.print(_table(found.derived, "matters, as mean and ratio"))
         for name in found.importance:
             if name in found.curves:
                 line("tolerance" if name == next(iter(found.importance)) else "", f"{name}: {found.curves[name].told(space[name])}")
@@ -64,11 +62,11 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
     for warning in found.warnings if found is not None else []:
         line("careful", warning)
     if (best := played.best) is not None:
-        label = " (peeks)" if played.sweep.uses_oracle else ""
+        label = " (uses labels)" if played.sweep.uses_oracle else ""
         real = f", real data {played.sweep.ceiling:.3g}" if played.sweep.ceiling else ""
         line(
             "best",
-            f"{best.value:.4g} by {next(iter(best.values))}{label}{real}: " + " ".join(f"{n}={_short(v)}" for n, v in best.point.items()),
+            f"{best.value:.4g} by {next(iter(best.values))}{label}{real}: " + " ".join(f"{n}={short(v)}" for n, v in best.point.items()),
         )
         line("replay", f"{command('arena')} play --config {played.folder / 'best.yaml'}")
     if len(played.sweep.options.objectives) > 1:
@@ -81,14 +79,7 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
 
 
 def _table(importance: Mapping[str, Mapping[str, object]], title: str) -> Table:
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    made.add_column(title, no_wrap=True)
-    for method in METHODS:
-        made.add_column(method, justify="right", no_wrap=True)
+    made = table_of(title, *METHODS)
     for name, by_method in importance.items():
         made.add_row(name, *(str(by_method[method]) for method in METHODS))
     return made
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else word_of(value)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from arena.tuning.report.sensitivity import Findings, examine
 
 
 def write_report(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> Findings | None:
-    """Examine the trials and write what they say; returns it, or None where there are too few."""
+    """Examine the trials and write the findings; return them, or None if there are too few trials."""
     from arena.tuning.report import figures, hparams
 
     rows = [dict(_row(sweep, record)) for record in records]
@@ -72,7 +72,7 @@ def _tolerance_rows(found: Findings) -> Iterator[dict[str, Any]]:
 
 
 def _write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Where the package for it is installed, which Ray brings along."""
+    """Write a Parquet file, if pyarrow is installed, which comes with Ray."""
     if not rows or importlib.util.find_spec("pyarrow") is None:
         return
     import pyarrow

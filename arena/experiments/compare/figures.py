@@ -1,4 +1,4 @@
-"""The pictures of a comparison: trajectories over the field, score against what it cost, spectra in the complex plane, last pictures."""
+"""The pictures of a comparison: scores against cost, trajectories over the field, spectra, and the last pictures of the runs."""
 
 import math
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ COLOURS = {
 }
 
 SIDE_COLOURS = {"ρ < 1: converges": plots.ATTRACTED, "ρ = 1: neither": INK, "ρ > 1: diverges": FIRST}
-"""Colours of the eigenvalues, by where the outermost one lies."""
+"""Colours of the eigenvalues, by the largest modulus."""
 
 
 def draw(summaries: Sequence[Summary], folder: Path) -> None:
-    """Draw what the game has to show, into the folder and into TensorBoard."""
+    """Draw all pictures that apply, into the folder and into TensorBoard."""
     made: dict[str, Figure | None] = {
         "score": scores(summaries),
         "trajectories": trajectories(summaries),
@@ -53,7 +53,7 @@ def draw(summaries: Sequence[Summary], folder: Path) -> None:
 
 
 def labels(summaries: Sequence[Summary]) -> list[str]:
-    """What tells the variants apart: without the setting's name where only one varies.
+    """Return labels of the variants, without the name of the setting if only one varies.
 
     Example:
         >>> from arena.experiments.compare.results import Summary
@@ -68,10 +68,10 @@ def labels(summaries: Sequence[Summary]) -> list[str]:
 
 @styled
 def scores(summaries: Sequence[Summary]) -> Figure | None:
-    """Score against gradient evaluations: the mean over the seeds (geometric on a logarithmic axis), and the range between the seeds.
+    """Draw scores against gradient evaluations: the mean over the seeds (geometric on a logarithmic axis) and their range.
 
-    Up to eight variants share one chart; more get a panel each, with the others in grey. Where a score is exactly 0, the logarithmic
-    axis is linear below the power of ten under the others, and ends at 0.
+    Up to eight variants share one chart; more get a panel each, with the others in grey. If a score is exactly 0, the logarithmic axis
+    is linear below the power of ten under the others, and ends at 0.
     """
     names = dict(zip((s.variant for s in summaries), labels(summaries), strict=True))
     curves = {s.variant: curve for s in summaries if (curve := _score_curve(s)) is not None}
@@ -126,7 +126,7 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
 
 @styled
 def trajectories(summaries: Sequence[Summary]) -> Figure | None:
-    """For two players of one number each: where every variant went, over the arrows of plain descent."""
+    """Draw the path of each variant over the arrows of plain descent, for two players of one number each."""
     from arena.config.configure import configure
 
     shown = [(label, s) for label, s in zip(labels(summaries), summaries, strict=True) if _path(s.outcomes[0]) is not None]
@@ -144,7 +144,7 @@ def trajectories(summaries: Sequence[Summary]) -> Figure | None:
         game = configure(settings["game"], {k: v for k, v in settings.items() if k != "game"}).build().game
         x, y, u, v = plots.flow(game, reach, 11)
         length = np.hypot(u, v)
-        u, v = (np.divide(n, np.sqrt(length), out=np.zeros_like(n), where=length > 0) for n in (u, v))  # long ones would hide the rest
+        u, v = (np.divide(n, np.sqrt(length), out=np.zeros_like(n), where=length > 0) for n in (u, v))  # long arrows would hide the others
         axis.quiver(x, y, u, v, color="#d5d9dd", pivot="mid", width=0.006)
         for path, outcome in zip(paths, summary.outcomes, strict=False):
             colour = COLOURS[outcome.verdict]
@@ -164,7 +164,7 @@ def trajectories(summaries: Sequence[Summary]) -> Figure | None:
 
 @styled
 def spectra(summaries: Sequence[Summary]) -> Figure | None:
-    """Eigenvalues of each variant's linear map at the solution, in the unit circle, inside which it converges; ρ is the largest modulus."""
+    """Draw the eigenvalues of each variant's linear map at the solution and the unit circle; ρ is their largest modulus."""
     if all(s.theory is None for s in summaries):
         return None
     columns = min(6, len(summaries))
@@ -197,7 +197,7 @@ def spectra(summaries: Sequence[Summary]) -> Figure | None:
 
 
 def pictures(summaries: Sequence[Summary], folder: Path) -> dict[str, Figure]:
-    """The last pictures of each variant's first seed, side by side: the game's own for games of nets, and those of its diagnostics."""
+    """Draw the last pictures of each variant's first seed side by side: those of the game (of nets) and of its diagnostics."""
     made = {}
     if _path(summaries[0].outcomes[0]) is None:
         made["pictures"] = _side_by_side(summaries, [folder / s.outcomes[0].job.folder / "picture.png" for s in summaries])
@@ -217,7 +217,7 @@ def _side_by_side(summaries: Sequence[Summary], files: Sequence[Path]) -> Figure
 
 
 def _empty_after(axes: np.ndarray, count: int) -> None:
-    """Switch off the axes beyond so many; what they leave uncovered gets their numbers."""
+    """Switch off the axes beyond a number; the panels above them get the tick labels."""
     columns = axes.shape[1]
     for place in range(count, axes.size):
         axes.flat[place].set_axis_off()
@@ -225,12 +225,12 @@ def _empty_after(axes: np.ndarray, count: int) -> None:
 
 
 def _band(seeds: int) -> list[Patch]:
-    """What the legend says of the range between so many seeds."""
+    """Return the legend's entry for the range between seeds."""
     return [Patch(color=DATA, alpha=0.3, linewidth=0, label=f"lowest to highest of {seeds} seeds")] if seeds > 1 else []
 
 
 def _score_curve(summary: Summary) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]] | None:
-    """Cost, mean score and the lowest and highest over the seeds; None where there is nothing to draw."""
+    """Return cost, mean score, and lowest and highest score over the seeds; None if there is nothing to draw."""
     curves = [o.against_cost("score") for o in summary.outcomes]
     length = min(len(x) for x, _ in curves)
     if length < 2:
@@ -241,7 +241,7 @@ def _score_curve(summary: Summary) -> tuple[np.ndarray, np.ndarray, tuple[np.nda
 
 
 def _path(outcome: Any) -> np.ndarray | None:
-    """Positions of two players of one number each, turn by turn."""
+    """Return the positions of two players of one number each, turn by turn."""
     names = [name for row in outcome.rows[:1] for name in row if name.startswith("diagnostics.position.")]
     if len(names) != 2 or len({name.split(".")[2] for name in names}) != 2:
         return None
@@ -250,7 +250,7 @@ def _path(outcome: Any) -> np.ndarray | None:
 
 
 def _line_colours(count: int) -> list[Any]:
-    """Distinct colours: a fixed few, and a wheel where there are more."""
+    """Return distinct colours: a fixed few, or a colour map for more."""
     few = [FIRST, SECOND, "#2b8a5a", "#d99a2b", "#8a5fa8", "#4aa3a2", "#a8485f", INK]
     return few[:count] if count <= len(few) else [matplotlib.colormaps["turbo"](0.05 + 0.9 * i / (count - 1)) for i in range(count)]
 
@@ -262,7 +262,7 @@ def _wrapped(label: str, width: int = 24) -> str:
 
 
 def _outside(name: str) -> str:
-    """The name without what stands in brackets."""
+    """Return a name without its parts in brackets."""
     depth, kept = 0, ""
     for letter in name:
         depth += (letter == "(") - (letter == ")")

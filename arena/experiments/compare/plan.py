@@ -16,11 +16,11 @@ from arena.experiments.budget import cost_per_turn
 from arena.experiments.values import Seeds, parse_seeds, parse_vary, refuse_seed, word_of
 
 Vary = Mapping[str, Sequence[str]]
-"""Per setting, the values that it takes, as words of the command line."""
+"""Values by setting, as words of the command line."""
 
 PLAN = "comparison.yaml"
 ROWS, SCORES, CHECKPOINTS = 400, 40, 5
-"""Rows of the trace, scores and checkpoints of a run that is compared, where nothing else is asked for."""
+"""Rows of the trace, scores and checkpoints of a compared run, unless the settings say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Job:
     """One run of a comparison.
 
     Args:
-        variant: what varies in it, such as `rule=extragradient`.
+        variant: its varied settings, such as `rule=extragradient`.
         seed: its seed.
         settings: its complete configuration.
     """
@@ -39,7 +39,7 @@ class Job:
 
     @property
     def folder(self) -> str:
-        """Where it plays, within the comparison's folder."""
+        """Its folder, within that of the comparison."""
         name = re.sub(r"[^\w.=,+-]+", "_", self.variant).strip("_")
         if len(name) > 120:  # file systems end names at 255 bytes
             name = f"{name[:100]}-{hashlib.sha256(self.variant.encode()).hexdigest()[:8]}"
@@ -48,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a comparison, and where they are played.
+    """The plan of a comparison.
 
     Args:
         game: id, import path or file of the game.
@@ -81,31 +81,31 @@ def values_of(vary: Sequence[str] | Mapping[str, str | Sequence[Any]]) -> dict[s
 def plan(
     game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary: Vary, budget: str = "gradients", seeds: Seeds | None = None
 ) -> list[Job]:
-    """Every run of a comparison, checked before anything starts.
+    """Return every run of a comparison, checked before anything starts.
 
     Args:
         game: id, import path or file of a game.
         settings: settings that all variants share.
         arguments: the same as words of the command line, which win.
         vary: values by setting.
-        budget: gradients: as many gradient evaluations for each variant (products counted as three) as the shared settings spend in
-            their turns; turns: as many turns.
+        budget: gradients: every variant spends the gradient evaluations (a product counts as three) of the shared settings in their
+            turns; turns: every variant has the same number of turns.
         seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
 
     Raises:
-        ArenaError: for a setting that cannot be used, before anything starts.
+        ArenaError: for a setting that cannot be used.
     """
     if budget not in ("gradients", "turns"):
-        raise ArenaError(f"--budget is '{budget}', but must be gradients or turns")
+        raise ArenaError(f"--budget is '{budget}'. Expected gradients or turns")
     budget = "turns" if "turns" in vary else budget
     varied = list(vary)
     given = named_in(settings, arguments)
     for key, values in vary.items():
         refuse_seed(key)
         if not values:
-            raise ArenaError(f"'{key}' is to vary, but has no values; give some")
+            raise ArenaError(f"'{key}' varies, but has no values. Expected at least one")
         if key in given:
-            raise ArenaError(f"'{key}' is given for all variants and is to vary as well; leave one of the two out")
+            raise ArenaError(f"'{key}' is given for all variants and varies as well. Fix: leave one of the two out")
     settings = moved_by_rules(settings, given, varied)
     base = configure(game, settings, arguments)
     combinations = list(itertools.product(*(vary[key] for key in varied)))
@@ -127,7 +127,7 @@ def plan(
 
 
 def _suited(config: Config, turns: int) -> Settings:
-    """What suits a comparison: no pictures on the way, no end where a game counts as solved, and double precision for small games."""
+    """Return the defaults of a comparison: no pictures on the way, no early end of solved games, double precision for small games."""
     game = config.build().game
     looks = [name for name in ("distance", "position") if _applies(name, game)]
     every = max(1, turns // ROWS)
@@ -140,7 +140,7 @@ def _suited(config: Config, turns: int) -> Settings:
     }
     if not looks:
         return {**suited, "score.every": max(1, turns // SCORES)}
-    return {**suited, "score.every": every, "dtype": "float64", "diagnostics.names": looks}  # scores cost next to nothing
+    return {**suited, "score.every": every, "dtype": "float64", "diagnostics.names": looks}  # where scores are cheap
 
 
 def _applies(name: str, game: Any) -> bool:

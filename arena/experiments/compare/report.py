@@ -1,4 +1,4 @@
-"""What a comparison shows in the terminal."""
+"""The report of a comparison in the terminal."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from arena.experiments.compare.play import Comparison
 from arena.experiments.compare.results import Summary
 from arena.experiments.progress import Progress
 from arena.experiments.verdict import Verdict
-from arena.runs.display import command, terminal
+from arena.runs.display import command, show_line, terminal
 
 SHADES = {
     Verdict.CONVERGED: "green",
@@ -40,7 +40,7 @@ def progress(found: Plan, folder: Path) -> tuple[Progress, Callable[[Job, str], 
 
 
 def report(found: Comparison, console: Console | None = None) -> None:
-    """The table, and where everything is."""
+    """Print the table and the paths of all files."""
     console = console or terminal()
     own_table = found.own_table
     console.print(table(found.summaries) if own_table is None else own(own_table))
@@ -51,14 +51,14 @@ def report(found: Comparison, console: Console | None = None) -> None:
         if reason:
             console.print(f"  [bold]{label.replace('[', chr(92) + '[')}[/]: {reason}", highlight=False, soft_wrap=True)
     for picture in found.pictures:
-        console.print(f"  picture     {picture}", highlight=False, soft_wrap=True)
+        show_line(console, "picture", str(picture))
     for name in ["comparison.csv"] if own_table is None else ["table.md", "comparison.csv"]:
-        console.print(f"  table       {found.folder / name}", highlight=False, soft_wrap=True)
-    console.print(f"  look        {command('tensorboard')} --logdir {found.folder}", highlight=False, soft_wrap=True)
+        show_line(console, "table", str(found.folder / name))
+    show_line(console, "look", f"{command('tensorboard')} --logdir {found.folder}")
 
 
 def table(summaries: Sequence[Summary]) -> Table:
-    """One row for each variant."""
+    """Return a table with one row for each variant."""
     measured = any(s.spread("contraction") for s in summaries)
     claimed = any(s.theory for s in summaries)
     ceiling = next((o.ceiling for s in summaries for o in s.outcomes if o.ceiling is not None), None)
@@ -91,7 +91,7 @@ def table(summaries: Sequence[Summary]) -> Table:
 
 
 def own(found: ResultTable) -> Table:
-    """A game's own table."""
+    """Return the table of a game."""
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for head in found.head:
         made.add_column(head, overflow="fold")

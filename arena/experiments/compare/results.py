@@ -1,4 +1,4 @@
-"""What the runs of a comparison say, read from their traces: one row for each run, one summary for each variant."""
+"""The results of a comparison, read from the traces: one row for each run, one summary for each variant."""
 
 import math
 import statistics
@@ -53,7 +53,7 @@ class TracedRun:
     contraction: float | None
 
     def against_cost(self, name: str) -> tuple[list[float], list[float]]:
-        """A traced quantity against gradient evaluations spent."""
+        """Return a traced quantity against gradient evaluations."""
         there = [(spent(row), row[name]) for row in self.rows if row.get(name) is not None]
         return [cost for cost, _ in there], [value for _, value in there]
 
@@ -63,9 +63,9 @@ class Summary:
     """One variant over its seeds.
 
     Args:
-        variant: what varies in it.
+        variant: its varied settings.
         outcomes: its runs.
-        theory: the linear map that it is near the solution; None where that is not known.
+        theory: its linear map near the solution; None if it is not known.
     """
 
     variant: str
@@ -74,7 +74,7 @@ class Summary:
 
     @property
     def varied(self) -> dict[str, str]:
-        """What varies in it, by setting.
+        """The varied values by setting.
 
         Example:
             >>> Summary("rule=unrolled(steps=3), coupling=0.5", [], None).varied
@@ -84,7 +84,7 @@ class Summary:
 
     @property
     def verdicts(self) -> str:
-        """The verdict, with how many seeds agree where they do not all."""
+        """The verdict; with counts if the seeds disagree."""
         counts = Counter(o.verdict for o in self.outcomes)
         if len(counts) == 1:
             return str(next(iter(counts)))
@@ -99,12 +99,12 @@ class Summary:
 
 
 def spent(row: Mapping[str, Any]) -> int:
-    """Gradient evaluations spent by a row of the trace, products counted."""
+    """Return the gradient evaluations up to a row of the trace, a product counted as three."""
     return row["gradient_evaluations"] + PRODUCT * row["products"]
 
 
 def read_outcome(job: Job, folder: Path) -> TracedRun:
-    """What a run's folder says of it."""
+    """Return a run, read from its folder."""
     trace = folder / job.folder / "trace.jsonl"
     rows = read_trace(trace) if trace.is_file() else []
     end = rows.pop() if rows and rows[-1]["kind"] == "end" else {"status": "interrupted"}
@@ -127,7 +127,7 @@ def read_outcome(job: Job, folder: Path) -> TracedRun:
 
 
 def summarise(jobs: Sequence[Job], folder: Path) -> list[Summary]:
-    """A summary for each variant, in the order of the plan."""
+    """Return a summary of each variant, in the order of the plan."""
     variants = dict.fromkeys(job.variant for job in jobs)
     summaries = []
     for variant in variants:
@@ -137,7 +137,7 @@ def summarise(jobs: Sequence[Job], folder: Path) -> list[Summary]:
 
 
 def own_table(summaries: Sequence[Summary]) -> ResultTable | None:
-    """The table that the game itself makes of a comparison, or None where it leaves that to the arena."""
+    """Return the game's own table of a comparison; None if it has none."""
     game: Any = lookup("game", summaries[0].outcomes[0].job.settings["game"]).target
     own: ResultTable | None = game.comparison([_as_seen_by_the_game(s) for s in summaries])
     return own
@@ -152,7 +152,7 @@ def _as_seen_by_the_game(summary: Summary) -> VariantResult:
 
 
 def _updates(rows: Rows) -> list[float]:
-    """How far the players went per learning rate, row by row."""
+    """Return the sizes of the updates per learning rate, row by row."""
     found = []
     for row in rows:
         roles = [name.removesuffix(".update_norm") for name in row if name.endswith(".update_norm")]

@@ -1,4 +1,4 @@
-"""The picture of a map: the score of every cell in colour, with the cells that diverged or collapsed and the best one marked."""
+"""The picture of a map: the score of every cell in colour, with marks on diverged and collapsed cells and on the best one."""
 
 import math
 from collections.abc import Sequence
@@ -17,26 +17,26 @@ from matplotlib.ticker import LogFormatterSciNotation as Powers
 
 from arena.experiments.map.played import Map
 from arena.experiments.map.results import Cell
-from arena.experiments.values import Axis, word_of
+from arena.experiments.values import Axis, short, word_of
 from arena.experiments.verdict import Verdict
 from arena.plots.style import FIRST, INK, SECOND, styled
 
 COLOURS: Colormap = LinearSegmentedColormap.from_list("score", colormaps["viridis"](np.linspace(0.02, 1.0, 256))[::-1])
-"""Perceptually uniform: yellow is good, dark blue bad."""
+"""Perceptually uniform: yellow is good, dark blue is bad."""
 GONE, NOWHERE = "#f3e1db", "#e4e6e8"
 TAIL = 0.02
-"""Share of the scores on either side that may lie outside the colours, so that outliers do not take them all."""
+"""Share of the scores on either side that may lie outside the colours, so that outliers do not stretch them."""
 WIDE = 8.0
-"""Ratio of highest to lowest score from which on their colours are logarithmic."""
+"""Ratio of highest to lowest score above which colours are logarithmic."""
 SIDE, MARGIN = 4.9, 0.12
-"""Inches: the width of the map, and what is left around the picture."""
+"""Width of the map and margin of the picture, in inches."""
 SPAN = 1e4
-"""Ratio of highest to lowest score that colours show at most."""
+"""Largest ratio of highest to lowest score that colours show."""
 
 
 @styled
 def draw(found: Map) -> Figure:
-    """The map."""
+    """Return the picture of a map."""
     x, y, made = found.plan.x, found.plan.y, found.cells
     roles = found.plan.base().example().roles
     shape = (len(y.values), len(x.values))
@@ -48,7 +48,7 @@ def draw(found: Map) -> Figure:
     score = np.ma.masked_invalid(np.array([cell.score for cell in made]).reshape(shape))
     norm, beyond = colour_range(score.compressed(), found.ceiling)
     if isinstance(norm, LogNorm):
-        score = np.ma.maximum(score, 0.99 * float(norm.vmin or 1))  # a score of 0 has no logarithm: it lies beyond the lower end
+        score = np.ma.maximum(score, 0.99 * float(norm.vmin or 1))  # a score of 0 has no logarithm and is put below the lower end
     mesh = axis.pcolormesh(left, below, score, cmap=COLOURS, norm=norm, linewidth=0, rasterized=True)
     _ticks(axis, x, "x", roles)
     _ticks(axis, y, "y", roles)
@@ -85,10 +85,10 @@ def draw(found: Map) -> Figure:
 
 
 def colour_range(scores: np.ndarray, ceiling: float | None = None) -> tuple[Normalize, str]:
-    """From scores to [0, 1], and which ends of the colours stand for what lies beyond: neither, min, max or both.
+    """Return the norm from scores to [0, 1], and the ends with scores beyond them: neither, min, max or both.
 
-    The colours run from the lowest score, or what real data score where that is lower, to the quantile 1 − `TAIL`. They are logarithmic
-    where all are above 0 and the ends are `WIDE` apart.
+    Colours run from the lowest score, or the score of real data if it is lower, to the quantile 1 − `TAIL`. They are logarithmic if all
+    scores are above 0 and the ends are `WIDE` apart.
 
     Example:
         >>> norm, beyond = colour_range(np.array([0.1, 0.2, 0.5, 0.7, *[1.0] * 95, 1e9]), ceiling=0.05)
@@ -113,15 +113,25 @@ def colour_range(scores: np.ndarray, ceiling: float | None = None) -> tuple[Norm
 # Axes ---------------------------------------------------------------------------------------------------------------------------
 
 
+def edges(values: Sequence[Any], log: bool = False) -> np.ndarray:
+    """Return the sides of cells, halfway between their centres.
+
+    Args:
+        values: centres of the cells, as numbers.
+        log: whether the axis is logarithmic.
+
+    Example:
+        >>> edges([0, 1, 3]).tolist(), edges([1, 100], log=True).round(2).tolist()
+        ([-0.5, 0.5, 2.0, 4.0], [0.1, 10.0, 1000.0])
+    """
+    at = np.log(np.array(values, dtype=float)) if log else np.array(values, dtype=float)
+    middle = (at[1:] + at[:-1]) / 2
+    sides = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])
+    return np.exp(sides) if log else sides
+
+
 def _edges(axis: Axis) -> np.ndarray:
-    """The sides of the cells: half-way between values, on the axis's own scale."""
-    if axis.scale == "list":
-        return np.arange(len(axis.values) + 1) - 0.5
-    values = np.array(axis.values, dtype=float)
-    values = np.log(values) if axis.scale == "log" else values
-    middle = (values[1:] + values[:-1]) / 2
-    edges = np.concatenate([[2 * values[0] - middle[0]], middle, [2 * values[-1] - middle[-1]]])
-    return np.exp(edges) if axis.scale == "log" else edges
+    return edges(range(len(axis.values)) if axis.scale == "list" else axis.values, axis.scale == "log")
 
 
 def _place(axis: Axis, value: Any) -> float:
@@ -154,7 +164,7 @@ def _ticks(axis: Any, along: Axis, which: str, roles: Sequence[str]) -> None:
 
 
 def _marks(axis: Any, made: Sequence[Cell], left: np.ndarray, below: np.ndarray, x: Axis, y: Axis) -> list[tuple[Any, str]]:
-    """Mark the cells that have no score or a collapsed player; returns what the legend says of them."""
+    """Mark cells without a score or with a collapsed player; return the entries of the legend."""
     states = np.array([cell.verdict for cell in made], dtype=object).reshape(len(y.values), len(x.values))
     handles: list[tuple[Any, str]] = []
     for state, face, hatch, colour in ((Verdict.DIVERGED, GONE, "////", FIRST), (Verdict.UNDEFINED, NOWHERE, "....", "#7d848c")):
@@ -181,7 +191,7 @@ def _corners(left: np.ndarray, below: np.ndarray, i: int, j: int) -> list[tuple[
 
 
 def _border(there: np.ndarray, left: np.ndarray, below: np.ndarray) -> list[list[tuple[float, float]]]:
-    """The line around cells: every side that has one of them on one hand only, but not the frame of the map."""
+    """Return the border of a set of cells, without the frame of the map."""
     upright = [[(left[i + 1], below[j]), (left[i + 1], below[j + 1])] for j, i in np.argwhere(there[:, 1:] != there[:, :-1])]
     level = [[(left[i], below[j + 1]), (left[i + 1], below[j + 1])] for j, i in np.argwhere(there[1:] != there[:-1])]
     return upright + level
@@ -211,15 +221,11 @@ def _against(score: float, ceiling: float | None) -> str:
 
 
 def _where(found: Map, cell: Cell) -> str:
-    return f"{found.plan.x.name} {_short(cell.x)}, {found.plan.y.name} {_short(cell.y)}"
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else word_of(value)
+    return f"{found.plan.x.name} {short(cell.x)}, {found.plan.y.name} {short(cell.y)}"
 
 
 def _colour_bar(picture: Figure, axis: Any, mesh: Any, found: Map, norm: Normalize, beyond: str) -> None:
-    """As tall as the map, arrows included, with what real data and untrained players score among its ticks."""
+    """Draw a colour bar of the height of the map, with the scores of real data and untrained players among its ticks."""
     bar = picture.colorbar(mesh, cax=axis.inset_axes((1.03, 0.0, 0.036, 1.0)), extend=beyond, extendfrac=0.035)
     bar.outline.set_visible(False)
     bar.ax.grid(False)
@@ -246,7 +252,7 @@ def _colour_bar(picture: Figure, axis: Any, mesh: Any, found: Map, norm: Normali
 
 
 def _fit(picture: Figure, axis: Any, tall: float) -> None:
-    """Make the figure as large as what is on it, however long the words beside the map are."""
+    """Fit the size of the figure to its contents."""
     around = picture.get_tightbbox()
     width, height = around.width + 2 * MARGIN, around.height + 2 * MARGIN
     picture.set_size_inches(width, height)

@@ -1,4 +1,4 @@
-"""What a map plays: one run for each cell and seed, checked before anything starts, and the file from which it is replayed."""
+"""The plan of a map: one run for each cell and seed, checked before anything starts and saved for a replay."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -19,25 +19,25 @@ from arena.runs.folders import new_folder, stem
 PLAN, TABLE, PICTURE = "config.yaml", "map.csv", "map.png"
 
 Key = tuple[Value, Value, int]
-"""Which run: its values of x and y, and its seed."""
+"""A run: its values of x and y, and its seed."""
 
 WHERE = ("backend", "address", "gpus")
 MOST = 20_000
-"""Runs of one map; beyond that a picture shows nothing more, and drawing it takes days."""
+"""Largest number of runs of a map. A picture shows no more."""
 
 
 @dataclass
 class Plan:
-    """A map that is to be played.
+    """The plan of a map.
 
     Args:
-        x: the axis from left to right.
-        y: the axis from below to above.
-        seeds: with which every cell is played.
-        members: the most members of one population; auto until it is known how many there will be.
-        settings: those of all cells, nested or dotted, with the game among them.
+        x: the horizontal axis.
+        y: the vertical axis.
+        seeds: of every cell.
+        members: the most members of one population; auto until they are counted.
+        settings: of all cells, nested or dotted, including the game.
         arguments: the same as words of the command line, which win.
-        said: x, y and seeds as they were typed.
+        said: x, y and seeds as typed.
         backend: name of the executor of the populations.
         address: of a running cluster.
         gpus: for each population.
@@ -61,7 +61,7 @@ class Plan:
         return [(x, y, seed) for seed, y, x in itertools.product(self.seeds, self.y.values, self.x.values)]
 
     def config(self, key: Key) -> Config:
-        """The complete configuration of one run."""
+        """Return the complete configuration of one run."""
         chosen = {axis: value for axis, value in zip((self.x, self.y), key[:2], strict=True) if not axis.numeric}
         base = self._bases.get(tuple(map(str, chosen.values())))
         if base is None:
@@ -72,14 +72,14 @@ class Plan:
         return base.vary({**numbers, "seed": key[2]})
 
     def base(self, chosen: Mapping[str, str] | None = None) -> Config:
-        """The configuration of all cells, with the first value of each axis where none is chosen."""
+        """Return the configuration of all cells, with the first value of each axis unless another is chosen."""
         first = {axis.name: word_of(axis.values[0]) for axis in (self.x, self.y)}
         settings = {name: value for name, value in self.settings.items() if name != "game"}
         words = [f"--{name}={value}" for name, value in (first | dict(chosen or {})).items()]
         return configure(self.settings["game"], settings, [*self.arguments, *words], prog="arena map")
 
     def dump(self) -> str:
-        """The plan as YAML."""
+        """Return the plan as YAML."""
         where = {name: getattr(self, name) for name in WHERE if getattr(self, name) != getattr(Plan, name)}
         said = {**self.said, "members": self.members, **where, **({"options": self.arguments} if self.arguments else {})}
         return yaml.safe_dump({**plain(self.settings), "map": said}, sort_keys=False, allow_unicode=True)
@@ -95,17 +95,17 @@ def plan(
     members: int | str = "auto",
     **where: Any,
 ) -> Plan:
-    """Every run of a map, checked before anything starts.
+    """Return the plan of a map, checked before anything starts.
 
-    Runs play all their turns, also where the game counts as solved before; where the rule varies and no scheduler is named, both players
-    move in every turn, as in `arena compare`.
+    Runs play all their turns, also if the game is solved before. If the rule varies and no scheduler is given, both players move in every
+    turn, as in `arena compare`.
 
     Args:
         game: id, import path or file of a game.
         settings: settings that all cells share.
         arguments: the same as words of the command line, which win.
-        x: `SETTING=VALUES` of the axis from left to right, as `arena.experiments.values.parse_varied` reads it.
-        y: the same from below to above.
+        x: `SETTING=VALUES` of the horizontal axis, as `arena.experiments.values.parse_varied` reads it.
+        y: the same of the vertical axis.
         seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
         members: the most members of one population, or auto.
         where: backend, address and gpus.
@@ -130,15 +130,15 @@ def plan(
     flat = base.flat()
     for axis in (across, up):
         if key_of(axis.name, flat) in {key_of(name, flat) for name in named_in({}, arguments)}:
-            raise ArenaError(f"'{axis.name}' is given for all cells and is to vary as well; leave one of the two out")
+            raise ArenaError(f"'{axis.name}' is given for all cells and varies as well. Fix: leave one of the two out")
     if key_of(across.name, flat) == key_of(up.name, flat):
-        raise ArenaError(f"x and y are both {across.name}, but a map is over two settings; name another one")
+        raise ArenaError(f"x and y are both {across.name}. Expected two settings")
     made.x, made.y = (axis.fitted(flat.get(key_of(axis.name, flat))) for axis in (across, up))
     made.seeds = chosen_seeds or (base.run.seed,)
     runs = len(made.x.values) * len(made.y.values) * len(made.seeds)
     if runs > MOST:
-        raise ArenaError(f"that map has {runs:,} runs, but at most {MOST:,} are drawn at once; take fewer values or seeds")
-    if made.x.numeric and made.y.numeric:  # then all cells have the same settings, and later defaults cannot change what is replayed
+        raise ArenaError(f"the map has {runs:,} runs. Expected at most {MOST:,}. Fix: take fewer values or seeds")
+    if made.x.numeric and made.y.numeric:  # then later defaults cannot change a replay
         made.settings, made.arguments = plain(base.settings), []
     for key in _sides(made):
         made.config(key).build()
@@ -168,10 +168,10 @@ def seeds_of_plan(said: Mapping[str, Any]) -> Seeds | None:
 
 
 def load(folder: str | Path) -> Plan:
-    """The plan of a map's folder.
+    """Return the plan of a map's folder.
 
     Raises:
-        ArenaError: where it cannot be read.
+        ArenaError: if it cannot be read.
     """
     settings = load_file(Path(folder) / PLAN)
     said = settings.pop("map", None)
@@ -180,15 +180,15 @@ def load(folder: str | Path) -> Plan:
         where = {name: said[name] for name in WHERE if name in said}
         return plan(game, settings, said.get("options", []), x, y, seeds_of_plan(said), said.get("members", "auto"), **where)
     except (KeyError, TypeError) as error:
-        raise ArenaError(f"{Path(folder) / PLAN} is not a map's plan ({error}); restore it, or draw the map again") from error
+        raise ArenaError(f"{Path(folder) / PLAN} is not the plan of a map ({error}). Fix: restore it, or draw the map again") from error
 
 
 def _sides(found: Plan) -> list[Key]:
-    """Runs in which every value of both axes occurs."""
+    """Return runs that contain every value of both axes."""
     seed, xs, ys = found.seeds[0], found.x.values, found.y.values
     return [*((x, ys[0], seed) for x in xs), *((xs[0], y, seed) for y in ys[1:])]
 
 
 def key_of(name: str, flat: Mapping[str, Any]) -> str:
-    """The dotted name under which a setting's value stands: `coupling` is short for `coupling.value`, `rule` for `rule.name`."""
+    """Return the dotted name of a setting's value: `coupling` is short for `coupling.value`, `rule` for `rule.name`."""
     return next((f"{name}{last}" for last in ("", ".value", ".name", ".player") if f"{name}{last}" in flat), name)

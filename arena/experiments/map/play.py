@@ -1,7 +1,7 @@
-"""Plays a map population by population in parallel processes, goes on with what was cut short, and writes what came of it.
+"""Play a map population by population, continue an interrupted one, and write its table and picture.
 
-The folder of a map holds `config.yaml` (what is played: `arena map --config FOLDER/config.yaml` does it again), `map.csv` (one row for
-each run) and `map.png`. Every population that ends is in `map.csv` before the next one begins.
+The folder of a map holds `config.yaml` (the plan: `arena map --config FOLDER/config.yaml` replays it), `map.csv` (one row for each run)
+and `map.png`. Every population that ends is in `map.csv` before the next one begins.
 """
 
 import math
@@ -14,7 +14,7 @@ import torch
 
 from arena.engine.members.capacity import fitting, need
 from arena.engine.vector_env import Population
-from arena.errors import ArenaError, BadSetting, RunFailed
+from arena.errors import ArenaError, BadSetting
 from arena.experiments.executors import Resources, executor
 from arena.experiments.map.plan import PLAN, TABLE, Key, Plan, begin, plan
 from arena.experiments.map.played import Map
@@ -23,11 +23,12 @@ from arena.experiments.map.workers import LOOK, PlayGroup
 from arena.experiments.outcome import Outcome
 from arena.experiments.populations import Group, populations
 from arena.experiments.values import Seeds, typed
+from arena.runs.folders import disk_errors
 
 AT_ONCE = 2**27
-"""Bytes that the members of one population take on a CPU: more would not be faster, and less would be saved when it is stopped."""
+"""Largest size in bytes of one population on a CPU. A larger one is no faster, and loses more if it is stopped."""
 FEWEST = 16
-"""Members that a population has at any rate, if memory allows."""
+"""Smallest number of members of a population, if memory allows."""
 
 Tell = Callable[[int, int, Sequence[Outcome]], None]
 
@@ -43,12 +44,12 @@ def play_map(
     workers: int | None = None,
     **where: Any,
 ) -> Map:
-    """Play one game in every cell of two settings, and draw its score.
+    """Play a game in every cell of two settings, and draw its score.
 
     Args:
         game: id, import path or file of a game.
-        vary: the values of two settings, as words such as `"log:1e-5:1e-1:32"` or as a list; the first goes from left to right, the
-            second from below to above.
+        vary: the values of two settings, as words such as `"log:1e-5:1e-1:32"` or as a list; the first is the
+            horizontal axis.
         seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
         settings: settings that all cells share.
         members: the most members of one population, or auto.
@@ -77,13 +78,13 @@ def play_map(
 
 
 def default_workers(found: Plan) -> int:
-    """One process for each core; one for a GPU."""
+    """Return the default number of processes: one for each core, or one for a GPU."""
     on_gpu = torch.device(found.config(found.keys[0]).run.device.replace("auto", "cpu")).type == "cuda"
     return 1 if on_gpu else len(os.sched_getaffinity(0))
 
 
 def sized(found: Plan, workers: int) -> Plan:
-    """The plan with a number of members in the place of auto, so that it is sorted into the same populations when it is resumed.
+    """Return the plan with a number of members instead of auto, so that a resumed map has the same populations.
 
     Raises:
         BadSetting: for a number of members that is not at least 1.
@@ -98,16 +99,16 @@ def sized(found: Plan, workers: int) -> Plan:
         most = fitting(one, "auto") // workers
         if one.device.type == "cpu":
             most = min(most, max(FEWEST, AT_ONCE // max(need(one).bytes, 1)))
-    except ArenaError:  # they are played one by one
+    except ArenaError:  # runs are played one by one
         return found
     found.members = max(1, min(most, math.ceil(found.members / workers)))
     return found
 
 
 def groups(found: Plan) -> tuple[list[tuple[Group, list[Key]]], list[str]]:
-    """The runs sorted into populations, and why some are played alone.
+    """Return the runs sorted into populations, and the reasons why some are played alone.
 
-    They are sorted seed by seed, since members with the same seed share their batches.
+    They are sorted seed by seed, because members with the same seed share their batches.
     """
     sorted_, why = [], set()
     for seed in found.seeds:
@@ -121,20 +122,20 @@ def groups(found: Plan) -> tuple[list[tuple[Group, list[Key]]], list[str]]:
 def finish(
     found: Plan, folder: Path, workers: int | None = None, tell: Tell = lambda group, turns, runs: None, explain: Any = lambda why: None
 ) -> Map:
-    """Play what is not in the table yet, and write and draw what came of everything.
+    """Play the runs that are not in the table yet, and write the table and the picture.
 
     Args:
         found: the plan, with its number of members known.
         folder: the map's folder.
         workers: processes; None uses one for each core.
         tell: called with the number of a population, the turns that its members have played and, once it has ended, its runs.
-        explain: called with a sentence for each reason for which games are played one by one.
+        explain: called with each reason why games are played one by one.
 
     Raises:
-        RunFailed: where a process died or a disk failed; what was played is kept.
+        RunFailed: if a process died or a disk failed; populations that have ended are kept.
         KeyboardInterrupt: after Ctrl-C; populations that have ended are kept.
     """
-    try:
+    with disk_errors("the map", folder):
         (folder / PLAN).write_text(found.dump(), encoding="utf-8")
         runs = read(found, folder / TABLE)
         sorted_, why = groups(found)
@@ -164,16 +165,11 @@ def finish(
         from arena.experiments.map.figure import draw
 
         plots.save(draw(made), made.picture)
-    except OSError as error:
-        where = error.filename or f"a file in {folder}"
-        raise RunFailed(
-            f"the map stopped because {where} could not be written ({error.strerror}); mend that and type: arena resume {folder}"
-        ) from error
     return made
 
 
 def _ceiling(found: Plan) -> float | None:
-    """What real data score, if that is the same in all corners."""
+    """Return the score of real data, if it is the same in all corners."""
     xs, ys, seed = found.x.values, found.y.values, found.seeds[0]
     corners = {found.config((x, y, seed)).build().game.ceiling() for x in (xs[0], xs[-1]) for y in (ys[0], ys[-1])}
     return corners.pop() if len(corners) == 1 else None

@@ -1,4 +1,4 @@
-"""The result of a map: what became of every run and cell, and the paths of its files."""
+"""The result of a map: its runs, its cells and the paths of its files."""
 
 import statistics
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Map:
     """A map that has been played.
 
     Args:
-        folder: where everything is.
-        plan: what was played.
-        runs: what became of every run, by its value of x, its value of y and its seed.
-        ceiling: what real data score; None where that means nothing or differs from cell to cell.
+        folder: of the map.
+        plan: of the map.
+        runs: outcomes by value of x, value of y and seed.
+        ceiling: score of real data; None if there is none or it differs between cells.
     """
 
     folder: Path
@@ -27,12 +27,12 @@ class Map:
 
     @property
     def cells(self) -> list[Cell]:
-        """Every cell, row by row from below."""
+        """All cells, row by row from below."""
         return cells(self.plan, self.runs, self.ceiling)
 
     @property
     def untrained(self) -> float:
-        """What players score before the first turn: the median over all runs."""
+        """The score of untrained players: the median over all runs."""
         return statistics.median(run.start for run in self.runs.values())
 
     @property

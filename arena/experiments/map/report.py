@@ -1,5 +1,6 @@
-"""What a map shows in the terminal."""
+"""The report of a map in the terminal."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from arena.experiments.map.results import FINISHED, Cell
 from arena.experiments.outcome import Outcome
 from arena.experiments.progress import Progress
 from arena.experiments.verdict import Verdict
-from arena.runs.display import command, duration, terminal
+from arena.runs.display import command, duration, show_line, table_of, terminal
 
 SHADES = {Verdict.CONVERGED: "green", Verdict.COLLAPSED: "magenta", Verdict.DIVERGED: "red", Verdict.UNDEFINED: "yellow"}
 
@@ -42,12 +43,10 @@ def progress(found: Plan, folder: Path, workers: int) -> tuple[Progress, Callabl
 
 
 def report(found: Map, seconds: float | None = None, console: Console | None = None) -> None:
-    """What became of the cells, the best of them as a command, and where everything is."""
+    """Print a table of the cells, the best one as a command, and the paths of all files."""
     console = console or terminal()
 
-    def line(name: str, text: str) -> None:
-        console.print(f"  {name:<12}{text}", highlight=False, soft_wrap=True, markup=False)
-
+    line = functools.partial(show_line, console)
     console.print(table(found))
     reasons = Counter(run.reason for run in found.runs.values() if run.status == "undefined")
     for reason, count in reasons.most_common(1):
@@ -62,14 +61,9 @@ def report(found: Map, seconds: float | None = None, console: Console | None = N
 
 
 def table(found: Map) -> Table:
-    """One row for each thing that became of cells, with how many, and the best of them."""
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for head, side in (("cells", "left"), ("", "right"), ("share", "right"), ("lowest score", "right")):
-        made.add_column(head, justify=side, no_wrap=True)  # type: ignore[arg-type]
-    if found.ceiling is not None:
-        made.add_column("× real data", justify="right", no_wrap=True)
-    for name in (found.plan.x.name, found.plan.y.name):
-        made.add_column(name, justify="right", no_wrap=True)
+    """Return a table with one row for each verdict: the number of cells, and the best of them."""
+    real = [] if found.ceiling is None else ["× real data"]
+    made = table_of("cells", "", "share", "lowest score", *real, found.plan.x.name, found.plan.y.name)
     cells = found.cells
     for verdict in (*Verdict, FINISHED):
         own = [cell for cell in cells if cell.verdict == verdict]
@@ -85,12 +79,12 @@ def table(found: Map) -> Table:
 
 
 def best_config(found: Map, cell: Cell) -> Config:
-    """The configuration of a cell, with the first seed."""
+    """Return the configuration of a cell with the first seed."""
     return found.plan.config((cell.x, cell.y, found.plan.seeds[0]))
 
 
 def play_command(config: Config) -> str:
-    """What to type to play a configuration: `arena play` with every setting that is not the game's own.
+    """Return the command that plays a configuration: `arena play` with every setting that is not a default of the game.
 
     Example:
         >>> play_command(configure("swiss-roll", {"rule": "extragradient", "generator.hidden": (32, 32), "turns": 9}))
@@ -99,7 +93,7 @@ def play_command(config: Config) -> str:
     flat = config.flat()
     words: list[str] = []
     skip = {"game", "device", *(["until_solved"] if config.game.target.solved_at is None else [])}  # type: ignore[attr-defined]
-    while True:  # a choice brings settings of its own, and a rule its scheduler, so that they come first, one by one
+    while True:  # choices come first, one by one, because each has settings of its own, and a rule also chooses a scheduler
         usual = configure(config.game.id, {}, words).flat()
         other = {n: v for n, v in flat.items() if n not in skip and n in usual and _word(usual[n]) != _word(v)}
         if not other:

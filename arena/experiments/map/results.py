@@ -1,7 +1,4 @@
-"""What the runs of a map say: the table with one row for each, and what follows for every cell.
-
-The thresholds are constants here or of the game, so that a map can be argued with.
-"""
+"""The results of a map: the table with one row for each run, and the verdict on each cell."""
 
 import csv
 import math
@@ -30,8 +27,7 @@ class Cell:
         x: value of the first setting.
         y: value of the second.
         verdict: of most of its seeds; the status finished if nothing else follows from their last scores.
-        score: the median over the seeds (of an even number the lower of the two in the middle), those without a score counting as the
-            worst; nan where most have none.
+        score: the (lower) median over the seeds, in which a seed without a score is the worst; nan if most have none.
     """
 
     x: Value
@@ -41,11 +37,11 @@ class Cell:
 
 
 def cells(found: Plan, runs: Mapping[Key, Outcome], ceiling: float | None) -> list[Cell]:
-    """Every cell of a map, row by row from below.
+    """Return every cell of a map, row by row from below.
 
-    A cell has diverged, is undefined or has collapsed where more than half of its seeds have. It has converged where most of its seeds
-    have solved the game, or its score is within `NEAR` times of what real data score; where that means nothing, below `REACHED` of
-    what it was before the first turn.
+    A cell has diverged, is undefined or has collapsed if more than half of its seeds have. It has converged if most of its seeds solved
+    the game, or if its score is below `NEAR` times that of real data; without the latter, below `REACHED` times the score before the
+    first turn.
     """
     made = []
     for y in found.y.values:
@@ -78,7 +74,7 @@ def _summary(runs: Sequence[Outcome], ceiling: float | None) -> tuple[Verdict | 
 
 
 def best(made: Iterable[Cell]) -> Cell | None:
-    """The cell with the lowest score of those that have one and have not collapsed."""
+    """Return the cell with the lowest score of those that have not collapsed."""
     there = [cell for cell in made if cell.verdict in (Verdict.CONVERGED, FINISHED)]
     return min(there, key=lambda cell: cell.score, default=None)
 
@@ -94,10 +90,10 @@ def write(found: Plan, runs: Mapping[Key, Outcome], path: Path) -> None:
 
 
 def read(found: Plan, path: Path) -> dict[Key, Outcome]:
-    """The runs of a table that belong to the plan.
+    """Return the runs of a table by key.
 
     Raises:
-        ArenaError: where it is no such table.
+        ArenaError: if it is not the table of the plan.
     """
     keys = {tuple(map(str, key)): key for key in found.keys}
     runs: dict[Key, Outcome] = {}
@@ -108,5 +104,5 @@ def read(found: Plan, path: Path) -> dict[Key, Outcome]:
                 told = (status_of(row["status"]), int(row["turns"]), float(row["score"]), float(row["start"]), row["reason"], signals)
                 runs[keys[row["x"], row["y"], row["seed"]]] = Outcome(*told, collapsed=row["collapsed"] == "1")
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise ArenaError(f"{path} is not the table of this map ({error}); restore it, or draw the map again") from error
+        raise ArenaError(f"{path} is not the table of this map ({error}). Fix: restore it, or draw the map again") from error
     return runs
