@@ -86,10 +86,7 @@ def play_on(folder: Path) -> int:
 
     sweep = load(folder)
     shown, tell = progress(sweep, folder)
-    try:
-        with shown:
-            played = finish(sweep, folder, None, tell)
-    except KeyboardInterrupt:
+    if (played := shown.play(lambda: finish(sweep, folder, None, tell))) is None:
         return 130
     show(played, shown.seconds)
     return 0

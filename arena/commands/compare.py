@@ -53,10 +53,7 @@ def play_on(folder: Path, workers: int | None = None) -> int:
 
     comparison = load(folder)
     shown, tell = progress(comparison, folder)
-    try:
-        with shown:
-            played = finish(comparison, folder, workers, tell)
-    except KeyboardInterrupt:
+    if (played := shown.play(lambda: finish(comparison, folder, workers, tell))) is None:
         return 130
     report(played)
     return 0

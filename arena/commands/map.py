@@ -71,12 +71,8 @@ def play_on(folder: Path, count: int | None = None) -> int:
     planned = load(folder)
     count = count or default_workers(planned)
     shown, tell = progress(planned, folder, count)
-    try:
-        with shown:
-            played = finish(
-                sized(planned, count), folder, count, tell, lambda why: shown.say(f"[dim]some runs are played one by one: {why}[/]")
-            )
-    except KeyboardInterrupt:
+    explain = lambda why: shown.say(f"[dim]some runs are played one by one: {why}[/]")  # noqa: E731
+    if (played := shown.play(lambda: finish(sized(planned, count), folder, count, tell, explain))) is None:
         return 130
     report(played, shown.seconds)
     return 0

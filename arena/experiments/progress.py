@@ -1,13 +1,17 @@
 """The progress of an experiment: a bar on a terminal, else a line for each job that ends."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from arena.runs.display import COLOURS, command, terminal
+
+T = TypeVar("T")
 
 
 class Progress:
@@ -54,6 +58,14 @@ class Progress:
             self.say(
                 f"stopped with {self.kept:,} of {self.runs:,} {self.unit} kept. Continue with:  {command('arena')} resume {self.folder}"
             )
+
+    def play(self, finish: Callable[[], T]) -> T | None:
+        """Show the progress while an experiment is played; return its result, or None if it was interrupted."""
+        try:
+            with self:
+                return finish()
+        except KeyboardInterrupt:
+            return None
 
     def update(self, done: float, kept: int, line: str = "", note: str = "") -> None:
         """Show how much is done.
