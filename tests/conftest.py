@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from arena.cli import main
 from arena.registry import entries
 
 QUIET = {"trace.tensorboard": False, "picture.every": 0}
@@ -42,6 +43,19 @@ def cli(tmp_path: Path) -> Cli:
             timeout=180,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def quick_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run `arena …` in this process, in an empty folder, without importing torch again."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        code = main(words)
+        output, errors = capsys.readouterr()
+        return subprocess.CompletedProcess(words, code, output, errors)
 
     return run
 

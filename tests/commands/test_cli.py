@@ -14,12 +14,12 @@ from tests.config.test_config import GAME_FILE
 from tests.conftest import Cli
 
 
-def test_help_names_every_command(cli: Cli) -> None:
+def test_help_names_every_command(cli: Cli, quick_cli: Cli) -> None:
     done = cli("--help")
     assert done.returncode == 0
-    for name in ("play", "resume", "list", "check", "bench"):
+    for name in ("play", "resume", "list", "check", "bench", "compare", "map", "sweep"):
         assert f"\n  {name} " in done.stdout
-        assert cli(name, "--help").stdout.startswith(f"usage: arena {name}")
+        assert quick_cli(name, "--help").stdout.startswith(f"usage: arena {name}")
 
 
 def test_help_loads_no_torch() -> None:
@@ -28,15 +28,15 @@ def test_help_loads_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_list_shows_everything_with_its_line(cli: Cli) -> None:
-    done = cli("list")
+def test_list_shows_everything_with_its_line(quick_cli: Cli) -> None:
+    done = quick_cli("list")
     assert done.returncode == 0
     words = done.stdout.split()
     for kind in KINDS:
         assert f"{kind}s" in words
         installed = {e.id for e in entries(kind).values() if e.target.__module__.split(".")[0] in ("arena", "games", "players")}
         assert installed <= set(words)
-    only = cli("list", "rules").stdout
+    only = quick_cli("list", "rules").stdout
     assert "extragradient" in only
     assert "swiss-roll" not in only
 
@@ -60,18 +60,18 @@ def test_list_shows_everything_with_its_line(cli: Cli) -> None:
         ),
     ],
 )
-def test_mistakes_get_one_sentence_and_exit_code_2(cli: Cli, words: list[str], message: str) -> None:
-    done = cli(*words)
+def test_mistakes_get_one_sentence_and_exit_code_2(quick_cli: Cli, words: list[str], message: str) -> None:
+    done = quick_cli(*words)
     assert done.returncode == 2
     assert done.stderr.startswith(message), done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 
 
-def test_a_run_folder_in_the_place_of_a_game_is_told_apart(cli: Cli, tmp_path: Path) -> None:
+def test_a_run_folder_in_the_place_of_a_game_is_told_apart(quick_cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "runs" / "swiss-roll-1").mkdir(parents=True)
     (tmp_path / "runs" / "swiss-roll-1" / "config.yaml").write_text("game: swiss-roll")
-    assert cli("play", "runs/swiss-roll-1/").stderr == (
+    assert quick_cli("play", "runs/swiss-roll-1/").stderr == (
         "arena: runs/swiss-roll-1 is a run folder and no game; type `arena resume runs/swiss-roll-1` to go on with it, or "
         "`arena play --config runs/swiss-roll-1/config.yaml` to play it anew\n"
     )
@@ -115,8 +115,8 @@ def test_plain_lines_where_the_output_is_no_terminal(cli: Cli) -> None:
 
 
 def test_the_projects_own_warnings_are_sentences_and_others_keep_their_place() -> None:
-    from arena.cli import _warned
+    from arena.cli import _format_warning
     from arena.errors import ArenaWarning
 
-    assert _warned("no labels", ArenaWarning, "games/adaptation.py", 77) == "arena: no labels\n"
-    assert _warned("slow", UserWarning, "torch/nn.py", 5) == "torch/nn.py:5: UserWarning: slow\n"
+    assert _format_warning("no labels", ArenaWarning, "games/adaptation.py", 77) == "arena: no labels\n"
+    assert _format_warning("slow", UserWarning, "torch/nn.py", 5) == "torch/nn.py:5: UserWarning: slow\n"

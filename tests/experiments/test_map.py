@@ -311,8 +311,8 @@ X = ("--vary", "x.lr=0.1:1:2")
         ),
     ],
 )
-def test_bad_input_gets_one_sentence(words: list[str], message: str, cli: Cli, tmp_path: Path) -> None:
-    done = cli("map", *words)
+def test_bad_input_gets_one_sentence(words: list[str], message: str, quick_cli: Cli, tmp_path: Path) -> None:
+    done = quick_cli("map", *words)
     assert done.returncode == 2
     assert done.stderr.startswith(f"arena: {message}") and done.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists()

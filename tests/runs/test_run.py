@@ -114,16 +114,16 @@ def test_ctrl_c_saves_tells_how_to_resume_and_exits_130(unbroken: Path, tmp_path
     assert_same(last_state(folder), last_state(unbroken))
 
 
-def test_a_config_repeats_the_run_exactly(unbroken: Path, tmp_path: Path, cli: Cli) -> None:
-    done = cli("play", "--config", str(unbroken / "config.yaml"), "--out", "again")
+def test_a_config_repeats_the_run_exactly(unbroken: Path, tmp_path: Path, quick_cli: Cli) -> None:
+    done = quick_cli("play", "--config", str(unbroken / "config.yaml"), "--out", "again")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "again" / "trace.jsonl").read_bytes() == (unbroken / "trace.jsonl").read_bytes()
     assert (tmp_path / "again" / "config.yaml").read_bytes() == (unbroken / "config.yaml").read_bytes()
 
 
-def test_a_run_that_is_over_is_not_played_again(unbroken: Path, cli: Cli) -> None:
+def test_a_run_that_is_over_is_not_played_again(unbroken: Path, quick_cli: Cli) -> None:
     before = {p: p.stat().st_mtime_ns for p in unbroken.rglob("*")}
-    done = cli("resume", str(unbroken))
+    done = quick_cli("resume", str(unbroken))
     assert done.returncode == 0
     assert "this run is over; there is nothing to resume" in done.stdout
     assert {p: p.stat().st_mtime_ns for p in unbroken.rglob("*")} == before
@@ -157,9 +157,9 @@ def test_a_trace_is_readable_while_it_is_written(unbroken: Path, tmp_path: Path)
     assert 10 < len(rows) < len(read_trace(unbroken))
 
 
-def test_an_existing_folder_is_never_overwritten(unbroken: Path, cli: Cli) -> None:
+def test_an_existing_folder_is_never_overwritten(unbroken: Path, quick_cli: Cli) -> None:
     before = (unbroken / "trace.jsonl").read_bytes()
-    done = cli("play", "swiss-roll", "--out", str(unbroken))
+    done = quick_cli("play", "swiss-roll", "--out", str(unbroken))
     assert done.returncode == 2
     assert f"{unbroken} exists already, and a run never overwrites; go on with it by `arena resume {unbroken}`" in done.stderr
     assert (unbroken / "trace.jsonl").read_bytes() == before

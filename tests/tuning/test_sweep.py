@@ -440,13 +440,13 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
         read_all(tmp_path)
 
 
-def test_on_the_command_line(cli: Cli) -> None:
-    done = cli("sweep", "bilinear", "--vary", "x.lrr=0:1")
+def test_on_the_command_line(quick_cli: Cli) -> None:
+    done = quick_cli("sweep", "bilinear", "--vary", "x.lrr=0:1")
     assert (done.returncode, done.stderr) == (2, "arena: unknown setting 'x.lrr': did you mean 'x.lr'?\n")
     words = ("--trials", "9", "--seeds", "2", "--backend", "population", "--turns", "12", "--rule", "extragradient", "--out", "s")
-    done = cli("sweep", "bilinear", *words)
+    done = quick_cli("sweep", "bilinear", *words)
     assert done.returncode == 0, done.stderr
     for text in ("PED-ANOVA", "tolerance", "explain", "careful", "replay", "9 of 9"):
         assert text in done.stdout, text
-    assert cli("play", "--config", "s/best.yaml").returncode == 0
-    assert "9 of 9" in cli("resume", "s").stdout
+    assert quick_cli("play", "--config", "s/best.yaml").returncode == 0
+    assert "9 of 9" in quick_cli("resume", "s").stdout
