@@ -170,13 +170,11 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def measure_score(self) -> float:
         """Measure the game's score."""
-        score: float = measuring.measure_score(self.episode)
-        return score
+        return float(measuring.measure_score(self.episode))
 
     def measure_criterion(self, score: float) -> float:
         """Evaluate the selection criterion, given the current score."""
-        criterion: float = measuring.evaluate(self.episode, lambda: self.game.criterion(score))
-        return criterion
+        return float(measuring.evaluate(self.episode, lambda: self.game.criterion(score)))
 
     def measure_metrics(self) -> dict[str, float]:
         """Measure the game's metrics, by name."""
@@ -184,8 +182,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def metric_ceilings(self) -> dict[str, float]:
         """Return the metrics that real data would get, by name."""
-        ceilings: dict[str, float] = measuring.metric_ceilings(self.episode)
-        return ceilings
+        return dict(measuring.metric_ceilings(self.episode))
 
     def evaluated_parameters(self) -> contextlib.AbstractContextManager[None]:
         """While inside, the players have the parameters that are evaluated: an average if the rule keeps one, else the live ones."""
