@@ -107,9 +107,9 @@ def test_a_discriminator_that_cannot_be_differentiated_twice_is_told_of() -> Non
     with pytest.raises(RuleUndefined) as refused:
         arena.play_turn((1.0, 1.0, 1.0))
     assert str(refused.value).startswith(
-        "Simultaneous in turn 1: a penalty needs the discriminator's slope and its derivative, which one of"
+        "Simultaneous in turn 1: the penalty needs second derivatives of the discriminator, which one of its operations lacks"
     )
-    assert str(refused.value).endswith("); use penalty none, or another discriminator")
+    assert str(refused.value).endswith("). Fix: use penalty none, or another discriminator")
 
 
 def test_a_convolutional_discriminator_with_batch_norm_bears_a_penalty() -> None:
