@@ -89,7 +89,7 @@ def test_a_batch_lives_as_long_as_the_game_says() -> None:
         batch_until = "second"
 
     arena = configure(Held, {}, ["--scheduler", "alternating(ratio=-2)"]).build()  # the second player, then the first one twice
-    assert [line.draws for line in record(arena, 7).lines] == [True, True, False, False, True, False, False]
+    assert [turn.draws for turn in record(arena, 7).turns] == [True, True, False, False, True, False, False]
 
 
 # What is measured -----------------------------------------------------------------------------------------------------------------
