@@ -37,7 +37,7 @@ class Measurement:
         turns: Turns per chunk.
         chunks: Number of timed chunks of each kind.
         arena: A turn as in a run, with its trace.
-        by_hand: A turn of the plain loop.
+        baseline: A turn of the plain loop.
         floor: The bare tensor work.
         ratio: Time of the plain loop over the arena's, by chunk: above 1 the arena is faster.
         share: The floor's time over the arena's, by chunk: the share of the turn that no loop can avoid.
@@ -50,7 +50,7 @@ class Measurement:
     turns: int
     chunks: int
     arena: Spread
-    by_hand: Spread
+    baseline: Spread
     floor: Spread
     ratio: Spread
     share: Spread

@@ -36,7 +36,7 @@ def table(measured: Measurement, console: Console) -> Table:
     for head in ("µs a turn", "quartiles", "× the arena"):
         rows.add_column(head, justify="right", no_wrap=True)
     rows.add_column("", no_wrap=True)
-    longest = max(measured.arena.middle, measured.by_hand.middle, measured.floor.middle, sum(measured.stages.values()))
+    longest = max(measured.arena.middle, measured.baseline.middle, measured.floor.middle, sum(measured.stages.values()))
     width = max(12, min(48, console.width - 64))
 
     def bar(begin: float, end: float, shade: str) -> RenderableType:
@@ -49,7 +49,7 @@ def table(measured: Measurement, console: Console) -> Table:
         rows.add_row(f"  {name}", Text(micro(time), style="dim"), "", share, bar(begin, begin + time, SHADES[name]))
         begin += time
     for label, spread, ratio, shade in (
-        ("the loop by hand", measured.by_hand, measured.ratio, BY_HAND),
+        ("the loop by hand", measured.baseline, measured.ratio, BY_HAND),
         ("the floor", measured.floor, measured.share, FLOOR),
     ):
         rows.add_row(f"[bold]{label}[/]", micro(spread.middle), _quartiles(spread), f"{ratio.middle:.2f}", bar(0, spread.middle, shade))

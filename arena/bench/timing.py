@@ -121,7 +121,7 @@ class _Bench:
             self.turns,
             len(rounds),
             arena=Spread.of(of["arena"]),
-            by_hand=Spread.of(of["by hand"]),
+            baseline=Spread.of(of["by hand"]),
             floor=Spread.of(of["floor"]),
             ratio=Spread.of(against["by hand"]),
             share=Spread.of(against["floor"]),

@@ -122,9 +122,13 @@ def stages_make_up_the_turn(found: Measurement, least: float) -> None:
     assert sum(found.stages.values()) == pytest.approx(found.arena.middle, rel=0.3)
 
 
-@pytest.mark.parametrize(("game", "least"), [("swiss-roll", 0.6), ("bilinear", 0.3), (TUG, 0.3)])
-def test_the_stages_make_up_the_turn(game: str, least: float) -> None:
-    found = measure(configure(game), seconds=2)
+@pytest.mark.parametrize(
+    ("game", "seconds", "least"),
+    # Of the swiss roll's turn the trace is a thousandth: seen in chunks of several rows only.
+    [("swiss-roll", 6, 0.6), ("bilinear", 2, 0.3), (TUG, 2, 0.3)],
+)
+def test_the_stages_make_up_the_turn(game: str, seconds: float, least: float) -> None:
+    found = measure(configure(game), seconds=seconds)
     stages_make_up_the_turn(found, least)
     assert list(found.stages) == ["sampling", "field", "optimizer", "trace", "the rest"]
     assert found.ratio.low <= found.ratio.middle <= found.ratio.high

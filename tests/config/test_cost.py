@@ -30,13 +30,14 @@ for _ in range(2):
     sys.setprofile(count)
     configure("swiss-roll", {}, ["--generator.lr=1e-4"])
     sys.setprofile(None)
-    sums.append(sum(number for file, number in calls.items() if file.startswith(sys.argv[1])))
+    sums.append(sum(number for file, number in calls.items() if file.startswith(tuple(sys.argv[1:]))))
 print(json.dumps(sums))
 """
 
 
 def test_a_configuration_costs_few_calls() -> None:
-    done = subprocess.run([sys.executable, "-c", COUNT, str(ROOT)], capture_output=True, text=True, check=True)
+    ours = [f"{ROOT / room}/" for room in ("arena", "games", "players", "tuning")]  # a virtual environment may stand in the clone, too
+    done = subprocess.run([sys.executable, "-c", COUNT, *ours], capture_output=True, text=True, check=True)
     first, later = json.loads(done.stdout)
     print(f"calls: {first} at first, {later} later")
     assert first <= FIRST
