@@ -23,11 +23,11 @@ class BatchedOptimizer(torch.optim.Optimizer):
     """An optimizer of stacked parameters.
 
     Args:
-        parameters: as for any torch optimizer, each of shape (K, …).
-        settings: its hyperparameters, numbers or tensors of shape (K,).
+        parameters: As for any torch optimizer, each of shape (K, …).
+        settings: Hyperparameters, numbers or tensors of shape (K,).
 
     Attributes:
-        moves: the members that the next step moves, shape (K,); None moves all.
+        moves: Members that the next step moves, (K,); None moves all.
     """
 
     moments: ClassVar[tuple[str, ...]] = ()
@@ -40,14 +40,14 @@ class BatchedOptimizer(torch.optim.Optimizer):
         super().__init__(parameters, settings)
 
     def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
-        """One parameter's step, in place; the numbers in `settings` are aligned with the parameter."""
+        """Step one parameter in place; the numbers in `settings` are aligned with the parameter."""
         raise NotImplementedError
 
     def compile(self, compiler: Compiler) -> None:
-        """Make the step one compiled function for each kind of tensors and plain numbers.
+        """Compile the step, once for each combination of shapes and plain numbers.
 
         Args:
-            compiler: compiles a function of tensors, given examples, such as `arena.accelerate.tracing.compile_graph`.
+            compiler: Compiles a function of tensors, given examples, such as `arena.accelerate.tracing.compile_graph`.
         """
         self._compiled, self._compiler = {}, compiler
 
@@ -117,7 +117,7 @@ class BatchedOptimizer(torch.optim.Optimizer):
 
 
 def some(number: Number) -> bool:
-    """Whether a hyperparameter may differ from 0."""
+    """Return whether a hyperparameter may differ from 0."""
     return isinstance(number, Tensor) or number != 0
 
 

@@ -114,11 +114,11 @@ def batched_optimizer(singles: Sequence[torch.optim.Optimizer], parameters: Any)
     """Build the optimizer of a population from those of its members' single runs.
 
     Args:
-        singles: each member's optimizer, over any parameters.
-        parameters: the stacked parameters, or groups of them, as for any torch optimizer.
+        singles: Optimizer of each member, over any parameters.
+        parameters: Stacked parameters, or groups of them, as for any torch optimizer.
 
     Raises:
-        CannotShare: if the optimizers differ in kind, or if theirs has no batched form.
+        CannotShare: The optimizers differ in kind, or theirs has no batched form.
 
     Example:
         >>> from torch import nn

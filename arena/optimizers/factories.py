@@ -20,8 +20,8 @@ def sgd(parameters: Iterable[nn.Parameter], lr: float = 0.1, momentum: float = 0
     """Stochastic gradient descent, with heavy-ball momentum if asked for (negative momentum is allowed).
 
     Args:
-        lr: learning rate η, above 0.
-        momentum: heavy-ball momentum β, between −1 and 1.
+        lr: Learning rate η, above 0.
+        momentum: Heavy-ball momentum β, between −1 and 1.
         weight_decay: L2 penalty, at least 0.
     """
     _check(lr, weight_decay)
@@ -42,9 +42,9 @@ def adam(
     """Adam (Kingma & Ba, arXiv:1412.6980).
 
     Args:
-        lr: learning rate η, above 0.
-        betas: decay of the first and the second moment, in [0, 1); a first of 0.5 or 0 lets players react to each other.
-        eps: added to the root of the second moment, above 0.
+        lr: Learning rate η, above 0.
+        betas: Decay of the first and the second moment, in [0, 1); with a first of 0.5 or 0, players react faster to each other.
+        eps: Added to the root of the second moment, above 0.
         weight_decay: L2 penalty, at least 0.
     """
     _check(lr, weight_decay, betas=betas, eps=eps)
@@ -61,10 +61,10 @@ def adamw(
     """Adam with decoupled weight decay (Loshchilov & Hutter, arXiv:1711.05101).
 
     Args:
-        lr: learning rate η, above 0.
-        betas: decay of the first and the second moment, in [0, 1).
-        eps: added to the root of the second moment, above 0.
-        weight_decay: decoupled decay, at least 0.
+        lr: Learning rate η, above 0.
+        betas: Decay of the first and the second moment, in [0, 1).
+        eps: Added to the root of the second moment, above 0.
+        weight_decay: Decoupled decay, at least 0.
     """
     _check(lr, weight_decay, betas=betas, eps=eps)
     return LeanAdamW(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
@@ -81,10 +81,10 @@ def rmsprop(
     """RMSprop (Tieleman & Hinton, 2012): each coordinate divided by a running root mean square.
 
     Args:
-        lr: learning rate η, above 0.
-        alpha: decay of the mean square, in [0, 1).
-        eps: added to the root, above 0.
-        momentum: of the update, in [0, 1).
+        lr: Learning rate η, above 0.
+        alpha: Decay of the mean square, in [0, 1).
+        eps: Added to the root, above 0.
+        momentum: Momentum of the update, in [0, 1).
         weight_decay: L2 penalty, at least 0.
     """
     _check(lr, weight_decay, eps=eps)
@@ -99,7 +99,7 @@ def sign(parameters: Iterable[nn.Parameter], lr: float = 1e-2) -> torch.optim.Op
     """The sign of the gradient, θ ← θ − η·sign(g): the steps of FGSM and PGD in the L∞ ball (Goodfellow et al., arXiv:1412.6572).
 
     Args:
-        lr: length η of a step in every coordinate, above 0; an attacker's α.
+        lr: Length η of a step in every coordinate, above 0; an attacker's α.
     """
     _check(lr, 0.0)
     return Sign(parameters, lr=lr)
@@ -109,7 +109,7 @@ def normalized(parameters: Iterable[nn.Parameter], lr: float = 1e-2) -> torch.op
     """Each row of a parameter steps along its own gradient, θₙ ← θₙ − η·gₙ/‖gₙ‖₂: the steps of PGD in the L2 ball.
 
     Args:
-        lr: length η of each row's step, above 0; an attacker's α.
+        lr: Length η of each row's step, above 0; an attacker's α.
     """
     _check(lr, 0.0)
     return Normalized(parameters, lr=lr)

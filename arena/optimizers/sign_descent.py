@@ -1,11 +1,11 @@
-"""Steps of a given length: steepest descent, min over d of ⟨g, d⟩ with ‖d‖ ≤ η, whatever the gradient's size.
+"""Steps of a given length: steepest descent, min over d of ⟨g, d⟩ with ‖d‖ ≤ η, independent of the gradient's size.
 
     Sign          ‖·‖∞:             θ ← θ − η·sign(g)
     Normalized    ‖·‖₂ of each row: θₙ ← θₙ − η·gₙ/‖gₙ‖₂
 
 With an attacker's perturbation as θ, one row for each image, they are the steps of FGSM and of PGD with step size α = η: I. Goodfellow
 et al., "Explaining and Harnessing Adversarial Examples", arXiv:1412.6572, section 4, and A. Madry et al., "Towards Deep Learning
-Models Resistant to Adversarial Attacks", arXiv:1706.06083, section 2.1. A coordinate, or a row, whose gradient is 0 stays.
+Models Resistant to Adversarial Attacks", arXiv:1706.06083, section 2.1. A coordinate, or a row, with a gradient of 0 does not move.
 """
 
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ class Sign(_Steepest):
     """θ ← θ − η·sign(g).
 
     Args:
-        parameters: as for any torch optimizer.
+        parameters: As for any torch optimizer.
         lr: η, above 0.
 
     Example:
@@ -55,7 +55,7 @@ class Normalized(_Steepest):
     """θₙ ← θₙ − η·gₙ/‖gₙ‖₂, a row n being all numbers with one index in the leading axis.
 
     Args:
-        parameters: as for any torch optimizer.
+        parameters: As for any torch optimizer.
         lr: η, above 0.
 
     Example:
@@ -71,11 +71,11 @@ class Normalized(_Steepest):
 
 
 def rows_normalized(g: Tensor, leading: int) -> Tensor:
-    """Each row over its Euclidean length; a row of zeros stays zero.
+    """Divide each row by its Euclidean length; a row of zeros stays zero.
 
     Args:
-        g: a tensor whose first `leading` axes number the rows.
-        leading: how many.
+        g: Tensor whose first `leading` axes number the rows.
+        leading: Number of leading axes.
 
     Example:
         >>> rows_normalized(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), 1).tolist()

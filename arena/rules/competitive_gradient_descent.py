@@ -37,7 +37,7 @@ class CompetitiveGradientDescent(UpdateRule):
         tolerance: Relative residual at which the solver stops, above 0; in float32 at least 1e-6.
         iterations: Largest number of iterations per turn, at least 1.
         warm_start: Begin at the solution of the previous turn.
-        incomplete: refuse to continue, or accept the move, if the tolerance is not reached.
+        incomplete: Refuse to continue, or accept the move, if the tolerance is not reached.
 
     Raises:
         BadSetting: A number is out of its range.
@@ -64,9 +64,9 @@ class CompetitiveGradientDescent(UpdateRule):
         """−(I + EH)⁻¹ Ev, with E the rates on the diagonal.
 
         Args:
-            field: the game's field.
-            v: its gradients at the present position.
-            rates: positive numbers or tensors, by parameter.
+            field: The game's field.
+            v: Its gradients at the present position.
+            rates: Positive numbers or tensors, by parameter.
         """
         if len(field.roles) < 2:
             return times(-1.0, times(rates, v))

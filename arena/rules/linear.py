@@ -76,7 +76,7 @@ class LinearMap(NamedTuple):
 
     Args:
         matrix: (n + m) × (n + m), on z and the m numbers of the rule's memory.
-        start: m × n, the memory before the first turn as a function of z; None for zeros.
+        start: M × n, the memory before the first turn as a function of z; None for zeros.
         turns: Number of turns of the matrix.
     """
 

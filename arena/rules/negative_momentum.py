@@ -19,8 +19,8 @@ class NegativeMomentum(UpdateRule):
     Cost: one gradient per mover. The momentum is the rule's own, so the optimizers should have none.
 
     Args:
-        beta: momentum, between −1 and 1; below 0 it damps the rotation.
-        alternating: whether the second player answers the first one's move; else both step from the same point.
+        beta: Momentum, between −1 and 1; below 0 it damps the rotation.
+        alternating: Whether the second player answers the first one's move; else both step from the same point.
 
     Raises:
         BadSetting: The momentum is outside (−1, 1).

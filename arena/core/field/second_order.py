@@ -1,6 +1,6 @@
 """Products with the Jacobian J of the field, and gradients that can be differentiated again.
 
-A product J·t is forward-mode over reverse-mode, a product Jᵀ·c a second backward pass through a graph that is kept for as long as nobody
+A product J·t is forward mode over reverse mode, and a product Jᵀ·c a second backward pass through a graph that is kept until a player
 moves; both cost about three times the field (Pearlmutter, "Fast exact multiplication by the Hessian", 1994).
 """
 
@@ -23,7 +23,7 @@ from arena.errors import RuleUndefined
 
 
 def graph(field: Frozen, *, fresh: bool = False) -> Graph:
-    """The movers' gradients with their graph, built once for as long as nobody moves."""
+    """Return the movers' gradients with their graph, which is kept until a player moves."""
     versions = [p._version for p in field.game.parameters()]
     if field.kept_graph is not None and field.kept_graph.versions == versions and not fresh:
         return field.kept_graph
@@ -45,7 +45,7 @@ def graph(field: Frozen, *, fresh: bool = False) -> Graph:
 
 
 def gradient_of(field: Frozen, key: str, wrt: Sequence[str], at: Mapping[str, Tensor]) -> tuple[Tensor, Direction]:
-    """One key's loss and its gradient in the parameters `wrt`, both differentiable in `at`."""
+    """Return one key's loss and its gradient in the parameters `wrt`, both differentiable in `at`."""
     with field.same_masks(), field.statistics_at_rest(), plain(field):
         loss = field.call(at, (key,))[key]
         found = torch.autograd.grad(loss, [at[name] for name in wrt], torch.ones_like(loss), create_graph=True, allow_unused=True)
@@ -57,7 +57,7 @@ def gradient_of(field: Frozen, key: str, wrt: Sequence[str], at: Mapping[str, Te
 
 
 def pull(gradients: Direction, names: list[str], weights: list[Tensor], columns: Mapping[str, Tensor]) -> Direction:
-    """The gradient of the weighted gradients in the parameters `columns`."""
+    """Return the gradient of the weighted sum of `gradients` in the parameters `columns`."""
     if not names:
         return {name: torch.zeros_like(p) for name, p in columns.items()}
     outputs = [gradients[name] for name in names]
@@ -66,7 +66,7 @@ def pull(gradients: Direction, names: list[str], weights: list[Tensor], columns:
 
 
 def forward_over_reverse(field: Frozen, plan: Plan, tangent: Direction) -> Direction:
-    """J·t by forward mode over reverse mode."""
+    """Return J·t by forward mode over reverse mode."""
     found: Direction = {}
     _quiet_forward_mode()
     with forward_ad.dual_level():
@@ -82,7 +82,7 @@ def forward_over_reverse(field: Frozen, plan: Plan, tangent: Direction) -> Direc
 
 
 def reverse_twice(field: Frozen, plan: Plan, tangent: Direction, graph: Graph) -> Direction:
-    """J·t by two backward passes: J·t = ∂⟨t, Jᵀu⟩/∂u, which is linear in u."""
+    """Return J·t by two backward passes: J·t = ∂⟨t, Jᵀu⟩/∂u, which is linear in u."""
     gradients = graph.gradients
     names = [name for name in plan.moving if gradients[name].requires_grad]
     along = {name: field.named[name] for name in tangent}
