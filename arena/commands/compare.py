@@ -7,19 +7,19 @@ arena compare swiss-roll --vary generator.lr=1e-4,1e-3 --vary coupling=0.5,1
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.errors import ArenaError
 from arena.experiments.options import OPTIONS, SEEDS, pop_resources
 from arena.runs.command_line import CommandLine
 
 USAGE = f"""\
-usage: arena compare GAME --vary SETTING=VALUES [--vary …] [--seeds SEEDS] [--budget gradients|turns] [--backend NAME]
+usage: arena compare GAME [--vary SETTING=VALUES ...] [--seeds SEEDS] [--budget gradients|turns] [--backend NAME]
                      [--workers N] [--out FOLDER] [--config FILE] [--SETTING VALUE ...]
 
 Play every combination of the values with every seed, in parallel; print and draw the results.
 
   GAME              a game's id (see `arena list`), an import path, or a file such as my_game.py
   --vary S=A,B,C    the values of a setting; values may have arguments, as in rule=simultaneous,unrolled(steps=3), and rule=all is
-                    every rule; LOW:HIGH:COUNT, log:LOW:HIGH:COUNT and int:LOW:HIGH are ranges
+                    every rule; LOW:HIGH:COUNT, log:LOW:HIGH:COUNT and int:LOW:HIGH are ranges;
+                    without any, the game is played as it is with several seeds
   --seeds SEEDS     seeds of each variant: {SEEDS} (default: the one seed of the settings)
   --budget NAME     gradients: the number of gradient evaluations that the shared settings spend in their turns, the same for each
                     variant (a product with the Jacobian counts as three); turns: the same number of turns (default: gradients)
@@ -36,8 +36,6 @@ def main(arguments: Sequence[str]) -> int:
     budget, out, seeds = (line.pop(name) for name in ("budget", "out", "seeds"))
     workers, where = pop_resources(line)
     game, settings = line.game(file=line.pop("config"))
-    if not vary:
-        raise ArenaError("no setting varies. Fix: --vary rule=simultaneous,extragradient")
 
     from arena.experiments.compare.plan import Plan, plan, values_of
     from arena.experiments.compare.play import begin

@@ -1,6 +1,9 @@
 """Comparisons: what is planned, that measurement meets theory, the published verdicts, and that nothing is lost when processes die."""
 
 import math
+import re
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from arena.experiments.compare.results import Summary, TracedRun, spent
 from arena.experiments.verdict import contraction, verdict
 from arena.registry import entries
 
+Cli = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = {"trace.tensorboard": False}
 
 
@@ -120,6 +124,29 @@ def test_a_comparison_as_populations_reads_the_same(tmp_path: Path) -> None:
             assert x.score == pytest.approx(y.score, rel=1e-9)
     assert load(other.folder).backend == "population"
     assert grouped(load(other.folder).jobs, other.folder) == []
+
+
+def test_a_comparison_over_seeds_alone(tmp_path: Path) -> None:
+    """Nothing varies but the seeds: one variant, with mean and spread. One seed is refused, since it compares nothing."""
+    found = compare("bilinear", seeds="0:3", settings={"turns": 40, **QUICK}, out=tmp_path / "c", workers=1)
+    (summary,) = found.summaries
+    assert (summary.variant, summary.varied, len(summary.outcomes)) == ("as it is", {}, 3)
+    mean, spread = summary.spread("score")  # type: ignore[misc]
+    scores = [run.score for run in summary.outcomes]
+    assert (mean, spread) == pytest.approx((np.mean(scores), np.std(scores, ddof=1))) and spread > 0
+    assert {path.parent.name for path in tmp_path.glob("c/as_it_is/seed-*/trace.jsonl")} == {"seed-0", "seed-1", "seed-2"}
+    said = "nothing varies, and there is one seed. Fix: --seeds 3 or --vary rule=simultaneous,extragradient"
+    for seeds in (None, 1, (7,)):
+        with pytest.raises(ArenaError, match=said):
+            compare("bilinear", seeds=seeds, out=tmp_path / "one", settings=QUICK)
+    assert not (tmp_path / "one").exists()
+
+
+def test_a_comparison_over_seeds_alone_on_the_command_line(quick_cli: Cli) -> None:
+    done = quick_cli("compare", "bilinear", "--seeds", "2", "--turns", "20", "--trace.tensorboard", "false", "--workers", "1", "--out", "c")
+    assert done.returncode == 0, done.stderr
+    assert "bilinear: 1 variant × 2 seeds, into c" in done.stdout
+    assert re.search(r"as it is +[\d.]+ ± [\d.]+ ", done.stdout)
 
 
 def test_an_unfinished_run_is_in_no_mean(bilinear) -> None:  # type: ignore[no-untyped-def]

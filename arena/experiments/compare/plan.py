@@ -19,6 +19,8 @@ Vary = Mapping[str, Sequence[str]]
 """Values by setting, as words of the command line."""
 
 PLAN = "comparison.yaml"
+AS_IT_IS = "as it is"
+"""The variant of a comparison over seeds alone."""
 ROWS, SCORES, CHECKPOINTS = 400, 40, 5
 """Rows of the trace, scores and checkpoints of a compared run, unless the settings say otherwise."""
 
@@ -87,7 +89,7 @@ def plan(
         game: id, import path or file of a game.
         settings: settings that all variants share.
         arguments: the same as words of the command line, which win.
-        vary: values by setting.
+        vary: values by setting; without any, there are several seeds.
         budget: gradients: every variant spends the gradient evaluations (a product counts as three) of the shared settings in their
             turns; turns: every variant has the same number of turns.
         seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
@@ -109,8 +111,10 @@ def plan(
     settings = moved_by_rules(settings, given, varied)
     base = configure(game, settings, arguments)
     combinations = list(itertools.product(*(vary[key] for key in varied)))
-    names = [", ".join(map("=".join, zip(varied, values, strict=True))) or "as it is" for values in combinations]
+    names = [", ".join(map("=".join, zip(varied, values, strict=True))) or AS_IT_IS for values in combinations]
     chosen_seeds = (base.run.seed,) if seeds is None else parse_seeds(seeds)
+    if not varied and len(chosen_seeds) == 1:
+        raise ArenaError("nothing varies, and there is one seed. Fix: --seeds 3 or --vary rule=simultaneous,extragradient")
     wanted = base.run.turns * cost_per_turn(base) if budget == "gradients" else 0.0
     jobs = []
     for name, values in zip(names, combinations, strict=True):

@@ -7,6 +7,7 @@ variant and seed, `comparison.csv`, the pictures and, where the game has a table
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -53,7 +54,7 @@ class Comparison:
 
 def compare(
     game: str,
-    vary: Mapping[str, str | Sequence[Any]],
+    vary: Mapping[str, str | Sequence[Any]] = MappingProxyType({}),
     *,
     seeds: Seeds | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -68,7 +69,7 @@ def compare(
 
     Args:
         game: id, import path or file of a game.
-        vary: values by setting, as a list or as words of the command line, such as `"int:1:5"`.
+        vary: values by setting, as a list or as words of the command line, such as `"int:1:5"`; without any, the seeds alone differ.
         seeds: `3` (0, 1 and 2), `"0:3"` or `(0, 1, 5)`; None takes the seed of the settings.
         settings: settings that all variants share.
         budget: gradients (as many gradient evaluations for each, products counted) or turns.

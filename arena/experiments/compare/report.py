@@ -29,7 +29,7 @@ def progress(found: Plan, folder: Path) -> tuple[Progress, Callable[[Job, str], 
     """Return the progress of a comparison, and the function that takes each run that ends with its status."""
     jobs, ended = found.jobs, Counter[str]()
     variants = len({job.variant for job in jobs})
-    what = f"{variants} variants × {len(jobs) // variants} seeds" if len(jobs) > variants else f"{variants} variants"
+    what = f"{variants} variant{'s' * (variants > 1)}" + (f" × {len(jobs) // variants} seeds" if len(jobs) > variants else "")
     shown = Progress(folder, len(jobs), len(jobs), "runs", f"[bold]{found.game}[/]: {what}, into {folder}")
 
     def tell(job: Job, status: str) -> None:
@@ -64,10 +64,10 @@ def table(summaries: Sequence[Summary]) -> Table:
     ceiling = next((o.ceiling for s in summaries for o in s.outcomes if o.ceiling is not None), None)
     several = any(len(s.outcomes) > 1 for s in summaries)
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    varied = [s.varied for s in summaries]
+    varied = [s.varied or {"variant": s.variant} for s in summaries]
     keys = list(varied[0])
     for key in keys:
-        made.add_column(key if varied[0][key] else "variant", overflow="fold")
+        made.add_column(key, overflow="fold")
     heads = ["score" + (" (mean ± SD)" if several else "")]
     heads += ["× real data"] * (ceiling is not None) + ["contraction"] * measured + ["theory"] * claimed + ["cost"]
     for head in heads:
@@ -75,7 +75,7 @@ def table(summaries: Sequence[Summary]) -> Table:
     made.add_column("verdict", overflow="fold")
     for values, s in zip(varied, summaries, strict=True):
         score, rate, cost = (s.spread(name) for name in ("score", "contraction", "cost"))
-        cells = [(values[key] or key).replace("[", "\\[") for key in keys]
+        cells = [values[key].replace("[", "\\[") for key in keys]
         cells.append(_spread(score, several, ".3g"))
         if ceiling is not None:
             cells.append("–" if score is None else f"{score[0] / ceiling:.2f}")

@@ -11,7 +11,7 @@ from typing import Any
 from arena.config.settings import flatten, load_file
 from arena.core.field.frozen import PRODUCT
 from arena.core.result_table import ResultTable, VariantResult
-from arena.experiments.compare.plan import PLAN, Job
+from arena.experiments.compare.plan import AS_IT_IS, PLAN, Job
 from arena.experiments.compare.theory import claimed_map
 from arena.experiments.map.reading import Trials
 from arena.experiments.outcome import Outcome
@@ -80,7 +80,7 @@ class Summary:
             >>> Summary("rule=unrolled(steps=3), coupling=0.5", [], None).varied
             {'rule': 'unrolled(steps=3)', 'coupling': '0.5'}
         """
-        return dict(part.partition("=")[::2] for part in split(self.variant))
+        return {} if self.variant == AS_IT_IS else dict(part.partition("=")[::2] for part in split(self.variant))
 
     @property
     def verdicts(self) -> str:
