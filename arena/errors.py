@@ -174,3 +174,13 @@ def first_line(error: object) -> str:
         ('bad shape', 'KeyError')
     """
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def cause(error: Exception) -> str:
+    """Return an error's class and the beginning of its text in one line, for the sentence of another error.
+
+    Example:
+        >>> cause(KeyError("nobody"))
+        "KeyError: 'nobody'"
+    """
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"

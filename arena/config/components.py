@@ -51,28 +51,28 @@ def swappable(game: Callable[..., Game]) -> tuple[str, ...]:
 @functools.cache
 def recipe_of(game: Callable[..., Game]) -> Settings:
     """Return the settings that the game recommends: its recipe, and the default players of its constructor."""
-    found: Settings = {}
+    settings: Settings = {}
     arguments = parameters_of(game)
     for role in swappable(game):
         default = arguments[role].default
         cls = getattr(default, "func", default)  # a functools.partial of a class, or a class
         if inspect.isclass(cls):
-            found[role] = entry_of("player", cls).id
-            found |= {f"{role}.{name}": value for name, value in getattr(default, "keywords", {}).items()}
-    return found | flatten(probe(game).recipe)
+            settings[role] = entry_of("player", cls).id
+            settings |= {f"{role}.{name}": value for name, value in getattr(default, "keywords", {}).items()}
+    return settings | flatten(probe(game).recipe)
 
 
 @functools.cache
 def components_of(game: Callable[..., Game]) -> tuple[Component, ...]:
     """Return the components of a game, without the rules that a rule wraps."""
-    found = [Component("rule.name", "rule", "rule", "rule"), Component("scheduler.name", "scheduler", "scheduler", "scheduler")]
-    found.append(Component("coupling.name", "coupling", "schedule", "coupling"))
+    components = [Component("rule.name", "rule", "rule", "rule"), Component("scheduler.name", "scheduler", "scheduler", "scheduler")]
+    components.append(Component("coupling.name", "coupling", "schedule", "coupling"))
     for role in roles_of(game):
         if role in swappable(game):
-            found.append(Component(f"{role}.player", role, "player", role))
-        found.append(Component(f"{role}.optimizer", f"{role}.optimizer", "optimizer", role))
-        found.append(Component(f"{role}.schedule.name", f"{role}.schedule", "schedule", f"{role}.schedule"))
-    return tuple(found)
+            components.append(Component(f"{role}.player", role, "player", role))
+        components.append(Component(f"{role}.optimizer", f"{role}.optimizer", "optimizer", role))
+        components.append(Component(f"{role}.schedule.name", f"{role}.schedule", "schedule", f"{role}.schedule"))
+    return tuple(components)
 
 
 def inner_rules(component: Component, entry: Entry) -> list[Component]:
@@ -120,8 +120,8 @@ def split_objects(flat: Settings, components: Sequence[Component]) -> tuple[Sett
 
 def settings_of_choice(game: Callable[..., Game], component: Component, entry: Entry) -> dict[str, Parameter]:
     """Return the arguments of a choice that are settings, without those of a player that the game fills in."""
-    found = dict(settings_of(entry.target))
+    settings = dict(settings_of(entry.target))
     slot = probe(game).slots.get(component.prefix) if component.kind == "player" else None
     for name in slot.arguments if slot else ():
-        found.pop(name, None)
-    return found
+        settings.pop(name, None)
+    return settings

@@ -138,9 +138,11 @@ class Config:
         """Return the game that was given, or a function that builds the game."""
         if (given := self.objects.get("game")) is not None:
             return given.evaluated(self.evaluation)
-        own = {name: self.settings[name] for name in settings_of(self.game.target) if name in self.settings and name not in self.roles}
+        arguments = {
+            name: self.settings[name] for name in settings_of(self.game.target) if name in self.settings and name not in self.roles
+        }
         filled = {role: players[f"{role}.player"] for role in self.roles if f"{role}.player" in players}
-        return functools.partial(_evaluated, functools.partial(self.game.target, **own, **filled), self.evaluation)
+        return functools.partial(_evaluated, functools.partial(self.game.target, **arguments, **filled), self.evaluation)
 
     def _read(self, component: Component, flat: Settings) -> tuple[Entry, dict[str, Any]]:
         """Return the entry of a component and its arguments."""

@@ -42,7 +42,7 @@ def make_vec(
     if num_envs > 1:  # before all the configurations are made
         one = base.vary({**(members[0] if members else {}), "compile": False, "cuda_graphs": False})
         fitting(Population([one]), num_envs, name="num_envs")
-    own = list(members) if members is not None else [{} for _ in range(num_envs)]
-    if len(own) != num_envs:
-        raise BadSetting("members", f"a list of {len(own)}", f"{num_envs} dictionaries, as many as num_envs")
-    return Population([base.vary({"seed": base.run.seed + i, **given}) for i, given in enumerate(own)], render_mode=render_mode)
+    changes = list(members) if members is not None else [{} for _ in range(num_envs)]
+    if len(changes) != num_envs:
+        raise BadSetting("members", f"a list of {len(changes)}", f"{num_envs} dictionaries, as many as num_envs")
+    return Population([base.vary({"seed": base.run.seed + i, **given}) for i, given in enumerate(changes)], render_mode=render_mode)

@@ -43,9 +43,11 @@ def documented(target: Callable[..., Any]) -> dict[str, str]:
         >>> documented(linear)
         {'start': 'Value at p = 0.', 'end': 'Value at p = 1.'}
     """
-    found: dict[str, str] = {}
-    for one in getattr(target, "__mro__", (target,)):
-        for text in (vars(one).get("__doc__", one.__doc__), getattr(vars(one).get("__init__"), "__doc__", None)):
-            if text and one is not object:
-                found = {p.arg_name: " ".join((p.description or "").split()) for p in docstring_parser.parse(text).params} | found
-    return found
+    documentation: dict[str, str] = {}
+    for cls in getattr(target, "__mro__", (target,)):
+        for text in (vars(cls).get("__doc__", cls.__doc__), getattr(vars(cls).get("__init__"), "__doc__", None)):
+            if text and cls is not object:
+                documentation = {
+                    p.arg_name: " ".join((p.description or "").split()) for p in docstring_parser.parse(text).params
+                } | documentation
+    return documentation

@@ -57,9 +57,9 @@ class Criterion:
             >>> Criterion("entropy", higher_is_better=False).best(rows)["turn"]
             5
         """
-        there = [row for row in rows if is_finite(row.get(self.field))]
+        measured = [row for row in rows if is_finite(row.get(self.field))]
         sign = 1 if self.higher_is_better else -1
-        return max(there, key=lambda row: sign * row[self.field], default=None)
+        return max(measured, key=lambda row: sign * row[self.field], default=None)
 
 
 def is_finite(value: Any) -> TypeGuard[float]:

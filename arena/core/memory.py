@@ -33,34 +33,30 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out, on a GPU or on the CPU, or never could hold what was asked for."""
+    """Return whether memory has run out, on a GPU or on the CPU, or could never hold the requested tensor."""
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(sign in str(error) for sign in _SIGNS)
 
 
 def short_of_memory(error: BaseException, what: str, lower: str) -> RunFailed:
-    """What to say where memory has run out.
+    """Return the error to raise when memory has run out.
 
     Args:
-        error: that says so.
-        what: does not hold what, such as "the memory of cpu does not hold a turn of SwissRoll".
-        lower: what to ask for instead.
+        error: The error that torch or Python raised.
+        what: First clause, such as "the memory of cpu does not hold a turn of SwissRoll".
+        lower: The fix, such as "take a smaller batch".
 
     Example:
         >>> error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 80000000000 bytes.")
         >>> print(short_of_memory(error, "memory has run out", "take a smaller batch"))
-        memory has run out (74.5 GiB were asked for at once); take a smaller batch
+        memory has run out (74.5 GiB were requested at once); take a smaller batch
     """
-    asked = re.search(r"allocate ([\d.]+) (bytes|[KMGTPE]iB)", str(error))
-    return RunFailed(f"{what}{f' ({_amount(*asked.groups())} were asked for at once)' if asked else ''}; {lower}")
+    requested = re.search(r"allocate ([\d.]+) (bytes|[KMGTPE]iB)", str(error))
+    return RunFailed(f"{what}{f' ({_amount(*requested.groups())} were requested at once)' if requested else ''}; {lower}")
 
 
 @contextlib.contextmanager
 def in_memory(what: str, lower: str) -> Iterator[None]:
-    """While inside, say so in that sentence where memory runs out.
-
-    Raises:
-        RunFailed: where it does.
-    """
+    """Raise `short_of_memory(…, what, lower)` if memory runs out within the block."""
     try:
         yield
     except (MemoryError, RuntimeError, TypeError) as error:

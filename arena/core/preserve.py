@@ -1,4 +1,4 @@
-"""Looking leaves no footprints: whatever happens inside, the game is afterwards what it was before."""
+"""Measure without footprints: the state of a module is restored exactly at the end of a block."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,9 +11,7 @@ from torch import nn
 def preserve_state(module: nn.Module, *, evaluation: bool = False) -> Iterator[None]:
     """Restore parameters, buffers, training flags and torch's global random streams exactly; no gradient is recorded inside.
 
-    Args:
-        module: what is looked at.
-        evaluation: put it into evaluation mode meanwhile.
+    With `evaluation`, the module is in evaluation mode inside.
 
     Example:
         >>> layer = nn.BatchNorm1d(2)

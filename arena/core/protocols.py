@@ -1,7 +1,4 @@
-"""Interfaces of higher rooms that lower rooms read.
-
-A lower room names here the attributes and methods it needs; a class of a higher room has them, and imports nothing from this file.
-"""
+"""Interfaces of higher rooms that lower rooms read: classes of higher rooms have these members, and import nothing from this file."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -19,7 +16,7 @@ class CompiledField(Protocol):
     """Losses and gradients of a set of movers in one call, such as `arena.accelerate.compiled_field.Compiled`.
 
     Attributes:
-        why_not: why nothing is compiled; None while everything is.
+        why_not: Reason for which nothing is compiled; None if everything is.
     """
 
     why_not: str | None
@@ -38,7 +35,7 @@ class CompiledField(Protocol):
 
 
 class PlayedGame(Protocol):
-    """A game that is being played, as pictures read it: an `Arena`, or a `Population` of which one member is in place."""
+    """A game that is being played, as pictures read it: an `Arena`, or a `Population` with the tensors of one member in place."""
 
     @property
     def game(self) -> Game:
@@ -56,11 +53,11 @@ class MeasuredGame(PlayedGame, Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the game is played."""
+        """Device of the run."""
 
     @property
     def turns_played(self) -> int:
-        """Turns of this episode."""
+        """Turns played in this episode."""
 
     @property
     def latest_coupling(self) -> float:
@@ -83,15 +80,15 @@ class MemberConfig(Protocol):
 
     @property
     def objects(self) -> dict[str, Any]:
-        """Objects given in the place of data, by the key of their component."""
+        """Objects given instead of data, by the key of their component."""
 
     @property
     def run(self) -> Any:
-        """The settings of the run itself."""
+        """The options of the run."""
 
     @property
     def evaluation(self) -> Any:
-        """The metric and the way of measuring."""
+        """The evaluation of the game."""
 
     def flat(self) -> dict[str, Any]:
         """Return the settings by dotted name."""

@@ -53,7 +53,7 @@ change the module's last layer
         except (TypeError, ValueError, RuntimeError, MemoryError) as error:
             if out_of_memory(error):
                 sizes = [f"{role}.{name}" for name, value in getattr(self.player, "keywords", {}).items() if _is_size(value)]
-                lower = f"lower {' or '.join(sizes)}" if sizes else "take a smaller one"
+                lower = f"lower {' or '.join(sizes)}" if sizes else "take a smaller player"
                 raise short_of_memory(error, f"{role}: memory does not hold {_name(self.player)}", lower) from error
             raise SlotMismatch(
                 f"{role}: {_name(self.player)} could not be built: {first_line(error)}; the role has inputs {self.inputs} and outputs "

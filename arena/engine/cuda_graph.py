@@ -1,8 +1,8 @@
-"""The whole turn as a CUDA graph: recorded once for each set of movers, then replayed without Python in between.
+"""A whole turn as a CUDA graph: recorded once for each set of movers, then replayed without Python in between.
 
-A graph reads and writes fixed places in memory, so what changes from turn to turn (the batch, λ, the learning rates' factors) is copied
-into tensors of its own before it is replayed. Turns that cannot be recorded are played as ever, and `why_not` says why: a rule that keeps a
-memory or looks at numbers, dropout drawn on the host, an optimizer that replaces its state.
+A graph reads and writes fixed places in memory, so that the inputs of a turn (the batch, λ, the learning rates' factors) are copied into
+the graph's own tensors before each replay. Turns that cannot be recorded are played by the rule, and `why_not` gives the reason: a rule
+with a memory or with branches on numbers, dropout drawn on the host, an optimizer that replaces its state.
 
 https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
@@ -17,12 +17,13 @@ from torch.utils._pytree import tree_flatten, tree_map
 from arena.core.directions import Number
 from arena.core.field.field import Field
 from arena.core.game import Batch
+from arena.errors import cause
 from arena.optimizers.batched import BatchedOptimizer
 from arena.rules.base import UpdateRule
 from arena.rules.turn import Turn
 
 WARM = 3
-"""Turns of each set of movers that are played before one is recorded, so that every lazily made tensor is there."""
+"""Turns of each set of movers that are played before one is recorded, so that tensors that are made lazily exist."""
 
 
 class _Recorded(NamedTuple):
@@ -38,13 +39,13 @@ class Graphs:
     """The recorded turns of one game or population.
 
     Args:
-        field: its field.
-        turn: what its rule moves by.
-        rule: its rule.
-        record: records what a function does; `cuda` unless a test brings another.
+        field: The field.
+        turn: The turn through which the rule moves the players.
+        rule: The update rule.
+        record: Records the work of a function; `cuda` by default.
 
     Attributes:
-        why_not: why nothing is recorded; None while it is.
+        why_not: Reason for which nothing is recorded; None if turns are recorded.
     """
 
     def __init__(self, field: Field, turn: Turn, rule: UpdateRule, record: Callable[[Callable[[], None]], Any] | None = None):
@@ -52,7 +53,7 @@ class Graphs:
         self.record = record or cuda
         self.why_not: str | None = "the players draw random numbers (dropout) from the host" if field.stochastic else None
         if record is None and next(field.game.parameters()).device.type != "cuda":
-            self.why_not = "CUDA graphs were asked for, but there is no GPU in play; every turn is played as ever"
+            self.why_not = "CUDA graphs were requested, but the run is not on a GPU; every turn is played without them"
             return
         for optimizer in turn.optimizers.values():
             if isinstance(optimizer, BatchedOptimizer):
@@ -61,13 +62,13 @@ class Graphs:
         self._recorded: dict[Any, _Recorded] = {}
 
     def play(self, movers: tuple[str, ...], batch: Batch, coupling: Number, factors: Mapping[str, Number]) -> bool:
-        """Play a turn by replaying it; False where it has to be played by the rule itself.
+        """Play a turn by a replay. Return False if the rule must play the turn.
 
         Args:
-            movers: the keys that move.
-            batch: this turn's batch.
+            movers: Keys that move.
+            batch: Batch of this turn.
             coupling: λ.
-            factors: by role, the multiple of its learning rate.
+            factors: By role, the multiple of the learning rate.
         """
         if self.why_not is not None or self.field.masks:
             return False
@@ -101,7 +102,7 @@ class Graphs:
         own = tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, batch)
         lam, static = number(coupling), {role: number(factor) for role, factor in factors.items()}
         if self.rule.state_dict():
-            self.why_not = f"{type(self.rule).__name__} remembers something from turn to turn"
+            self.why_not = f"{type(self.rule).__name__} keeps a memory from turn to turn"
             return None
         self.field.freeze(own, lam, movers)
         self.turn.begin(static)
@@ -110,8 +111,7 @@ class Graphs:
         try:
             graph = self.record(lambda: self.rule.step(self.turn))
         except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-            first = " ".join(str(error).split())[:160]
-            self.why_not = f"{type(self.rule).__name__} on {type(self.field.game).__name__} could not be recorded ({first})"
+            self.why_not = f"{type(self.rule).__name__} on {type(self.field.game).__name__} could not be recorded ({cause(error)})"
             return None
         finally:
             costs = self.field.gradient_evaluations - spent[0], self.field.products - spent[1]
@@ -122,14 +122,14 @@ class Graphs:
         return _Recorded(graph, own, lam, static, self.field.first, costs)
 
     def _places(self) -> list[int]:
-        """Where in memory everything lies that a turn reads and leaves for the next."""
+        """Return the addresses of the parameters and of the optimizers' state."""
         states = [state for o in self.turn.optimizers.values() for state in o.state.values()]
         moments = [t.data_ptr() for state in states for t in state.values() if isinstance(t, Tensor)]
         return [p.data_ptr() for p in self.field.game.parameters()] + moments
 
 
 def cuda(play: Callable[[], None]) -> torch.cuda.CUDAGraph:
-    """Record what a function does on the GPU, without doing it."""
+    """Record the GPU work of a function without executing it."""
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

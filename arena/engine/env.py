@@ -2,8 +2,8 @@
 
 Action: `Box(0, 1, (3,), float32)` = (share of player 1, share of player 2, coupling). (1, 1, ·) is simultaneous, (0, 1, ·) then
 (1, 0, ·) alternating, (1, 0.1, ·) two timescales. Observation: the game's signals, squashed by sign(x)·log(1 + |x|); raw values by name
-are in `info["signals"]`. Reward: the gain in score where it is measured, else 0, so that an episode's return is the total gain.
-Terminated: solved, or diverged (which, is in `info`). Truncated: the turn budget is spent.
+are in `info["signals"]`. Reward: the gain in score when it is measured, else 0, so that an episode's return is the total gain.
+Terminated: solved or diverged, as `info` tells. Truncated: the turn budget is spent.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ import torch
 
 from arena.accelerate.autocast import Autocast
 from arena.accelerate.process_group import ProcessGroup
-from arena.core.field.field import Field
 from arena.core.game import Batch, Game
 from arena.core.rng import Rng
 from arena.core.torch_settings import using_threads
-from arena.engine import measuring, snapshot, turn_engine
-from arena.engine.observation import BOUND, observation, of_episode
+from arena.engine import measuring, turn_engine
+from arena.engine.environment import Environment, of_episode
+from arena.engine.observation import BOUND, observation
 from arena.engine.signals import Divergence, Signals
 from arena.engine.single_episode import Acceleration, Setup, SingleEpisode
 from arena.engine.streams import BatchStream
@@ -33,35 +33,35 @@ from arena.schedulers.base import Scheduler
 from arena.schedules import Schedule, constant
 
 
-class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
+class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
     """One game, played turn by turn by two players.
 
     Args:
-        game: a callable that builds the game (called anew, under the episode's seed, at every reset), or a game, to whose initial
-            state every reset returns.
-        rule: update rule; simultaneous where none is given.
-        optimizers: per role, what builds its torch optimizer from its parameters; Adam where none is given.
-        rates: per role, a schedule that multiplies its learning rate.
-        scheduler: the policy whose action `scheduled_action` gives.
-        coupling: schedule of λ, in [0, 1], that the scheduler is shown.
-        turns: turn budget of an episode.
-        seed: seed of the first episode where `reset` is given none.
-        score_every: turns between scores; 0 scores only at the beginning and the end.
-        device: where the game is played.
-        dtype: floating-point precision of the players and the batches.
-        compile: play compiled code where that is possible; `field.compiled.why_not` says why it was not.
-        cuda_graphs: on a GPU, record each kind of turn once and replay it; `graphs.why_not` says why it was not.
-        micro_batches: equal parts into which a batch is split and whose fields are averaged.
-        autocast: compute the losses in bfloat16 where torch finds it safe, or none.
-        channels_last: keep images and the players' convolutions channel by channel at each pixel.
-        threads: CPU threads of torch within `reset` and `step`; 0 leaves torch's own choice.
-        ranks: the other processes that play this game, among which batches are dealt out.
+        game: A callable that builds the game (called at every reset, under the episode's seed), or a game, to whose initial state every
+            reset returns.
+        rule: Update rule; simultaneous by default.
+        optimizers: By role, a function that builds a torch optimizer from the role's parameters; Adam by default.
+        rates: By role, a schedule that multiplies the learning rate.
+        scheduler: Policy of `scheduled_action`; simultaneous by default.
+        coupling: Schedule of λ in [0, 1], which the scheduler reads.
+        turns: Turn budget of an episode.
+        seed: Seed of the first episode, unless `reset` is given another.
+        score_every: Turns between scores; 0 scores only at the beginning and the end.
+        device: Device of the players and the batches.
+        dtype: Floating-point precision of the players and the batches.
+        compile: Play compiled code if possible; otherwise `field.compiled.why_not` gives the reason.
+        cuda_graphs: On a GPU, record each kind of turn once and replay it; if that fails, `graphs.why_not` gives the reason.
+        micro_batches: Equal parts into which a batch is split and whose fields are averaged.
+        autocast: bfloat16 computes the losses under torch.autocast; none computes them in `dtype`.
+        channels_last: Keep images and the players' convolutions in torch.channels_last.
+        threads: CPU threads of torch within `reset` and `step`; 0 keeps torch's own number.
+        ranks: Processes among which batches are dealt out, if several play this game.
         render_mode: `rgb_array`, or None.
 
     Raises:
-        BadSetting: for a number out of its range.
-        GameFault: for a game whose batches cannot be split as asked for.
-        UnknownName: for a role that the game does not have.
+        BadSetting: A number is out of its range.
+        GameFault: The game's batches cannot be split into the requested parts.
+        UnknownName: The game lacks a role.
 
     Example:
         >>> from arena.games import Bilinear
@@ -107,43 +107,35 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         self.action_space = gymnasium.spaces.Box(0.0, 1.0, (3,), np.float32)
         self.observation_space = gymnasium.spaces.Box(-BOUND, BOUND, (len(self.signal_names),), np.float32)
 
-    game: Game = of_episode("game")
-    field: Field = of_episode("field")
-    rule: UpdateRule = of_episode("rule")
+    episode: SingleEpisode
     scheduler: Scheduler = of_episode("scheduler")
-    optimizers: Mapping[str, torch.optim.Optimizer] = of_episode("optimizers")
     signals: Signals = of_episode("signals")
-    graphs: Any = of_episode("graphs")
     ranks: ProcessGroup | None = of_episode("ranks")
     coupling: Schedule = of_episode("setup.coupling")
-    device: torch.device = of_episode("device")
-    dtype: torch.dtype = of_episode("dtype")
     turns: int = of_episode("turns")
     rng: Rng = of_episode("stream.rng")
     stream: BatchStream = of_episode("stream")
-    batch: Batch = of_episode("batch")
     turns_played: int = of_episode("turns_played")
     progress: float = of_episode("progress")
     moves: dict[str, int] = of_episode("moves")
     latest_share: dict[str, float] = of_episode("latest_share")
     last_score: float | None = of_episode("score")
-    signal_names: list[str] = of_episode("signal_names")
     own_names: list[str] = of_episode("own_names")
     divergence: Divergence | None = of_episode("signals.divergence")
 
     @property
     def latest_coupling(self) -> float:
-        """The coupling of the latest action; before the first turn, the beginning of the schedule."""
+        """Coupling of the latest action; before the first turn, that of the schedule."""
         return self.episode.coupling if self.turns_played else float(self.coupling(self.progress))
 
     def learning_rate(self, role: str) -> float:
-        """The present learning rate of a role, before its share."""
+        """Return the present learning rate of a role, before its share."""
         return float(self.optimizers[role].param_groups[0]["initial_lr"]) * self.episode.rate(role)
 
     # Turns ------------------------------------------------------------------------------------------------------------------
 
     def scheduled_action(self) -> np.ndarray:
-        """The scheduler's present decision, as a float32 action for `step`."""
+        """Return the scheduler's present decision, as a float32 action for `step`."""
         return np.array(self.episode.action(self.read_signals() if self.episode.observes else {}), dtype=np.float32)
 
     def play_turn(self, action: Any, *, measure: bool = False) -> None:
@@ -151,16 +143,12 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
 
         Args:
             action: (share of player 1, share of player 2, coupling), each in [0, 1].
-            measure: also take the update's norm and cosine.
+            measure: Also take the update's norm and cosine.
 
         Raises:
-            BadSetting: for an action of another shape or range.
+            BadSetting: The action has another shape or range.
         """
         turn_engine.play(self.episode, *self.episode.checked(action), measure)
-
-    def play_scheduled_turn(self, *, measure: bool = False) -> None:
-        """Play one turn with the scheduler's action."""
-        turn_engine.play_scheduled(self.episode, measure)
 
     # Measurements -----------------------------------------------------------------------------------------------------------
 
@@ -181,37 +169,25 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         return measuring.measure_metrics(self.episode)
 
     def metric_ceilings(self) -> dict[str, float]:
-        """Return the metrics that real data would get, by name."""
+        """Return the metrics of real data, by name."""
         return dict(measuring.metric_ceilings(self.episode))
 
     def evaluated_parameters(self) -> contextlib.AbstractContextManager[None]:
-        """While inside, the players have the parameters that are evaluated: an average if the rule keeps one, else the live ones."""
+        """Give the players the evaluated parameters within the block: an average if the rule keeps one, else the live ones."""
         return self.field.placed(self.rule.evaluated_parameters())
 
     def watching_outputs(self) -> contextlib.AbstractContextManager[None]:
-        """While inside, note which player's output turns non-finite first, so that a divergence names that player."""
+        """Record within the block which player's output turns non-finite first, so that a divergence names that player."""
         return self.signals.watching_outputs()
 
     def is_solved(self) -> bool:
-        """Whether the last score reached the game's `solved_at`."""
+        """Return whether the last score reached the game's `solved_at`."""
         goal = self.game.solved_at
         return goal is not None and self.last_score is not None and self.last_score <= goal
-
-    def on_device(self) -> Any:
-        """While inside, torch's factory functions create on the device of the run."""
-        return self.episode.on_device()
 
     def sample(self, rng: Rng) -> Batch:
         """Draw a batch on the device and in the precision of the run."""
         return self.episode.sample(rng)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the rest of the episode depends on, as tensors, numbers and strings."""
-        return snapshot.state_dict(self.episode)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore a `state_dict`; the following turns are then the same bit for bit."""
-        snapshot.load_state_dict(self.episode, state)
 
     # Gymnasium --------------------------------------------------------------------------------------------------------------
 
@@ -242,7 +218,7 @@ class Arena(gymnasium.Env[np.ndarray, np.ndarray]):
         return observation(values, self.signal_names), reward, solved or diverged, spent and not (solved or diverged), info
 
     def render(self) -> np.ndarray | None:
-        """The game's picture as height × width × 3 bytes."""
+        """Return the game's picture as height × width × 3 bytes."""
         if self.render_mode is None:
             return None
         from arena.plots.games import game_figure

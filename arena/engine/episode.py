@@ -35,9 +35,9 @@ class Moving(NamedTuple):
     """The movers of a turn.
 
     Args:
-        roles: roles that move, in order.
-        keys: their keys.
-        masks: by role, the members that move it, if not all do.
+        roles: Roles that move, in order.
+        keys: Keys that move.
+        masks: By role, the members that move it, if not all do.
     """
 
     roles: tuple[str, ...]
@@ -46,23 +46,23 @@ class Moving(NamedTuple):
 
 
 class Episode:
-    """What one game and a population have in common.
+    """The part that one game and a population have in common.
 
     Attributes:
-        game: the game; in a population, the stacked game.
-        members: what makes the game a population; None for one game.
-        field: the vector field.
-        turn: what the rule moves by.
-        rule: the update rule.
-        signals: the telemetry of the turns.
-        scheduled_buffers: values that depend on the turn, in the game's buffers.
-        graphs: recorded turns, if CUDA graphs were asked for.
-        batch: the latest batch.
-        batch_spent: whether the next turn draws a new batch.
+        game: The game; in a population, the stacked game.
+        members: The members of a population; None for one game.
+        field: The vector field.
+        turn: The turn through which the rule moves the players.
+        rule: The update rule.
+        signals: The telemetry of the turns.
+        scheduled_buffers: Values that depend on the turn, in the game's buffers.
+        graphs: Recorded turns, if CUDA graphs are used.
+        batch: The latest batch.
+        batch_spent: Whether the next turn draws a new batch.
         coupling: λ of the latest action, in [0, 1].
-        turns_played: turns played, per member.
-        moves: by role, how often it has moved, per member.
-        own_names: names of the game's own signals.
+        turns_played: Turns played; in a population, per member.
+        moves: By role, the number of its moves; in a population, per member.
+        own_names: Names of the game's own signals.
     """
 
     device: torch.device
@@ -90,7 +90,7 @@ class Episode:
         self._block_turns: int | None = None
 
     def _start(self, field: Field, optimizers: Mapping[str, torch.optim.Optimizer], cuda_graphs: bool) -> None:
-        """Begin with this field and these optimizers."""
+        """Start an episode with this field and these optimizers."""
         self.field = field
         self.turn = Turn(field, optimizers, self.freeze_afresh)
         self.graphs = Graphs(field, self.turn, self.rule) if cuda_graphs else None
@@ -109,7 +109,7 @@ class Episode:
             return make().to(self.device, self.dtype)
 
     def _trial(self, game: Game, seed: int) -> Batch:
-        """A throw-away batch, which shows the names of the game's signals and the number of batches that can be drawn at once."""
+        """Return a throw-away batch, from which the names of the game's signals and the length of a block of batches are found."""
         _, data, noise, _ = streams_of(seed)
         with preserve_state(game), self.on_device(), self.in_memory(game):
             batch = self.sample_of(game, Rng(self.device).seed_both(data, noise))
@@ -120,7 +120,7 @@ class Episode:
 
     @property
     def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
-        """Each role's torch optimizer."""
+        """The torch optimizer of each role."""
         return self.turn.optimizers
 
     @property
@@ -131,11 +131,11 @@ class Episode:
     # Batches and the field --------------------------------------------------------------------------------------------------
 
     def on_device(self) -> Any:
-        """While inside, torch's factory functions create on the device of the run; a game does not depend on the device."""
+        """Let torch's factory functions create on the device of the run within the block; a game does not depend on the device."""
         return contextlib.nullcontext() if self.device.type == "cpu" else self.device
 
     def in_memory(self, game: Game) -> contextlib.AbstractContextManager[None]:
-        """While inside, a lack of memory is reported as that of a batch."""
+        """Report a lack of memory within the block as that of a batch."""
         return in_memory(f"the memory of {self.device} does not hold a batch of {type(game).__name__}", "take a smaller batch")
 
     def sample_of(self, game: Game, rng: Rng) -> Batch:
@@ -155,7 +155,7 @@ class Episode:
         self.freeze()
         self.field.first = first  # the turn's signals are those of the position and batch at its beginning
 
-    # What one game and a population do differently --------------------------------------------------------------------------
+    # Different in one game and in a population ------------------------------------------------------------------------------
 
     def begin(self, seed: Any) -> None:
         """Begin a new episode: build or restore the game, its optimizers and the random streams."""
@@ -167,19 +167,19 @@ class Episode:
         return False
 
     def action(self, signals: Mapping[str, float]) -> tuple[Shares, Shares, Shares]:
-        """The scheduler's action: both shares and the coupling."""
+        """Return the scheduler's action: both shares and the coupling."""
         raise NotImplementedError
 
     def checked(self, action: Any) -> tuple[Shares, Shares, Shares]:
-        """An action given from outside: both shares and the coupling, each in [0, 1]."""
+        """Return an action given from outside: both shares and the coupling, each in [0, 1]."""
         raise NotImplementedError
 
     def who_moves(self, first: Shares, second: Shares) -> tuple[Moving, dict[str, Any]]:
-        """The movers, and by role their share of the learning rate."""
+        """Return the movers, and by role their share of the learning rate."""
         raise NotImplementedError
 
     def factors(self, shares: dict[str, Any]) -> Mapping[str, Number]:
-        """By role, the multiple of its learning rate: the share times its schedule."""
+        """Return the multiple of the learning rate by role: the share times the schedule."""
         raise NotImplementedError
 
     def draw(self) -> None:
@@ -187,7 +187,7 @@ class Episode:
         raise NotImplementedError
 
     def mask_seed(self) -> int | Sequence[int]:
-        """The seed of this turn's dropout masks; in a population, one for each stream."""
+        """Return the seed of this turn's dropout masks; in a population, one for each stream."""
         raise NotImplementedError
 
     @property
@@ -204,16 +204,16 @@ class Episode:
         raise NotImplementedError
 
     def moved(self, shares: Mapping[str, Any]) -> Any:
-        """By role, the members that have moved; None for one game."""
+        """Return by role the members that have moved; None for one game."""
         return None
 
     def fault(self, error: Exception) -> ArenaError:
-        """The error to raise for one that a turn raised."""
+        """Return the error to raise for an error within a turn."""
         raise NotImplementedError
 
 
 def parameter_groups(field: Field, role: str) -> Any:
-    """A role's parameters as an optimizer takes them: one group for each key."""
+    """Return a role's parameters as an optimizer takes them: one group for each key."""
     return [{"params": list(field.parameters[key].values())} for key in field.game.keys_of(role)]
 
 
@@ -229,6 +229,6 @@ def place(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
 
 
 def streams_of(seed: int) -> tuple[int, int, int, int]:
-    """The seeds of an episode's four random streams: initialisation, data, noise, dropout."""
+    """Return the seeds of an episode's four random streams: initialisation, data, noise, dropout."""
     initial, data, noise, masks = (int(n) >> 1 for n in np.random.SeedSequence(seed).generate_state(4, np.uint64))
     return initial, data, noise, masks

@@ -1,6 +1,6 @@
 """Measurements between turns: signals, scores, criteria and metrics.
 
-A measurement preserves the state of the game. Of one game it is a number, of a population an array of shape (K,).
+A measurement preserves the state of the game. It is a number for one game, and an array of shape (K,) for a population.
 """
 
 from collections.abc import Callable
@@ -17,18 +17,14 @@ from arena.engine.episode import Episode
 from arena.engine.single_episode import SingleEpisode
 
 AT_ONCE = 16
-"""Members that are scored at once, because the samples of a score are large."""
+"""Members that are scored at once; more would need much memory, because the samples of a score are large."""
 
 
 def evaluate(episode: Episode, function: Callable[[], Any]) -> Any:
-    """Call a function of the game at the parameters that are evaluated: the averages of a rule that keeps any, else the live ones.
-
-    Args:
-        episode: the game, or the population.
-        function: returns a number, or a dictionary of numbers.
+    """Call a function of the game at the evaluated parameters: an average if the rule keeps one, else the live ones.
 
     Returns:
-        The same with a float, or an array of shape (K,), in the place of each number.
+        The function's number or dictionary of numbers, each as a float; in a population, as an array of shape (K,).
     """
     placed = episode.field.placed(episode.rule.evaluated_parameters())
     if isinstance(episode, SingleEpisode):
@@ -62,7 +58,7 @@ def measure_metrics(episode: Episode) -> dict[str, Any]:
 
 
 def metric_ceilings(episode: Episode) -> Any:
-    """The metrics that real data would get, by name; of a population a list, measured once if no number differs between its games."""
+    """Return the metrics of real data by name; in a population a list, measured once if no number differs between the games."""
     game, members = episode.game, episode.members
     with preserve_state(game), episode.on_device():
         if isinstance(episode, SingleEpisode):
@@ -78,7 +74,7 @@ def metric_ceilings(episode: Episode) -> Any:
 
 
 def read_signals(episode: Episode) -> dict[str, Any]:
-    """All signals by name; waits for the device once."""
+    """Return all signals by name; waits for the device once."""
     if isinstance(episode, SingleEpisode):
         return _read_single(episode)
     assert episode.members is not None

@@ -1,4 +1,4 @@
-"""The play loop, through which every run passes: turn by turn, with the names of what is due after each."""
+"""The loop of every run: turn by turn, with the names of the actions that are due after each."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -7,13 +7,13 @@ def play(step: Callable[[int], object], clock: Callable[[], int], turns: int, ev
     """Play turn by turn.
 
     Args:
-        step: plays a turn, given the number of turns played before it.
-        clock: returns the number of turns played.
-        turns: turns to be played in all.
-        every: turns between two times that something is due, by its name; 0 is never.
+        step: Plays a turn, given the number of turns played before it.
+        clock: Returns the number of turns played.
+        turns: Turns to play in all.
+        every: Turns between repetitions of an action, by its name; 0 is never.
 
     Yields:
-        After each turn, the number of turns played, and the names of what is due.
+        After each turn, the number of turns played, and the names of the actions that are due.
 
     Example:
         >>> played = [0]

@@ -1,8 +1,8 @@
-"""Telling a game where its run stands: numbers that change from turn to turn are put into the game's own buffers.
+"""Numbers that depend on the turn, written into the game's own buffers.
 
-A buffer is read by plain code, by compiled code and by recorded turns alike, and in a population it has a member axis, so that members
-that stand at different turns, or end at different ones, each have their own number. What is 0 for everyone in a turn is named in
-`game.idle`, by which compiled and recorded turns are kept apart.
+Plain code, compiled code and recorded turns all read a buffer. In a population it has a member axis, so that members at different turns, or
+with different budgets, have their own numbers. Numbers that are 0 for all members in a turn are named in `game.idle`, by which compiled and
+recorded turns are kept apart.
 """
 
 import contextlib
@@ -17,25 +17,25 @@ from arena.errors import GameFault
 
 
 class ScheduledBuffers:
-    """The numbers that a game asks to be told.
+    """The numbers of `Game.at_turn`.
 
     Args:
-        game: the game.
-        members: what makes it a population.
+        game: The game.
+        members: The members of a population; None for one game.
 
     Attributes:
-        names: of the buffers that hold them; none where the game asks for nothing, so that a turn need not tell it.
+        names: Names of the numbers and their buffers; empty if the game has none.
 
     Raises:
-        GameFault: where there is no such buffer of one number.
+        GameFault: A number has no buffer, or one of another shape.
     """
 
     def __init__(self, game: Game, members: Members | None = None):
         self.game, self.members = game, members
-        asks = type(game).at_turn is not Game.at_turn
+        overridden = type(game).at_turn is not Game.at_turn
         start = Clock(0, 0.0, dict.fromkeys(game.roles, 0), game.roles)
         with contextlib.nullcontext() if members is None else members.numbers(game, 0):
-            self.names = tuple(game.at_turn(start)) if asks else ()
+            self.names = tuple(game.at_turn(start)) if overridden else ()
         self.buffers = {name: buffer for name, buffer in game.named_buffers() if name in self.names}
         shape = () if members is None else (members.count,)
         for name in self.names:
@@ -49,7 +49,7 @@ class ScheduledBuffers:
         return bool(self.names)
 
     def update(self, clock: Clock) -> None:
-        """Put the numbers of this moment into the buffers; of a population, where all members stand alike."""
+        """Write the numbers of a turn into the buffers; in a population, if all members have the same clock."""
         numbers = self.game.at_turn(clock)
         for name, buffer in self.buffers.items():
             buffer.fill_(numbers[name])
@@ -58,24 +58,24 @@ class ScheduledBuffers:
     def update_members(
         self, turns: np.ndarray, progress: np.ndarray, moves: Mapping[str, np.ndarray], moving: Mapping[str, np.ndarray]
     ) -> None:
-        """The same of a population, each member with its own.
+        """Write each member's own numbers into the buffers.
 
         Args:
-            turns: played by each member, (K,).
-            progress: of each member, (K,).
-            moves: by role, how often each member has moved it, (K,).
-            moving: by role, which members move it in this turn, (K,).
+            turns: Turns played, (K,).
+            progress: Turns played over the turn budget, (K,).
+            moves: By role, the number of its moves, (K,).
+            moving: By role, the members that move it in this turn, (K,).
         """
         assert self.members is not None
         known: dict[tuple[object, ...], dict[str, float]] = {}
         rows = []
         for member, (turn, share) in enumerate(zip(turns.tolist(), progress.tolist(), strict=True)):
-            made = {role: int(count[member]) for role, count in moves.items()}
-            movers = tuple(role for role, does in moving.items() if does[member])
-            key = (turn, share, *made.values(), movers, member if self.members.coefficients else 0)
+            counts = {role: int(count[member]) for role, count in moves.items()}
+            movers = tuple(role for role, moves_it in moving.items() if moves_it[member])
+            key = (turn, share, *counts.values(), movers, member if self.members.coefficients else 0)
             if key not in known:
                 with self.members.numbers(self.game, member):
-                    known[key] = self.game.at_turn(Clock(turn, share, made, movers))
+                    known[key] = self.game.at_turn(Clock(turn, share, counts, movers))
             rows.append(known[key])
         for name, buffer in self.buffers.items():
             buffer.copy_(torch.tensor([row[name] for row in rows], dtype=buffer.dtype))

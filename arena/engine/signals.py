@@ -1,8 +1,8 @@
-"""The telemetry of turns: gathered on the device without a wait, read in bulk.
+"""The telemetry of turns: collected on the device without a wait, read in bulk.
 
-Every turn leaves its movers' losses as tensors (next to nothing). Turns that are measured also leave the norms of their gradients and of
-their updates and the cosine of each update with the player's previous one, which needs two copies of the parameters. `read` fetches
-all of it at once and tells whether anything was non-finite, since which turn, and whose.
+Every turn keeps its movers' losses as tensors. Measured turns also keep the norms of gradients and updates, and the cosine of each update
+with the player's previous one, which needs two copies of the parameters. `read` fetches all of them at once and finds the first number that
+was not finite, with its turn and its player.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from arena.core.game import Game
 
 @dataclass(frozen=True)
 class Divergence:
-    """Who went non-finite first, when, and in what.
+    """The first number of a run that was not finite.
 
     Args:
-        turn: the turn in which it happened, counted from 1.
-        role: the player.
-        what: what was not finite: its output, its loss or its gradient.
+        turn: Turn, counted from 1.
+        role: Role of the player.
+        what: output, loss or gradient.
     """
 
     turn: int
@@ -47,9 +47,6 @@ class Signals:
     """Both players' signals by name: `role.loss`, `role.gradient_norm`, `role.update_norm`, `role.update_cosine`.
 
     Losses and gradient norms are those at the position where the turn began. A player that did not move keeps its latest values.
-
-    Args:
-        game: whose players they are of.
     """
 
     def __init__(self, game: Game):
@@ -65,13 +62,13 @@ class Signals:
 
     @property
     def names(self) -> list[str]:
-        """Every name that `read` may give, in a fixed order."""
+        """All names that `read` may return, in a fixed order."""
         by_key = [f"{key}.{what}" for key in self.game.keys for what in ("loss", "gradient_norm")]
         return by_key + [f"{role}.{what}" for role in self.game.roles for what in ("update_norm", "update_cosine")]
 
     @contextlib.contextmanager
     def watching_outputs(self) -> Iterator[None]:
-        """While inside, also note in every forward pass of a player whether its input and its output were finite."""
+        """Record, in every forward pass of a player within the block, whether its input and its output are finite."""
 
         def hook(role: str) -> Any:
             def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -89,7 +86,7 @@ class Signals:
                 handle.remove()
 
     def before_move(self, roles: Sequence[str]) -> None:
-        """Remember where the roles stand, for the update of a measured turn."""
+        """Copy the parameters of the roles, for the update of a measured turn."""
         self._before = {role: [p.detach().clone() for p in self.game.players[role].parameters()] for role in roles}
 
     def after_move(self, members: None = None) -> None:
@@ -102,11 +99,11 @@ class Signals:
         self._before = {}
 
     def forget_updates(self) -> None:
-        """Start afresh: the next measured update has no previous one to be compared with."""
+        """Forget the previous updates, so that the next measured one has no cosine."""
         self._previous.clear()
 
     def note(self, turn: int, field: Field, *, gradients: bool) -> None:
-        """Keep the losses of a turn on the device, and the norms of its gradients if they are asked for."""
+        """Keep the losses of a turn on the device, and with `gradients` the norms of its gradients."""
         if field.first is None:
             return
         losses, direction = field.first
@@ -118,8 +115,10 @@ class Signals:
             self._outputs = []
 
     def read(self) -> dict[str, float]:
-        """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal, as `names`
-        orders them: else a run that was looked at more often, as one is that was stopped, had the same numbers in another order."""
+        """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal.
+
+        The signals are in the order of `names`, so that the order does not depend on how often a run was read.
+        """
         notes, self._notes = self._notes, []
         flat = [t for note in notes for key in note.losses for t in (note.losses[key], *note.norms.get(key, ()))]
         numbers = iter(torch.stack(flat).tolist() if flat else ())
@@ -142,7 +141,7 @@ class Signals:
         return {name: self.values[name] for name in self.names if name in self.values}
 
     def take_fresh(self) -> set[str]:
-        """Names of the signals that were noted since this was last called."""
+        """Return the names of the signals that were noted since the last call."""
         fresh, self._fresh = self._fresh, set()
         return fresh
 
@@ -151,7 +150,7 @@ class Signals:
         return value
 
     def _diagnose(self, note: _Note, key: str, what: str) -> Divergence:
-        for role, fine_in, fine_out in note.outputs:  # in the order in which the players were asked
+        for role, fine_in, fine_out in note.outputs:  # in the order of the forward passes
             if bool(fine_in) and not bool(fine_out):
                 return Divergence(note.turn, role, "output")
         return Divergence(note.turn, key.split(".", 1)[0], what)

@@ -21,7 +21,7 @@ from arena.core.rng import Rng
 from arena.engine.episode import Episode, Moving, parameter_groups, streams_of
 from arena.engine.signals import Signals
 from arena.engine.streams import BatchStream, channels_last
-from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, check_number
+from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, cause, check_number
 from arena.optimizers.factories import OptimizerFactory, adam
 from arena.rules.base import UpdateRule
 from arena.rules.simultaneous import Simultaneous as SimultaneousRule
@@ -32,7 +32,7 @@ from arena.schedules import Schedule
 
 @dataclass
 class Setup:
-    """A game and how it is played: the arguments of `arena.engine.env.Arena`, where each is described."""
+    """A game and how it is played: arguments of `arena.engine.env.Arena`, where each is described."""
 
     game: Game | Callable[[], Game]
     rule: UpdateRule | None
@@ -54,7 +54,7 @@ class Setup:
 
 @dataclass
 class Acceleration:
-    """The means that make turns faster or smaller: arguments of `arena.engine.env.Arena`, where each is described."""
+    """Means that make turns faster or smaller: arguments of `arena.engine.env.Arena`, where each is described."""
 
     compile: bool
     cuda_graphs: bool
@@ -66,7 +66,7 @@ class Acceleration:
     def __post_init__(self) -> None:
         check_number("micro_batches", self.micro_batches, least=1, whole=True)
         if self.cuda_graphs and self.split:
-            raise BadSetting("cuda_graphs", self.cuda_graphs, "false where a batch is split")
+            raise BadSetting("cuda_graphs", self.cuda_graphs, "false if a batch is split")
 
     @property
     def split(self) -> bool:
@@ -78,12 +78,12 @@ class SingleEpisode(Episode):
     """An episode of one game.
 
     Args:
-        setup: the game and how it is played.
-        acceleration: the means that make turns faster or smaller.
-        seed: seed of the first episode.
+        setup: The game and how it is played.
+        acceleration: Means that make turns faster or smaller.
+        seed: Seed of the first episode.
 
     Attributes:
-        latest_share: by role, the share with which it last moved.
+        latest_share: By role, the share with which it last moved.
     """
 
     score: float | None
@@ -135,7 +135,7 @@ class SingleEpisode(Episode):
         batch = self._trial(self.game, seed)
         if isinstance(field, ShardedField):
             with self.in_memory(self.game):
-                field.split(batch)  # a batch that cannot be split is refused before anything starts
+                field.split(batch)  # raises before the first turn if a batch cannot be split
         self.stream = BatchStream(Rng(self.device).seed_both(data, noise), self.sample, self._block_turns or 1)
 
     @property
@@ -148,7 +148,7 @@ class SingleEpisode(Episode):
         return self.sample_of(self.game, rng)
 
     def rate(self, role: str) -> float:
-        """The present value of a role's schedule."""
+        """Return the present value of a role's schedule."""
         schedule = self.rates.get(role)
         return 1.0 if schedule is None else schedule(self.progress)
 
@@ -161,7 +161,7 @@ class SingleEpisode(Episode):
         return self.scheduler.observes
 
     def action(self, signals: Mapping[str, float]) -> tuple[float, float, float]:
-        """The scheduler's action, rounded to the float32 of the action space, so that `step` and a run play the same numbers."""
+        """Return the scheduler's action, rounded to the float32 of the action space, so that `step` and a run play the same numbers."""
         moment = Moment(self.turns_played, self.turns, self.setup.coupling(self.progress), signals)
         first, second, coupling = self.scheduler.action(moment)
         if not (0 <= first <= 1 and 0 <= second <= 1 and 0 <= coupling <= 1):
@@ -210,10 +210,9 @@ class SingleEpisode(Episode):
         if out_of_memory(error):
             what = f"the memory of {self.device} does not hold a turn of {type(self.game).__name__}"
             return short_of_memory(error, what, "take a smaller batch, more micro_batches or smaller players")
-        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return GameFault(
-            f"{type(self.rule).__name__} on {type(self.game).__name__} failed in turn {self.turns_played + 1} ({what}); mend the rule or "
-            "the game, which `arena check` examines"
+            f"{type(self.rule).__name__} on {type(self.game).__name__} failed in turn {self.turns_played + 1} ({cause(error)}). Fix: "
+            "correct the rule or the game; `arena check` tests both"
         )
 
 

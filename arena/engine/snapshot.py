@@ -1,7 +1,7 @@
-"""The state of an episode: taken out and put back, and members begun afresh.
+"""The state of an episode, its restoration, and new episodes of single members.
 
-`state_dict` holds everything that the rest of an episode depends on, as tensors, numbers and strings; what follows after `load_state_dict`
-is the same bit for bit. `tensors` is the part that a turn computes with, as a plain nested dictionary of tensors.
+`state_dict` holds everything that the rest of an episode depends on, as tensors, numbers and strings; the turns after `load_state_dict` are
+the same bit for bit. `tensors` is the part that a turn computes with, as a plain nested dictionary of tensors.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from arena.engine.streams import BatchStreams
 
 
 def state_dict(episode: Episode) -> dict[str, Any]:
-    """Take the state of an episode out."""
+    """Return the state of an episode."""
     optimizers = {role: optimizer.state_dict() for role, optimizer in episode.optimizers.items()}
     if isinstance(episode, SingleEpisode):
-        unread = episode.batch_spent and not episode.scheduler.observes  # else the scheduler reads signals of the batch
+        unread = episode.batch_spent and not episode.scheduler.observes  # otherwise the scheduler reads signals of the batch
         return {
             "game": episode.game.state_dict(),
             "optimizers": optimizers,
@@ -56,7 +56,7 @@ def state_dict(episode: Episode) -> dict[str, Any]:
 
 
 def load_state_dict(episode: Episode, state: Mapping[str, Any]) -> None:
-    """Put the state of an episode back."""
+    """Restore the state of an episode."""
     if isinstance(episode, SingleEpisode):
         episode.game.load_state_dict(state["game"])
     else:
@@ -90,7 +90,7 @@ def load_state_dict(episode: Episode, state: Mapping[str, Any]) -> None:
 
 
 def tensors(episode: Episode) -> dict[str, Any]:
-    """Take out what turns compute with: copies of all tensors of the players, the optimizers, the rule and the signals.
+    """Return copies of all tensors of the players, the optimizers, the rule and the signals.
 
     Returns:
         `game` (parameters and buffers by name), `optimizers` (by role, parameter and moment), `rule` and `signals`, nested dictionaries
@@ -116,12 +116,7 @@ def tensors(episode: Episode) -> dict[str, Any]:
 
 
 def put_tensors(episode: Episode, state: Mapping[str, Any]) -> None:
-    """Put back what `tensors` took out.
-
-    Args:
-        episode: an episode of the same game.
-        state: a nested dictionary as `tensors` returns.
-    """
+    """Restore a state of `tensors` in an episode of the same game."""
     _copy_into(_tensors_of_game(episode), state["game"])
     names = {id(p): name for name, p in episode.game.named_parameters()}
     for role, optimizer in episode.optimizers.items():
@@ -141,9 +136,9 @@ def begin_again(episode: BatchedEpisode, mask: np.ndarray, seeds: np.ndarray) ->
     """Begin new episodes for some members; the others are unaffected.
 
     Args:
-        episode: the population.
-        mask: the members that begin again, (K,).
-        seeds: their seeds, (K,).
+        episode: The population.
+        mask: Members that begin again, (K,).
+        seeds: Their seeds, (K,).
     """
     chosen = torch.from_numpy(mask).to(episode.device)
     stacked = {**dict(episode.game.named_parameters()), **{n: episode.game.get_buffer(n) for n in episode.members.buffers}}
@@ -200,7 +195,7 @@ def _moments(episode: Episode, role: str) -> dict[str, Any]:
 
 
 def _only_tensors(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The tensors of a nested dictionary, copied; what holds none is left out."""
+    """Return copies of the tensors of a nested dictionary, without its other entries."""
     kept: dict[str, Any] = {}
     for key, value in state.items():
         if isinstance(value, Tensor):

@@ -1,9 +1,9 @@
 """Batches, drawn ahead: one call of a game's `sample`, mapped over turns, draws many of them from the same stream.
 
-Drawing one batch costs some twenty microseconds of calls whatever its size, which on small games is a tenth of a turn, and in a population
-of many seeds most of it. So a stream is drawn from in blocks, as many turns at once as make about 65,000 numbers, at most 256; a game
-whose `sample` cannot be mapped (one that looks at the numbers it draws) is asked turn by turn. Single games and populations draw the
-same blocks, so that a member gets the batches that its run alone would get.
+Drawing one batch costs some twenty microseconds of calls at any size, which on small games is a tenth of a turn, and in a population of
+many seeds most of it. A stream is therefore drawn in blocks of as many turns as make about 65,000 numbers, at most 256. Batches of a game
+whose `sample` cannot be mapped (because it branches on the numbers it draws) are drawn one by one. Single games and populations draw the
+same blocks, so that a member has the batches of its single run.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,19 +17,19 @@ from arena.core.game import Batch
 from arena.core.rng import Rng
 
 NUMBERS = 2**16
-"""About how many numbers a block holds."""
+"""Approximate number of numbers in a block."""
 
 TURNS = 256
-"""The most turns that a block holds."""
+"""Largest number of turns in a block."""
 
 
 class BatchStream:
     """One seed's batches.
 
     Args:
-        rng: what they are drawn from.
-        sample: draws one batch from it, in its final place and precision.
-        turns: how many a block holds, as `block_turns` found.
+        rng: Random stream of the batches.
+        sample: Draws one batch from it, on the device and in the precision of the run.
+        turns: Number of batches in a block, from `block_turns`.
     """
 
     def __init__(self, rng: Rng, sample: Callable[[Rng], Batch], turns: int):
@@ -40,7 +40,7 @@ class BatchStream:
         self._began = rng.state_dict()
 
     def next(self) -> Batch:
-        """The next batch."""
+        """Return the next batch."""
         if self.turns == 1:
             return self.sample(self.rng)
         if self.cursor >= self.turns:
@@ -57,12 +57,12 @@ class BatchStream:
         self.cursor = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the stream stands: its states when the block began and now, and how much of the block is spent."""
+        """Return the stream's states when the block began and now, and the number of spent batches of the block."""
         now = self.rng.state_dict()
         return {"began": self._began if self.cursor < self.turns else now, "now": now, "cursor": self.cursor}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to there; the rest of the block is drawn again, and is the same."""
+        """Restore a state; the block is drawn again, and is the same."""
         self.rng.load_state_dict(state["began"])
         if state["cursor"] < self.turns:
             self.refill()
@@ -74,16 +74,16 @@ class BatchStreams:
     """The streams of a population, side by side: each leaf of a batch has a leading axis of streams.
 
     Args:
-        streams: one for each distinct seed.
+        streams: One for each distinct seed.
     """
 
     def __init__(self, streams: Sequence[BatchStream]):
         self.streams = list(streams)
         self._joined: list[Batch] = []
-        self._cursor: int | None = None  # of the joined block; None while the streams are not in step
+        self._cursor: int | None = None  # in the joined block; None if the streams' blocks begin at different turns
 
     def next(self) -> Batch:
-        """The next batch of every stream; of a single one without the axis."""
+        """Return the next batch of all streams; without the axis if there is only one."""
         if len(self.streams) == 1:
             return self.streams[0].next()
         turns = self.streams[0].turns
@@ -102,7 +102,7 @@ class BatchStreams:
         return batch
 
     def replace(self, index: int, stream: BatchStream) -> None:
-        """Put another stream in the place of one; the streams are then in step again when all their blocks end together."""
+        """Replace one stream; blocks are joined again as soon as all of them end at the same turn."""
         self.streams[index] = stream
         self._cursor = None
 
@@ -116,7 +116,7 @@ class BatchStreams:
 
 
 def apart(block: Batch) -> list[Batch]:
-    """The batches of a block, one for each turn: all views at once take a tenth of what one after the other would.
+    """Return the batches of a block, one for each turn; making all views at once takes a tenth of the time.
 
     Example:
         >>> [(x.item(), y.item()) for x, y in apart((torch.arange(2), torch.arange(2) + 5))]
@@ -128,12 +128,12 @@ def apart(block: Batch) -> list[Batch]:
 
 
 def channels_last(batch: Batch) -> Batch:
-    """The same batch, its tensors of four axes in the memory format of that name."""
+    """Return a batch with its tensors of four axes in torch.channels_last."""
     return tree_map(lambda t: t.contiguous(memory_format=torch.channels_last) if isinstance(t, Tensor) and t.dim() == 4 else t, batch)
 
 
 def draw(sample: Callable[[Rng], Batch], rng: Rng, turns: int) -> Batch:
-    """That many batches at once; each leaf has a leading axis of turns."""
+    """Draw many batches at once; each leaf has a leading axis of turns."""
     rng.in_block = True
     try:
         return torch.vmap(lambda _: _tensors(sample(rng)), randomness="different")(torch.empty(turns))
@@ -142,7 +142,7 @@ def draw(sample: Callable[[Rng], Batch], rng: Rng, turns: int) -> Batch:
 
 
 def block_turns(sample: Callable[[Rng], Batch], rng: Rng) -> int:
-    """How many turns a block should hold; 1 where the game cannot be drawn from in blocks. Uses the stream up."""
+    """Return the number of turns of a block; 1 if the game's batches cannot be drawn in blocks. Uses the stream up."""
     leaves, _ = tree_flatten(sample(rng))
     tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
     if not tensors or len(tensors) < len(leaves):
@@ -152,7 +152,7 @@ def block_turns(sample: Callable[[Rng], Batch], rng: Rng) -> int:
         return 1
     try:
         draw(sample, rng, turns)
-    except Exception:  # whatever the reason, such a game is asked turn by turn
+    except Exception:  # for any reason: batches are then drawn one by one
         return 1
     return turns
 

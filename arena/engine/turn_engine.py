@@ -15,16 +15,16 @@ def play(episode: Episode, first: Shares, second: Shares, coupling: Shares, meas
     """Play one turn.
 
     Args:
-        episode: what is played.
-        first: share of its learning rate with which player 1 moves, in [0, 1]; 0 leaves the player where it is.
-        second: that of player 2.
+        episode: The episode of one game or of a population.
+        first: Share of its learning rate with which player 1 moves, in [0, 1]; at 0 the player does not move.
+        second: Share of player 2.
         coupling: λ as a share of the game's `max_coupling`, in [0, 1].
-        measure: also take the update's norm and cosine.
+        measure: Also take the update's norm and cosine.
 
     Raises:
-        RuleUndefined: if the rule has no answer.
-        GameFault: if the rule or the game fails.
-        RunFailed: if memory runs out.
+        RuleUndefined: The rule is undefined here.
+        GameFault: The rule or the game fails.
+        RunFailed: Memory runs out.
     """
     episode.coupling = coupling
     moving, shares = episode.who_moves(first, second)
@@ -66,5 +66,5 @@ def play_scheduled(episode: Episode, measure: bool = False) -> None:
 
 
 def _latest(episode: Episode) -> int:
-    """Turns played; of a population, by the member that is furthest."""
+    """Return the turns played; in a population, those of the most advanced member."""
     return int(episode.turns_played if episode.members is None else episode.turns_played.max())

@@ -1,11 +1,11 @@
 """A population: K games of one kind, trained at once as one Gymnasium vector environment.
 
-The members' parameters are the same tensors as one game's with a leading member axis, the field is mapped over it, and update rule,
-optimizers and schedulers are the same code. Seeds, learning rates and other numbers may differ from member to member; each member equals
-the single run of its configuration, with the same batches, noise and dropout masks.
+The members' parameters have a leading member axis, over which the field is mapped; update rule, optimizers and schedulers are the same
+code as for one game. Seeds, learning rates and other numbers may differ between members. Each member equals the single run of its
+configuration, with the same batches, noise and dropout masks.
 
-Observations are (K, signals), actions (K, 3), rewards, terminations and truncations (K,). Autoreset is Gymnasium's
-next-step mode: a member whose episode has ended is begun afresh, under a new seed, by the next `step`, whose action it ignores.
+Observations are (K, signals), actions (K, 3), rewards, terminations and truncations (K,). Autoreset is Gymnasium's next-step mode: after
+the end of a member's episode, the next `step` ignores its action and begins a new one under a new seed.
 
 Shapes: K = members.
 """
@@ -16,36 +16,33 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from arena.core.field.field import Field
 from arena.core.field.members import Members
-from arena.core.game import Batch, Game
 from arena.core.protocols import MemberConfig
 from arena.core.torch_settings import using_threads
 from arena.engine import measuring, snapshot, turn_engine
+from arena.engine.environment import Environment, of_episode
 from arena.engine.members import equivalence
 from arena.engine.members.episode import BatchedEpisode
 from arena.engine.members.signals import BatchedSignals
-from arena.engine.observation import BOUND, observation, of_episode
+from arena.engine.observation import BOUND, observation
 from arena.errors import BadSetting
-from arena.rules.base import UpdateRule
 
 
-class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class Population(Environment, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     """K games played turn by turn, side by side.
 
     Args:
-        configs: one configuration for each member; they may differ in seed, turns, and in numbers of the rule, the optimizers, the
+        configs: One configuration for each member; they may differ in seed, turns, and in numbers of the rule, the optimizers, the
             schedules, the scheduler, the game and its players. `populations` sorts configurations that differ in more.
         render_mode: `rgb_array`, or None.
-        check_equivalence: compare a few members, for a few turns, with their single runs (`arena.engine.members.equivalence`).
+        check_equivalence: Compare a few members, for a few turns, with their single runs (`arena.engine.members.equivalence`).
 
     Raises:
-        CannotShare: where they cannot be one population, with the reason.
-        BadSetting: for a number out of its range.
+        CannotShare: The configurations cannot be one population.
+        BadSetting: A number is out of its range.
 
     Example:
         >>> from arena.config import configure
@@ -74,16 +71,9 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         if check_equivalence:
             equivalence.check_equivalence(self.configs, type(self))
 
-    game: Game = of_episode("game")
+    episode: BatchedEpisode
     members: Members = of_episode("members")
-    field: Field = of_episode("field")
-    rule: UpdateRule = of_episode("rule")
-    optimizers: Mapping[str, torch.optim.Optimizer] = of_episode("optimizers")
     signals: BatchedSignals = of_episode("signals")
-    graphs: Any = of_episode("graphs")
-    device: torch.device = of_episode("device")
-    dtype: torch.dtype = of_episode("dtype")
-    batch: Batch = of_episode("batch")
     seeds: np.ndarray = of_episode("seeds")
     budgets: np.ndarray = of_episode("budgets")
     turns_played: np.ndarray = of_episode("turns_played")
@@ -92,7 +82,6 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
     over: np.ndarray = of_episode("over")
     undefined: dict[int, str] = of_episode("undefined")
     scores: np.ndarray = of_episode("score")
-    signal_names: list[str] = of_episode("signal_names")
 
     # Turns ------------------------------------------------------------------------------------------------------------------
 
@@ -101,19 +90,15 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
 
         Args:
             actions: (share of player 1, share of player 2, coupling) for each member, shape (K, 3); or one such triple for all.
-            measure: also take the updates' norms and cosines.
+            measure: Also take the updates' norms and cosines.
 
         Raises:
-            BadSetting: for actions of another shape or range.
+            BadSetting: The actions have another shape or range.
         """
         turn_engine.play(self.episode, *self.episode.checked(actions), measure)
 
-    def play_scheduled_turn(self, *, measure: bool = False) -> None:
-        """Play one turn with each member's own scheduler."""
-        turn_engine.play_scheduled(self.episode, measure)
-
     def freeze_diverged(self) -> None:
-        """Stop members whose losses or gradients are not finite, as far as signals have been read."""
+        """Stop members whose losses or gradients are not finite in the signals read so far."""
         self.episode.freeze_diverged()
 
     # Measurements -----------------------------------------------------------------------------------------------------------
@@ -136,25 +121,13 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         return measuring.measure_metrics(self.episode)
 
     def metric_ceilings(self) -> list[dict[str, float]]:
-        """Return for each member the metrics that real data would get, by name."""
+        """Return the metrics of real data by name, for each member."""
         ceilings: list[dict[str, float]] = measuring.metric_ceilings(self.episode)
         return ceilings
 
     def evaluated_parameters(self) -> AbstractContextManager[None]:
-        """No-op: `render` has already put a member's evaluated parameters in place."""
+        """Do nothing, because `render` has already put a member's evaluated parameters in place."""
         return nullcontext()
-
-    def on_device(self) -> Any:
-        """While inside, torch's factory functions create on the device of the run."""
-        return self.episode.on_device()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the rest of the episodes depends on, as tensors, numbers and strings."""
-        return snapshot.state_dict(self.episode)
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore a `state_dict`; the following turns are then the same bit for bit."""
-        snapshot.load_state_dict(self.episode, state)
 
     # Gymnasium --------------------------------------------------------------------------------------------------------------
 
@@ -162,9 +135,9 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         """Begin new episodes.
 
         Args:
-            seed: the seed of member 0, the others following it; or one for each; None takes the configured seeds for the first episodes,
-                and later ones from the population's own random stream.
-            options: `reset_mask`, an array of (K,) bools, resets those members only.
+            seed: Seed of member 0, of which those of the others count up; or one for each. None takes the configured seeds for the first
+                episodes, and later ones from the population's own random stream.
+            options: `reset_mask`, (K,) bools, resets these members only.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
         if isinstance(seed, int):
@@ -229,7 +202,7 @@ class Population(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         return observation(values, self.signal_names), rewards, terminated, truncated, info
 
     def render(self) -> tuple[np.ndarray, ...] | None:
-        """Every member's picture, each height × width × 3 bytes."""
+        """Return each member's picture as height × width × 3 bytes."""
         if self.render_mode is None:
             return None
         from arena.plots.games import game_figure

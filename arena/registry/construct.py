@@ -33,15 +33,15 @@ def construct_all(kind: str, words: Sequence[str]) -> dict[str, Any]:
         ...
         arena.errors.UnknownName: unknown argument of spectrum 'topp': did you mean 'top'?
     """
-    found: dict[str, Any] = {}
+    components: dict[str, Any] = {}
     for word in words:
         every: list[tuple[Entry, Mapping[str, Any]]] = [(entry, {}) for entry in entries(kind).values()] if word == "all" else []
         for entry, arguments in every if word in ("all", "none") else [_read(kind, word)]:
             name = entry.name
-            if name in found:
+            if name in components:
                 raise ArenaError(f"the {kind} '{name}' is named twice. Fix: leave one out")
-            found[name] = call(name, entry.target, **arguments)
-    return found
+            components[name] = call(name, entry.target, **arguments)
+    return components
 
 
 def construct_schedule(setting: str, word: str) -> Schedule:

@@ -139,23 +139,23 @@ def dashed(name: str) -> str:
 @functools.cache
 def _modules(kind: str) -> tuple[ModuleType, ...]:
     """Return the announced modules of a kind, after importing every file of those that are packages."""
-    found: list[ModuleType] = []
+    modules: list[ModuleType] = []
     for point in entry_points(group=f"arena.{kind}s"):
         try:
             module = point.load()
             for part in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{module.__name__}."):
                 if not part.name.endswith(".__main__"):
                     importlib.import_module(part.name)
-            found.append(module)
+            modules.append(module)
         except ImportError as error:
             raise ArenaError(f"the {kind}s of '{point.value}' cannot be imported ({error}); reinstall or remove that package") from error
-    return tuple(found)
+    return tuple(modules)
 
 
 @functools.cache
 def _scan(kind: str, modules: tuple[ModuleType, ...], letters: str = "") -> dict[str, Entry]:
     """Return the entries below these modules; with `letters`, only those with these letters in their id, apart from dashes."""
-    found = {}
+    definitions = {}
     for module in modules:
         for name, part in sorted(sys.modules.items()):
             if part is None or not f"{name}.".startswith(f"{module.__name__}."):
@@ -165,8 +165,8 @@ def _scan(kind: str, modules: tuple[ModuleType, ...], letters: str = "") -> dict
                     continue
                 if getattr(member, "__module__", None) == name and is_kind(kind, member):
                     id = dashed(attribute)
-                    found[id] = Entry(kind, id, member)
-    return dict(sorted(found.items()))
+                    definitions[id] = Entry(kind, id, member)
+    return dict(sorted(definitions.items()))
 
 
 def is_kind(kind: str, member: object) -> bool:

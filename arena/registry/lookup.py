@@ -23,11 +23,11 @@ def lookup(kind: str, name: str) -> Entry:
         ...
         arena.errors.UnknownName: unknown scheduler 'alternatin': did you mean 'alternating'?
     """
-    if (found := named(kind, name)) is not None:
-        return found
+    if (entry := named(kind, name)) is not None:
+        return entry
     known = entries(kind)
-    if also := [entry for entry in known.values() if name in getattr(entry.target, "also", ())]:
-        return also[0]
+    if by_alias := [entry for entry in known.values() if name in getattr(entry.target, "also", ())]:
+        return by_alias[0]
     if kind == "game" and (file := Path(name) / "config.yaml").is_file():
         raise ArenaError(
             f"{file.parent} is a run folder and no game; type `arena resume {file.parent}` to go on with it, or "

@@ -35,7 +35,7 @@ def parameters_of(target: Callable[..., Any]) -> Mapping[str, Parameter]:
         >>> {name: p.default for name, p in parameters_of(Own).items()}
         {'noise': 0.5, 'batch': 8}
     """
-    found: dict[str, Parameter] = {}
+    parameters: dict[str, Parameter] = {}
     first = True
     for cls in getattr(target, "__mro__", (target,)):
         if inspect.isclass(target) and (cls is object or "__init__" not in vars(cls)):
@@ -49,11 +49,11 @@ def parameters_of(target: Callable[..., Any]) -> Mapping[str, Parameter]:
         for name, p in list(signature.parameters.items())[inspect.isclass(target) :]:
             passed_on = passed_on or p.kind is p.VAR_KEYWORD
             if p.kind not in _MANY and (first or p.default is not p.empty):
-                found.setdefault(name, p)
+                parameters.setdefault(name, p)
         if not passed_on:
             break
         first = False
-    return MappingProxyType(found)
+    return MappingProxyType(parameters)
 
 
 @functools.cache
@@ -66,19 +66,19 @@ def settings_of(target: Callable[..., Any]) -> Mapping[str, Parameter]:
         ['lr']
     """
     skip = {*_FILLED_IN, *rules_in(target)}
-    found = dict(parameters_of(target))
+    settings = dict(parameters_of(target))
     for name, p in parameters_of(target).items():
         if name in skip or p.kind not in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY):
-            del found[name]
-    return MappingProxyType(found)
+            del settings[name]
+    return MappingProxyType(settings)
 
 
 @functools.cache
 def rules_in(target: Callable[..., Any]) -> tuple[str, ...]:
     """Return the arguments that are update rules, such as the rule that an average follows."""
-    found = []
+    names = []
     for name, p in parameters_of(target).items():
         for kind in typing.get_args(p.annotation) or (p.annotation,):
             if getattr(kind, "_arena_kind", None) == "rule":
-                found.append(name)
-    return tuple(found)
+                names.append(name)
+    return tuple(names)

@@ -85,10 +85,10 @@ def _kind_error(name: str, parameter: Parameter, given: Any, text: str) -> Arena
     if not expected:
         return ArenaError(" ".join(text.replace('"value"', f'"{name}"').split()))
     kind = expected[0][0].replace("typing.", "").replace("<class '", "").replace("'>", "")
-    found = given if isinstance(given, str) else expected[0][1]
+    typed = given if isinstance(given, str) else expected[0][1]
     if choices := re.search(r"Literal\[(.*)\]", kind):
         words = [word.strip(" '\"") for word in choices[1].split(",")]
-        return ArenaError(f"{name} is '{found}': {did_you_mean(found, words)}")
+        return ArenaError(f"{name} is '{typed}': {did_you_mean(typed, words)}")
     example = parameter.default
     if isinstance(example, (list, tuple)):
         numbers = any(isinstance(entry, (int, float)) for entry in example)
@@ -96,4 +96,4 @@ def _kind_error(name: str, parameter: Parameter, given: Any, text: str) -> Arena
     else:
         wanted = {"int": "a whole number", "float": "a finite number", "bool": "true or false", "str": "text"}.get(kind, kind)
         wanted += f", such as {example}" if example not in ("", None, Parameter.empty) else ""
-    return ArenaError(f"{name} is '{found}', but must be {wanted}")
+    return ArenaError(f"{name} is '{typed}', but must be {wanted}")

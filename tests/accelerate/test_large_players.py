@@ -406,7 +406,7 @@ def test_gradients_in_another_order_than_the_parameters_would_be_noticed(monkeyp
 def test_a_population_does_not_ignore_them_in_silence(name: str, value: Any) -> None:
     with pytest.raises(CannotShare) as raised:
         Population([configure("swiss-roll", {name: value, "seed": seed}) for seed in (0, 1)])
-    assert str(raised.value) == f"{name} is {value}, which populations do not know; such games are played one by one"
+    assert str(raised.value) == f"{name} is {value}, which populations do not support; such games are played one by one"
 
 
 def test_games_that_cannot_share_a_population_for_it_are_played_one_by_one() -> None:
@@ -414,7 +414,7 @@ def test_games_that_cannot_share_a_population_for_it_are_played_one_by_one() -> 
 
     configs = [configure("ring", {**SMALL, "turns": 3, "seed": seed, "micro_batches": 2}) for seed in (0, 1)]
     sorted_ = populations(configs)
-    assert sorted_.why == ["micro_batches is 2, which populations do not know; such games are played one by one"]
+    assert sorted_.why == ["micro_batches is 2, which populations do not support; such games are played one by one"]
     whole = populations([configure("ring", {**SMALL, "turns": 3, "seed": seed}) for seed in (0, 1)]).play()
     for one, other in zip(whole, sorted_.play(), strict=True):
         assert (one.status, one.score) == (other.status, pytest.approx(other.score, rel=1e-9))
@@ -431,4 +431,4 @@ def test_all_of_them_are_settings_with_a_place_and_a_default() -> None:
 def test_recorded_turns_and_split_batches_do_not_go_together() -> None:
     with pytest.raises(BadSetting) as raised:
         configure("ring", {"cuda_graphs": True, "micro_batches": 2}).build()
-    assert str(raised.value) == "cuda_graphs is True, but must be false where a batch is split"
+    assert str(raised.value) == "cuda_graphs is True, but must be false if a batch is split"

@@ -83,7 +83,7 @@ def test_memory_that_runs_out_anywhere_is_told_in_one_sentence(monkeypatch: pyte
 
     monkeypatch.setattr(sys.modules["arena.config.configure"], "configure", full)
     assert main(["play", "bilinear"]) == 1
-    told = "arena: memory has run out (3.55 PiB were asked for at once); take a smaller batch, smaller players or fewer of them at once\n"
+    told = "arena: memory has run out (3.55 PiB were requested at once); take a smaller batch, smaller players or fewer of them at once\n"
     assert capsys.readouterr().err == told
 
 

@@ -181,13 +181,13 @@ def test_every_setting_of_a_run_is_documented(capsys: pytest.CaptureFixture[str]
         (
             {"batch": 10**15},
             RunFailed,
-            "the memory of cpu does not hold a batch of SwissRoll (3.55 PiB were asked for at once); take a smaller batch",
+            "the memory of cpu does not hold a batch of SwissRoll (3.55 PiB were requested at once); take a smaller batch",
         ),
         ({"batch": 10**30}, RunFailed, "the memory of cpu does not hold a batch of SwissRoll; take a smaller batch"),
         (
             {"generator.hidden": (10**7, 10**8)},
             RunFailed,
-            "generator: memory does not hold MLP (3.55 PiB were asked for at once); lower generator.hidden",
+            "generator: memory does not hold MLP (3.55 PiB were requested at once); lower generator.hidden",
         ),
     ],
 )

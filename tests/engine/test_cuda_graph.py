@@ -83,8 +83,8 @@ def play(arena: Arena, graphs: Graphs) -> None:
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"rule": "optimistic"}, "Optimistic remembers something from turn to turn"),
-        ({"rule": "averaging"}, "Averaging remembers something from turn to turn"),
+        ({"rule": "optimistic"}, "Optimistic keeps a memory from turn to turn"),
+        ({"rule": "averaging"}, "Averaging keeps a memory from turn to turn"),
         ({"rule": "extragradient", "rule.moments": "restored"}, "Extragradient replaces the optimizers' state within a turn"),
     ],
 )

@@ -395,7 +395,7 @@ def spectral(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> nn.Module:
         ),
         (lambda: [configure("bilinear", {"rule": "unrolled", "rule.steps": k}) for k in (1, 2)], "steps differs within the population"),
         (lambda: [configure(Asks)] * 2, "Asks's losses cannot be mapped over members"),
-        (lambda: [configure(Hidden), configure(Hidden, {"weight": 3.0})], "something that differs between members is not an attribute"),
+        (lambda: [configure(Hidden), configure(Hidden, {"weight": 3.0})], "keep numbers that differ between members as attributes"),
         (lambda: [configure("swiss-roll", {"discriminator": spectral})] * 2, "cannot be mapped over members"),
         (lambda: [], "at least one member"),
     ],

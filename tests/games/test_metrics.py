@@ -398,7 +398,7 @@ def test_members_share_one_way_of_measuring() -> None:
     other = base.vary({"metrics.radius": 2.0})
     assert structure(base) != structure(other)
     assert structure(base) == structure(base.vary({"metrics.every": 7}))
-    with pytest.raises(CannotShare, match="members of a population share one metric and way of measuring, but these have "):
+    with pytest.raises(CannotShare, match="members of a population share one metric and definitions of metrics, but these have "):
         Population([base, other])
 
 

@@ -1,13 +1,12 @@
 """Batch normalisation in plain arithmetic, for second derivatives and populations.
 
-The graph of the gradients of torch's own layer holds nodes that pass on nothing, which cannot be told from those of an operation without
-a second derivative, and mapped over members by `torch.vmap` the derivative is really lost. These few operations have derivatives of every
-order and give the same numbers, and the same running statistics, to rounding (S. Ioffe, C. Szegedy, "Batch Normalization",
-arXiv:1502.03167, algorithm 1):
+The graph of the gradients of torch's own layer holds nodes that pass on nothing, which look like those of an operation without a second
+derivative, and under `torch.vmap` the derivative is lost. These few operations have derivatives of every order and give the same numbers
+and running statistics, to rounding (S. Ioffe, C. Szegedy, "Batch Normalization", arXiv:1502.03167, algorithm 1):
 
     y = (x − E x) / √(Var x + ε) · γ + β        r ← (1 − m) r + m · (E x, N/(N − 1) Var x)
 
-over all axes but the channels', with r the running statistics and m the momentum (1/t where it is None).
+over all axes but the channels', with r the running statistics and m the momentum (1/t if the layer's momentum is None).
 """
 
 import contextlib
@@ -22,13 +21,13 @@ Layer = nn.modules.batchnorm._BatchNorm
 
 
 def layers_of(module: nn.Module) -> list[Any]:
-    """The batch normalisation layers within a module."""
+    """Return the batch normalisation layers within a module."""
     return [m for m in module.modules() if isinstance(m, Layer)]
 
 
 @contextlib.contextmanager
 def in_plain_arithmetic(layers: Sequence[Any]) -> Iterator[None]:
-    """While inside, the layers compute by `normalised`.
+    """Let the layers compute by `normalised` within the block.
 
     Example:
         >>> layer, x = nn.BatchNorm1d(2), torch.randn(8, 2)
@@ -47,12 +46,7 @@ def in_plain_arithmetic(layers: Sequence[Any]) -> Iterator[None]:
 
 
 def normalised(layer: Any, x: Tensor) -> Tensor:
-    """What a batch normalisation layer gives for x, and what it does to its running statistics.
-
-    Args:
-        layer: the layer.
-        x: of shape (N, C, …).
-    """
+    """Return a batch normalisation layer's output for x of shape (N, C, …), and update the layer's running statistics."""
     axes = [0, *range(2, x.dim())]
     broad = lambda t: t.reshape(-1, *(1,) * (x.dim() - 2))  # noqa: E731
     if layer.training or layer.running_mean is None:

@@ -1,7 +1,7 @@
-"""The masks of dropout layers: one for each layer, call and turn, drawn from seeds that the arena owns.
+"""Dropout masks: one for each layer, call and turn, drawn from seeds that the arena owns.
 
-Whoever asks twice within a turn gets the same mask, so a look ahead, a product of the Jacobian and a gradient are all of one function; and
-a member of a population gets the masks that its run alone would get.
+All evaluations within a turn use the same masks, so that a look-ahead, a Jacobian product and a gradient are those of one function. A
+member of a population has the masks of its single run.
 """
 
 import contextlib
@@ -15,15 +15,15 @@ from torch import Tensor, nn
 _WHOLE = (nn.Dropout,)
 _CHANNELS = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 LAYERS = (*_WHOLE, *_CHANNELS)
-"""The layers whose masks are drawn here."""
+"""Layers whose masks are drawn here."""
 
 
 class DropoutMasks:
     """The dropout masks of a game's players.
 
     Args:
-        module: the game.
-        members: how many members it stands for, where its parameters have a leading member axis.
+        module: The game.
+        members: Number of members, if the parameters have a leading member axis.
 
     Example:
         >>> layer = nn.Dropout(0.5)
@@ -48,15 +48,15 @@ class DropoutMasks:
         """Begin a turn.
 
         Args:
-            seeds: one, or in a population one for each distinct stream.
-            of: in a population, which of the seeds is each member's.
+            seeds: One seed; in a population, one for each distinct stream.
+            of: In a population, the index of each member's seed, (K,).
         """
         self._seeds, self._of = list(seeds), of
         self._drawn = {}
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """While inside, the layers use these masks; a layer's calls are counted from the beginning."""
+        """Let the layers use these masks within the block; each layer's calls are counted from 0."""
         for index, layer in enumerate(self.layers):
             layer.__dict__["forward"] = MethodType(_Dropping(self, index), layer)
         try:
@@ -66,7 +66,7 @@ class DropoutMasks:
                 layer.__dict__.pop("forward", None)
 
     def mask(self, layer: int, call: int, rate: float, shape: Sequence[int], like: Tensor) -> Tensor:
-        """The mask of that layer's call, scaled by 1/(1 − rate); within vmap that of the member at hand."""
+        """Return the mask of a layer's call, scaled by 1/(1 − rate); within vmap, that of the current member."""
         key = (layer, call, tuple(shape))
         if key not in self._drawn:
             each = [self._draw(seed, layer, call, rate, shape, like) for seed in self._seeds]
@@ -83,7 +83,7 @@ class DropoutMasks:
 
 
 class _Dropping:
-    """The forward of one layer while masks are applied."""
+    """The forward of one layer with masks."""
 
     def __init__(self, masks: DropoutMasks, index: int):
         self.masks, self.index, self.calls = masks, index, 0

@@ -1,10 +1,10 @@
 """The game's vector field v(z) = (∇_{θ₁} L₁, ∇_{θ₂} L₂) at z = (θ₁, θ₂), on one frozen batch, and its cost.
 
-Gradients are plain autograd on the live parameters, restricted to the parts that move. With J the Jacobian of v, the products J·t and
-Jᵀ·c are those of `arena.core.field.second_order`, and many positions at once are those of `arena.core.field.functional`.
+Gradients are plain autograd on the live parameters, restricted to the parts that move. With J the Jacobian of v, the products J·t and Jᵀ·c
+are in `arena.core.field.second_order`, and gradients at many positions at once in `arena.core.field.functional`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -20,15 +20,15 @@ from arena.core.protocols import CompiledField
 
 
 class Field(Frozen):
-    """The vector field of one game; rules ask it for directions.
+    """The vector field of one game, from which rules compute directions.
 
     Args:
-        game: the game.
-        members: what makes the game a population of K, whose parameters, losses and gradients have a leading member axis.
+        game: The game.
+        members: The members, if the game is a population: parameters, losses and gradients then have a leading member axis.
 
     Attributes:
-        compiled: compiled losses and gradients, used if present.
-        jointly: whether one backward pass of the game's `joint_losses`, if there are any, gives the gradients of all keys at once.
+        compiled: Compiled losses and gradients, used if present.
+        jointly: Whether one backward pass of the game's `joint_losses`, if there are any, gives the gradients of all keys at once.
             Derivatives of the field are always those of the explicit losses.
 
     Example:
@@ -57,16 +57,16 @@ class Field(Frozen):
         keep: bool = False,
         statistics: bool = False,
     ) -> Direction:
-        """Each mover's gradient of its own loss in its own parameters.
+        """Return each mover's gradient of its own loss in its own parameters.
 
         Args:
-            at: parameters by name that replace the present ones; None evaluates at the present position.
-            of: the keys whose gradients are wanted; None takes all movers.
-            keep: keep the graph, because products at this position will follow and can share it.
-            statistics: let normalisation layers update their running statistics at `at` too, because no other evaluation of the turn does.
+            at: Parameters by name that replace the present ones; None evaluates at the present position.
+            of: Keys whose gradients are returned; None takes all movers.
+            keep: Keep the graph, so that products at this position can share it.
+            statistics: Let normalisation layers update their running statistics at `at` too, if no other evaluation of the turn does.
 
         Raises:
-            GameFault: where the game gives no usable loss for a mover.
+            GameFault: The game returns no usable loss for a mover.
         """
         plan = self.plan if of is None else self.plan_of(tuple(of))
         self.gradient_evaluations += len(plan.own)
@@ -82,16 +82,12 @@ class Field(Frozen):
         return self.masked(gradients)
 
     def across(self, points: Mapping[str, Tensor]) -> Direction:
-        """The movers' gradients at many positions at once.
-
-        Args:
-            points: parameters by name, each with a leading axis of K positions.
-        """
+        """Return the movers' gradients at many positions at once; `points` are parameters by name, with a leading axis of positions."""
         self.gradient_evaluations += len(self.movers) * len(next(iter(points.values())))
         return functional.across(self, self.movers, points)
 
     def record(self, losses: Mapping[str, Tensor], gradients: Direction, keys: Iterable[str]) -> None:
-        """Note a mover's first loss and gradient since `freeze`: the signals of the turn."""
+        """Record each mover's first loss and gradient since `freeze`, which are the signals of the turn."""
         if self.first is None:
             self.first = {key: losses[key] for key in keys}, dict(gradients)
             return
@@ -101,40 +97,40 @@ class Field(Frozen):
                 self.first[1].update({name: gradients[name] for name in self.parameters[key]})
 
     def gradient_of(self, key: str, wrt: Sequence[str], at: Mapping[str, Tensor]) -> tuple[Tensor, Direction]:
-        """One key's loss and its gradient in any parameters, both differentiable in `at`: for rules that look through moves.
+        """Return one key's loss and its gradient in any parameters, both differentiable in `at`, for rules that look through moves.
 
         Args:
-            key: whose loss.
-            wrt: names of the parameters; each must be in `at`.
-            at: parameters by name that replace the present ones, with `requires_grad`.
+            key: Key of the loss.
+            wrt: Names of the parameters; each must be in `at`.
+            at: Parameters by name that replace the present ones, with `requires_grad`.
         """
         self.gradient_evaluations += 1
         return second_order.gradient_of(self, key, wrt, at)
 
     def gradients_for_others(self) -> Direction:
-        """In each mover's parameters the gradient of the OTHER player's loss: (∇_{θ₁} L₂, ∇_{θ₂} L₁)."""
-        found: Direction = {}
+        """Return, in each mover's parameters, the gradient of the OTHER player's loss: (∇_{θ₁} L₂, ∇_{θ₂} L₁)."""
+        gradients: Direction = {}
         for role in self.roles:
             names = self.names_of(role)
             for key in (key for key in self.game.keys if key.partition(".")[0] != role):
                 at = {name: self.moving[name].detach().requires_grad_() for name in names}
                 for name, gradient in self.gradient_of(key, names, at)[1].items():
-                    found[name] = found[name] + gradient.detach() if name in found else gradient.detach()
-        return self.masked(found)
+                    gradients[name] = gradients[name] + gradient.detach() if name in gradients else gradient.detach()
+        return self.masked(gradients)
 
     def jvp(
         self, tangent: Direction, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None, joint: bool = False
     ) -> Direction:
-        """J·t: how the movers' gradients change when the movers are displaced along `tangent`.
+        """Return J·t: the change of the movers' gradients if the movers are displaced along `tangent`.
 
         Args:
-            tangent: a displacement; parameters that it lacks stay.
-            at: parameters by name that replace the present ones.
-            of: the keys whose gradients are asked about (rows of J); None takes all movers.
-            joint: take the field as the gradient of the game's `joint_loss`.
+            tangent: Displacement; parameters that it lacks stay.
+            at: Parameters by name that replace the present ones.
+            of: Keys whose gradients change (rows of J); None takes all movers.
+            joint: Take the field as the gradient of the game's `joint_loss`.
 
         Raises:
-            RuleUndefined: where the game has no second derivatives.
+            RuleUndefined: The game has no second derivatives.
         """
         plan = self.plan if of is None else self.plan_of(tuple(of))
         self.products += len(plan.own)
@@ -151,15 +147,15 @@ class Field(Frozen):
                 return self.masked(self._reverse_twice(plan, tangent))
 
     def vjp(self, cotangent: Direction, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None) -> Direction:
-        """Jᵀ·c: the gradient of ⟨c, v(z)⟩ in the movers' parameters.
+        """Return Jᵀ·c: the gradient of ⟨c, v(z)⟩ in the movers' parameters.
 
         Args:
-            cotangent: one number per component of the field (rows of J); those that it lacks count as zero.
-            at: parameters by name that replace the present ones.
-            of: the keys in whose parameters the product is wanted (columns of J); None takes all movers.
+            cotangent: One number per component of the field (rows of J); those that it lacks count as zero.
+            at: Parameters by name that replace the present ones.
+            of: Keys whose parameters the product is returned in (columns of J); None takes all movers.
 
         Raises:
-            RuleUndefined: where the game has no second derivatives.
+            RuleUndefined: The game has no second derivatives.
         """
         columns = (self.plan if of is None else self.plan_of(tuple(of))).moving
         rows = [key for key in self.movers if any(name in cotangent for name in self.parameters[key])]
@@ -170,23 +166,22 @@ class Field(Frozen):
             return self.masked(second_order.pull(graph.gradients, names, [cotangent[name] for name in names], columns))
 
     def cross(self, tangent: Direction) -> Direction:
-        """H·t, H being J without each player's own block: what a player's gradient feels of the other's displacement."""
-        found: Direction = {}
-        for role, others in self.others().items():
-            if others:
-                found |= self.jvp({name: tangent[name] for name in others}, of=self.keys_of(role))
-        return found or {name: torch.zeros_like(p) for name, p in self.moving.items()}
+        """Return H·t, with H being J without each player's own block: the change of a player's gradient by the other's displacement."""
+        return self._cross(self.jvp, tangent)
 
     def cross_transposed(self, cotangent: Direction) -> Direction:
-        """Hᵀ·c."""
-        found: Direction = {}
+        """Return Hᵀ·c."""
+        return self._cross(self.vjp, cotangent)
+
+    def _cross(self, product: Callable[..., Direction], direction: Direction) -> Direction:
+        products: Direction = {}
         for role, others in self.others().items():
             if others:
-                found |= self.vjp({name: cotangent[name] for name in others}, of=self.keys_of(role))
-        return found or {name: torch.zeros_like(p) for name, p in self.moving.items()}
+                products |= product({name: direction[name] for name in others}, of=self.keys_of(role))
+        return products or {name: torch.zeros_like(p) for name, p in self.moving.items()}
 
     def joint_gradients(self, at: Mapping[str, Tensor] | None = None) -> Direction:
-        """The field as the gradient of the game's one `joint_loss` (a single backward pass for all keys)."""
+        """Return the field as the gradient of the game's `joint_loss` (a single backward pass for all keys)."""
         self.gradient_evaluations += len(self.movers)
         point = self.moving_at(at)
         with self.same_masks():
@@ -195,9 +190,9 @@ class Field(Frozen):
     # How it is computed -----------------------------------------------------------------------------------------------------
 
     def _present(self, plan: Plan) -> tuple[dict[str, Tensor], Direction]:
-        if self.compiled is not None and plan.checked and (found := self._by_compiled(self.compiled, plan)) is not None:
-            return found
-        for p in plan.still:  # as `_still` does, without its microseconds: this is every turn
+        if self.compiled is not None and plan.checked and (compiled := self._by_compiled(self.compiled, plan)) is not None:
+            return compiled
+        for p in plan.still:  # as `still` does, without its overhead of microseconds in every turn
             p.requires_grad_(False)
         try:
             with self.same_masks() if self.stochastic else NOTHING:
@@ -217,16 +212,15 @@ class Field(Frozen):
 
     def _by_compiled(self, compiled: CompiledField, plan: Plan) -> tuple[dict[str, Tensor], Direction] | None:
         if self.stochastic or self.norms:
-            compiled.why_not = (
-                f"{type(self.game).__name__} has layers of dropout or batch norm, which are not compiled; it is played uncompiled"
-            )
+            name = type(self.game).__name__
+            compiled.why_not = f"{name} has layers of dropout or batch norm, which are not compiled; it is played uncompiled"
             return None
         buffers = self._buffers if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
         own, rest = plan.tensors() if self._elsewhere else (plan.own_tensors, plan.rest_tensors)
         return compiled(own, rest, buffers, self.batch, self.coupling, jointly=self.jointly and plan.all)
 
     def graph(self, *, fresh: bool = False) -> Graph:
-        """The movers' gradients with their graph, built once for as long as nobody moves."""
+        """Return the movers' gradients with their graph, which is kept until a player moves."""
         return second_order.graph(self, fresh=fresh)
 
     def _forward_over_reverse(self, plan: Plan, tangent: Direction) -> Direction:

@@ -1,7 +1,7 @@
-"""One game on one frozen batch: who moves, the names of the parameters, and the evaluation of the losses.
+"""One game on one frozen batch: the movers, the names of the parameters, and the evaluation of the losses.
 
-Every evaluation until the next `freeze` sees the same batch, the same coupling and the same dropout masks, at the live parameters or at
-others that are put in their place.
+Every evaluation until the next `freeze` uses the same batch, coupling and dropout masks, at the live parameters or at others in their
+place.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from arena.errors import GameFault, refuse
 NOTHING = contextlib.nullcontext()
 
 PRODUCT = 3
-"""Gradient evaluations that one product is counted as in a budget: what it takes on nets (`python -m benchmarks.rules`)."""
+"""Gradient evaluations that one product counts as in a budget, measured on nets (`python -m benchmarks.rules`)."""
 
 _RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU)  # the layers of torch.nn that draw random numbers, from the global generator
 
@@ -32,22 +32,22 @@ class Frozen:
     """A game frozen on a batch.
 
     Args:
-        game: the game.
-        members: what makes the game a population of K, whose parameters and losses have a leading member axis.
+        game: The game.
+        members: The members, if the game is a population: parameters and losses then have a leading member axis.
 
     Attributes:
-        gradient_evaluations: gradients of one player's loss computed so far.
-        products: products of one mover's rows of the Jacobian, or of its transpose, computed so far.
-        movers: the keys that move.
-        masks: by role, which members move; empty if all do.
-        moving: the live parameters of the movers, by name.
-        named: every live parameter by name.
-        plan: what the movers need in every turn.
-        stochastic: whether a player draws random numbers in its forward (dropout).
-        norms: the batch normalisation layers.
-        first: losses and gradients of the first evaluation since `freeze`, at the position where the turn began.
-        kept_graph: the movers' gradients with their graph, as long as nobody moves.
-        differentiated: keys whose gradients have been found to be differentiable.
+        gradient_evaluations: Number of gradients of one player's loss computed so far.
+        products: Number of products of one mover's rows of the Jacobian, or of its transpose, computed so far.
+        movers: Keys that move.
+        masks: By role, the members that move; empty if all do.
+        moving: Live parameters of the movers, by name.
+        named: All live parameters, by name.
+        plan: The movers' tensors.
+        stochastic: Whether a player draws random numbers in its forward (dropout).
+        norms: Batch normalisation layers.
+        first: Losses and gradients of the first evaluation since `freeze`, at the position where the turn began.
+        kept_graph: The movers' gradients with their graph, kept until a player moves.
+        differentiated: Keys whose gradients are known to be differentiable.
     """
 
     def __init__(self, game: Game, members: Members | None = None):
@@ -66,7 +66,7 @@ class Frozen:
         self._plans: dict[tuple[str, ...], Plan] = {}
         self.kept_graph: Graph | None = None
         self.differentiated: set[str] = set()
-        self._elsewhere = 0  # how often other tensors stand in the place of the live ones
+        self._elsewhere = 0  # number of nested `placed` blocks
         self.freeze(None, 1.0)
 
     def freeze(
@@ -77,14 +77,14 @@ class Frozen:
         seed: int | Sequence[int] | None = None,
         masks: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Fix what the field is a field of; every evaluation until the next `freeze` sees the same batch and the same dropout masks.
+        """Fix the batch, the coupling, the movers and the dropout masks of all evaluations until the next `freeze`.
 
         Args:
-            batch: the batch.
+            batch: The batch.
             coupling: λ, or one for each member.
-            movers: the keys that move; None takes all.
-            seed: of the players' own randomness (dropout); of a population one for each distinct stream.
-            masks: by role, which members move where not all do.
+            movers: Keys that move; None takes all.
+            seed: Seed of the players' own randomness (dropout); in a population, one for each distinct stream.
+            masks: By role, the members that move, if not all do.
         """
         self.batch, self.coupling = batch, coupling
         self.masks = dict(masks or {})
@@ -99,62 +99,62 @@ class Frozen:
 
     @property
     def cost(self) -> int:
-        """What has been spent, in gradient evaluations; a product counts as three."""
+        """Cost so far in gradient evaluations; a product counts as three."""
         return self.gradient_evaluations + PRODUCT * self.products
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """The roles that move, in order."""
+        """Roles that move, in order."""
         return tuple(dict.fromkeys(key.partition(".")[0] for key in self.movers))
 
     def names_of(self, role: str) -> list[str]:
-        """Names of a role's moving parameters."""
+        """Return the names of a role's moving parameters."""
         return [name for key in self.keys_of(role) for name in self.parameters[key]]
 
     def keys_of(self, role: str) -> tuple[str, ...]:
-        """A role's moving keys."""
+        """Return a role's moving keys."""
         return tuple(key for key in self.movers if key.partition(".")[0] == role)
 
     def role_of(self, name: str) -> str:
-        """The role that a parameter belongs to."""
+        """Return the role that a parameter belongs to."""
         return name.split(".", 2)[1]
 
     def mask_of(self, name: str) -> Tensor | None:
-        """Which members move a parameter; None where all do."""
+        """Return the members that move a parameter; None if all do."""
         return self.masks.get(self.role_of(name))
 
     def moves(self, name: str) -> int | Tensor:
-        """1 where a parameter moves, else 0."""
+        """Return 1 if a parameter moves, else 0; one number per member if members differ."""
         mask = self.mask_of(name)
         return 1 if mask is None else self.as_numbers(mask)
 
     def as_numbers(self, mask: Tensor) -> Tensor:
-        """1 where it holds and 0 where it does not, in the precision of the game."""
+        """Return a mask as numbers 1 and 0, in the precision of the game."""
         return mask.to(next(iter(self.named.values())).dtype)
 
     def live(self, name: str) -> Tensor:
-        """A parameter at present."""
+        """Return a live parameter, detached."""
         return self.named[name].detach()
 
     @property
     def count(self) -> int | Tensor:
-        """How many numbers move; where members of a population differ in that, of each."""
+        """Number of moving numbers; one per member if members differ."""
         sizes = {name: p.numel() // (self.members.count if self.members else 1) for name, p in self.moving.items()}
         return sum(self.moves(name) * size for name, size in sizes.items())
 
     def dot(self, a: Direction, b: Direction) -> Tensor:
-        """⟨a, b⟩; in a population one number for each member."""
+        """Return ⟨a, b⟩; in a population, one number per member."""
         return dot(a, b, members=self.members is not None)
 
     def refuse(self, where: Tensor, why: str, **numbers: Any) -> None:
-        """Say that the rule has no answer; members of a population of which it holds do not move, and are told of.
+        """Refuse an update that is undefined; in a population, the members `where` do not move and are reported.
 
         Args:
-            where: whether, or which members.
-            why: the sentence, with `numbers` to be filled in.
+            where: Whether the update is undefined, or the members for which it is.
+            why: The sentence, with `numbers` to be filled in.
 
         Raises:
-            RuleUndefined: where it holds, unless this is a population.
+            RuleUndefined: `where` is true, and this is not a population.
         """
         if self.members is None:
             refuse(where, why, **numbers)
@@ -181,7 +181,7 @@ class Frozen:
         return losses
 
     def call(self, values: Mapping[str, Tensor], movers: Sequence[str]) -> dict[str, Tensor]:
-        """The game's losses with these tensors in the place of its parameters."""
+        """Return the game's losses with these tensors in the place of its parameters."""
         if self.members is None:
             return functional_call(self.game, dict(values), (self.batch, self.coupling, movers))
         at = {**self.named, **values}
@@ -190,7 +190,7 @@ class Frozen:
 
     @contextlib.contextmanager
     def _statistics_of_movers(self, movers: Sequence[str]) -> Iterator[None]:
-        """Running statistics stay as they are of members that do not move: alone, they would not have been evaluated."""
+        """Restore the running statistics of members that do not move: their single runs would not have been evaluated."""
         masks = [self.masks.get(key.partition(".")[0]) for key in movers if key != JOINT]
         if any(mask is None for mask in masks):
             yield
@@ -203,24 +203,22 @@ class Frozen:
             buffer.copy_(torch.where(aligned(moves, buffer), buffer, old))  # type: ignore[arg-type]
 
     def masked(self, direction: Direction) -> Direction:
-        """Zero for members that do not move."""
+        """Return a direction that is zero for members that do not move."""
         if not self.masks:
             return direction
-        zero = torch.zeros(())
-        found = dict(direction)
+        zero, masked = torch.zeros(()), dict(direction)
         for name, tensor in direction.items():
-            mask = self.mask_of(name)
-            if mask is not None:
-                found[name] = torch.where(aligned(mask, tensor), tensor, zero.to(tensor))  # type: ignore[arg-type]
-        return found
+            if (mask := self.mask_of(name)) is not None:
+                masked[name] = torch.where(aligned(mask, tensor), tensor, zero.to(tensor))  # type: ignore[arg-type]
+        return masked
 
     def others(self) -> dict[str, list[str]]:
-        """Per role that moves, the parameters of the other one if that moves too."""
+        """Return, by role that moves, the parameters of the other role if it moves too."""
         return {role: [name for other in self.roles if other != role for name in self.names_of(other)] for role in self.roles}
 
     @contextlib.contextmanager
     def statistics_at_rest(self) -> Iterator[None]:
-        """While inside, normalisation layers use the batch's statistics as ever but keep no running ones: a look ahead leaves no trace."""
+        """Keep running statistics unchanged within the block; normalisation layers still use those of the batch."""
         training = [layer for layer in self._tracking if layer.training]
         try:
             for layer in training:
@@ -232,7 +230,7 @@ class Frozen:
 
     @contextlib.contextmanager
     def still(self, plan: Plan) -> Iterator[None]:
-        for p in plan.still:  # no graph is built for whoever stays: this is most of the gain over loss.backward()
+        for p in plan.still:  # building no graph for players that stay is most of the gain over loss.backward()
             p.requires_grad_(False)
         try:
             yield
@@ -242,7 +240,7 @@ class Frozen:
 
     @contextlib.contextmanager
     def placed(self, at: Mapping[str, Tensor] | None) -> Iterator[None]:
-        """Put other tensors behind the live parameters, and the own ones back: no number is copied."""
+        """Put other tensors behind the live parameters within the block; no number is copied."""
         if not at:
             yield
             return
@@ -285,7 +283,7 @@ class Frozen:
 
     @contextlib.contextmanager
     def _global_stream(self) -> Iterator[None]:
-        """For layers that draw from torch's global generator: the same numbers in every evaluation of a turn."""
+        """Seed torch's global generator, so that layers that draw from it draw the same in every evaluation of a turn."""
         devices = {p.device for p in self.game.parameters() if p.device.type == "cuda"}
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(self._seed if isinstance(self._seed, int) else 0)

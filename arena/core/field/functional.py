@@ -29,13 +29,7 @@ def function_of(frozen: Frozen, movers: Sequence[str]) -> Callable[[Mapping[str,
 
 
 def across(frozen: Frozen, movers: Sequence[str], points: Mapping[str, Tensor]) -> Direction:
-    """The gradients of some keys at many positions at once.
-
-    Args:
-        frozen: the game on its batch.
-        movers: the keys.
-        points: parameters by name, each with a leading axis of positions; the others are the live ones.
-    """
+    """Return the gradients of some keys at many positions at once: `points` has a leading axis of positions, other parameters are live."""
     return vmap(lambda at: function_of(frozen, movers)({**frozen.all_parameters(), **at}))(dict(points))
 
 
@@ -51,7 +45,7 @@ def joint_field(frozen: Frozen, moving: Mapping[str, Tensor]) -> Callable[[Mappi
 
 
 class _Joint(nn.Module):
-    """Lets `functional_call` reach `joint_loss`, since a module has one `forward`."""
+    """A module whose forward is the game's `joint_loss`, for `functional_call`."""
 
     def __init__(self, game: Game):
         super().__init__()

@@ -1,7 +1,7 @@
-"""K games as one: the stacked game's tensors have a leading member axis, and the game's own code is mapped over it.
+"""K games as one: the stacked game's tensors have a leading member axis, and the game's code is mapped over it.
 
-`torch.vmap` runs the game's code once for all members; ordinary autograd runs through that, because the losses of different members do
-not depend on each other.
+`torch.vmap` runs the game's code once for all members. Ordinary autograd differentiates through it, because the losses of different members
+do not depend on each other.
 
 Shapes: K = members.
 """
@@ -23,21 +23,21 @@ from arena.errors import ArenaError
 
 
 class CannotShare(ArenaError):
-    """Why games cannot be one population; they can still be played one by one."""
+    """Games that cannot be one population, with the reason; they can still be played one by one."""
 
 
 class Members:
     """K games stacked into one.
 
     Args:
-        count: K.
-        buffers: names of the game's buffers that have a member axis.
-        coefficients: plain numbers that differ between members, by (name of the module, name of the attribute), as tensors of shape (K,).
+        count: K, the number of members.
+        buffers: Names of the game's buffers that have a member axis.
+        coefficients: Plain numbers that differ between members, by (name of the module, name of the attribute), as tensors of shape (K,).
 
     Attributes:
-        stream_of: which of the random streams is each member's, shape (K,); None where they share one.
-        batch_axis: 0 where batches have a member axis, None where all members see the same one.
-        refused: of members for which a rule had no answer in the turn that is being played, why.
+        stream_of: Index of each member's random stream, (K,); None if all members share one.
+        batch_axis: 0 if batches have a member axis, None if all members see the same batch.
+        refused: By member, the reason for which the rule is undefined in the current turn.
     """
 
     def __init__(self, count: int, buffers: Sequence[str], coefficients: Mapping[tuple[str, str], Tensor]):
@@ -54,15 +54,15 @@ class Members:
     def losses(
         self, game: Game, at: Mapping[str, Tensor], batch: Batch, coupling: float | Tensor, movers: tuple[str, ...], masks: DropoutMasks
     ) -> dict[str, Tensor]:
-        """Every member's losses, each of shape (K,).
+        """Return the losses by key, each of shape (K,).
 
         Args:
-            game: the stacked game.
-            at: all its parameters by name, with member axis.
-            batch: the members' batches, or the one that all share.
+            game: The stacked game.
+            at: All its parameters by name, with member axis.
+            batch: The members' batches, or the one that all share.
             coupling: λ, or one for each member.
-            movers: the keys that move.
-            masks: of the dropout layers, if they are applied.
+            movers: Keys that move.
+            masks: The dropout masks, if they are applied.
         """
         buffers = self._own_buffers(game)
         lam = 0 if isinstance(coupling, Tensor) and coupling.dim() else None
@@ -74,12 +74,12 @@ class Members:
             masks.member = index
             try:
                 with in_plain_arithmetic(norms):
-                    found = functional_call(game, {**at, **buffers}, (batch, coupling, movers))
+                    losses = functional_call(game, {**at, **buffers}, (batch, coupling, movers))
             finally:
                 masks.member = None
-            return {key: found[key] for key in movers if key in found}
+            return {key: losses[key] for key in movers if key in losses}
 
-        # A mask is drawn from a stream of its own and not per member, which to vmap is "the same" for all; nothing else may draw.
+        # Masks are drawn from streams of their own and not per member, which vmap calls "same"; nothing else may draw.
         randomness = "same" if masks.layers else "error"
         return torch.vmap(one, in_dims=(0, 0, self.axes(batch), lam, axis), randomness=randomness)(at, buffers, batch, coupling, index)
 
@@ -87,25 +87,25 @@ class Members:
         return {name: game.get_buffer(name) for name in self.buffers}
 
     def axes(self, batch: Batch) -> Any:
-        """The member axis of each leaf of a batch."""
+        """Return the member axis of each leaf of a batch."""
         if isinstance(batch, Tensor):
             return self.batch_axis
         return tree_map(lambda leaf: self.batch_axis if isinstance(leaf, Tensor) else None, batch)
 
     def index(self, device: torch.device) -> Tensor:
-        """0, 1, … K − 1."""
+        """Return 0, 1, … K − 1."""
         if self._index is None:
             self._index = torch.arange(self.count, device=device)
         return self._index
 
     def each(self, game: Game, function: Callable[..., Any], batch: Batch = None, *, at_once: int | None = None) -> Any:
-        """What a function of the game's present state gives for every member.
+        """Return a function of the game's present state, mapped over the members; random numbers drawn inside are the same for all.
 
         Args:
-            game: the stacked game.
-            function: called with the game's tensors and the batch of one member in place; gives tensors.
-            batch: given to the function, if there is one, per member.
-            at_once: how many members are computed together; all where none is given. Random numbers drawn inside are the same for all.
+            game: The stacked game.
+            function: Called with the tensors, and the batch if there is one, of one member in place; returns tensors.
+            batch: The members' batches, or the one that all share.
+            at_once: Number of members that are computed together; all by default.
         """
         buffers = self._own_buffers(game)
         at = {name: p.detach() for name, p in game.named_parameters()}
@@ -119,14 +119,14 @@ class Members:
     def call(
         self, game: Game, methods: Sequence[Callable[[Batch], None]], batch: Batch, role: str = "", moved: Tensor | None = None
     ) -> None:
-        """Call methods of the players (`project_`, `on_batch`) with every member's own tensors and batch; they change the tensors in place.
+        """Call methods of the players (`project_`, `on_batch`) that change each member's tensors in place.
 
         Args:
-            game: the stacked game.
-            methods: the players' own.
-            batch: the members' batches, or the one that all share.
-            role: whose methods they are, where not all members have moved.
-            moved: which members have, (K,); the others' tensors stay as they are.
+            game: The stacked game.
+            methods: Methods of the players.
+            batch: The members' batches, or the one that all share.
+            role: Role of the methods, if not all members have moved.
+            moved: Members that have moved, (K,); the tensors of the others are restored.
         """
         tensors = {name: p.detach() for name, p in game.named_parameters()} | self._own_buffers(game)
         before = {} if moved is None else {name: t.clone() for name, t in tensors.items() if name.startswith(f"players.{role}.")}
@@ -134,7 +134,7 @@ class Members:
 
         def one(tensors: Mapping[str, Tensor], batch: Any) -> Tensor:
             functional_call(module, {f"game.{name}": t for name, t in tensors.items()}, (batch,))
-            return next(iter(tensors.values())).sum()  # vmap wants a tensor back
+            return next(iter(tensors.values())).sum()  # vmap expects a tensor
 
         torch.vmap(one, in_dims=(0, self.axes(batch)))(tensors, batch)
         for name, old in before.items():
@@ -142,7 +142,7 @@ class Members:
 
     @contextlib.contextmanager
     def alone(self, game: Game, member: int) -> Iterator[None]:
-        """While inside, the stacked game is that member's own, with tensors of its own and its own plain numbers."""
+        """Put one member's tensors and plain numbers in the place of the stacked ones within the block."""
         tensors = {**dict(game.named_parameters()), **{n: b for n, b in game.named_buffers() if n in self.buffers}}
         before = {name: t.data for name, t in tensors.items()}
         try:
@@ -156,7 +156,7 @@ class Members:
 
     @contextlib.contextmanager
     def numbers(self, game: Game, member: int) -> Iterator[None]:
-        """While inside, the numbers that differ between members are those of one of them."""
+        """Put one member's plain numbers in the place of the stacked ones within the block."""
         modules = dict(game.named_modules()) if self.coefficients else {}
         for (place, attribute), values in self._numbers.items():
             modules[place].__dict__[attribute] = values[member]
@@ -167,7 +167,7 @@ class Members:
                 modules[place].__dict__.pop(attribute, None)
 
     def refuse(self, where: Tensor, why: str, numbers: Mapping[str, Any]) -> None:
-        """Note for which members the rule has no answer, and why."""
+        """Record the members for which the rule is undefined, with the reason."""
         for member in where.nonzero().flatten().tolist():
             if member not in self.refused:
                 of = lambda n, m=member: n if not isinstance(n, Tensor) else n.item() if n.dim() == 0 else n[m].item()  # noqa: E731
@@ -175,7 +175,7 @@ class Members:
 
 
 class _Calling(nn.Module):
-    """Lets `functional_call` reach any function of a game's state."""
+    """A module whose forward is a function of a game's state, for `functional_call`."""
 
     def __init__(self, game: Game, function: Callable[..., Any]):
         super().__init__()

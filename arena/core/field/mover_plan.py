@@ -1,4 +1,4 @@
-"""What a set of movers needs in every turn, backward passes with little around them, and kept graphs."""
+"""The tensors of a set of movers, backward passes with little overhead, and kept graphs."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from arena.core.directions import Direction
 
 try:
     from torch.autograd.graph import _engine_run_backward as _run_backward
-except ImportError:  # it is not documented, so a version of torch may lack it
+except ImportError:  # undocumented, so a version of torch may lack it
     _run_backward = None  # type: ignore[assignment]
 
 
 def backward(loss: Tensor, own: list[nn.Parameter], keep: bool) -> Sequence[Tensor | None]:
-    """torch.autograd.grad(loss, own, retain_graph=keep, allow_unused=True), without its checks of arguments that are known here.
+    """Return torch.autograd.grad(loss, own, retain_graph=keep, allow_unused=True) without its argument checks.
 
-    On nets of a hundred units they cost a twentieth of a turn.
+    On nets of a hundred units the checks cost a twentieth of a turn.
     """
     if _run_backward is None:
         return torch.autograd.grad(loss, own, retain_graph=keep, allow_unused=True)
@@ -40,7 +40,7 @@ class Plan:
         self.twice = False
 
     def tensors(self) -> tuple[dict[str, Direction], Direction]:
-        """The movers' parameters by key, and the others', without their history; they share storage with the live ones."""
+        """Return the movers' parameters by key, and the others', detached; they share storage with the live ones."""
         own = {key: {name: p.detach() for name, p in self.parameters[key].items()} for key in self.movers}
         rest = {name: p.detach() for key, others in self.parameters.items() if key not in self.movers for name, p in others.items()}
         return own, rest

@@ -1,8 +1,8 @@
-"""How many members of a population fit into memory, by measuring one.
+"""The number of members of a population that fit into memory, from measuring one.
 
-A member needs its parameters, one gradient and the optimizer's moments of each, and what a forward keeps for the backward pass; the last
-is counted while one member is played. `torch.func` knows no hooks on what is kept, so that of games which differentiate within their losses
-the tensors are counted that live at once. Shapes: K = members.
+A member needs its parameters, their gradients and the optimizer's moments, and the tensors that a forward pass keeps for the backward pass,
+which are counted in a turn of one member. `torch.func` has no hooks on kept tensors, so that for games that differentiate within their
+losses all living tensors are counted instead. Shapes: K = members.
 """
 
 import os
@@ -21,7 +21,7 @@ from arena.engine.episode import Episode
 from arena.errors import BadSetting, GameFault
 
 SHARE = 0.6
-"""Of the free memory that a population may take."""
+"""Share of the free memory that a population may take."""
 
 OBJECTS = 40 * 2**10
 """Bytes that a member takes besides its tensors: its configuration, its random streams and the modules that it was built from."""
@@ -31,9 +31,9 @@ class Need(NamedTuple):
     """Bytes that a member needs.
 
     Args:
-        parameters: of the players, with their buffers.
-        optimizer: gradients and moments.
-        activations: kept from forward to backward, and as much again while they are used.
+        parameters: Parameters and buffers of the players.
+        optimizer: Gradients and moments.
+        activations: Tensors kept from forward to backward, and as much again while they are used.
     """
 
     parameters: int
@@ -46,11 +46,7 @@ class Need(NamedTuple):
 
 
 def need(population: Any) -> Need:
-    """Measure the memory that each member of a population needs.
-
-    Args:
-        population: an `arena.engine.vector_env.Population`; it is played for one turn.
-    """
+    """Measure the memory that each member of a `Population` needs, by playing one turn."""
     return _need(population.episode)
 
 
@@ -61,12 +57,12 @@ def _need(episode: Episode) -> Need:
     stacked = [*game.parameters(), *(game.get_buffer(name) for name in members.buffers)]
     parameters = sum(t.numel() * t.element_size() for t in stacked)
     kept: dict[int, int] = {}
-    there = {t.untyped_storage().data_ptr() for t in [*game.parameters(), *game.buffers()]}
+    known = {t.untyped_storage().data_ptr() for t in [*game.parameters(), *game.buffers()]}
 
     def pack(tensor: Tensor) -> Tensor:
         try:
             storage = tensor.untyped_storage()
-            if storage.data_ptr() not in there:
+            if storage.data_ptr() not in known:
                 kept[storage.data_ptr()] = storage.nbytes()
         except RuntimeError:  # a rule that differentiates under vmap keeps tensors that have no storage of their own
             kept[-1 - len(kept)] = tensor.numel() * tensor.element_size()
@@ -79,7 +75,7 @@ def _need(episode: Episode) -> Need:
     except GameFault as error:
         if "saved tensor hooks" not in str(error):
             raise
-        with _Living(there) as living:
+        with _Living(known) as living:
             turn_engine.play(episode, 1.0, 1.0, 0.5)
         peak = living.peak
     moments = sum(
@@ -94,25 +90,25 @@ def _need(episode: Episode) -> Need:
 
 
 class _Living(TorchDispatchMode):
-    """Counts the bytes of the tensors that are made while it is on, and the most that live at once."""
+    """Count the bytes of the tensors that are made within the block; `peak` is the most that live at once."""
 
-    def __init__(self, there: set[int]):
+    def __init__(self, known: set[int]):
         super().__init__()
-        self.there, self.peak = there, 0
+        self.known, self.peak = known, 0
         self._living: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
-            if isinstance(tensor, Tensor) and (place := tensor.untyped_storage().data_ptr()) not in self.there:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor) and (place := tensor.untyped_storage().data_ptr()) not in self.known:
                 self._living[place] = StorageWeakRef(tensor.untyped_storage()), tensor.untyped_storage().nbytes()
         self._living = {place: (storage, size) for place, (storage, size) in self._living.items() if not storage.expired()}
         self.peak = max(self.peak, sum(size for _, size in self._living.values()))
-        return made
+        return result
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that is free on a device."""
+    """Return the free memory of a device in bytes."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     try:
@@ -123,11 +119,7 @@ def free_bytes(device: torch.device) -> int:
 
 
 def too_many(episode: Any) -> BadSetting:
-    """Return the error for a population that does not fit into memory, with the number of members that would.
-
-    Args:
-        episode: the `BatchedEpisode` that did not.
-    """
+    """Return the error for a `BatchedEpisode` that does not fit into memory, with the number of members that would."""
     probe = type(episode)(episode.configs[:1])
     if episode.device.type == "cuda":
         torch.cuda.empty_cache()
@@ -142,13 +134,13 @@ def fitting(population: Any, members: int | str, free: Callable[[torch.device], 
     """Return the most members that a population of this kind may have.
 
     Args:
-        population: one of this kind, small; it is played for one turn.
-        members: the wanted number, or auto.
-        free: returns the free memory of a device.
-        name: the setting that holds the wanted number.
+        population: A small population of this kind; it is played for one turn.
+        members: The requested number, or auto.
+        free: Returns the free memory of a device.
+        name: Setting of the requested number, for the error.
 
     Raises:
-        BadSetting: if the wanted number does not fit.
+        BadSetting: The requested number does not fit.
     """
     each = need(population).bytes + (OBJECTS if population.device.type == "cpu" else 0)
     most = max(1, int(SHARE * free(population.device) / max(each, 1)))

@@ -28,7 +28,7 @@ from arena.engine.members.per_member import Shared, Shares, builder_of, differin
 from arena.engine.members.signals import BatchedSignals
 from arena.engine.members.stacking import stack
 from arena.engine.streams import BatchStream, BatchStreams
-from arena.errors import ArenaError, BadSetting, GameFault
+from arena.errors import ArenaError, BadSetting, GameFault, cause
 from arena.optimizers.batched import BatchedOptimizer
 from arena.optimizers.batched_kinds import batched_optimizer
 from arena.schedulers.base import Moment
@@ -38,16 +38,16 @@ class BatchedEpisode(Episode):
     """An episode of a population.
 
     Args:
-        configs: one configuration for each member.
+        configs: One configuration for each member.
 
     Attributes:
-        over: members that have stopped, (K,).
-        undefined: by member, why its rule had no answer.
-        budgets: turn budgets, (K,).
-        seeds: seeds of the first episodes, (K,).
+        over: Members that have stopped, (K,).
+        undefined: By member, the reason for which the rule is undefined.
+        budgets: Turn budgets, (K,).
+        seeds: Seeds of the first episodes, (K,).
 
     Raises:
-        CannotShare: if the configurations cannot be one population.
+        CannotShare: The configurations cannot be one population.
     """
 
     members: Members
@@ -67,7 +67,7 @@ class BatchedEpisode(Episode):
         self.device, self.dtype = one_of([p["device"] for p in parts], "device"), one_of([p["dtype"] for p in parts], "dtype")
         self.compile = one_of([p["compile"] for p in parts], "compile")
         self.cuda_graphs = one_of([p["cuda_graphs"] for p in parts], "cuda_graphs")
-        one_of([config.evaluation for config in self.configs], "metric and way of measuring")
+        one_of([config.evaluation for config in self.configs], "metric and definitions of metrics")
         self.budgets, self.seeds = np.array([p["turns"] for p in parts]), np.array([p["seed"] for p in parts])
 
         def shared(thing: Callable[[Any], Any], prefix: str) -> Shared:
@@ -78,7 +78,7 @@ class BatchedEpisode(Episode):
         self._rates = {role: shared(lambda p, role=role: p["rates"][role], f"{role}.schedule") for role in parts[0]["rates"]}  # type: ignore[misc]
         for scheduler in self.schedulers.things:
             if scheduler.observes:
-                raise CannotShare(f"the scheduler {type(scheduler).__name__} looks at each run's signals; such games are played one by one")
+                raise CannotShare(f"the scheduler {type(scheduler).__name__} reads each run's signals; such games are played one by one")
         self._factories = [p["optimizers"] for p in parts]
         self.rule = one_rule([p["rule"] for p in parts], self.dtype, self.device)
         self._scheduler_start = [copy.deepcopy(s.state_dict()) for s in self.schedulers.things]
@@ -115,7 +115,7 @@ class BatchedEpisode(Episode):
         return self._trial(game, int(self.seeds[0]))
 
     def _begin_streams(self, seeds: np.ndarray) -> None:
-        """One stream for each distinct seed; if numbers differ, for each distinct member, because they may shape the data."""
+        """Make one stream for each distinct seed; for each member if numbers differ, because they may shape the data."""
         keys = [(int(seed), member if self.members.coefficients else 0) for member, seed in enumerate(seeds)]
         distinct = list(dict.fromkeys(keys))
         first = {key: keys.index(key) for key in distinct}
@@ -125,12 +125,12 @@ class BatchedEpisode(Episode):
         self.share_streams()
 
     def share_streams(self) -> None:
-        """Show the members their streams."""
+        """Give the members the indices of their streams."""
         self.members.stream_of = torch.from_numpy(self.stream_of).to(self.device)
         self.members.batch_axis = None if len(self.streams.streams) == 1 else 0
 
     def stream(self, member: int, seed: int) -> BatchStream:
-        """A stream of one member's batches."""
+        """Return a stream of one member's batches."""
         _, data, noise, _ = streams_of(seed)
 
         def sample(rng: Rng) -> Batch:
@@ -219,7 +219,7 @@ class BatchedEpisode(Episode):
         return uniform(np.array([table[pair] for pair in pairs]))
 
     def _number(self, number: Shares) -> Number:
-        """A number, or one for each member as a tensor on the device."""
+        """Return a number, or one for each member as a tensor on the device."""
         return torch.from_numpy(number).to(self.device, self.dtype) if isinstance(number, np.ndarray) else float(number)
 
     @property
@@ -250,7 +250,7 @@ class BatchedEpisode(Episode):
     def count(self, shares: Mapping[str, Any]) -> None:
         self.turns_played += ~self.over
         self.moves |= {role: self.moves[role] + (np.asarray(share) > 0) for role, share in shares.items()}
-        if self.members.refused:  # members whose rule had no answer stop
+        if self.members.refused:  # members for which the rule is undefined stop
             self.undefined |= self.members.refused
             self.over[list(self.members.refused)] = True
             self.members.refused.clear()
@@ -260,15 +260,14 @@ class BatchedEpisode(Episode):
         return {role: everyone & (np.asarray(share) > 0) for role, share in shares.items()}
 
     def freeze_diverged(self) -> None:
-        """Stop members whose losses or gradients are not finite, as far as signals have been read."""
+        """Stop members whose losses or gradients are not finite in the signals read so far."""
         if self.signals.divergence:
             self.over[list(self.signals.divergence)] = True
 
     def fault(self, error: Exception) -> ArenaError:
         if out_of_memory(error):
             return too_many(self)
-        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return GameFault(
             f"{type(self.rule).__name__} on {self.size} members of {type(self.game).__name__} failed in turn "
-            f"{self.turns_played.max() + 1} ({what}); mend the rule or the game, or play them one by one"
+            f"{self.turns_played.max() + 1} ({cause(error)}). Fix: correct the rule or the game, or play the members one by one"
         )

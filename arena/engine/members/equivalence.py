@@ -1,7 +1,7 @@
-"""Whether a population is what it says: a few members, played for a few turns in float64, against the runs that they would be alone.
+"""The equivalence of a population and its members' single runs, checked on a few members for a few turns in float64.
 
-A game or an update rule of one's own may do what a member axis changes the meaning of, such as the norm of a whole gradient or a number
-that decides an `if`. That shows in the first turns, and is told before anything is played rather than found in the results.
+A member axis changes the meaning of some code in games and update rules, such as the norm of a whole gradient or a branch on a number. The
+difference shows in the first turns, and is reported before anything is played.
 """
 
 import copy
@@ -13,13 +13,13 @@ import torch
 
 from arena.core.field.members import CannotShare
 from arena.core.protocols import MemberConfig
-from arena.errors import GameFault, RuleUndefined
+from arena.errors import GameFault, RuleUndefined, cause
 
 TURNS = 3
 """Turns that are compared."""
 
 TOLERANCE = 1e-4
-"""Largest difference of a player's way from where it began, relative to that way."""
+"""Largest difference between a parameter's displacements in the population and alone, relative to the displacement."""
 
 _proven: set[Any] = set()
 
@@ -30,11 +30,11 @@ def check_equivalence(configs: Sequence[MemberConfig], population: Callable[...,
     A game, a rule and a set of differing settings that passed once are not checked again in this process.
 
     Args:
-        configs: one for each member.
-        population: builds a population of configurations, as `Population` does.
+        configs: One configuration for each member.
+        population: Builds a population of configurations, as `Population` does.
 
     Raises:
-        CannotShare: where a member goes another way than its run alone, or cannot be played together with others.
+        CannotShare: A member moves differently from its single run, or cannot be played together with others.
     """
     kind = _kind(configs)
     if len(configs) < 2 or kind in _proven:
@@ -45,40 +45,39 @@ def check_equivalence(configs: Sequence[MemberConfig], population: Callable[...,
     try:
         together = population(picks, check_equivalence=False)
         together.reset()
-        start = _ways(together.game)
+        start = _positions(together.game)
         for _ in range(TURNS):
             together.play_scheduled_turn()
     except GameFault as error:
-        raise CannotShare(f"{what} cannot be played by several members at once ({error}); they are played one by one") from error
+        raise CannotShare(f"{what}: the games are played one by one, because a population fails: {error}") from error
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise CannotShare(
-            f"{what} cannot be held in float64 against runs alone ({why}); make tensors that it keeps buffers, so that they "
-            "get the precision of its players; they are played one by one"
+            f"{what} cannot be compared with single runs in float64 ({cause(error)}); the games are played one by one. Fix: register the "
+            "tensors that it keeps as buffers, so that they have the precision of its players"
         ) from error
     for member, config in enumerate(picks):
         arena = config.build()
         arena.reset(seed=config.run.seed)
-        before = _ways(arena.game)
+        before = _positions(arena.game)
         try:
             for _ in range(TURNS):
                 arena.play_scheduled_turn()
         except RuleUndefined:
             continue
         if member in together.undefined:
-            raise CannotShare(f"{what}: {together.undefined[member]}, but a run alone has an answer; they are played one by one")
-        for name, alone in _ways(arena.game).items():
-            own, ours = alone - before[name], (_ways(together.game)[name] - start[name])[member]
-            if own.isfinite().all() and (ours - own).norm() > TOLERANCE * own.norm() + 1e-12:
-                went = f"{float(ours.norm()):.6g}, but alone {float(own.norm()):.6g}"
+            raise CannotShare(f"{what}: {together.undefined[member]}, but a single run is defined; the games are played one by one")
+        for name, position in _positions(arena.game).items():
+            alone, batched = position - before[name], (_positions(together.game)[name] - start[name])[member]
+            if alone.isfinite().all() and (batched - alone).norm() > TOLERANCE * alone.norm() + 1e-12:
+                distances = f"{float(batched.norm()):.6g} in a population, but {float(alone.norm()):.6g} alone"
                 raise CannotShare(
-                    f"{what}: after {TURNS} turns of a population '{name}' of a member has gone {went}; a rule adds up by field.dot and "
-                    "multiplies by plus and times, and a game draws from rng alone; they are played one by one"
+                    f"{what}: in {TURNS} turns '{name}' of a member moves by {distances}; the games are played one by one. Fix: sum by "
+                    "field.dot and multiply by plus and times in a rule, and draw from rng alone in a game"
                 )
     _proven.add(kind)
 
 
-def _ways(game: torch.nn.Module) -> dict[str, torch.Tensor]:
+def _positions(game: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: p.detach().clone() for name, p in game.named_parameters()}
 
 

@@ -1,6 +1,6 @@
-"""One update rule for a population, from those that its members would have alone.
+"""One update rule for a population, from those of its members' single runs.
 
-Numbers in which they differ become tensors of shape (K,); everything else must agree.
+Numbers that differ become tensors of shape (K,); everything else must agree.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,10 @@ from arena.rules.base import UpdateRule
 
 
 def one_rule(rules: Sequence[UpdateRule], dtype: torch.dtype, device: torch.device) -> UpdateRule:
-    """The first of the rules, with the numbers of all.
-
-    Args:
-        rules: each member's.
-        dtype: precision of the numbers.
-        device: where they are.
+    """Return the first of the members' rules, with the numbers of all.
 
     Raises:
-        CannotShare: where they differ in more than numbers.
+        CannotShare: The rules differ in more than numbers.
 
     Example:
         >>> from arena.rules import Consensus

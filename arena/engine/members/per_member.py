@@ -1,4 +1,4 @@
-"""What members of a population have in common, told from what each has for itself.
+"""Parts that members of a population share, and numbers that each has for itself.
 
 Shapes: K = members.
 """
@@ -19,14 +19,14 @@ Shares = float | np.ndarray
 
 
 class Shared:
-    """Things of which members with equal settings share one."""
+    """Objects of one kind; members with equal settings share one."""
 
     def __init__(self, things: list[Any], of_member: list[int]):
         self.things, self.of_member = things, of_member
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[Any, Any]]) -> "Shared":
-        """From each member's own thing and the settings that it was made from."""
+        """Make from each member's object and the settings that built it."""
         places: dict[Any, int] = {}
         things: list[Any] = []
         for thing, settings in pairs:
@@ -37,20 +37,16 @@ class Shared:
 
 
 def refuse_large(configs: Sequence[MemberConfig]) -> None:
-    """Say which options of one large game a population does not know.
-
-    Raises:
-        CannotShare: where one of them is set.
-    """
+    """Raise CannotShare if an option of one large game is set that populations do not have."""
     refuse_distributed("a population")
     for name, usual in (("micro_batches", 1), ("autocast", "none"), ("tf32", False), ("channels_last", False)):
         for value in (getattr(config.run, name) for config in configs):
             if value != usual:
-                raise CannotShare(f"{name} is {value}, which populations do not know; such games are played one by one")
+                raise CannotShare(f"{name} is {value}, which populations do not support; such games are played one by one")
 
 
 def settings_of(flat: Mapping[str, Any], prefix: str) -> tuple[Any, ...]:
-    """The settings under a prefix, to be compared.
+    """Return the settings under a prefix, as comparable pairs.
 
     Example:
         >>> settings_of({"scheduler.name": "alternating", "turns": 3}, "scheduler")
@@ -60,7 +56,7 @@ def settings_of(flat: Mapping[str, Any], prefix: str) -> tuple[Any, ...]:
 
 
 def differing(configs: Sequence[MemberConfig]) -> list[str]:
-    """The settings in which configurations differ, without those that shape no game.
+    """Return the settings in which configurations differ, without seed and turns, which do not shape the game.
 
     Example:
         >>> from arena.config import configure
@@ -74,7 +70,7 @@ def differing(configs: Sequence[MemberConfig]) -> list[str]:
 
 
 def uniform(numbers: np.ndarray | float) -> Shares:
-    """One number where all members agree.
+    """Return one number if all members agree.
 
     Example:
         >>> uniform(np.array([0.5, 0.5])), uniform(np.array([0.5, 1.0]))
@@ -86,10 +82,7 @@ def uniform(numbers: np.ndarray | float) -> Shares:
 
 
 def one_of(values: Sequence[Any], name: str) -> Any:
-    """What all members have.
-
-    Raises:
-        CannotShare: where they differ in it.
+    """Return the value that all members have; raise CannotShare if they differ.
 
     Example:
         >>> one_of(["cpu", "cpu"], "device")
@@ -101,7 +94,7 @@ def one_of(values: Sequence[Any], name: str) -> Any:
 
 
 def builder_of(game: Game | Callable[[], Game], *, own: bool) -> Callable[[], Game]:
-    """What builds a member's game; where parts were given as objects, from copies of them."""
+    """Return a function that builds a member's game; with `own`, from copies of parts that were given as objects."""
     if isinstance(game, Game):
         start = copy.deepcopy(game)
         return lambda: copy.deepcopy(start)

@@ -1,4 +1,4 @@
-"""The telemetry of a population's turns: what `arena.engine.signals` gathers of one game, for each of K members.
+"""The telemetry of a population's turns: the signals of `arena.engine.signals`, for each of K members.
 
 Shapes: K = members.
 """
@@ -30,12 +30,7 @@ class _Update(NamedTuple):
 
 
 class BatchedSignals:
-    """Both players' signals by name, each an array of shape (K,): those of `arena.engine.signals.Signals`.
-
-    Args:
-        game: the stacked game.
-        count: K.
-    """
+    """The signals of `arena.engine.signals.Signals` by name, each an array of shape (K,)."""
 
     def __init__(self, game: Game, count: int):
         self.game, self.count = game, count
@@ -49,15 +44,11 @@ class BatchedSignals:
         self._updates: dict[str, _Update] = {}
 
     def before_move(self, roles: Sequence[str]) -> None:
-        """Remember where the roles stand, for the update of a measured turn."""
+        """Copy the parameters of the roles, for the update of a measured turn."""
         self._before = {role: self._flat(role) for role in roles}
 
     def after_move(self, moves: Mapping[str, np.ndarray]) -> None:
-        """Take the update that the roles of `before_move` have made.
-
-        Args:
-            moves: by role, which members have moved.
-        """
+        """Take the update of the roles of `before_move`; `moves` are, by role, the members that have moved."""
         for role, before in self._before.items():
             moved = moves[role]
             update, previous = self._flat(role) - before, self._previous.get(role)
@@ -69,17 +60,14 @@ class BatchedSignals:
         self._before = {}
 
     def forget_updates(self) -> None:
-        """Start afresh: the next measured update has no previous one to be compared with."""
+        """Forget the previous updates, so that the next measured one has no cosine."""
         self._previous.clear()
         self._compares.clear()
 
     def note(self, turns: np.ndarray, field: Field, *, gradients: bool) -> None:
-        """Keep the losses of a turn on the device, and the norms of its gradients if they are asked for.
+        """Keep the losses of a turn on the device, and with `gradients` the norms of its gradients.
 
-        Args:
-            turns: how many turns each member has played, this one included.
-            field: as the turn has left it.
-            gradients: whether to take norms.
+        `turns` are the turns that each member has played, this one included.
         """
         if field.first is None:
             return
@@ -101,9 +89,9 @@ class BatchedSignals:
         everyone = np.ones(self.count, dtype=bool)
         for n in notes:
             for key in n.losses:
-                found = {what: next(rows) for what, table in (("loss", n.losses), ("gradient", n.norms)) if key in table}
+                read = {what: next(rows) for what, table in (("loss", n.losses), ("gradient", n.norms)) if key in table}
                 moved = next(rows) > 0 if key in n.moves else everyone
-                for what, values in found.items():
+                for what, values in read.items():
                     self._set(f"{key}.loss" if what == "loss" else f"{key}.gradient_norm", values, moved)
                     for member in np.flatnonzero(moved & ~np.isfinite(values)):
                         self.divergence.setdefault(int(member), Divergence(int(n.turns[member]), key.partition(".")[0], what))
@@ -116,7 +104,7 @@ class BatchedSignals:
         return {name: values.copy() for name, values in self.values.items()}
 
     def forget(self, members: np.ndarray) -> None:
-        """Start those members afresh."""
+        """Reset the signals of these members."""
         for values in self.values.values():
             values[members] = 0.0
         for member in np.flatnonzero(members):

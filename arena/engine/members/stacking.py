@@ -17,12 +17,13 @@ from arena.core.field.dropout import DropoutMasks
 from arena.core.field.members import CannotShare, Members
 from arena.core.game import Batch, Game
 from arena.core.preserve import preserve_state
+from arena.errors import cause
 
 _PLAIN = (bool, int, float, str, type(None))
 
 
 def signature(game: Game) -> tuple[Any, ...]:
-    """What games must have in common to be stacked: names, shapes and types of their tensors."""
+    """Return the names, shapes and types of a game's tensors, which must agree in a stack."""
     tensors = [*game.named_parameters(), *game.named_buffers()]
     return tuple((name, tuple(t.shape), str(t.dtype)) for name, t in tensors)
 
@@ -33,13 +34,13 @@ def stack(
     """Stack games into the first of them.
 
     Args:
-        games: of one class and one signature; all but the first are used up.
-        try_on: draws a batch; given one, the stacked losses of some members are compared with their games' own.
-        differing: names the settings in which they differ, for the message where their shapes do.
+        games: Games of one class and one signature; all but the first are used up.
+        try_on: Draws a batch, on which the stacked losses of some members are compared with those of their games.
+        differing: Returns the settings in which the games differ, for the error if their shapes differ.
 
     Raises:
-        CannotShare: where they differ in something that is neither a tensor nor a number, where a game's code cannot be mapped, or where
-            the stacked game gives other losses than the single ones.
+        CannotShare: The games differ in more than tensors and numbers, their code cannot be mapped, or the stacked game has other losses
+            than the single games.
     """
     first, count = games[0], len(games)
     if len({signature(game) for game in games}) > 1:
@@ -52,34 +53,29 @@ def stack(
     coefficients = _differing(games)
     with torch.no_grad():
         for name, p in list(first.named_parameters()):
-            p.data = torch.stack([dict(game.named_parameters())[name].detach() for game in games]) if count < 3 else _stacked(games, name)
+            p.data = torch.stack([game.get_parameter(name).detach() for game in games])
         buffers = []
         for name, b in list(first.named_buffers()):
             others = [game.get_buffer(name) for game in games[1:]]
             if name in changed or any(not torch.equal(b, other) for other in others):
                 b.data = torch.stack([b, *others])
                 buffers.append(name)
-    device = next((p.device for p in first.parameters()), torch.device("cpu"))
-    made = {}
+    like = next(first.parameters(), torch.empty(()))
+    numbers = {}
     for (place, attribute), values in coefficients.items():
         module = first.get_submodule(place)
         delattr(module, attribute)
-        dtype = next((p.dtype for p in first.parameters()), torch.get_default_dtype())
-        made[place, attribute] = torch.tensor(values, dtype=dtype, device=device)
-        module.register_buffer(attribute, made[place, attribute], persistent=False)
+        numbers[place, attribute] = torch.tensor(values, dtype=like.dtype, device=like.device)
+        module.register_buffer(attribute, numbers[place, attribute], persistent=False)
         buffers.append(f"{place}.{attribute}" if place else attribute)
-    members = Members(count, buffers, made)
+    members = Members(count, buffers, numbers)
     if try_on is not None:
         _compare(first, members, batch, wanted)
     return first, members
 
 
-def _stacked(games: Sequence[Game], name: str) -> Tensor:
-    return torch.stack([game.get_parameter(name).detach() for game in games])
-
-
 def _changed(game: Game, batch: Batch) -> set[str]:
-    """Buffers that a forward changes."""
+    """Return the buffers that a forward pass changes."""
     before = {name: b._version for name, b in game.named_buffers()}
     _own(game, batch)
     return {name for name, b in game.named_buffers() if b._version != before[name]}
@@ -91,8 +87,8 @@ def _own(game: Game, batch: Batch) -> dict[str, Tensor]:
 
 
 def _differing(games: Sequence[Game]) -> dict[tuple[str, str], list[float]]:
-    """Plain numbers that differ, by module and attribute."""
-    found: dict[tuple[str, str], list[float]] = {}
+    """Return the plain numbers that differ, by module and attribute."""
+    differing: dict[tuple[str, str], list[float]] = {}
     places = [dict(game.named_modules()) for game in games]
     for place, module in places[0].items():
         for attribute, value in vars(module).items():
@@ -107,8 +103,8 @@ def _differing(games: Sequence[Game]) -> dict[tuple[str, str], list[float]]:
                     f"{type(games[0]).__name__}s whose '{where}' differs ({value!r} and others) cannot share a population: only numbers "
                     "with a decimal point and tensors may differ; play them one by one"
                 )
-            found[place, attribute] = [float(v) for v in values]  # type: ignore[arg-type]
-    return found
+            differing[place, attribute] = [float(v) for v in values]  # type: ignore[arg-type]
+    return differing
 
 
 def _comparable(value: object) -> bool:
@@ -122,7 +118,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _compare(game: Game, members: Members, batch: Batch, wanted: Mapping[int, Mapping[str, Tensor]]) -> None:
-    """A stacked game that gives other losses than its members' own games is none; better told now than trusted later."""
+    """Raise CannotShare if the stacked game gives other losses than its members' own games."""
     name = type(game).__name__
     stochastic = DropoutMasks(game, members.count)
     members.batch_axis = None
@@ -131,19 +127,15 @@ def _compare(game: Game, members: Members, batch: Batch, wanted: Mapping[int, Ma
         with preserve_state(game), torch.no_grad():
             if stochastic.layers:
                 return  # losses with random masks cannot be compared here
-            found = members.losses(game, at, batch, 0.5 * game.max_coupling, game.keys, stochastic)
+            stacked = members.losses(game, at, batch, 0.5 * game.max_coupling, game.keys, stochastic)
     except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
-        first = " ".join(str(error).split())[:160]
-        raise CannotShare(
-            f"{name}'s losses cannot be mapped over members ({type(error).__name__}: {first}); its games are played one by one"
-        ) from error
+        raise CannotShare(f"{name}'s losses cannot be mapped over members ({cause(error)}); its games are played one by one") from error
     finally:
         members.batch_axis = 0
     for member, losses in wanted.items():
         for key, loss in losses.items():
-            if not torch.allclose(found[key][member], loss, rtol=1e-3, atol=1e-4, equal_nan=True):
+            if not torch.allclose(stacked[key][member], loss, rtol=1e-3, atol=1e-4, equal_nan=True):
                 raise CannotShare(
-                    f"{name} stacked gives '{key}' of member {member} a loss of {float(found[key][member]):.6g}, but its own game gives "
-                    f"{float(loss):.6g}: something that differs between members is not an attribute that is a number; they are played one "
-                    "by one"
+                    f"stacked, {name} gives '{key}' of member {member} a loss of {float(stacked[key][member]):.6g}, but its own game "
+                    f"{float(loss):.6g}; the games are played one by one. Fix: keep numbers that differ between members as attributes"
                 )
