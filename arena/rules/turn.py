@@ -115,6 +115,7 @@ class Turn:
                 optimizer.moves = self._mask(role, where)  # type: ignore[attr-defined]
             _step(optimizer)
             self._project(role, where)
+        self.field.moved()
 
     def _mask(self, role: str, where: Where) -> Tensor | None:
         mask = self.field.masks.get(role)
@@ -131,6 +132,7 @@ class Turn:
                 here.copy_(tensor if mask is None else torch.where(aligned(mask, here), tensor, here))  # type: ignore[arg-type]
         for role in self.roles:
             self._project(role, where)
+        self.field.moved()
 
     def _project(self, role: str, where: Where) -> None:
         projections = self._projections[role]
@@ -154,6 +156,7 @@ class Turn:
         for role, state in (position.moments or {}).items():
             self.optimizers[role].state.clear()
             self.optimizers[role].state.update(_copy(state))
+        self.field.moved()
 
 
 def _step(optimizer: torch.optim.Optimizer) -> None:

@@ -161,7 +161,7 @@ class Field(Frozen):
         rows = [key for key in self.movers if any(name in cotangent for name in self.parameters[key])]
         self.products += len(rows)
         with self.placed(at), self.statistics_at_rest(), second_order.plain(self):
-            graph = self.graph(fresh=at is not None)
+            graph = self.graph()
             names = [name for key in rows for name in self.parameters[key] if name in cotangent and graph.gradients[name].requires_grad]
             return self.masked(second_order.pull(graph.gradients, names, [cotangent[name] for name in names], columns))
 

@@ -97,6 +97,10 @@ class Frozen:
         plan = self.plan_of(movers)
         self.movers, self.moving, self.plan = movers, plan.moving, plan
 
+    def moved(self) -> None:
+        """Drop the kept graph: the parameters have changed. Their versions need not show that; a fused optimizer raises none."""
+        self.kept_graph = None
+
     @property
     def cost(self) -> int:
         """Cost so far in gradient evaluations; a product counts as three."""
@@ -245,6 +249,7 @@ class Frozen:
             yield
             return
         before = {name: self.named[name].data for name in at}
+        graph, self.kept_graph = self.kept_graph, None
         self._elsewhere += 1
         try:
             for name, tensor in at.items():
@@ -254,6 +259,7 @@ class Frozen:
             self._elsewhere -= 1
             for name, data in before.items():
                 self.named[name].data = data
+            self.kept_graph = graph
 
     def _check(self, losses: Mapping[str, Tensor], movers: Sequence[str]) -> None:
         name = type(self.game).__name__
