@@ -74,11 +74,10 @@ def record(arena: Arena, turns: int) -> RecordedTurns:
     handles = [optimizer.register_step_post_hook(count) for optimizer in arena.optimizers.values()]
     try:
         for _ in range(turns):
-            rates = {role: arena.learning_rate(role) for role in game.roles}
             *action, coupling = arena.scheduled_action().tolist()
             arena.play_turn((*action, coupling))
             shares = {role: share for role, share in zip(game.roles, action, strict=True) if share > 0}
-            rates = {role: share * rates[role] for role, share in shares.items()}
+            rates = {role: share * arena.learning_rate(role) for role, share in shares.items()}
             recorded.append(RecordedTurn(spent, coupling * game.max_coupling, shares, rates, _moves(arena, tuple(shares))))
             spent = game.batch_until is None or game.batch_until in shares
     finally:

@@ -129,8 +129,8 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
         return self.episode.coupling if self.turns_played else float(self.coupling(self.progress))
 
     def learning_rate(self, role: str) -> float:
-        """Return the present learning rate of a role, before its share."""
-        return float(self.optimizers[role].param_groups[0]["initial_lr"]) * self.episode.rate(role)
+        """Return the learning rate of a role in its latest move, before its share; before its first move, that of the start."""
+        return float(self.optimizers[role].param_groups[0]["initial_lr"]) * self.episode.latest_rate[role]
 
     # Turns ------------------------------------------------------------------------------------------------------------------
 

@@ -78,6 +78,8 @@ class Episode:
     batch: Batch
     batch_spent: bool
     coupling: Any
+    coupling_played: Any
+    """λ of the latest turn that each member played; only in a population, whose `coupling` also has that of members that are over."""
     turns_played: Any
     progress: Any
     moves: dict[str, Any]

@@ -79,7 +79,7 @@ def read_signals(episode: Episode) -> dict[str, Any]:
         return _read_single(episode)
     assert episode.members is not None
     everyone = np.ones(episode.members.count)
-    values = {"coupling": everyone * episode.coupling, "progress": episode.progress, **episode.signals.read()}
+    values = {"coupling": episode.coupling_played.copy(), "progress": episode.progress, **episode.signals.read()}
     if episode.batch is not None and episode.own_names:
         own = each(episode, lambda batch: {n: v.detach() for n, v in episode.game.signals(batch).items()}, episode.batch)
         values |= {f"game.{name}": v.double().cpu().numpy() for name, v in own.items()}

@@ -84,6 +84,7 @@ class SingleEpisode(Episode):
 
     Attributes:
         latest_share: By role, the share with which it last moved.
+        latest_rate: By role, the value of its schedule when it last moved; before its first move, that of the start.
     """
 
     score: float | None
@@ -131,6 +132,7 @@ class SingleEpisode(Episode):
         self.turns_played = 0
         self.moves = dict.fromkeys(roles, 0)
         self.latest_share = dict.fromkeys(roles, 0.0)
+        self.latest_rate = {role: self.rate(role) for role in roles}
         self.score = None
         batch = self._trial(self.game, seed)
         if isinstance(field, ShardedField):
@@ -181,7 +183,11 @@ class SingleEpisode(Episode):
         return moving, shares
 
     def factors(self, shares: dict[str, Any]) -> Mapping[str, Number]:
-        return {role: share * self.rate(role) for role, share in shares.items()} if self.rates else shares
+        if not self.rates:
+            return shares
+        rates = {role: self.rate(role) for role in shares}
+        self.latest_rate |= rates
+        return {role: share * rates[role] for role, share in shares.items()}
 
     def draw(self) -> None:
         with self.in_memory(self.game):

@@ -35,6 +35,7 @@ def state_dict(episode: Episode) -> dict[str, Any]:
             "turns_played": episode.turns_played,
             "moves": dict(episode.moves),
             "latest": {"coupling": episode.coupling, **episode.latest_share},
+            "latest_rate": dict(episode.latest_rate),
             "costs": [episode.field.gradient_evaluations, episode.field.products],
             "last_score": episode.score,
         }
@@ -52,6 +53,7 @@ def state_dict(episode: Episode) -> dict[str, Any]:
         "over": torch.from_numpy(episode.over.copy()),
         "undefined": dict(episode.undefined),
         "scores": torch.from_numpy(episode.score.copy()),
+        "coupling": torch.from_numpy(episode.coupling_played.copy()),
     }
 
 
@@ -74,6 +76,7 @@ def load_state_dict(episode: Episode, state: Mapping[str, Any]) -> None:
         episode.turns_played, episode.moves = state["turns_played"], dict(state["moves"])
         episode.coupling = state["latest"]["coupling"]
         episode.latest_share = {role: state["latest"][role] for role in episode.game.roles}
+        episode.latest_rate = dict(state.get("latest_rate", {role: episode.rate(role) for role in episode.game.roles}))
         episode.field.gradient_evaluations, episode.field.products = state["costs"]
         episode.score = state["last_score"]
         return
@@ -87,6 +90,7 @@ def load_state_dict(episode: Episode, state: Mapping[str, Any]) -> None:
     episode.moves = {role: count.numpy().copy() for role, count in state["moves"].items()}
     episode.undefined = dict(state["undefined"])
     episode.score = state["scores"].numpy().copy()
+    episode.coupling_played = state["coupling"].numpy().copy() if "coupling" in state else np.zeros(episode.size)
 
 
 def tensors(episode: Episode) -> dict[str, Any]:
@@ -160,7 +164,7 @@ def begin_again(episode: BatchedEpisode, mask: np.ndarray, seeds: np.ndarray) ->
         optimizer.forget(chosen)  # type: ignore[attr-defined]
     episode.rule.forget(chosen)
     episode.signals.forget(mask)
-    episode.turns_played[mask], episode.over[mask] = 0, False
+    episode.turns_played[mask], episode.over[mask], episode.coupling_played[mask] = 0, False, 0.0
     for count in episode.moves.values():
         count[mask] = 0
     episode.batch_spent = True

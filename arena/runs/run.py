@@ -22,6 +22,7 @@ from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
 from arena.engine.playing import play
 from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
+from arena.runs.blame import blame
 from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last
 from arena.runs.processes import stopped_by
@@ -259,22 +260,9 @@ class Run:
         return str(self.arena.divergence) if status == "diverged" else self._fatal_alarm() if status == "alarmed" else None
 
     def _blame(self) -> None:
-        """Replay from the last checkpoint to the fatal turn and watch each player's output, to name the player that diverged first."""
-        fatal = self.arena.divergence
-        if fatal is None or not self._has_checkpoint():
-            return
-        costs = self.arena.field.gradient_evaluations, self.arena.field.products
-        fresh, moves, turns = self.arena.signals.take_fresh(), dict(self.arena.moves), self.arena.turns_played
-        values = dict(self.arena.signals.values)
-        self.arena.load_state_dict(self._latest()[1]["arena"])
-        with self.arena.watching_outputs():
-            while self.arena.turns_played < fatal.turn:
-                self.arena.play_scheduled_turn()
-        self.arena.read_signals()
-        self.arena.signals.divergence = self.arena.signals.divergence or fatal
-        self.arena.signals.values, self.arena.signals._fresh = values, fresh
-        self.arena.moves, self.arena.turns_played = moves, turns
-        self.arena.field.gradient_evaluations, self.arena.field.products = costs
+        """Name the player that diverged first, if there is a checkpoint to replay from."""
+        if self._has_checkpoint():
+            blame(self.arena, self._latest()[1]["arena"])
 
     # State ------------------------------------------------------------------------------------------------------------------
 

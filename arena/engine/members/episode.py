@@ -106,6 +106,7 @@ class BatchedEpisode(Episode):
         self.over = np.zeros(self.size, dtype=bool)
         self.undefined: dict[int, str] = {}
         self.score = np.full(self.size, np.nan)
+        self.coupling_played = np.zeros(self.size)
 
     def build(self, member: int, seed: int) -> Game:
         """Build one member's game."""
@@ -249,6 +250,7 @@ class BatchedEpisode(Episode):
 
     def count(self, shares: Mapping[str, Any]) -> None:
         self.turns_played += ~self.over
+        self.coupling_played = np.where(self.over, self.coupling_played, self.coupling)
         self.moves |= {role: self.moves[role] + (np.asarray(share) > 0) for role, share in shares.items()}
         if self.members.refused:  # members for which the rule is undefined stop
             self.undefined |= self.members.refused
