@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 import arena
-from arena.experiments.compare.report import table
+from arena.experiments.table import table
 from arena.registry import entries
 
 RING = ["simultaneous", "alternating", "extragradient", "optimistic", "consensus", "lookahead"]
@@ -38,7 +38,7 @@ def rules(folder: Path) -> None:
         ("ring", {"rule": RING}, {"seeds": 3}, {"score": "rules-on-ring", "pictures": "rules-on-ring-pictures"}),
     ):
         comparison = arena.compare(game, vary, out=Path(tempfile.mkdtemp()) / game, **options)
-        console.print(table(comparison.summaries))
+        console.print(table(comparison.trials))
         for name, target in pictures.items():
             Image.open(comparison.folder / f"{name}.png").convert("RGB").save(folder / f"{target}.png", optimize=True)
 

@@ -11,18 +11,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.experiments.options import OPTIONS, SEEDS, pop_resources
+from arena.experiments.options import FOLDER, OPTIONS, SEEDS, pop_resources, report_on
 from arena.runs.command_line import CommandLine
 
 USAGE = f"""\
 usage: arena sweep GAME [--vary SETTING=VALUES ...] [--trials N] [--seeds SEEDS] [--backend optuna|ray|population] [--sampler NAME]
                    [--pruner NAME] [--objective NAME[,NAME]] [--quantile Q] [--workers N] [--out FOLDER] [--config FILE]
                    [--SETTING VALUE ...]
+       arena sweep FOLDER [--vary SETTING ...] [--report NAME]
 
 Play many points of a space, each with several seeds and the same budget of gradient evaluations; report which settings matter, the
 tolerance of each, and the best point.
 
   GAME              a game's id (see `arena list`), an import path, or a file such as my_game.py
+{FOLDER}
   --vary S=VALUES   log:1e-5:1e-2, 0:1, int:1:5 or a,b,c for any setting; betas.0 is the first of several numbers, and *.lr the setting of
                     both players (default: the space of the game)
   --trials N        points (default: 60)
@@ -47,9 +49,11 @@ def main(arguments: Sequence[str]) -> int:
     line = CommandLine(arguments, USAGE, "arena sweep ring")
     if line.exit_code is not None:
         return line.exit_code
-    vary, out = line.pop_all("vary"), line.pop("out")
+    vary = line.pop_all("vary")
     game, settings = line.game(file=line.pop("config"))
-    saved = settings.pop("sweep", {})
+    if report_on(line, game, vary, "sensitivity"):
+        return 0
+    saved, out = settings.pop("sweep", {}), line.pop("out")
     options = _options(saved, line)
 
     from arena.tuning.plan import begin, plan
@@ -88,5 +92,5 @@ def play_on(folder: Path) -> int:
     shown, tell = progress(sweep, folder)
     if (played := shown.play(lambda: finish(sweep, folder, None, tell))) is None:
         return 130
-    show(played, shown.seconds)
+    show(sweep.space, played.trials, played.findings, folder, shown.seconds)
     return 0

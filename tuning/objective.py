@@ -112,7 +112,7 @@ def look_at(monitors: Sequence[TrialMonitor], look: Look) -> dict[int, str]:
 
 def monitor_of(sweep: Sweep, game: Any, seed: int) -> TrialMonitor:
     """Return the monitor of a run of a sweep."""
-    return TrialMonitor(game, seed, sweep.alarms, sweep.fatal, sweep.options.rungs, (sweep.untrained, sweep.penalty), sweep.ceiling)
+    return TrialMonitor(game, seed, sweep.alarms, sweep.fatal, sweep.options.rungs, sweep.untrained, sweep.ceiling)
 
 
 def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda step, value: False, **said: Any) -> TrialRecord:

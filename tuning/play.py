@@ -12,11 +12,9 @@ from typing import Any
 
 from arena.experiments.ledger import TrialRecord, read_all
 from arena.experiments.values import Seeds, parse_seeds
-from arena.runs.folders import disk_errors
-from arena.tuning.backends.locks import locked
 from arena.tuning.options import Options
 from arena.tuning.plan import Sweep, backend_of, begin, plan
-from arena.tuning.played import Played
+from arena.tuning.played import Played, trials_of_sweep
 from arena.tuning.space import parse_space
 
 Tell = Callable[[TrialRecord], None]
@@ -83,5 +81,4 @@ def report(made: Sweep, folder: Path) -> Played:
     from arena.tuning.report.writing import write_report
 
     records = read_all(folder)
-    with disk_errors("the report", folder), locked(folder / "report.lock"):
-        return Played(folder, made, records, write_report(made, folder, records))
+    return Played(folder, made, records, write_report(made.space, trials_of_sweep(made, folder, records), folder))

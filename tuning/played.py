@@ -1,15 +1,12 @@
 """The result of a sweep: its trials, the best of them, and their findings."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.experiments.ledger import TrialRecord, read_all
-from arena.experiments.map.reading import Trials
-from arena.experiments.outcome import Outcome
-from arena.runs.status import Status
+from arena.experiments.trials import Trials
 from arena.tuning.plan import Sweep, load
 
 if TYPE_CHECKING:
@@ -35,18 +32,23 @@ class Played:
     @property
     def best(self) -> TrialRecord | None:
         """The best point by the first objective, of those that finished."""
-        return best(self.records)
+        return self.trials.best
+
+    @property
+    def trials(self) -> Trials:
+        """The trials, for reports."""
+        return trials_of_sweep(self.sweep, self.folder, self.records)
 
     @property
     def front(self) -> list[TrialRecord]:
         """The Pareto front: points that no other beats in every objective."""
-        whole = [record for record in self.records if record.status == "finished"]
-        return [a for a in whole if not any(_dominates(b, a) for b in whole)]
+        return front_of(self.records)
 
 
-def best(records: Sequence[TrialRecord]) -> TrialRecord | None:
-    """Return the record with the lowest first objective, of those that finished."""
-    return min((record for record in records if record.status == "finished"), key=lambda record: record.value, default=None)
+def front_of(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the trials played to their ends that no other beats in every objective."""
+    whole = [record for record in records if record.whole]
+    return [a for a in whole if not any(_dominates(b, a) for b in whole)]
 
 
 def _dominates(a: TrialRecord, b: TrialRecord) -> bool:
@@ -54,14 +56,11 @@ def _dominates(a: TrialRecord, b: TrialRecord) -> bool:
     return all(x <= y for x, y in pairs) and any(x < y for x, y in pairs)
 
 
+def trials_of_sweep(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> Trials:
+    """Return the trials of a sweep."""
+    return Trials(folder, records, sweep.base(), sweep.config, sweep.space.words(), sweep.ceiling)
+
+
 def trials(folder: Path) -> Trials:
-    """Return the trials of a sweep's folder, for a report of another kind."""
-    sweep, runs = load(folder), []
-    for record in read_all(folder):
-        for run in record.runs if record.whole else ():
-            start = run.history[0][1] if run.history else math.nan
-            score = math.nan if run.score is None else run.score
-            status: Status = "diverged" if run.verdict == "diverged" else run.status
-            outcome = Outcome(status, run.turns, score, start, run.reason, run.signals, collapsed=run.verdict == "collapsed")
-            runs.append((record.point, outcome))
-    return Trials({"game": sweep.game, **sweep.settings}, sweep.arguments, runs, sweep.ceiling)
+    """Return the trials of a sweep's folder."""
+    return trials_of_sweep(load(folder), folder, read_all(folder))

@@ -17,7 +17,8 @@ from typing import Any
 from arena.config.config import Config
 from arena.errors import ArenaError
 from arena.experiments.map.plan import key_of
-from arena.experiments.values import Point, Value, Varied, parse_vary, word_of
+from arena.experiments.trials import Trials
+from arena.experiments.values import WIDE, Point, Value, Varied, parse_vary, value_of_word, word_of
 
 BELOW, ABOVE = 100.0, 10.0
 """Factors below and above a game's own learning rate between which a sweep varies it if no space is given."""
@@ -138,22 +139,38 @@ def parse_space(words: Sequence[str] | Mapping[str, Any]) -> Space:
     return Space(found)
 
 
+def space_of(trials: Trials, names: Sequence[str] = ()) -> Space:
+    """Return the space of the points that were played: numbers have the range of their values, and words are choices.
+
+    Args:
+        trials: of an experiment.
+        names: of the settings; none takes all.
+
+    Raises:
+        ArenaError: if none of them has several values.
+    """
+    found = []
+    for name in names or trials.vary:
+        values = list(dict.fromkeys(record.point[name] for record in trials.ended))
+        if any(isinstance(value, str) for value in values):
+            found.append(Dimension(name, choices=tuple(values)))
+        elif len(values) > 1:
+            low, high = min(map(float, values)), max(map(float, values))
+            whole = all(isinstance(value, int) for value in values)
+            found.append(Dimension(name, low, high, log=low > 0 and high >= WIDE * low, whole=whole))
+    found = [dimension for dimension in found if len(dimension.choices) != 1]
+    if not found:
+        raise ArenaError(f"{trials.folder} has one value of {' and '.join(names or trials.vary) or 'every setting'}. Expected several")
+    return Space(tuple(found))
+
+
 def _dimension(varied: Varied) -> Dimension:
     varied.refuse_one("LOW:HIGH")
     if varied.words:
-        return Dimension(varied.name, choices=tuple(map(_value, varied.words)))
+        return Dimension(varied.name, choices=tuple(map(value_of_word, varied.words)))
     if varied.count is not None:
         return Dimension(varied.name, choices=varied.axis.values)
     return Dimension(varied.name, varied.low, varied.high, varied.scale == "log", varied.whole)
-
-
-def _value(word: str) -> Value:
-    if re.fullmatch(r"[-+]?\d+", word):
-        return int(word)
-    try:
-        return float(word)
-    except ValueError:
-        return word
 
 
 # What a setting means ------------------------------------------------------------------------------------------------------------

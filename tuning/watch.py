@@ -7,7 +7,7 @@ from typing import NamedTuple
 from arena.alarms.active import Alarms
 from arena.core.game import Game
 from arena.experiments.ledger import SeedResult
-from arena.experiments.outcome import Outcome
+from arena.experiments.outcome import FLED, Outcome, value_of
 from arena.experiments.verdict import Verdict, verdict, verdict_of
 from arena.runs.status import Status
 
@@ -29,7 +29,7 @@ class TrialMonitor:
         alarms: that are evaluated, as words.
         fatal: those of them that stop it.
         rungs: the number of times that it is judged.
-        stopped: its value if an alarm stops it, and if it diverges.
+        untrained: the criterion of untrained players.
         ceiling: the score of real data.
     """
 
@@ -40,11 +40,11 @@ class TrialMonitor:
         alarms: Sequence[str],
         fatal: Sequence[str],
         rungs: int,
-        stopped: tuple[float, float],
+        untrained: float,
         ceiling: float | None,
     ):
         self.seed, self.fatal, self.rungs, self.ceiling = seed, fatal, rungs, ceiling
-        self.untrained, self.penalty = stopped
+        self.untrained, self.penalty = untrained, FLED * untrained
         self.alarms = Alarms(alarms, game)
         self.history: list[RungResult] = []
         self.result: SeedResult | None = None
@@ -75,14 +75,12 @@ class TrialMonitor:
         if math.isfinite(score):
             self.history.append(RungResult(outcome.turns, score, outcome.criterion))
         whole = status in ("finished", "solved") and math.isfinite(outcome.criterion)
-        idle = status == "alarmed" and self._stopped_by != "divergence"
         told = (
             verdict_of(self._stopped_by)
             if status == "alarmed"
             else self._verdict("diverged" if not whole and status == "finished" else status)
         )
-        least = self.untrained if told == Verdict.DIVERGED else -math.inf  # a seed that begins near the solution hides that it leaves it
-        value = min(max(outcome.criterion, least), self.penalty) if whole else self.untrained if idle else self.penalty
+        value = value_of(status, outcome.criterion, told, self.untrained)
         self.result = self._made(
             status, value, score if math.isfinite(score) else None, outcome.turns, told, outcome.reason, outcome.signals
         )

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE)
         return 0 if arguments else 2
 
-    from arena.experiments.compare.report import own
+    from arena.experiments.table import table_of_game
     from arena.runs.display import terminal
     from arena.runs.model_selection import runs_in, side_by_side
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         for variant, runs in runs_in(Path(folder)).items():
             found = side_by_side(runs)
             screen.print(f"[bold]{variant}[/]", highlight=False)
-            screen.print(own(found))
+            screen.print(table_of_game(found))
             for note in found.notes:
                 screen.print(f"  {note}", highlight=False, markup=False)
     return 0

@@ -7,16 +7,18 @@ arena compare swiss-roll --vary generator.lr=1e-4,1e-3 --vary coupling=0.5,1
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.experiments.options import OPTIONS, SEEDS, pop_resources
+from arena.experiments.options import FOLDER, OPTIONS, SEEDS, pop_resources, report_on
 from arena.runs.command_line import CommandLine
 
 USAGE = f"""\
 usage: arena compare GAME [--vary SETTING=VALUES ...] [--seeds SEEDS] [--budget gradients|turns] [--backend NAME]
                      [--workers N] [--out FOLDER] [--config FILE] [--SETTING VALUE ...]
+       arena compare FOLDER [--vary SETTING ...] [--report NAME]
 
 Play every combination of the values with every seed, in parallel; print and draw the results.
 
   GAME              a game's id (see `arena list`), an import path, or a file such as my_game.py
+{FOLDER}
   --vary S=A,B,C    the values of a setting; values may have arguments, as in rule=simultaneous,unrolled(steps=3), and rule=all is
                     every rule; LOW:HIGH:COUNT, log:LOW:HIGH:COUNT and int:LOW:HIGH are ranges;
                     without any, the game is played as it is with several seeds
@@ -33,12 +35,13 @@ def main(arguments: Sequence[str]) -> int:
     if line.exit_code is not None:
         return line.exit_code
     vary = line.pop_all("vary")
+    game, settings = line.game(file=line.pop("config"))
+    if report_on(line, game, vary, "table"):
+        return 0
     budget, out, seeds = (line.pop(name) for name in ("budget", "out", "seeds"))
     workers, where = pop_resources(line)
-    game, settings = line.game(file=line.pop("config"))
 
-    from arena.experiments.compare.plan import Plan, plan, values_of
-    from arena.experiments.compare.play import begin
+    from arena.experiments.compare.plan import Plan, begin, plan, values_of
 
     comparison = Plan(game, plan(game, settings, line.rest, values_of(vary), budget or "gradients", seeds), **where)
     return play_on(begin(comparison, out), workers)
@@ -46,7 +49,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def play_on(folder: Path, workers: int | None = None) -> int:
     """Play a comparison to its end, or continue it; show its progress and its report. Return the exit code."""
-    from arena.experiments.compare.play import finish, load
+    from arena.experiments.compare.plan import load
+    from arena.experiments.compare.play import finish
     from arena.experiments.compare.report import progress, report
 
     comparison = load(folder)

@@ -10,19 +10,19 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from arena.errors import ArenaError
-from arena.experiments.options import OPTIONS, SEEDS, pop_resources
+from arena.experiments.options import FOLDER, OPTIONS, SEEDS, pop_resources, report_on
 from arena.runs.command_line import CommandLine
 
 USAGE = f"""\
-usage: arena map FOLDER [--vary SETTING --vary SETTING]
-       arena map GAME --vary SETTING=VALUES --vary SETTING=VALUES [--seeds SEEDS] [--members N|auto] [--backend NAME]
+usage: arena map GAME --vary SETTING=VALUES --vary SETTING=VALUES [--seeds SEEDS] [--members N|auto] [--backend NAME]
                  [--workers N] [--out FOLDER] [--config FILE] [--SETTING VALUE ...]
+       arena map FOLDER [--vary SETTING --vary SETTING] [--report NAME]
 
 Play a game in every cell of a grid over two settings, as populations; draw the scores, and mark the cells that diverged or collapsed, and
 the best.
 
   GAME              a game's id (see `arena list`), an import path, or a file such as my_game.py
-  FOLDER            of a sweep or a comparison, whose trials are drawn over two of their settings
+{FOLDER}
   --vary S=VALUES   the horizontal axis, then the vertical one: LOW:HIGH:COUNT, spaced geometrically if both ends are above 0 and at least
                     ten times apart, else evenly; log:, linear: or int: before it chooses; or a list, as in scheduler.ratio=1,2,3 or
                     rule=lola,consensus
@@ -40,8 +40,8 @@ def main(arguments: Sequence[str]) -> int:
         return line.exit_code
     vary, sampler = line.pop_all("vary"), line.pop("sampler")
     game, settings = line.game(file=(config := line.pop("config")))
-    if Path(game).is_dir():
-        return draw_trials(Path(game), vary)
+    if report_on(line, game, vary, "map"):
+        return 0
     if sampler is not None:
         return play_sampled(game, vary, sampler, line, config)
     seeds, members, out = (line.pop(name) for name in ("seeds", "members", "out"))
@@ -78,26 +78,14 @@ def play_on(folder: Path, count: int | None = None) -> int:
     return 0
 
 
-def draw_trials(folder: Path, names: Sequence[str]) -> int:
-    """Draw the map of a sweep's or a comparison's folder over two of its settings; return the exit code."""
-    from arena.experiments.map.figure import draw
-    from arena.experiments.map.reading import map_of, trials_of
-    from arena.experiments.map.report import report
-    from arena.plots import save
-
-    trials = trials_of(folder)
-    if trials is None:
-        raise ArenaError(f"{folder} is the folder of no sweep and no comparison. Fix: arena map GAME --vary … --vary …")
-    drawn = map_of(folder, trials, names)
-    save(draw(drawn), drawn.picture)
-    report(drawn)
-    return 0
-
-
 def play_sampled(game: str, vary: Sequence[str], sampler: str, line: CommandLine, config: str | None) -> int:
     """Play the points that a sampler chooses, by the command `sweep`, and draw their map; return the exit code."""
     folder = line.pop("out") or next(f"runs/map-{n}" for n in itertools.count(1) if not Path(f"runs/map-{n}").exists())
     sweep = next(point for point in entry_points(group="arena.commands") if point.name == "sweep").load()
     words = [*(f"--vary={word}" for word in vary), f"--sampler={sampler}", f"--out={folder}", *([f"--config={config}"] if config else [])]
     code = int(sweep([game, *words, *line.rest]))
-    return code or draw_trials(Path(folder), [word.partition("=")[0] for word in vary])
+    if code == 0:
+        from arena.experiments.trials import show_report
+
+        show_report("map", Path(folder), [word.partition("=")[0] for word in vary])
+    return code

@@ -14,7 +14,7 @@ from typing import Any
 
 from arena.errors import ArenaError
 from arena.experiments.values import Point
-from arena.experiments.verdict import verdict_of
+from arena.experiments.verdict import over_seeds, verdict_of
 from arena.runs.status import WHOLE, Status, status_of
 
 FOLDER = "trials"
@@ -95,6 +95,16 @@ class TrialRecord:
     def whole(self) -> bool:
         """Whether it was played to its end."""
         return self.status in WHOLE
+
+    @property
+    def verdicts(self) -> str:
+        """The verdicts of its runs with their counts; its status if it was given up or has none."""
+        return over_seeds([run.verdict for run in self.runs]) if self.runs and (self.whole or self.status == "interrupted") else self.status
+
+    @property
+    def why(self) -> str:
+        """The reason why it, or the first of its runs that has one, stopped; empty if it has none."""
+        return self.reason or next((run.reason for run in self.runs if run.reason), "")
 
     @property
     def verdict(self) -> str:

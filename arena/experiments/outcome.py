@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from arena.config.config import Config
-from arena.runs.status import Status
+from arena.experiments.verdict import Verdict
+from arena.runs.status import WHOLE, Status
 
 FLED = 10.0
 """Multiple of its score before the first turn above which a run has diverged, although all its numbers are finite."""
@@ -44,6 +45,32 @@ class Outcome:
     def gone(self) -> bool:
         """Whether it has no score because it diverged or was undefined."""
         return self.status in ("diverged", "undefined")
+
+
+def value_of(status: str, criterion: float, verdict: str, untrained: float) -> float:
+    """Return the value by which a run is ranked, lower is better and always finite.
+
+    A run that ended is worth its criterion, at most the penalty of `FLED` times that of untrained players, which a run that diverged or was
+    undefined gets. A run that leaves the solution is worth at least as much as untrained players, because a seed that begins near the
+    solution hides that it leaves it; so is a run that another alarm stopped.
+
+    Args:
+        status: of the run.
+        criterion: at its end.
+        verdict: the reading of its scores.
+        untrained: the criterion of untrained players.
+
+    Example:
+        >>> [value_of(*run, untrained=2.0) for run in (("finished", 0.5, "converged"), ("finished", 0.5, "diverged"))]
+        [0.5, 2.0]
+        >>> [value_of(*run, untrained=2.0) for run in (("diverged", math.nan, "diverged"), ("alarmed", math.nan, "collapsed"))]
+        [20.0, 2.0]
+    """
+    if status == "alarmed" and verdict != Verdict.DIVERGED:
+        return untrained
+    if status not in WHOLE or not math.isfinite(criterion):
+        return FLED * untrained
+    return min(max(criterion, untrained if verdict == Verdict.DIVERGED else -math.inf), FLED * untrained)
 
 
 def judged(outcome: Outcome, collapsed: bool) -> Outcome:

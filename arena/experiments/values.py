@@ -80,6 +80,16 @@ def word_of(value: Value) -> str:
     return str(int(value)) if whole else str(value)
 
 
+def value_of_word(word: str) -> Value:
+    """Return a value from how it is typed: a number if it is one.
+
+    Example:
+        >>> value_of_word("64"), value_of_word("1e-3"), value_of_word("lola")
+        (64, 0.001, 'lola')
+    """
+    return int(word) if re.fullmatch(r"[-+]?\d+", word) else word if (number := _number(word)) is None else number
+
+
 @dataclass(frozen=True)
 class Varied:
     """The values of a setting, as they were typed.

@@ -6,6 +6,7 @@ median of the last eighth, its trend the change of a straight line through the l
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -51,6 +52,17 @@ def verdict_of(word: str) -> str:
         ('collapsed', 'cycling')
     """
     return OF_ALARMS.get(word, word)
+
+
+def over_seeds(verdicts: Sequence[str]) -> str:
+    """Return the verdict over seeds, with counts if they disagree.
+
+    Example:
+        >>> over_seeds(["cycling", "cycling"]), over_seeds(["cycling", "diverged", "cycling"])
+        ('cycling', 'cycling 2/3, diverged 1/3')
+    """
+    counts = Counter(verdicts)
+    return ", ".join(word if len(counts) == 1 else f"{word} {count}/{len(verdicts)}" for word, count in counts.most_common())
 
 
 def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: float | None = None, status: str = "finished") -> Verdict:

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,11 +68,13 @@ def show_line(console: Console, name: str, text: str, width: int = 12, markup: b
         console.print(f"  {name:<{width}}{text}", highlight=False, soft_wrap=True, markup=markup)
 
 
-def table_of(first: str, *others: str) -> Table:
-    """Return an empty table whose first column is text and whose others are numbers."""
+def table_of(texts: Iterable[str], numbers: Iterable[str] = ()) -> Table:
+    """Return an empty table, given the heads of its columns of text and then those of its columns of numbers."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for head in (first, *others):
-        table.add_column(head, justify="left" if head is first else "right", no_wrap=True)
+    for head in texts:
+        table.add_column(head, overflow="fold")
+    for head in numbers:
+        table.add_column(head, justify="right", no_wrap=True)
     return table
 
 

@@ -14,8 +14,7 @@ from arena.errors import ArenaError, FolderInTheWay
 from arena.experiments.compare import Verdict, compare, figures
 from arena.experiments.compare.figures import labels
 from arena.experiments.compare.members import grouped
-from arena.experiments.compare.plan import Job, plan, values_of
-from arena.experiments.compare.play import load
+from arena.experiments.compare.plan import Job, load, plan, values_of
 from arena.experiments.compare.results import Summary, TracedRun, spent
 from arena.experiments.verdict import contraction, verdict
 from arena.registry import entries

@@ -12,7 +12,8 @@ import pytest
 
 import arena
 from arena.experiments import ledger
-from arena.experiments.compare import play as comparisons
+from arena.experiments.compare import plan as comparisons
+from arena.experiments.compare.play import finish as finish_comparison
 from arena.experiments.map import plan as maps
 from arena.experiments.map.play import finish as finish_map
 from arena.trace import read_trace
@@ -46,7 +47,7 @@ def test_a_run(copy: Callable[[str], Path]) -> None:
 def test_a_comparison(name: str, copy: Callable[[str], Path]) -> None:
     folder = copy(name)
     plan = comparisons.load(folder)
-    found = comparisons.finish(plan, folder, 1)
+    found = finish_comparison(plan, folder, 1)
     assert [summary.verdicts for summary in found.summaries] == ["diverged", "converging"]
     assert [summary.spread("score") for summary in found.summaries] == [
         pytest.approx(spread, rel=1e-6)

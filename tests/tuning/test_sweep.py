@@ -28,6 +28,7 @@ from arena.tuning.backends.journal import JOURNAL, STUDY, Journal
 from arena.tuning.objective import evaluate
 from arena.tuning.plan import Sweep, begin, load, plan
 from arena.tuning.play import finish
+from arena.tuning.played import trials_of_sweep
 from arena.tuning.points import planned_points
 from arena.tuning.report.sensitivity import examine, variance_of_settings
 from arena.tuning.space import Dimension, Space, default_space
@@ -254,7 +255,7 @@ def _made(count: int, value: Callable[[float, float, float], float], noise: floa
 
 def test_the_setting_that_matters_is_found_and_the_seeds_are_told_apart() -> None:
     made, records = _made(64, lambda x, y, m: 8 * (x - 0.5) ** 2, noise=0.05)
-    found = examine(made, records, resamples=6)
+    found = examine(made.space, trials_of_sweep(made, Path(), records), resamples=6)
     assert found is not None
     assert next(iter(found.importance)) == "x.lr"
     assert all(found.importance["x.lr"][method].low > found.importance["*.momentum"][method].high for method in ("PED-ANOVA", "fANOVA"))
@@ -267,7 +268,7 @@ def test_the_setting_that_matters_is_found_and_the_seeds_are_told_apart() -> Non
 
 def test_the_ratio_of_rates_is_seen_where_it_alone_matters() -> None:
     made, records = _made(64, lambda x, y, m: 6 * (x - y) ** 2, noise=0.05)
-    found = examine(made, records, resamples=6)
+    found = examine(made.space, trials_of_sweep(made, Path(), records), resamples=6)
     assert found is not None
     assert next(iter(found.derived)) == "y.lr / x.lr"
     assert next(iter(found.interactions)) == ("x.lr", "y.lr")
@@ -276,7 +277,7 @@ def test_the_ratio_of_rates_is_seen_where_it_alone_matters() -> None:
 
 def test_luck_is_called_luck() -> None:
     made, records = _made(12, lambda x, y, m: 0.0, noise=1.0)
-    found = examine(made, records, resamples=6)
+    found = examine(made.space, trials_of_sweep(made, Path(), records), resamples=6)
     assert found is not None
     assert found.settings is not None
     assert found.settings.value < 0.5
@@ -285,8 +286,10 @@ def test_luck_is_called_luck() -> None:
     assert "is open, because" in text
     made, records = _made(12, lambda x, y, m: x, noise=0.1, seeds=1)
     assert variance_of_settings(records, 4) is None
-    assert "settings and luck cannot be separated" in " ".join((examine(made, records, resamples=2) or found).warnings)
-    assert examine(made, records[:4]) is None
+    assert "settings and luck cannot be separated" in " ".join(
+        (examine(made.space, trials_of_sweep(made, Path(), records), resamples=2) or found).warnings
+    )
+    assert examine(made.space, trials_of_sweep(made, Path(), records[:4])) is None
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Pictures of a sweep: importance, one setting at a time, two settings at a time, all at once, and settings against seeds."""
+"""Pictures of a sensitivity report: importance, one setting at a time, two settings at a time, all at once, and settings against seeds."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,13 +11,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.map.figure import COLOURS, colour_range, edges
+from arena.experiments.trials import Trials
 from arena.experiments.values import short, word_of
 from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
-from arena.tuning.plan import Sweep
 from arena.tuning.report.importance import METHODS, Interval, rates
 from arena.tuning.report.sensitivity import Findings
-from arena.tuning.report.surrogate import Curve
-from arena.tuning.space import Dimension, Value
+from arena.tuning.report.surrogate import Curve, Process
+from arena.tuning.space import Dimension, Space, Value
 
 MAPS = 3
 """Largest number of drawn pairs of settings."""
@@ -31,27 +31,27 @@ MARKS = {
 """Marker and colour by verdict."""
 
 
-def all_of(sweep: Sweep, records: Sequence[TrialRecord], found: Findings) -> Iterator[tuple[str, Figure]]:
+def all_of(space: Space, trials: Trials, found: Findings) -> Iterator[tuple[str, Figure]]:
     """Yield every picture that applies, by name."""
-    told = [record for record in records if record.status in ("finished", "undefined")]
     yield "importance", importance(found)
     if found.curves:
-        yield "tolerance", tolerance(sweep, found, told)
-    for a, b in pairs(sweep, found):
-        yield f"map-{_plain(a)}-{_plain(b)}", heat(sweep, found, told, a, b)
-    yield "parallel", parallel(sweep, told)
-    if len(sweep.options.seeds) > 1:
-        yield "seeds", seeds(sweep, told)
-    if len(sweep.options.objectives) > 1:
-        yield "front", front(sweep, told)
+        yield "tolerance", tolerance(space, trials, found)
+    if found.surface is not None:
+        for a, b in pairs(space, trials.base.roles, found):
+            yield f"map-{_plain(a)}-{_plain(b)}", heat(space[a], space[b], trials, found.surface)
+    yield "parallel", parallel(space, trials)
+    if len(trials.seeds) > 1:
+        yield "seeds", seeds(trials)
+    if len(trials.objectives) > 1:
+        yield "front", front(trials)
 
 
-def pairs(sweep: Sweep, found: Findings) -> list[tuple[str, str]]:
+def pairs(space: Space, roles: Sequence[str], found: Findings) -> list[tuple[str, str]]:
     """Return the pairs of settings to draw: both learning rates, then ratio and coupling against a rate, then those that interact."""
-    there, wanted = set(sweep.space.names), list[tuple[str, str]]()
-    if (both := rates(sweep)) is not None:
+    there, wanted = set(space.names), list[tuple[str, str]]()
+    if (both := rates(space, roles)) is not None:
         wanted.append(both)
-    rate = next((f"{role}.lr" for role in sweep.base().roles if f"{role}.lr" in there), None)
+    rate = next((f"{role}.lr" for role in roles if f"{role}.lr" in there), None)
     if rate is not None:
         wanted += [(rate, name) for name in ("scheduler.ratio", "coupling", "coupling.value") if name in there]
     known = {frozenset(pair) for pair in wanted}
@@ -83,16 +83,16 @@ def importance(found: Findings) -> Figure:
 
 
 @styled
-def tolerance(sweep: Sweep, found: Findings, told: Sequence[TrialRecord]) -> Figure:
+def tolerance(space: Space, trials: Trials, found: Findings) -> Figure:
     """Draw the expected value along each setting through the best point, and its tolerance."""
     curves = [found.curves[name] for name in found.importance if name in found.curves]
     columns = min(3, len(curves))
     rows = math.ceil(len(curves) / columns)
     made, axes = figure(0.6 + 2.9 * columns, 0.5 + 2.4 * rows, rows, columns, sharey=True)
-    values = [record.value for record in told]
+    values = [record.value for record in trials.ended]
     positive = min(values) > 0
     for axis, curve in zip(axes.flat, curves, strict=False):
-        _one_curve(axis, sweep.space[curve.name], curve, told)
+        _one_curve(axis, space[curve.name], curve, trials.ended)
         if positive:
             axis.set_yscale("log")
             axis.set_ylim(min(values) / 1.3, max(np.quantile(values, 0.9), 3 * min(values)))
@@ -100,7 +100,7 @@ def tolerance(sweep: Sweep, found: Findings, told: Sequence[TrialRecord]) -> Fig
     for axis in axes.flat[len(curves) :]:
         axis.set_visible(False)
     for axis in axes[:, 0]:
-        axis.set_ylabel(sweep.options.objectives[0])
+        axis.set_ylabel(trials.objectives[0])
     made.suptitle("one setting at a time, around the best point; shaded: within 10 %", fontsize=10, color=INK)
     return made
 
@@ -124,36 +124,34 @@ def _one_curve(axis: Any, dimension: Dimension, curve: Curve, told: Sequence[Tri
 
 
 @styled
-def heat(sweep: Sweep, found: Findings, told: Sequence[TrialRecord], a: str, b: str) -> Figure:
+def heat(x: Dimension, y: Dimension, trials: Trials, process: Process) -> Figure:
     """Draw the expected value over two settings in colour, and every trial as a mark by verdict."""
-    x, y = sweep.space[a], sweep.space[b]
     made, axes = figure(5.6, 4.8)
     axis = axes[0, 0]
     xs, ys = (d.levels(len(d.choices) or (int(d.high - d.low) + 1 if d.whole and not d.log else 24)) for d in (x, y))
-    values = np.array([record.value for record in told])
-    norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), sweep.ceiling)
-    assert found.surface is not None
+    values = np.array([record.value for record in trials.ended])
+    norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), trials.ceiling)
     back = np.exp if values.min() >= 0 and values.max() > 0 else np.asarray
-    surface = np.clip(back(found.surface.over(a, b, xs, ys)), norm.vmin, norm.vmax)
+    surface = np.clip(back(process.over(x.name, y.name, xs, ys)), norm.vmin, norm.vmax)
     mesh = axis.pcolormesh(_sides(x, xs), _sides(y, ys), surface, cmap=COLOURS, norm=norm, linewidth=0, rasterized=True, alpha=0.85)
-    _marks(axis, x, y, told, norm)
+    _marks(axis, x, y, trials, norm)
     for dimension, which in ((x, "x"), (y, "y")):
         _scaled(axis, dimension, which)
         getattr(axis, f"set_{which}label")(dimension.name)
     axis.grid(False)
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, columnspacing=1.2, handletextpad=0.3)
     bar = made.colorbar(mesh, ax=axis, aspect=30, pad=0.02, extend="max" if values.max() > float(norm.vmax or 0) else "neither")
-    bar.set_label(f"{sweep.options.objectives[0]}: expected over the other settings; dots: trials", fontsize=8)
+    bar.set_label(f"{trials.objectives[0]}: expected over the other settings; dots: trials", fontsize=8)
     bar.outline.set_visible(False)
     if isinstance(norm, LogNorm):
         _plain_numbers(bar.ax.yaxis)
     return made
 
 
-def _marks(axis: Any, x: Dimension, y: Dimension, told: Sequence[TrialRecord], norm: Normalize) -> None:
+def _marks(axis: Any, x: Dimension, y: Dimension, trials: Trials, norm: Normalize) -> None:
     rng = np.random.default_rng(0)
     groups: dict[tuple[str, str, str], list[TrialRecord]] = {}
-    for record in told:
+    for record in trials.ended:
         mark = (*MARKS[record.verdict], record.verdict) if record.verdict in MARKS else ("o", "", "played")
         groups.setdefault(mark, []).append(record)
     for (marker, colour, word), group in sorted(groups.items(), key=lambda item: item[0][2] != "played"):
@@ -171,8 +169,7 @@ def _marks(axis: Any, x: Dimension, y: Dimension, told: Sequence[TrialRecord], n
             )
         else:
             axis.scatter(*at, c=colour, marker=marker, s=30, edgecolors="white", linewidths=0.6, label=f"{word}: {len(group)}", zorder=3)
-    if whole := [record for record in told if record.status == "finished"]:
-        best = min(whole, key=lambda record: record.value)
+    if (best := trials.best) is not None:
         place = [[_where(d, best.point[d.name])] for d in (x, y)]
         axis.plot(
             *place, "*", color="white", markeredgecolor=INK, markersize=14, linestyle="none", label=f"best: {best.value:.3g}", zorder=5
@@ -180,13 +177,13 @@ def _marks(axis: Any, x: Dimension, y: Dimension, told: Sequence[TrialRecord], n
 
 
 @styled
-def parallel(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
+def parallel(space: Space, trials: Trials) -> Figure:
     """Draw a line across all settings for each trial, the best on top."""
-    dimensions = sweep.space.dimensions
+    dimensions, told = space.dimensions, trials.ended
     made, axes = figure(1.6 + 1.5 * len(dimensions), 3.8)
     axis = axes[0, 0]
     values = np.array([record.value for record in told])
-    norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), sweep.ceiling)
+    norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), trials.ceiling)
     rng = np.random.default_rng(0)
     for record in sorted(told, key=lambda record: -record.value):
         own = [d.share(record.point[d.name]) + (rng.uniform(-0.02, 0.02) if d.choices or d.whole else 0) for d in dimensions]
@@ -206,9 +203,9 @@ def parallel(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
 
 
 @styled
-def seeds(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
+def seeds(trials: Trials) -> Figure:
     """Draw the trials from best to worst with the value of each seed. If their spread exceeds the slope, the order is luck."""
-    ranked = sorted((r for r in told if r.runs), key=lambda record: record.value)
+    ranked = sorted((r for r in trials.ended if r.runs), key=lambda record: record.value)
     made, axes = figure(5.6, 3.4)
     axis = axes[0, 0]
     for i, record in enumerate(ranked, 1):
@@ -220,17 +217,17 @@ def seeds(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
     if min(play.value for record in ranked for play in record.runs) > 0:
         axis.set_yscale("log")
         _plain_numbers(axis.yaxis)
-    if sweep.ceiling:
-        axis.axhline(sweep.ceiling, color="#1b8a78", linewidth=1, linestyle="--", label="real data")
-    axis.set(xlabel="trials, from best to worst", ylabel=sweep.options.objectives[0], title="settings against seeds")
+    if trials.ceiling:
+        axis.axhline(trials.ceiling, color="#1b8a78", linewidth=1, linestyle="--", label="real data")
+    axis.set(xlabel="trials, from best to worst", ylabel=trials.objectives[0], title="settings against seeds")
     axis.legend(loc="upper left")
     return made
 
 
 @styled
-def front(sweep: Sweep, told: Sequence[TrialRecord]) -> Figure:
+def front(trials: Trials) -> Figure:
     """Draw the first two objectives of every trial, and their Pareto front."""
-    first, second = sweep.options.objectives[:2]
+    told, (first, second) = trials.ended, trials.objectives[:2]
     made, axes = figure(4.8, 3.8)
     axis = axes[0, 0]
     axis.plot([r.values[first] for r in told], [r.values[second] for r in told], "o", color=DATA, markersize=4)

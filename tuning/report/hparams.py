@@ -6,17 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from arena.experiments.ledger import TrialRecord
-from arena.tuning.plan import Sweep
 
 
-def write(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> None:
-    """Write all trials; those of an earlier report are replaced.
-
-    Args:
-        sweep: the plan.
-        folder: of the sweep.
-        records: all trials.
-    """
+def write(folder: Path, records: Sequence[TrialRecord]) -> None:
+    """Write all trials into a folder; those of an earlier report are replaced."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.record_writer import RecordWriter
@@ -24,7 +17,7 @@ def write(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> None:
 
     whole = folder / "hparams"
     shutil.rmtree(whole, ignore_errors=True)
-    names = [f"sweep/{name}" for name in sweep.options.objectives]
+    names = [f"sweep/{name}" for name in records[0].values]
     for record in records:
         own = whole / f"trial-{record.number:05d}"
         own.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,6 @@ import numpy as np
 import optuna
 
 from arena.experiments.values import Point
-from arena.tuning.plan import Sweep
 from arena.tuning.points import distributions
 from arena.tuning.space import Space
 
@@ -58,9 +57,8 @@ def importances(space: Mapping[str, Any], points: Sequence[Point], values: np.nd
         values: of the trials.
         resamples: number of resamples.
     """
-    trials = [
-        optuna.trial.create_trial(params=dict(p), distributions=dict(space), value=float(v)) for p, v in zip(points, values, strict=True)
-    ]
+    params = [{name: point[name] for name in space} for point in points]
+    trials = [optuna.trial.create_trial(params=p, distributions=dict(space), value=float(v)) for p, v in zip(params, values, strict=True)]
     rng = np.random.default_rng(0)
     quantile = max(0.1, min(0.5, 5 / len(trials)))
     evaluators: dict[str, Callable[[int], Any]] = {
@@ -94,10 +92,10 @@ def _shares(evaluator: Any, trials: Sequence[Any], space: Mapping[str, Any]) -> 
     return {name: float(found.get(name, 0.0)) / total for name in space}
 
 
-def rates(sweep: Sweep) -> tuple[str, str] | None:
+def rates(space: Space, roles: Sequence[str]) -> tuple[str, str] | None:
     """Return the names of both players' learning rates, if both vary."""
-    names = [f"{role}.lr" for role in sweep.base().roles]
-    there = [d for d in sweep.space.dimensions if d.name in names and d.log and not d.choices]
+    names = [f"{role}.lr" for role in roles]
+    there = [d for d in space.dimensions if d.name in names and d.log and not d.choices]
     return (names[0], names[1]) if len(there) == 2 else None
 
 

@@ -1,4 +1,4 @@
-"""The sensitivity of a sweep to its settings, and warnings about the evidence.
+"""The sensitivity of an experiment to its settings, and warnings about the evidence.
 
     importance    PED-ANOVA: the difference between the values of the best tenth and of all; fANOVA: the share of a random forest's variance
                   that a setting explains by itself. Both from Optuna, each with an interval from resampling the trials.
@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from arena.experiments.ledger import TrialRecord
-from arena.tuning.plan import Sweep
+from arena.experiments.trials import Trials
 from arena.tuning.points import distributions
 from arena.tuning.report.importance import METHODS, Interval, as_mean_and_ratio, importances, interval_of, rates, scale
 from arena.tuning.report.surrogate import Curve, Process, curve_of
+from arena.tuning.space import Space
 
 RESAMPLES = 24
 FEWEST = 8
@@ -55,34 +56,33 @@ class Findings:
     surface: Process | None = None
 
 
-def examine(sweep: Sweep, records: Sequence[TrialRecord], resamples: int = RESAMPLES) -> Findings | None:
+def examine(space: Space, trials: Trials, resamples: int = RESAMPLES) -> Findings | None:
     """Examine trials.
 
     Args:
-        sweep: the plan.
-        records: all trials.
+        space: of the points.
+        trials: of the experiment.
         resamples: number of resamples for the intervals.
 
     Returns:
         The findings; None if too few trials ended.
     """
-    told = [record for record in records if record.status in ("finished", "undefined")]
+    told = trials.ended
     if len(told) < FEWEST:
         return None
     points, values = [record.point for record in told], scale([record.value for record in told])
     found = Findings()
-    found.importance = importances(distributions(sweep.space), points, values, resamples)
-    if (both := rates(sweep)) is not None:
-        found.derived = importances(*as_mean_and_ratio(sweep.space, points, both), values, resamples)
+    found.importance = importances(distributions(space), points, values, resamples)
+    if (both := rates(space, trials.base.roles)) is not None:
+        found.derived = importances(*as_mean_and_ratio(space, points, both), values, resamples)
     top = sorted(told, key=lambda record: record.value)[: max(6, len(told) // 4)]
     found.settings, found.among_best = (variance_of_settings(some, resamples) for some in (told, top))
     found.agreement = _rank_correlation(*([i[method].value for i in found.importance.values()] for method in METHODS))
-    best = min((r for r in told if r.status == "finished"), key=lambda r: r.value, default=None)
-    if best is not None:
-        found.surface = Process(sweep.space, points, values)
-        found.curves = {d.name: curve_of(found.surface, d, best.point, told) for d in sweep.space.dimensions}
+    if (best := trials.best) is not None:
+        found.surface = Process(space, points, values)
+        found.curves = {d.name: curve_of(found.surface, d, best.point, told) for d in space.dimensions}
         found.interactions = found.surface.interactions()
-    found.warnings = _warnings(sweep, records, told, found, best)
+    found.warnings = _warnings(space, trials, found)
     return found
 
 
@@ -114,11 +114,9 @@ def _between(values_TS: np.ndarray) -> float:
     return between / (between + within) if between + within > 0 else 1.0
 
 
-def _warnings(
-    sweep: Sweep, records: Sequence[TrialRecord], told: Sequence[TrialRecord], found: Findings, best: TrialRecord | None
-) -> list[str]:
+def _warnings(space: Space, trials: Trials, found: Findings) -> list[str]:
     said = []
-    dimensions = len(sweep.space.dimensions)
+    records, told, best, dimensions = trials.records, trials.ended, trials.best, len(space.dimensions)
     if len(told) < PER_DIMENSION * dimensions:
         said.append(
             f"{len(told)} finished trials are few for {dimensions} settings: small importances, interactions and "
@@ -149,11 +147,11 @@ def _warnings(
             "order is mostly luck. Fix: play the best few with more seeds"
         )
     if best is not None:
-        for d in sweep.space.dimensions:
+        for d in space.dimensions:
             if not d.choices and not 0.03 < d.share(best.point[d.name]) < 0.97:
                 said.append(f"the best {d.name}, {best.point[d.name]:.3g}, is at an end of its range; a wider range may have a better one")
-    if sweep.uses_oracle:
-        said.append("this sweep uses an oracle: its points were chosen by a score that uses the labels to be predicted")
+    if trials.uses_oracle:
+        said.append("an oracle ranks the points: their score uses the labels to be predicted")
     return said
 
 

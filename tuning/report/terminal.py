@@ -5,16 +5,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.progress import Progress
+from arena.experiments.trials import Trials
 from arena.experiments.values import short
 from arena.runs.display import command, duration, show_line, table_of, terminal
 from arena.tuning.plan import Sweep
-from arena.tuning.played import Played
+from arena.tuning.played import front_of
 from arena.tuning.report.importance import METHODS
+from arena.tuning.report.sensitivity import Findings
+from arena.tuning.space import Space
 
 
 def progress(found: Sweep, folder: Path) -> tuple[Progress, Callable[[TrialRecord], None]]:
@@ -37,14 +39,21 @@ def progress(found: Sweep, folder: Path) -> tuple[Progress, Callable[[TrialRecor
     return shown, tell
 
 
-def show(played: Played, seconds: float | None = None, to: Console | None = None) -> None:
-    """Print the findings, the best point as a command, and the paths of all files."""
-    out = to or terminal()
+def show(space: Space, trials: Trials, found: Findings | None, folder: Path, seconds: float | None = None) -> None:
+    """Print the findings, the best point as a command, and the paths of all files.
+
+    Args:
+        space: of the points.
+        trials: of the experiment.
+        found: the findings; None if there are too few trials.
+        folder: of the report.
+        seconds: duration of the experiment.
+    """
+    out = terminal()
 
     line = functools.partial(show_line, out, width=14)
-    found, space = played.findings, played.sweep.space
     if found is None:
-        line("too few", f"{len(played.records)} trials are too few for a report on the settings")
+        line("too few", f"{len(trials.records)} trials are too few for a report on the settings")
     else:
         out.print(_table(found.importance, "matters"))
         if found.derived:
@@ -57,29 +66,29 @@ def show(played: Played, seconds: float | None = None, to: Console | None = None
         if found.settings is not None:
             among = f"; among the best quarter {found.among_best}" if found.among_best is not None else ""
             line("settings", f"explain {found.settings} of the variance, the seeds the rest{among}")
-    counts = Counter(r.verdict for r in played.records)
+    counts = Counter(r.verdict for r in trials.records)
     line("points", ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
     for warning in found.warnings if found is not None else []:
         line("careful", warning)
-    if (best := played.best) is not None:
-        label = " (uses labels)" if played.sweep.uses_oracle else ""
-        real = f", real data {played.sweep.ceiling:.3g}" if played.sweep.ceiling else ""
+    if (best := trials.best) is not None:
+        label = " (uses labels)" if trials.uses_oracle else ""
+        real = f", real data {trials.ceiling:.3g}" if trials.ceiling else ""
         line(
             "best",
             f"{best.value:.4g} by {next(iter(best.values))}{label}{real}: " + " ".join(f"{n}={short(v)}" for n, v in best.point.items()),
         )
-        line("replay", f"{command('arena')} play --config {played.folder / 'best.yaml'}")
-    if len(played.sweep.options.objectives) > 1:
-        for record in sorted(played.front, key=lambda record: record.value):
+        line("replay", f"{command('arena')} play --config {folder / 'best.yaml'}")
+    if len(trials.objectives) > 1:
+        for record in sorted(front_of(trials.records), key=lambda record: record.value):
             line("front", " ".join(f"{n}={v:.4g}" for n, v in record.values.items()) + f"  trial {record.number}")
-    line("pictures", " ".join(path.name for path in sorted(played.folder.glob("*.png"))))
-    line("folder", str(played.folder))
+    line("pictures", " ".join(path.name for path in sorted(folder.glob("*.png"))))
+    line("folder", str(folder))
     if seconds is not None:
         line("took", duration(seconds))
 
 
 def _table(importance: Mapping[str, Mapping[str, object]], title: str) -> Table:
-    made = table_of(title, *METHODS)
+    made = table_of([title], METHODS)
     for name, by_method in importance.items():
         made.add_row(name, *(str(by_method[method]) for method in METHODS))
     return made

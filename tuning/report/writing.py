@@ -1,51 +1,76 @@
-"""Writes the report of a sweep into its folder: tables, pictures, the best configuration, and TensorBoard's HParams."""
+"""Writes the sensitivity report of an experiment: tables, pictures, the best configuration, and TensorBoard's HParams."""
 
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from arena.errors import ArenaError
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.tables import write_csv
+from arena.experiments.trials import Trials, trials_of
 from arena.plots.style import save
-from arena.tuning.plan import Sweep
-from arena.tuning.played import best
+from arena.runs.folders import disk_errors
+from arena.tuning.backends.locks import locked
+from arena.tuning.plan import PLAN
 from arena.tuning.report.importance import METHODS
-from arena.tuning.report.sensitivity import Findings, examine
+from arena.tuning.report.sensitivity import FEWEST, Findings, examine
+from arena.tuning.space import Space, parse_space, space_of
 
 
-def write_report(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> Findings | None:
+def write_report(space: Space, trials: Trials, folder: Path) -> Findings | None:
     """Examine the trials and write the findings; return them, or None if there are too few trials."""
     from arena.tuning.report import figures, hparams
 
-    rows = [dict(_row(sweep, record)) for record in records]
-    write_csv(folder / "trials.csv", rows, ["trial"])
-    _write_parquet(folder / "trials.parquet", rows)
-    if (found_best := best(records)) is not None:
-        config = sweep.config(found_best.point, sweep.options.seeds[0])
-        (folder / "best.yaml").write_text(config.dump(), encoding="utf-8")
-    hparams.write(sweep, folder, records)
-    found = examine(sweep, records)
-    if found is not None:
-        write_csv(folder / "importance.csv", list(_importance_rows(found)))
-        write_csv(folder / "tolerance.csv", list(_tolerance_rows(found)))
-        for name, made in figures.all_of(sweep, records, found):
-            save(made, folder / f"{name}.png")
+    with disk_errors("the report", trials.folder), locked(folder / "report.lock"):
+        rows = [dict(_row(trials, record)) for record in trials.records]
+        write_csv(folder / "trials.csv", rows, ["trial"])
+        _write_parquet(folder / "trials.parquet", rows)
+        if (best := trials.best) is not None:
+            (folder / "best.yaml").write_text(trials.config(best.point, best.runs[0].seed).dump(), encoding="utf-8")
+        hparams.write(folder, trials.records)
+        found = examine(space, trials)
+        if found is not None:
+            write_csv(folder / "importance.csv", list(_importance_rows(found)))
+            write_csv(folder / "tolerance.csv", list(_tolerance_rows(found)))
+            for name, made in figures.all_of(space, trials, found):
+                save(made, folder / f"{name}.png")
     return found
 
 
-def _row(sweep: Sweep, record: TrialRecord) -> Iterator[tuple[str, Any]]:
+def report(folder: Path, names: Sequence[str] = ()) -> None:
+    """Write and print the sensitivity report of an experiment's folder.
+
+    The report of a sweep is in the sweep's own folder, over its own space. Any other is in a folder `sensitivity/` within that of the
+    experiment, of which it replaces no file, and is over the values that were played.
+
+    Args:
+        folder: of the experiment.
+        names: of the settings; none takes all.
+
+    Raises:
+        ArenaError: if there are too few trials, or no setting varied.
+    """
+    from arena.tuning.report.terminal import show
+
+    trials = trials_of(folder, names)
+    if len(trials.ended) < FEWEST:
+        raise ArenaError(f"of {folder}, {len(trials.ended)} points were played to their ends. Expected at least {FEWEST} for this report")
+    swept = (folder / PLAN).is_file() and not names
+    space = parse_space(trials.vary) if swept else space_of(trials, names)
+    out = folder if swept else folder / "sensitivity"
+    out.mkdir(exist_ok=True)
+    show(space, trials, write_report(space, trials, out), out)
+
+
+def _row(trials: Trials, record: TrialRecord) -> Iterator[tuple[str, Any]]:
     yield from (("trial", record.number), ("status", record.status), ("verdict", record.verdict))
     yield from record.values.items()
-    yield from ((name, record.point.get(name)) for name in sweep.space.names)
-    by_seed = {play.seed: play for play in record.runs}
-    for seed in sweep.options.seeds:
-        play = by_seed.get(seed)
-        yield from (
-            (f"value.{seed}", play and play.value),
-            (f"score.{seed}", play and play.score),
-            (f"verdict.{seed}", play and play.verdict),
-        )
+    yield from ((name, record.point.get(name)) for name in trials.vary)
+    by_seed = {run.seed: run for run in record.runs}
+    for seed in trials.seeds:
+        run = by_seed.get(seed)
+        yield from ((f"{name}.{seed}", run and getattr(run, name)) for name in ("value", "score", "verdict"))
     yield from (("cost", record.cost), ("seconds_taken", record.seconds), ("overhead", record.overhead), ("retry_of", record.retry_of))
     yield from (("resumed", record.resumed), ("reason", record.reason))
 

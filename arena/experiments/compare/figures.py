@@ -127,8 +127,6 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
 @styled
 def trajectories(summaries: Sequence[Summary]) -> Figure | None:
     """Draw the path of each variant over the arrows of plain descent, for two players of one number each."""
-    from arena.config.configure import configure
-
     shown = [(label, s) for label, s in zip(labels(summaries), summaries, strict=True) if _path(s.outcomes[0]) is not None]
     if not shown:
         return None
@@ -140,8 +138,7 @@ def trajectories(summaries: Sequence[Summary]) -> Figure | None:
     for axis, (label, summary) in zip(axes.flat, shown, strict=False):
         paths = [p for o in summary.outcomes if (p := _path(o)) is not None]
         reach = 1.25 * max(float(np.abs(path[0]).max()) for path in paths)
-        settings = summary.outcomes[0].job.settings
-        game = configure(settings["game"], {k: v for k, v in settings.items() if k != "game"}).build().game
+        game = summary.outcomes[0].job.config.build().game
         x, y, u, v = plots.flow(game, reach, 11)
         length = np.hypot(u, v)
         u, v = (np.divide(n, np.sqrt(length), out=np.zeros_like(n), where=length > 0) for n in (u, v))  # long arrows would hide the others

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from arena.config.config import Config
-from arena.config.configure import configure
 from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
 from arena.errors import GameFault
@@ -25,17 +24,12 @@ from arena.experiments.populations import populations
 Rows = list[dict[str, Any]]
 
 
-def config_of(job: Job) -> Config:
-    """Return the configuration of a run."""
-    return configure(job.settings["game"], {key: value for key, value in job.settings.items() if key != "game"})
-
-
 def grouped(jobs: Sequence[Job], folder: Path) -> list[list[Job]]:
     """Return the runs that have not ended, grouped into populations; a group of one is played by itself."""
     left = [job for job in jobs if not has_ended(folder / job.folder)]
     if not left:
         return []
-    groups = populations([config_of(job) for job in left]).groups
+    groups = populations([job.config for job in left]).groups
     return [[left[i] for i in group.indices] for group in groups if group.alone is None] + [
         [left[i]] for group in groups if group.alone is not None for i in group.indices
     ]
@@ -72,7 +66,7 @@ class PlayRuns:
 
 
 def _play(jobs: Sequence[Job], folder: Path, turns: Callable[[int], None]) -> list[str]:
-    configs = [config_of(job) for job in jobs]
+    configs = [job.config for job in jobs]
     costs = [cost_per_turn(config) for config in configs]
     rows: list[Rows] = [[] for _ in jobs]
     every = min(config.group("score").every or config.group("trace").every for config in configs)

@@ -5,20 +5,27 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from arena.config.config import Config
 from arena.config.configure import configure
-from arena.config.settings import Settings, moved_by_rules, named_in
+from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.diagnostics.active import Diagnostics
 from arena.errors import ArenaError
 from arena.experiments.budget import cost_per_turn
+from arena.experiments.executors import Executor, executor
 from arena.experiments.values import Seeds, parse_seeds, parse_vary, refuse_seed, word_of
+from arena.runs.folders import new_folder, stem
 
 Vary = Mapping[str, Sequence[str]]
 """Values by setting, as words of the command line."""
 
 PLAN = "comparison.yaml"
+EXECUTORS = {"population": "processes"}
+"""Backends that group runs, by the executor that plays the groups."""
 AS_IT_IS = "as it is"
 """The variant of a comparison over seeds alone."""
 ROWS, SCORES, CHECKPOINTS = 400, 40, 5
@@ -47,6 +54,11 @@ class Job:
             name = f"{name[:100]}-{hashlib.sha256(self.variant.encode()).hexdigest()[:8]}"
         return f"{name}/seed-{self.seed}"
 
+    @property
+    def config(self) -> Config:
+        """Its configuration."""
+        return configure(self.settings["game"], {key: value for key, value in self.settings.items() if key != "game"})
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -65,6 +77,11 @@ class Plan:
     backend: str = "processes"
     address: str = ""
     gpus: float = 0.0
+
+    @property
+    def executor(self) -> Executor:
+        """The executor that plays the runs, or the groups of runs."""
+        return executor(EXECUTORS.get(self.backend, self.backend))
 
 
 def values_of(vary: Sequence[str] | Mapping[str, str | Sequence[Any]]) -> dict[str, list[str]]:
@@ -128,6 +145,34 @@ def plan(
         for seed in chosen_seeds:
             jobs.append(Job(name, seed, {**config.settings, "seed": seed}))
     return jobs
+
+
+def begin(found: Plan, out: str | Path | None = None) -> Path:
+    """Make the comparison's folder and write the plan into it.
+
+    Raises:
+        FolderInTheWay: if the folder exists.
+        ArenaError: if the backend is unknown, or needs a package that is missing.
+    """
+    found.executor  # noqa: B018  # raises now if there is none
+    rows = [{"variant": job.variant, "seed": job.seed, "settings": plain(job.settings)} for job in found.jobs]
+    where = {name: getattr(found, name) for name in ("backend", "address", "gpus") if getattr(found, name) != getattr(Plan, name)}
+    text = yaml.safe_dump({"game": found.game, **where, "runs": rows}, sort_keys=False, allow_unicode=True)
+    return new_folder(out, f"compare-{stem(found.game)}", "a comparison", {PLAN: text})
+
+
+def load(folder: str | Path) -> Plan:
+    """Return the plan of a comparison's folder.
+
+    Raises:
+        ArenaError: if it cannot be read.
+    """
+    data = load_file(Path(folder) / PLAN)
+    try:
+        jobs = [Job(row["variant"], int(row["seed"]), row["settings"]) for row in data["runs"]]
+        return Plan(data["game"], jobs, **{name: data[name] for name in ("backend", "address", "gpus") if name in data})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArenaError(f"{Path(folder) / PLAN} is not a comparison's plan ({error}); restore it, or compare again") from error
 
 
 def _suited(config: Config, turns: int) -> Settings:

@@ -10,23 +10,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from arena.accelerate.process_group import refuse_distributed
-from arena.config.settings import load_file, plain
 from arena.core.result_table import ResultTable
-from arena.errors import ArenaError, GameFault, RuleUndefined
+from arena.errors import GameFault, RuleUndefined
 from arena.experiments.compare.members import PlayRuns, grouped
-from arena.experiments.compare.plan import PLAN, Job, Plan, plan, values_of
-from arena.experiments.compare.results import Summary, own_table, summarise
-from arena.experiments.executors import Resources, executor
+from arena.experiments.compare.plan import Job, Plan, begin, plan, values_of
+from arena.experiments.compare.results import Summary, summarise, trials_of_runs
+from arena.experiments.executors import Resources
 from arena.experiments.tables import write_csv
+from arena.experiments.trials import Trials
 from arena.experiments.values import Seeds
-from arena.runs.folders import new_folder, stem
 
 COLUMNS = ("variant", "seed", "verdict", "status", "score", "ceiling", "cost", "contraction", "theory", "reason")
-EXECUTORS = {"population": "processes"}
-"""Backends that group runs, by the executor that plays the groups."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,16 +31,21 @@ class Comparison:
     Args:
         folder: where everything is.
         summaries: one for each variant.
-        own_table: the table of the game's literature, where the game has one.
+        trials: the same for reports.
     """
 
     folder: Path
     summaries: list[Summary]
-    own_table: ResultTable | None = None
+    trials: Trials
 
     def __repr__(self) -> str:
         runs = sum(len(summary.outcomes) for summary in self.summaries)
         return f"<comparison of {len(self.summaries)} variants by {runs} runs in {self.folder}>"
+
+    @property
+    def own_table(self) -> ResultTable | None:
+        """The table of the game's literature; None if it has none."""
+        return self.trials.own_table
 
     @property
     def pictures(self) -> list[Path]:
@@ -96,34 +96,6 @@ def compare(
     return finish(found, begin(found, out), workers)
 
 
-def begin(found: Plan, out: str | Path | None = None) -> Path:
-    """Make the comparison's folder and write the plan into it.
-
-    Raises:
-        FolderInTheWay: if the folder exists.
-        ArenaError: if the backend is unknown, or needs a package that is missing.
-    """
-    executor(EXECUTORS.get(found.backend, found.backend))
-    rows = [{"variant": job.variant, "seed": job.seed, "settings": plain(job.settings)} for job in found.jobs]
-    where = {name: getattr(found, name) for name in ("backend", "address", "gpus") if getattr(found, name) != getattr(Plan, name)}
-    text = yaml.safe_dump({"game": found.game, **where, "runs": rows}, sort_keys=False, allow_unicode=True)
-    return new_folder(out, f"compare-{stem(found.game)}", "a comparison", {PLAN: text})
-
-
-def load(folder: str | Path) -> Plan:
-    """Return the plan of a comparison's folder.
-
-    Raises:
-        ArenaError: if it cannot be read.
-    """
-    data = load_file(Path(folder) / PLAN)
-    try:
-        jobs = [Job(row["variant"], int(row["seed"]), row["settings"]) for row in data["runs"]]
-        return Plan(data["game"], jobs, **{name: data[name] for name in ("backend", "address", "gpus") if name in data})
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArenaError(f"{Path(folder) / PLAN} is not a comparison's plan ({error}); restore it, or compare again") from error
-
-
 def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable[[Job, str], None] = lambda job, how: None) -> Comparison:
     """Play the runs that have not ended, and write the table and the pictures.
 
@@ -139,7 +111,7 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable
     """
     refuse_distributed("a comparison")
     resources = Resources(folder.resolve(), workers or 0, found.address, found.gpus)
-    play, alone = executor(EXECUTORS.get(found.backend, found.backend)), PlayRun(resources.folder)
+    play, alone = found.executor, PlayRun(resources.folder)
     if found.backend == "population":
         groups = grouped(found.jobs, folder)
 
@@ -152,13 +124,13 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable
         play(alone, found.jobs, lambda index, status: tell(found.jobs[index], status), lambda index, turns: None, resources)
     summaries = summarise(found.jobs, folder)
     write_csv(folder / "comparison.csv", table_rows(summaries))
-    own = own_table(summaries)
-    if own is not None:
-        (folder / "table.md").write_text(own.markdown() + "\n", encoding="utf-8")
+    trials = trials_of_runs(summaries, folder)
+    if trials.own_table is not None:
+        (folder / "table.md").write_text(trials.own_table.markdown() + "\n", encoding="utf-8")
     from arena.experiments.compare.figures import draw
 
     draw(summaries, folder)
-    return Comparison(folder, summaries, own)
+    return Comparison(folder, summaries, trials)
 
 
 def table_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
@@ -188,7 +160,6 @@ class PlayRun:
         Raises:
             KeyboardInterrupt: after Ctrl-C, when the run has saved itself.
         """
-        from arena.config.configure import configure
         from arena.runs.play import resume, start
 
         own = self.folder / job.folder
@@ -198,8 +169,7 @@ class PlayRun:
             else:
                 if own.is_dir() and not any(own.iterdir()):
                     own.rmdir()  # killed between making its folder and writing into it
-                settings = {key: value for key, value in job.settings.items() if key != "game"}
-                status = start(configure(job.settings["game"], settings), own, display=False).status
+                status = start(job.config, own, display=False).status
         except (RuleUndefined, GameFault):
             return "undefined"  # its trace has the reason
         if status == "interrupted":

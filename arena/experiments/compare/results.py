@@ -2,25 +2,24 @@
 
 import math
 import statistics
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from arena.config.settings import flatten, load_file
+from arena.config.settings import flatten
 from arena.core.field.frozen import PRODUCT
-from arena.core.result_table import ResultTable, VariantResult
-from arena.experiments.compare.plan import AS_IT_IS, PLAN, Job
+from arena.core.result_table import VariantResult
+from arena.experiments.compare.plan import AS_IT_IS, Job, load
 from arena.experiments.compare.theory import claimed_map
-from arena.experiments.map.reading import Trials
 from arena.experiments.outcome import Outcome
-from arena.experiments.values import Value
-from arena.experiments.verdict import Verdict, contraction, verdict
+from arena.experiments.trials import Trials, record_of
+from arena.experiments.values import value_of_word
+from arena.experiments.verdict import Verdict, contraction, over_seeds, verdict
 from arena.registry.grammar import split
 from arena.registry.lookup import lookup
 from arena.rules.linear import LinearMap
-from arena.runs.status import Status, status_of
+from arena.runs.status import WHOLE, Status, status_of
 from arena.trace import read_trace
 
 Rows = list[dict[str, Any]]
@@ -51,6 +50,18 @@ class TracedRun:
     ceiling: float | None
     cost: int
     contraction: float | None
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The last number of each field of its trace."""
+        return {name: value for row in self.rows for name, value in row.items() if value is not None}
+
+    @property
+    def outcome(self) -> Outcome:
+        """Its outcome, with the contraction among its signals."""
+        score, start = (math.nan if value is None else value for value in (self.score, self.rows[0].get("score") if self.rows else None))
+        signals = {"contraction": self.contraction} if self.contraction is not None else {}
+        return Outcome(self.status, self.rows[-1]["turn"] if self.rows else 0, score, start, self.reason or "", signals)
 
     def against_cost(self, name: str) -> tuple[list[float], list[float]]:
         """Return a traced quantity against gradient evaluations."""
@@ -85,10 +96,7 @@ class Summary:
     @property
     def verdicts(self) -> str:
         """The verdict; with counts if the seeds disagree."""
-        counts = Counter(o.verdict for o in self.outcomes)
-        if len(counts) == 1:
-            return str(next(iter(counts)))
-        return ", ".join(f"{verdict} {count}/{len(self.outcomes)}" for verdict, count in counts.most_common())
+        return over_seeds([o.verdict for o in self.outcomes])
 
     def spread(self, name: str) -> tuple[float, float] | None:
         """Mean and standard deviation over the seeds of `score`, `cost` or `contraction`; None if a seed has none, or has not ended."""
@@ -132,22 +140,45 @@ def summarise(jobs: Sequence[Job], folder: Path) -> list[Summary]:
     summaries = []
     for variant in variants:
         own = [job for job in jobs if job.variant == variant]
-        summaries.append(Summary(variant, [read_outcome(job, folder) for job in own], claimed_map(own[0].settings)))
+        summaries.append(Summary(variant, [read_outcome(job, folder) for job in own], claimed_map(own[0].config)))
     return summaries
 
 
-def own_table(summaries: Sequence[Summary]) -> ResultTable | None:
-    """Return the game's own table of a comparison; None if it has none."""
-    game: Any = lookup("game", summaries[0].outcomes[0].job.settings["game"]).target
-    own: ResultTable | None = game.comparison([_as_seen_by_the_game(s) for s in summaries])
-    return own
+def trials_of_runs(summaries: Sequence[Summary], folder: Path) -> Trials:
+    """Return the trials of a comparison, one for each variant.
+
+    Args:
+        summaries: of its variants.
+        folder: of the comparison.
+    """
+    points = [{name: value_of_word(word) for name, word in summary.varied.items()} for summary in summaries]
+    runs = {(tuple(point.items()), run.job.seed): run for point, s in zip(points, summaries, strict=True) for run in s.outcomes}
+    starts = [row["score"] for run in runs.values() for row in run.rows[:1] if row.get("score") is not None]
+    untrained = statistics.median(starts or [1.0]) or 1.0
+    records = []
+    for number, (point, summary) in enumerate(zip(points, summaries, strict=True)):
+        own = [(run.job.seed, run.outcome, str(run.verdict)) for run in summary.outcomes]
+        records.append(record_of(number, point, own, untrained, sum(run.cost for run in summary.outcomes)))
+    first = summaries[0].outcomes[0].job
+    return Trials(
+        folder=folder,
+        records=records,
+        base=first.config,
+        config=lambda point, seed: runs[tuple(point.items()), seed].job.config,
+        vary={name: ",".join(dict.fromkeys(summary.varied[name] for summary in summaries)) for name in summaries[0].varied},
+        ceiling=next((run.ceiling for run in runs.values() if run.ceiling is not None), None),
+        theory={number: summary.theory.spectral_radius() for number, summary in enumerate(summaries) if summary.theory is not None},
+        own_table=lookup("game", first.settings["game"]).target.comparison([_as_seen_by_the_game(s) for s in summaries]),  # type: ignore
+    )
+
+
+def trials(folder: Path) -> Trials:
+    """Return the trials of a comparison's folder."""
+    return trials_of_runs(summarise(load(folder).jobs, folder), folder)
 
 
 def _as_seen_by_the_game(summary: Summary) -> VariantResult:
-    ends = []
-    for outcome in summary.outcomes:
-        if outcome.status in ("finished", "solved"):
-            ends.append({name: value for row in outcome.rows for name, value in row.items() if value is not None})
+    ends = [run.last for run in summary.outcomes if run.status in WHOLE]
     return VariantResult(summary.varied, flatten(summary.outcomes[0].job.settings), ends, len(summary.outcomes))
 
 
@@ -160,25 +191,3 @@ def _updates(rows: Rows) -> list[float]:
         if steps and all(math.isfinite(s) for s in steps):
             found.append(math.hypot(*steps))
     return found
-
-
-def trials(folder: Path) -> Trials:
-    """Return the runs of a comparison's folder that have ended, for a report of another kind."""
-    runs, ceiling = [], None
-    jobs = load_file(folder / PLAN)["runs"]
-    for job in (Job(row["variant"], int(row["seed"]), row["settings"]) for row in jobs):
-        traced = read_outcome(job, folder)
-        if traced.status != "interrupted":
-            score, start = (math.nan if value is None else value for value in (traced.score, traced.rows[0].get("score")))
-            point = {name: _value(word) for name, word in Summary(job.variant, [], None).varied.items()}
-            ceiling = traced.ceiling
-            status: Status = "diverged" if traced.verdict == Verdict.DIVERGED else traced.status
-            runs.append((point, Outcome(status, traced.rows[-1]["turn"], score, start, traced.reason or "")))
-    return Trials({**jobs[0]["settings"]}, (), runs, ceiling)
-
-
-def _value(word: str) -> Value:
-    try:
-        return float(word)
-    except ValueError:
-        return word

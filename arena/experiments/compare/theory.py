@@ -2,19 +2,16 @@
 
 import torch
 
-from arena.config.configure import configure
-from arena.config.settings import Settings
+from arena.config.config import Config
 from arena.rules.linear import LinearGame, LinearMap
 
 
-def claimed_map(settings: Settings) -> LinearMap | None:
+def claimed_map(config: Config) -> LinearMap | None:
     """Return the linear map of a variant near the game's solution; None if it is not known.
 
     It is known for rules that claim one, played by both players at once over plain SGD with constant rates and coupling, on a game that
     draws no batch and states its solution.
     """
-    game = settings["game"]
-    config = configure(game, {k: v for k, v in settings.items() if k != "game"})
     arena = config.build()
     flat = config.flat()
     constant = all(

@@ -7,11 +7,10 @@ itself or is played again on resume, so an executor may end it at any moment.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
-from arena.errors import ArenaError, UnknownName
+from arena.experiments.plug_ins import plug_in
 
 Work = Callable[[Any, Callable[[int], None]], Any]
 """Plays a job, given a function that takes the turns played so far; returns the result. Raises KeyboardInterrupt if it was stopped."""
@@ -68,22 +67,6 @@ def executor(name: str) -> Executor:
     Raises:
         UnknownName: if no installed package offers it.
         ArenaError: if it needs a package that is missing.
-
-    Example:
-        >>> executor("in-place").__name__
-        'play'
-        >>> executor("proceses")
-        Traceback (most recent call last):
-        ...
-        arena.errors.UnknownName: unknown backend 'proceses': did you mean 'processes'?
     """
-    there = {point.name: point for point in entry_points(group="arena.executors")}
-    if name not in there:
-        raise UnknownName("backend", name, there)
-    try:
-        found: Executor = there[name].load()
-    except ImportError as error:
-        raise ArenaError(
-            f"the backend {name} needs {error.name or error}, which is not installed; type: pip install -e '.[tuning]'"
-        ) from error
+    found: Executor = plug_in("arena.executors", "backend", name)
     return found

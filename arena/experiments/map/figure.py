@@ -38,7 +38,7 @@ SPAN = 1e4
 def draw(found: Map) -> Figure:
     """Return the picture of a map."""
     x, y, made = found.plan.x, found.plan.y, found.cells
-    roles = found.plan.base().example().roles
+    roles = found.plan.base().roles
     shape = (len(y.values), len(x.values))
     tall = min(1.0, max(0.36, 0.12 * shape[0])) if y.scale == "list" else 1.0
     picture = Figure(figsize=(SIDE, SIDE), dpi=200)
@@ -125,8 +125,8 @@ def edges(values: Sequence[Any], log: bool = False) -> np.ndarray:
         ([-0.5, 0.5, 2.0, 4.0], [0.1, 10.0, 1000.0])
     """
     at = np.log(np.array(values, dtype=float)) if log else np.array(values, dtype=float)
-    middle = (at[1:] + at[:-1]) / 2
-    sides = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]]])
+    middle = (at[1:] + at[:-1]) / 2 if len(at) > 1 else at + 0.5
+    sides = np.concatenate([[2 * at[0] - middle[0]], middle, [2 * at[-1] - middle[-1]] if len(at) > 1 else []])
     return np.exp(sides) if log else sides
 
 
@@ -205,12 +205,8 @@ def _title(axis: Any, found: Map) -> None:
     flat = plan.config(plan.keys[0]).flat()
     turns = {"turns"} & {plan.x.name, plan.y.name}
     told = ["" if turns else f"after {flat['turns']:,} turns", f"{len(plan.x.values)} × {len(plan.y.values)} cells"]
-    told.append(
-        f"{'lower ' if len(plan.seeds) % 2 == 0 else ''}median of {len(plan.seeds)} seeds"
-        if len(plan.seeds) > 1
-        else f"seed {plan.seeds[0]}"
-    )
-    name = plan.config(plan.keys[0]).game.name
+    told.append(plan.per_cell)
+    name = plan.base().game.name
     axis.set_title(f"{name}: score over two settings", loc="left", fontsize=12.5, fontweight="bold", pad=22)
     words = ", ".join(word for word in told if word)
     axis.annotate(words, (0, 1), (0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=9, color="#5f6670", va="bottom")

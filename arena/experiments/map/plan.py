@@ -27,13 +27,44 @@ MOST = 20_000
 
 
 @dataclass
-class Plan:
-    """The plan of a map.
+class Grid:
+    """The cells of two settings.
 
     Args:
         x: the horizontal axis.
         y: the vertical axis.
         seeds: of every cell.
+    """
+
+    x: Axis
+    y: Axis
+    seeds: tuple[int, ...]
+
+    @property
+    def keys(self) -> list[Key]:
+        """All runs: seed by seed, row by row."""
+        return [(x, y, seed) for seed, y, x in itertools.product(self.seeds, self.y.values, self.x.values)]
+
+    @property
+    def per_cell(self) -> str:
+        """The runs behind the score of a cell, in words."""
+        count = len(self.seeds)
+        return f"{'lower ' if count % 2 == 0 else ''}median of {count} seeds" if count > 1 else f"seed {self.seeds[0]}"
+
+    def config(self, key: Key) -> Config:
+        """Return the complete configuration of one run."""
+        raise NotImplementedError
+
+    def base(self) -> Config:
+        """Return the configuration of all cells."""
+        raise NotImplementedError
+
+
+@dataclass
+class Plan(Grid):
+    """The plan of a map.
+
+    Args:
         members: the most members of one population; auto until they are counted.
         settings: of all cells, nested or dotted, including the game.
         arguments: the same as words of the command line, which win.
@@ -43,9 +74,6 @@ class Plan:
         gpus: for each population.
     """
 
-    x: Axis
-    y: Axis
-    seeds: tuple[int, ...]
     members: int | str
     settings: Settings
     arguments: list[str]
@@ -54,11 +82,6 @@ class Plan:
     address: str = ""
     gpus: float = 0.0
     _bases: dict[tuple[str, ...], Config] = field(default_factory=dict)
-
-    @property
-    def keys(self) -> list[Key]:
-        """All runs: seed by seed, row by row."""
-        return [(x, y, seed) for seed, y, x in itertools.product(self.seeds, self.y.values, self.x.values)]
 
     def config(self, key: Key) -> Config:
         """Return the complete configuration of one run."""

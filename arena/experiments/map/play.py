@@ -160,7 +160,7 @@ def finish(
         work.played_here(found)
         executor(found.backend)(work, jobs, ended, lambda index, turns: tell(numbers[index], turns, ()), resources)
         write(found, runs, folder / TABLE)
-        made = Map(folder, found, runs, _ceiling(found))
+        made = finished(found, folder, runs)
         from arena import plots
         from arena.experiments.map.figure import draw
 
@@ -168,8 +168,8 @@ def finish(
     return made
 
 
-def _ceiling(found: Plan) -> float | None:
-    """Return the score of real data, if it is the same in all corners."""
+def finished(found: Plan, folder: Path, runs: dict[Key, Outcome]) -> Map:
+    """Return a map from its runs, with the score of real data if it is the same in all corners."""
     xs, ys, seed = found.x.values, found.y.values, found.seeds[0]
     corners = {found.config((x, y, seed)).build().game.ceiling() for x in (xs[0], xs[-1]) for y in (ys[0], ys[-1])}
-    return corners.pop() if len(corners) == 1 else None
+    return Map(folder, found, runs, corners.pop() if len(corners) == 1 else None)

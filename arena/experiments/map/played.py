@@ -1,10 +1,11 @@
 """The result of a map: its runs, its cells and the paths of its files."""
 
+import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.experiments.map.plan import PICTURE, TABLE, Key, Plan
+from arena.experiments.map.plan import PICTURE, TABLE, Grid, Key
 from arena.experiments.map.results import Cell, best, cells
 from arena.experiments.outcome import Outcome
 
@@ -15,13 +16,13 @@ class Map:
 
     Args:
         folder: of the map.
-        plan: of the map.
+        plan: its cells, each with a configuration.
         runs: outcomes by value of x, value of y and seed.
         ceiling: score of real data; None if there is none or it differs between cells.
     """
 
     folder: Path
-    plan: Plan
+    plan: Grid
     runs: dict[Key, Outcome]
     ceiling: float | None
 
@@ -32,8 +33,9 @@ class Map:
 
     @property
     def untrained(self) -> float:
-        """The score of untrained players: the median over all runs."""
-        return statistics.median(run.start for run in self.runs.values())
+        """The score of untrained players: the median over all runs; nan if there are none."""
+        starts = [run.start for run in self.runs.values() if math.isfinite(run.start)]
+        return statistics.median(starts) if starts else math.nan
 
     @property
     def best(self) -> Cell | None:

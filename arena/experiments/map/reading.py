@@ -1,96 +1,142 @@
-"""A map of an experiment of another kind: its trials, sorted into cells of two settings.
-
-A kind registers in the entry-point group `arena.trials`: a file that marks its folders = a function from a folder to its `Trials`.
-"""
+"""A map of an experiment of any kind: its trials, sorted into cells of two settings."""
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import entry_points
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from arena.config.settings import Settings
+from arena.config.config import Config
 from arena.errors import ArenaError
-from arena.experiments.map.plan import Key, Plan
+from arena.experiments.ledger import TrialRecord
+from arena.experiments.map.plan import TABLE, Grid, Key, load
+from arena.experiments.map.play import finished
 from arena.experiments.map.played import Map
+from arena.experiments.map.results import read, summary
 from arena.experiments.outcome import Outcome
-from arena.experiments.values import Axis, Point, Value, parse_varied
+from arena.experiments.trials import Trials, outcome_of, record_of, trials_of
+from arena.experiments.values import Axis, Value, parse_varied
 
 FEW = 12
-"""Different values of a setting up to which each has cells of its own; more are sorted into as many bins as the root of their number."""
+"""Different values of a range up to which each has cells of its own; more are sorted into as many bins as the root of their number."""
 
 
-@dataclass(frozen=True)
-class Trials:
-    """The trials of an experiment.
+@dataclass
+class Cells(Grid):
+    """Trials in the cells of two settings; the other settings vary within a cell.
 
     Args:
-        settings: of all trials, with the game among them.
-        arguments: the same as words of the command line.
-        runs: each point with the outcome of one run.
-        ceiling: the score of real data; None if there is none.
+        trials: of the experiment.
+        members: the trials of each cell.
     """
 
-    settings: Settings
-    arguments: Sequence[str]
-    runs: Sequence[tuple[Point, Outcome]]
-    ceiling: float | None
+    trials: Trials
+    members: Mapping[tuple[Value, Value], list[TrialRecord]]
+
+    @property
+    def per_cell(self) -> str:
+        """The runs behind the score of a cell, in words."""
+        return "median of all runs in a cell"
+
+    def config(self, key: Key) -> Config:
+        """Return the configuration of the best trial of a cell."""
+        best = min(self.members.get(key[:2], self.trials.records), key=lambda record: record.value)
+        return self.trials.config(best.point, best.runs[0].seed if best.runs else 0)
+
+    def base(self) -> Config:
+        """Return a configuration of the experiment."""
+        return self.trials.base
 
 
-def trials_of(folder: Path) -> Trials | None:
-    """Return the trials of an experiment's folder; None if no kind of experiment knows how to read it."""
-    for point in entry_points(group="arena.trials"):
-        if (folder / point.name).is_file():
-            found: Trials = point.load()(folder)
-            return found
-    return None
-
-
-def map_of(folder: Path, trials: Trials, names: Sequence[str] = ()) -> Map:
+def map_of(trials: Trials, names: Sequence[str] = ()) -> Map:
     """Return the map of trials over two settings.
 
     Args:
-        folder: for the picture.
-        trials: to be sorted into cells.
-        names: of the two settings, the horizontal one first; none takes the first two that vary.
+        trials: to be sorted into cells; runs that have not ended are left out, and so are trials that were pruned or lost.
+        names: of the two settings, the horizontal one first; none takes the first two.
 
     Raises:
-        ArenaError: if there are no runs, or the settings did not vary.
+        ArenaError: if there are no two settings.
     """
-    there = list(dict.fromkeys(name for point, _ in trials.runs for name in point))
-    chosen = list(names) or there[:2]
-    if len(chosen) != 2 or not set(chosen) <= set(there):
-        fix = f". Fix: --vary {' --vary '.join(there[:2])}" if len(there) > 1 else ""
-        raise ArenaError(f"{folder} has trials over {', '.join(there) or 'no settings'}. Expected two of them{fix}")
-    axes = [_axis(name, [point[name] for point, _ in trials.runs]) for name in chosen]
-    cells: defaultdict[tuple[Value, Value], list[Outcome]] = defaultdict(list)
-    for point, outcome in trials.runs:
-        x, y = (_nearest(axis, point[axis.name]) for axis in axes)
-        cells[x, y].append(outcome)
-    seeds = tuple(range(max(map(len, cells.values()))))
-    runs: dict[Key, Outcome] = {(*at, seed): run for at, own in cells.items() for seed, run in enumerate(own)}
-    plan = Plan(axes[0], axes[1], seeds, "auto", trials.settings, list(trials.arguments), {})
-    return Map(folder, plan, runs, trials.ceiling)
+    chosen = list(names) or list(trials.vary)[:2]
+    if len(chosen) != 2:
+        fix = f". Fix: --vary {' --vary '.join([*trials.vary][:2])}" if len(trials.vary) > 1 else ""
+        raise ArenaError(f"{trials.folder} has trials over {', '.join(trials.vary) or 'no settings'}. Expected two of them for a map{fix}")
+    axes = [_axis(name, trials.vary[name], [record.point[name] for record in trials.records]) for name in chosen]
+    members: defaultdict[tuple[Value, Value], list[TrialRecord]] = defaultdict(list)
+    for record in (record for record in trials.records if record.status not in ("pruned", "lost")):
+        x, y = (_nearest(axis, record.point[axis.name]) for axis in axes)
+        members[x, y].append(record)
+    runs: dict[Key, Outcome] = {}
+    for at, records in members.items():
+        own = [outcome_of(run) for record in records for run in record.runs if run.status != "interrupted"]
+        own += [Outcome("undefined", 0, math.nan, reason=record.reason) for record in records if not record.runs]
+        runs |= {(*at, seed): outcome for seed, outcome in enumerate(own)}
+    seeds = tuple(sorted({seed for _, _, seed in runs}))
+    return Map(trials.folder, Cells(axes[0], axes[1], seeds, trials, members), runs, trials.ceiling)
 
 
-def _axis(name: str, values: Sequence[Value]) -> Axis:
-    """
+def trials(folder: Path) -> Trials:
+    """Return the trials of a map's folder."""
+    plan = load(folder)
+    found = finished(plan, folder, read(plan, folder / TABLE))
+    records = []
+    for number, (y, x) in enumerate((y, x) for y in plan.y.values for x in plan.x.values):
+        own = [(seed, found.runs.get((x, y, seed), Outcome("interrupted", 0, math.nan))) for seed in plan.seeds]
+        judged = [(seed, run, str(summary([run] if run.status != "interrupted" else [], found.ceiling)[0])) for seed, run in own]
+        records.append(record_of(number, {plan.x.name: x, plan.y.name: y}, judged, found.untrained or 1.0))
+    return Trials(
+        folder=folder,
+        records=records,
+        base=plan.base(),
+        config=lambda point, seed: plan.config((point[plan.x.name], point[plan.y.name], seed)),
+        vary=dict(plan.said[axis].split("=", 1) for axis in ("x", "y")),
+        ceiling=found.ceiling,
+    )
+
+
+def report(folder: Path, names: Sequence[str] = ()) -> None:
+    """Draw the map of an experiment's folder over two of its settings, and print its report."""
+    from arena.experiments.map import report as terminal
+    from arena.experiments.map.figure import draw
+    from arena.plots import save
+
+    found = map_of(trials_of(folder, names), names)
+    save(draw(found), found.picture)
+    terminal.report(found)
+
+
+def _axis(name: str, word: str, values: Sequence[Value]) -> Axis:
+    """Return the values of an axis.
+
+    Args:
+        name: of the setting.
+        word: its values, as they are typed.
+        values: those that were played.
+
     Example:
-        >>> _axis("x.lr", [0.1, 0.01, 0.1]).values, len(_axis("x.lr", [0.01 * 1.1**n for n in range(64)]).values)
+        >>> points = [0.01 * 1.1**n for n in range(64)]
+        >>> _axis("x.lr", "0.1,0.01", [0.1, 0.01, 0.1]).values, len(_axis("x.lr", "log:0.01:5", points).values)
         ((0.01, 0.1), 8)
+        >>> axis = _axis("x.lr", "log:0.01:5:64", points * 2)
+        >>> len(axis.values), axis.scale
+        (64, 'log')
     """
     distinct = list(dict.fromkeys(values))
     if any(isinstance(value, str) for value in distinct):
         return Axis(name, tuple(dict.fromkeys(map(str, distinct))), "list")
+    varied = parse_varied(f"{name}={word}")
+    ranked = tuple(sorted(distinct, key=float))
+    if varied.count is not None or varied.words:
+        return replace(varied.axis, values=ranked) if len(varied.words) != 1 else Axis(name, ranked, "list")
     if len(distinct) <= FEW:
-        return Axis(name, tuple(sorted(distinct, key=float)), "list")
-    low, high = min(map(float, distinct)), max(map(float, distinct))
-    return parse_varied(f"{name}={low!r}:{high!r}:{max(2, round(math.sqrt(len(distinct))))}").axis
+        return Axis(name, ranked, "list")
+    scale = f"{varied.scale}:" if varied.scale else ""
+    return parse_varied(f"{name}={scale}{ranked[0]!r}:{ranked[-1]!r}:{round(math.sqrt(len(distinct)))}").axis
 
 
 def _nearest(axis: Axis, value: Value) -> Value:
-    if axis.scale == "list":
-        return value if value in axis.values else str(value)
+    if not axis.numeric:
+        return str(value)
     scaled: Callable[[float], float] = math.log if axis.scale == "log" else float
     return min(axis.values, key=lambda there: abs(scaled(float(there)) - scaled(float(value))))

@@ -54,8 +54,9 @@ def report(found: Map, seconds: float | None = None, console: Console | None = N
     if (best := found.best) is not None:
         line("best", play_command(best_config(found, best)))
     line("picture", str(found.picture))
-    line("table", str(found.table))
-    line("replay", f"{command('arena')} map --config {found.folder / 'config.yaml'}")
+    if found.table.is_file():
+        line("table", str(found.table))
+        line("replay", f"{command('arena')} map --config {found.folder / 'config.yaml'}")
     if seconds is not None:
         line("took", duration(seconds))
 
@@ -63,7 +64,7 @@ def report(found: Map, seconds: float | None = None, console: Console | None = N
 def table(found: Map) -> Table:
     """Return a table with one row for each verdict: the number of cells, and the best of them."""
     real = [] if found.ceiling is None else ["× real data"]
-    made = table_of("cells", "", "share", "lowest score", *real, found.plan.x.name, found.plan.y.name)
+    made = table_of(["cells"], ["", "share", "lowest score", *real, found.plan.x.name, found.plan.y.name])
     cells = found.cells
     for verdict in (*Verdict, FINISHED):
         own = [cell for cell in cells if cell.verdict == verdict]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arena.errors import ArenaError
-from arena.experiments.map.plan import Key, Plan
+from arena.experiments.map.plan import Grid, Key
 from arena.experiments.outcome import Outcome
 from arena.experiments.tables import write_csv
 from arena.experiments.values import Value
@@ -36,7 +36,7 @@ class Cell:
     score: float
 
 
-def cells(found: Plan, runs: Mapping[Key, Outcome], ceiling: float | None) -> list[Cell]:
+def cells(found: Grid, runs: Mapping[Key, Outcome], ceiling: float | None) -> list[Cell]:
     """Return every cell of a map, row by row from below.
 
     A cell has diverged, is undefined or has collapsed if more than half of its seeds have. It has converged if most of its seeds solved
@@ -47,15 +47,16 @@ def cells(found: Plan, runs: Mapping[Key, Outcome], ceiling: float | None) -> li
     for y in found.y.values:
         for x in found.x.values:
             own = [runs[x, y, seed] for seed in found.seeds if (x, y, seed) in runs]
-            made.append(Cell(x, y, *_summary(own, ceiling)))
+            made.append(Cell(x, y, *summary(own, ceiling)))
     return made
 
 
-def _summary(runs: Sequence[Outcome], ceiling: float | None) -> tuple[Verdict | str, float]:
-    """
+def summary(runs: Sequence[Outcome], ceiling: float | None) -> tuple[Verdict | str, float]:
+    """Return the verdict and the score of a cell.
+
     Example:
         >>> good, bad = Outcome("finished", 10, 0.5, 0.9), Outcome("diverged", 3, 30.0, 0.9)
-        >>> [(str(v), score) for v, score in (_summary([good, bad, good], 0.3), _summary([good, bad, bad], 0.3), _summary([], 0.2))]
+        >>> [(str(v), score) for v, score in (summary([good, bad, good], 0.3), summary([good, bad, bad], 0.3), summary([], 0.2))]
         [('converged', 0.5), ('diverged', nan), ('unfinished', nan)]
     """
     if not runs:
@@ -79,7 +80,7 @@ def best(made: Iterable[Cell]) -> Cell | None:
     return min(there, key=lambda cell: cell.score, default=None)
 
 
-def write(found: Plan, runs: Mapping[Key, Outcome], path: Path) -> None:
+def write(found: Grid, runs: Mapping[Key, Outcome], path: Path) -> None:
     """Write the table of all runs so far, in the order of the plan."""
     rows = []
     for key in found.keys:
@@ -89,7 +90,7 @@ def write(found: Plan, runs: Mapping[Key, Outcome], path: Path) -> None:
     write_csv(path, rows, COLUMNS)
 
 
-def read(found: Plan, path: Path) -> dict[Key, Outcome]:
+def read(found: Grid, path: Path) -> dict[Key, Outcome]:
     """Return the runs of a table by key.
 
     Raises:
