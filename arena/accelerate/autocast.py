@@ -1,7 +1,7 @@
-"""How numbers are multiplied: bfloat16 within a game's losses, and TF32 within float32 products, each only where it is asked for.
+"""Precision of products: bfloat16 within a game's losses, and TF32 within float32 products, each on request.
 
-Parameters, gradients and optimizers keep the precision of the run; both options only concern what happens between them. Which operations
-autocast takes to bfloat16 depends on the device: a game that wants its last steps in float32 everywhere writes `logits.float()`.
+Parameters, gradients and optimizers keep the precision of the run. The operations that autocast runs in bfloat16 depend on the device: a
+game whose last steps must be float32 everywhere writes `logits.float()`.
 """
 
 import contextlib
@@ -21,13 +21,7 @@ _OURS = "cast_losses"
 
 
 def cast_losses(game: Game, device: torch.device, autocast: Autocast) -> None:
-    """Let a game compute its losses under `torch.autocast`, or as they are written; the losses themselves come out in float32.
-
-    Args:
-        game: whose losses.
-        device: where it is played.
-        autocast: none, or bfloat16.
-    """
+    """Let a game compute its losses under `torch.autocast`, or with `none` as they are written; the losses themselves are float32."""
     for name in ("losses", "joint_loss", "joint_losses"):
         if getattr(game.__dict__.get(name), "__qualname__", None) == _OURS:
             del game.__dict__[name]
@@ -36,12 +30,12 @@ def cast_losses(game: Game, device: torch.device, autocast: Autocast) -> None:
 
 
 def _cast(name: str, device: str, dtype: torch.dtype) -> Callable[..., Any]:
-    """A game's method of that name, under autocast."""
+    """Return a game's method of that name, under autocast."""
 
     def cast(game: Game, batch: Batch, coupling: float | Tensor, *movers: Sequence[str]) -> Any:
         with torch.autocast(device, dtype):
-            found = getattr(type(game), name)(game, batch, coupling, *movers)
-        return tree_map(lambda loss: loss.float() if isinstance(loss, Tensor) else loss, found)
+            losses = getattr(type(game), name)(game, batch, coupling, *movers)
+        return tree_map(lambda loss: loss.float() if isinstance(loss, Tensor) else loss, losses)
 
     cast.__qualname__ = _OURS
     return cast
@@ -49,10 +43,9 @@ def _cast(name: str, device: str, dtype: torch.dtype) -> Callable[..., Any]:
 
 @contextlib.contextmanager
 def multiplications(tf32: bool) -> Iterator[None]:
-    """While inside, float32 products and convolutions on a GPU use TF32, or the whole of float32; torch alone mixes the two.
+    """Compute float32 products and convolutions on a GPU within the block in TF32, or all in full float32; torch's default mixes the two.
 
-    Args:
-        tf32: use TensorFloat-32, whose factors have 10 bits after the point in the place of 23.
+    The factors of TF32 have 10 bits after the point instead of 23.
 
     Example:
         >>> with multiplications(tf32=True):

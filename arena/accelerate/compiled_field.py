@@ -1,10 +1,9 @@
-"""The field as one compiled function: losses and gradients of a set of movers, forwards and backwards in a single graph.
+"""The field as one compiled function: losses and gradients of a set of movers, forward and backward in a single graph.
 
-`torch.compile` takes the game's own code through `torch.func`, so that one call replaces the hundred small ones of an eager turn. It pays
-where calls cost more than arithmetic: small nets, and populations of them. The first call of each set of movers compiles, in seconds to
-half a minute; what it makes is kept in a folder on disk, from which later runs take it.
-
-Whatever cannot be compiled is played as if nothing had been asked, and `why_not` says why.
+The game's own code is compiled through `torch.func`, so that one call replaces the hundred small ones of an eager turn. It pays if calls
+cost more than arithmetic: for small nets, and populations of them. The first call of each set of movers compiles, in seconds to half a
+minute; later runs take the compiled code from a folder on disk. Games that cannot be compiled are played uncompiled, and `why_not` gives
+the reason.
 """
 
 import logging
@@ -20,19 +19,16 @@ from arena.accelerate.tracing import compile_graph
 from arena.core.directions import Direction
 from arena.core.field.members import Members
 from arena.core.game import JOINT, Batch, Game
+from arena.errors import cause
 
 _PLAIN = (bool, int, float, str, type(None))
 
 
 class Compiled:
-    """Compiles a game's field.
-
-    Args:
-        game: whose field it is.
-        members: what makes it a population.
+    """The compiled field of a game, or of a population with `members`.
 
     Attributes:
-        why_not: why nothing is compiled; None while everything is.
+        why_not: Reason for which nothing is compiled; None if everything is.
     """
 
     def __init__(self, game: Game, members: Members | None = None):
@@ -43,7 +39,7 @@ class Compiled:
         self._changes = False
         every = [(vars(module), name, value) for module in game.modules() for name, value in vars(module).items()]
         self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and str(value) != "nan"]
-        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns where there is no GPU
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns if there is no GPU
 
     def __call__(
         self,
@@ -55,21 +51,21 @@ class Compiled:
         *,
         jointly: bool = False,
     ) -> tuple[dict[str, Tensor], Direction] | None:
-        """Losses and gradients of the movers; None where they cannot be compiled.
+        """Return the losses and gradients of the movers; None if they cannot be compiled.
 
         Args:
-            keys: the movers' parameters by name, by key.
-            rest: every other parameter.
-            buffers: the buffers, which players and the arena write into; in a population those that have a member axis.
-            batch: the batch.
+            keys: The movers' parameters by name, by key.
+            rest: All other parameters.
+            buffers: Buffers, which players and the arena write into; in a population, those with a member axis.
+            batch: The batch.
             coupling: λ, or one for each member.
-            jointly: take the gradients of all movers from the one backward pass of the game's `joint_losses`.
+            jointly: Take the gradients of all movers from the one backward pass of the game's `joint_losses`.
         """
         if self.why_not is not None:
             return None
-        if any(there[name] != value for there, name, value in self._plain):  # what was compiled holds the old one
+        if any(attributes[name] != value for attributes, name, value in self._plain):  # compiled code holds the old value
             self._made.clear()
-            self._plain = [(there, name, there[name]) for there, name, _ in self._plain]
+            self._plain = [(attributes, name, attributes[name]) for attributes, name, _ in self._plain]
         lam = self._stable(coupling, next(iter(next(iter(keys.values())).values())))
         leaves, spec = _flat(batch)
         own = [p for part in keys.values() for p in part.values()]
@@ -80,21 +76,20 @@ class Compiled:
         kind = (*keys, jointly, self.game.idle, lam if isinstance(lam, float) else None, *shapes)
         try:
             with torch.no_grad():
-                made = self._made.get(kind)
-                if made is None:
-                    made = self._made[kind] = self._make(keys, rest, buffers, (leaves, spec), lam, inputs, jointly)
-                found = made(*inputs)
+                function = self._made.get(kind)
+                if function is None:
+                    function = self._made[kind] = self._make(keys, rest, buffers, (leaves, spec), lam, inputs, jointly)
+                outputs = function(*inputs)
         except Exception as error:
-            first = " ".join(str(error).split())[:160]
-            self.why_not = f"{type(self.game).__name__} could not be compiled ({type(error).__name__}: {first}); it is played uncompiled"
+            self.why_not = f"{type(self.game).__name__} could not be compiled ({cause(error)}); it is played uncompiled"
             return None
         names = [name for part in keys.values() for name in part]
-        return dict(zip(keys, found, strict=False)), dict(zip(names, found[len(keys) :], strict=True))
+        return dict(zip(keys, outputs, strict=False)), dict(zip(names, outputs[len(keys) :], strict=True))
 
     def _make(
         self, keys: Any, rest: Any, buffers: Any, batch: Any, lam: float | Tensor, inputs: list[Tensor], jointly: bool
     ) -> Callable[..., Any]:
-        """A compiled function of a flat list of tensors; it is traced first, so that a call need not look at the game's modules again."""
+        """Return a compiled function of a flat list of tensors; it is traced first, so that a call does not read the game's modules."""
         names = {key: list(part) for key, part in keys.items()}
         others, own_buffers = list(rest), list(buffers)
         leaves, spec = batch
@@ -115,7 +110,7 @@ class Compiled:
         return compile_graph(flat, inputs)
 
     def _stable(self, coupling: float | Tensor, like: Tensor) -> float | Tensor:
-        """A λ that has changed goes in as a tensor: as a number, every new value would be compiled anew."""
+        """Return λ as a number until it changes, then as a tensor, because every new number would be compiled anew."""
         if isinstance(coupling, Tensor):
             return coupling
         if self._coupling is None:
@@ -134,18 +129,18 @@ class Compiled:
                 return functional_call(game, {**rest, **flat, **buffers}, (batch, coupling, (*keys, *joint)))
 
             def losses(own: Any) -> tuple[Tensor, ...]:
-                found = call(own)
-                return tuple(found[key] for key in keys)
+                by_key = call(own)
+                return tuple(by_key[key] for key in keys)
 
             def joint(own: Any) -> tuple[Tensor, dict[str, Tensor]]:
-                found = call(own, JOINT)
-                return found.pop(JOINT), found
+                by_key = call(own, JOINT)
+                return by_key.pop(JOINT), by_key
 
             if jointly:
-                value, pull_all, found = vjp(joint, own, has_aux=True)  # type: ignore[misc]
+                value, pull_all, by_key = vjp(joint, own, has_aux=True)  # type: ignore[misc]
                 (gradients,) = pull_all(torch.ones_like(value))
-                return {key: found[key] for key in keys}, {name: g for part in gradients.values() for name, g in part.items()}
-            values, pull = vjp(losses, own)  # type: ignore[misc]  # it gives three things only where it is asked for aux
+                return {key: by_key[key] for key in keys}, {name: g for part in gradients.values() for name, g in part.items()}
+            values, pull = vjp(losses, own)  # type: ignore[misc]  # without has_aux it returns two values
             direction = {}
             for i, key in enumerate(keys):
                 weights = tuple(torch.ones_like(v) if i == j else torch.zeros_like(v) for j, v in enumerate(values))
@@ -159,7 +154,7 @@ class Compiled:
 
 
 def _flat(batch: Batch) -> tuple[list[Any], Any]:
-    """A batch's leaves, and how they belong together."""
+    """Return the leaves of a batch, and its tree."""
     if type(batch) is tuple and all(isinstance(leaf, Tensor) for leaf in batch):  # most batches
         if len(batch) not in _TUPLES:
             _TUPLES[len(batch)] = tree_flatten(batch)[1]

@@ -1,7 +1,7 @@
 """The processes that play one game together, as `torchrun` starts them: each is a rank, and all of them play the same turns.
 
-Every rank holds the same players and draws the same batches from the same seed; each evaluates the field on parts of its own, and means
-over the ranks make it one field. So nothing but those means is sent, and what follows from them is the same bits on every rank.
+All ranks hold the same players and draw the same batches from the same seed. Each evaluates the field on its own parts of a batch, and the
+mean over the ranks is the field of the batch. Only these means are sent, and all ranks compute the same bits from them.
 """
 
 import atexit
@@ -25,23 +25,16 @@ _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 class PeerStopped(RunFailed):
-    """Another process of the run has stopped, so that this one cannot go on."""
+    """A lost connection: another process of the run has stopped."""
 
 
 def started_by_torchrun() -> bool:
-    """Whether this is one of several processes that torchrun started."""
+    """Return whether this is one of several processes that torchrun started."""
     return all(name in os.environ for name in _NEEDS) and int(os.environ["WORLD_SIZE"]) > 1
 
 
 def refuse_distributed(what: str) -> None:
-    """Refuse several processes for what only one can do.
-
-    Raises:
-        ArenaError: under torchrun.
-
-    Example:
-        >>> refuse_distributed("a comparison")
-    """
+    """Raise ArenaError under torchrun, for work of a single process such as "a comparison"."""
     if started_by_torchrun():
         raise ArenaError(
             f"{what} is for one process, but torchrun started {os.environ['WORLD_SIZE']}; only play and resume can share a game"
@@ -49,50 +42,50 @@ def refuse_distributed(what: str) -> None:
 
 
 class ProcessGroup:
-    """What the processes of one game tell each other; every method must be called by all of them.
+    """The messages between the processes of one game; all of them must call every method.
 
     Args:
-        device: where this rank plays.
+        device: Device of this rank.
     """
 
     def __init__(self, device: torch.device):
         self.device = device
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
-        self._control: Any = None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")  # what is said there waits for no GPU
+        self._control: Any = None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")  # messages that wait for no GPU
 
     @property
     def is_main(self) -> bool:
-        """Whether this rank is the first, which writes and shows."""
+        """Whether this rank is the first, which writes and prints."""
         return self.rank == 0
 
     def mean(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """The mean of each tensor over the ranks."""
-        found: dict[int, Tensor] = {}
+        """Return the mean of each tensor over the ranks."""
+        means: dict[int, Tensor] = {}
         for dtype in dict.fromkeys(t.dtype for t in tensors):  # one message for each precision
             some = {i: t for i, t in enumerate(tensors) if t.dtype == dtype}
             sent = torch.cat([t.detach().reshape(-1) for t in some.values()])
             with _peers():
                 dist.all_reduce(sent)
             pieces = sent.div_(self.count).split([t.numel() for t in some.values()])
-            found |= {i: piece.view(t.shape) for (i, t), piece in zip(some.items(), pieces, strict=True)}
-        return [found[i] for i in range(len(tensors))]
+            means |= {i: piece.view(t.shape) for (i, t), piece in zip(some.items(), pieces, strict=True)}
+        return [means[i] for i in range(len(tensors))]
 
     def any(self, flag: bool) -> bool:
-        """Whether it holds on some rank."""
-        told = torch.tensor(int(flag))
+        """Return whether a flag is true on some rank."""
+        largest = torch.tensor(int(flag))
         with _peers():
-            dist.all_reduce(told, dist.ReduceOp.MAX, self._control)
-        return bool(told)
+            dist.all_reduce(largest, dist.ReduceOp.MAX, self._control)
+        return bool(largest)
 
     def on_main(self, make: Callable[[], T]) -> T:
-        """What the first rank makes, on all of them."""
+        """Return the result of `make` on the first rank, on all ranks."""
         box: list[Any] = [make() if self.is_main else None]
         with _peers():
             dist.broadcast_object_list(box, 0, self._control)
         return box[0]
 
     def share(self, module: nn.Module) -> None:
-        """Give every rank the first one's parameters and buffers."""
+        """Copy the first rank's parameters and buffers to all ranks."""
         with torch.no_grad(), _peers():
             for tensor in [*module.parameters(), *module.buffers()]:
                 sent = tensor.contiguous()
@@ -100,72 +93,64 @@ class ProcessGroup:
                 tensor.copy_(sent)
 
     def check_same(self, what: str, tensors: Iterable[Tensor]) -> None:
-        """Hold that these tensors are the same, bit for bit, on all ranks.
-
-        Raises:
-            RunFailed: where they are not.
-        """
+        """Raise RunFailed if these tensors are not the same, bit for bit, on all ranks."""
         marks = torch.stack([_mark(t) for t in tensors] or [torch.zeros((), dtype=torch.int64)]).cpu()
-        told = torch.cat([marks, ~marks])  # the greatest of ~x is ~ of the least x
+        largest = torch.cat([marks, ~marks])  # the largest ~x is ~ of the smallest x
         with _peers():
-            dist.all_reduce(told, dist.ReduceOp.MAX, self._control)
-        if not torch.equal(told[: len(marks)], ~told[len(marks) :]):
+            dist.all_reduce(largest, dist.ReduceOp.MAX, self._control)
+        if not torch.equal(largest[: len(marks)], ~largest[len(marks) :]):
             raise RunFailed(
-                f"the {self.count} processes no longer have the same {what}, so that they do not play one game; look for random numbers "
-                "that are not drawn from the game's rng, and for gradients that the field did not take"
+                f"the {self.count} processes no longer have the same {what}. Fix: draw random numbers from rng alone in a game, and take "
+                "gradients from the field alone in a rule"
             )
 
     def check_settings(self, settings: str) -> None:
-        """Hold that all ranks were given the same settings.
-
-        Raises:
-            ArenaError: where they were not.
-        """
+        """Raise ArenaError if the ranks were given different settings."""
         if self.any(self.on_main(lambda: settings) != settings):
             raise ArenaError(f"the {self.count} processes were given different settings; start them all by one torchrun command")
 
 
 def join(device: str) -> ProcessGroup | None:
-    """Meet the other processes of this game; None where there are none.
+    """Connect to the other processes of this game; return None if there are none.
 
-    They are those of `torch.distributed` where it is initialised, else those that torchrun's environment tells of.
+    They are those of `torch.distributed` if it is initialised, else those of torchrun's environment.
 
     Args:
-        device: the setting; auto and cuda are each process's own GPU.
+        device: The setting; with auto and cuda, each process takes its own GPU.
 
     Raises:
-        BadSetting: for one GPU that several processes would share, or one that is not there.
+        BadSetting: Several processes would share one GPU, or the GPU does not exist.
     """
-    met = dist.is_available() and dist.is_initialized()
-    if not (dist.get_world_size() > 1 if met else started_by_torchrun()):
+    connected = dist.is_available() and dist.is_initialized()
+    if not (dist.get_world_size() > 1 if connected else started_by_torchrun()):
         return None
-    where = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
-    if not met:
-        if where.type == "cuda":
-            torch.cuda.set_device(where)
-        # Its functions' default argument is the group of all ranks as it is when the module is imported. Imported later, by whatever builds
-        # an optimizer, they would hold the group for ever: its threads would live on and now and then abort a process at its end.
+    place = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if not connected:
+        if place.type == "cuda":
+            torch.cuda.set_device(place)
+        # The default argument of its functions is the group of all ranks when the module is imported. If the import came later, when an
+        # optimizer is built, they would hold the group for ever: its threads would live on and sometimes abort a process at its end.
         importlib.import_module("torch.distributed.nn.functional")
         with _peers():
-            dist.init_process_group("nccl" if where.type == "cuda" else "gloo", device_id=where if where.type == "cuda" else None)
+            dist.init_process_group("nccl" if place.type == "cuda" else "gloo", device_id=place if place.type == "cuda" else None)
         atexit.register(_close)
-    if not _known or _known[-1].device != where:
-        _known.append(ProcessGroup(where))
+    if not _known or _known[-1].device != place:
+        _known.append(ProcessGroup(place))
     return _known[-1]
 
 
 def enter(ranks: ProcessGroup | None, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Tensors that are the same on all ranks, on their way into what each rank computes of its own part; gradients come back as means."""
+    """Pass tensors that are the same on all ranks to each rank's part of a computation; their gradients are means over the ranks."""
     return tuple(tensors) if ranks is None else _Enter.apply(ranks, *tensors)
 
 
 def leave(ranks: ProcessGroup | None, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """The means over the ranks of what each computed of its own part, differentiable as often as one likes."""
+    """Return the means over the ranks of the results of each rank's part, differentiable any number of times."""
     return tuple(tensors) if ranks is None else _Leave.apply(ranks, *tensors)
 
 
 class _Enter(torch.autograd.Function):
-    """x ↦ x on each rank; u ↦ the mean of u, since the loss is the mean of the ranks' losses."""
+    """x ↦ x on each rank; u ↦ the mean of u, because the loss is the mean of the ranks' losses."""
 
     @staticmethod
     def forward(ctx: Any, ranks: ProcessGroup, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -194,7 +179,7 @@ _known: list[ProcessGroup] = []
 
 
 def _close() -> None:
-    """Close the connections, unless a user's script has."""
+    """Close the connections, unless a user's script has closed them."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -213,7 +198,7 @@ def _device(name: str, local: int) -> torch.device:
 
 
 def _mark(tensor: Tensor) -> Tensor:
-    """The sum of a tensor's bits as whole numbers, which does not depend on the order of the sum."""
+    """Return the sum of a tensor's bits as whole numbers, which does not depend on the order of the sum."""
     tensor = tensor.detach()
     if tensor.is_floating_point():
         tensor = tensor.contiguous().view(_BITS[tensor.element_size()])
@@ -222,9 +207,9 @@ def _mark(tensor: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def _peers() -> Iterator[None]:
-    """Say it in a sentence where the others cannot be reached."""
+    """Raise PeerStopped if the other processes cannot be reached."""
     try:
         yield
     except RuntimeError as error:
         text = re.sub(r"\[\S*:\d+\] ", "", " ".join(str(error).split())).partition(". ")[0][:120]  # without places in torch's source
-        raise PeerStopped(f"the other processes of this run cannot be reached ({text}); one that failed says why itself") from error
+        raise PeerStopped(f"the other processes of this run cannot be reached ({text}); see the error of the one that failed") from error

@@ -1,11 +1,11 @@
 """The field of a batch that is split: its parts are evaluated one after the other, and by several processes at once.
 
 With P parts of equal size and losses that are means over examples, v = (1/P) Σ vₚ, and the same holds for losses and for products with
-the Jacobian. Each of R ranks takes M parts of the P = R·M, one after the other, so that only one part's activations live at a time; the
-mean over the ranks does the rest. The parts are the same however they are dealt out: 2 ranks are 2 micro-batches.
+the Jacobian. Each of R ranks evaluates M of the P = R·M parts, one after the other, so that only one part's activations live at a time,
+and the ranks' results are averaged. The parts do not depend on the number of processes: 2 ranks are 2 micro-batches.
 
-What looks at a batch as a whole sees parts: batch normalisation takes each part's statistics (the running ones move once, by the mean over
-the parts), and dropout draws masks for each part.
+Operations on a whole batch are applied to each part: batch normalisation takes each part's statistics (the running ones move once, by the
+mean over the parts), and dropout draws masks for each part.
 """
 
 import contextlib
@@ -25,16 +25,18 @@ from arena.errors import BadSetting, GameFault
 
 
 class ShardedField(Field):
-    """The field as the mean of the fields of the parts of a batch. It costs and counts what the undivided one does.
+    """The field as the mean of the fields of the parts of a batch, with the cost and the counts of the undivided one.
+
+    Gradients that are differentiated later (`gradient_of`) keep the activations of all parts of this process alive.
 
     Args:
-        game: whose field it is.
-        micro_batches: parts that this process evaluates, one after the other.
-        ranks: the processes among which the parts are dealt out; None where this is the only one.
+        game: The game.
+        micro_batches: Parts that this process evaluates, one after the other.
+        ranks: Processes among which the parts are dealt out; None for a single process.
 
     Raises:
-        BadSetting: when evaluated, for a batch whose examples cannot be dealt out equally.
-        GameFault: for a batch that has no examples to deal out.
+        BadSetting: When evaluated: the examples of a batch cannot be dealt out equally.
+        GameFault: When evaluated: a batch has no examples to deal out.
 
     Example:
         >>> from arena.games import SwissRoll
@@ -57,26 +59,19 @@ class ShardedField(Field):
 
     @property
     def count_of_parts(self) -> int:
-        """Into how many parts a batch is split, over all processes."""
+        """Number of parts of a batch, over all processes."""
         return self.micro_batches * (self.ranks.count if self.ranks else 1)
 
-    def freeze(
-        self,
-        batch: Batch,
-        coupling: float | Tensor,
-        movers: Sequence[str] | None = None,
-        seed: int | Sequence[int] | None = None,
-        masks: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().freeze(batch, coupling, movers, seed, masks)
+    def freeze(self, *arguments: Any, **settings: Any) -> None:
+        super().freeze(*arguments, **settings)
         self._mine = None
 
     def split(self, batch: Batch) -> list[Batch]:
-        """The parts of a batch, in order: views of its tensors, cut along their leading axis; what is no tensor goes to each.
+        """Return the parts of a batch, in order: views of its tensors, cut along their leading axis; each has all other leaves.
 
         Raises:
-            BadSetting: where the examples cannot be dealt out equally.
-            GameFault: where the batch holds no tensors, or tensors of different leading lengths.
+            BadSetting: The examples cannot be dealt out equally.
+            GameFault: The batch holds no tensors, or tensors of different leading lengths.
         """
         leaves, spec = tree_flatten(batch)
         lengths = sorted({len(leaf) if leaf.dim() else 0 for leaf in leaves if isinstance(leaf, Tensor)})
@@ -84,10 +79,9 @@ class ShardedField(Field):
         if not lengths:
             raise GameFault(f"a batch of {name} holds no tensors, so that it cannot be split into {self._in_words()}; play it undivided")
         if len(lengths) > 1 or lengths == [0]:
-            found = " and ".join(map(str, lengths))
             raise GameFault(
-                f"a batch of {name} holds tensors of leading length {found}, but to be split into {self._in_words()} each must have one "
-                "row for each example; let its sample return such, or play it undivided"
+                f"a batch of {name} holds tensors of leading length {' and '.join(map(str, lengths))}, but to be split into "
+                f"{self._in_words()} each must have one row for each example; return such from its sample, or play it undivided"
             )
         size, rest = divmod(lengths[0], self.count_of_parts)
         if rest:
@@ -97,29 +91,13 @@ class ShardedField(Field):
         cut = lambda leaf, p: leaf[p * size : (p + 1) * size] if isinstance(leaf, Tensor) else leaf  # noqa: E731
         return [tree_unflatten([cut(leaf, p) for leaf in leaves], spec) for p in range(self.count_of_parts)]
 
-    # What rules ask for -----------------------------------------------------------------------------------------------------
+    # The reads of a rule ----------------------------------------------------------------------------------------------------
 
-    def gradients(
-        self,
-        at: Mapping[str, Tensor] | None = None,
-        *,
-        of: Sequence[str] | None = None,
-        keep: bool = False,
-        statistics: bool = False,
-    ) -> Direction:
-        """Each mover's gradient of its own loss; `keep` keeps nothing, since the graphs of all parts would be alive at once."""
-        return super().gradients(at, of=of, statistics=statistics)
+    def gradients(self, *arguments: Any, keep: bool = False, **settings: Any) -> Direction:
+        return super().gradients(*arguments, **settings)  # without `keep`, because the graphs of all parts would live at once
 
     def gradients_for_others(self) -> Direction:
-        """In each mover's parameters the gradient of the OTHER player's loss, part by part."""
         return self._mean(super().gradients_for_others)
-
-    def gradient_of(self, key: str, wrt: Sequence[str], at: Mapping[str, Tensor]) -> tuple[Tensor, Direction]:
-        """One key's loss and its gradient in any parameters, both differentiable in `at`, also across processes.
-
-        What is differentiated later needs its graph: here the activations of all parts of this process are kept until it is done.
-        """
-        return super().gradient_of(key, wrt, at)
 
     def jvp(
         self, tangent: Direction, at: Mapping[str, Tensor] | None = None, *, of: Sequence[str] | None = None, joint: bool = False
@@ -137,7 +115,7 @@ class ShardedField(Field):
     def joint_gradients(self, at: Mapping[str, Tensor] | None = None) -> Direction:
         return self._mean(super().joint_gradients, at)
 
-    # How it is computed -----------------------------------------------------------------------------------------------------
+    # The mean over the parts ------------------------------------------------------------------------------------------------
 
     def _present(self, plan: Plan) -> tuple[dict[str, Tensor], Direction]:
         return self._mean(super()._present, plan)
@@ -164,7 +142,7 @@ class ShardedField(Field):
         return dict(zip(movers, mean.unbind(), strict=True))
 
     def _mean(self, evaluate: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
-        """The mean over all parts of what `evaluate` gives on one; counted once, as the undivided batch would be."""
+        """Return the mean of `evaluate` over all parts; it counts once, like the undivided batch."""
         if self._within:
             return evaluate(*arguments, **settings)
         counts = self.gradient_evaluations, self.products
@@ -177,11 +155,11 @@ class ShardedField(Field):
                 buffer.copy_(value)
             with self._only(*part):
                 leaves, spec = tree_flatten(evaluate(*arguments, **settings))
-            found = [t.detach() for t in (*leaves, *running) if t.is_floating_point()]
+            results = [t.detach() for t in (*leaves, *running) if t.is_floating_point()]
             if total:
-                torch._foreach_add_(total, found)
+                torch._foreach_add_(total, results)
             else:
-                total = [t.clone() for t in found]
+                total = [t.clone() for t in results]
         torch._foreach_div_(total, self.micro_batches)
         mean = total if self.ranks is None else self.ranks.mean(total)
         for buffer, value in zip([b for b in running if b.is_floating_point()], mean[len(leaves) :], strict=True):
@@ -189,7 +167,7 @@ class ShardedField(Field):
         return tree_unflatten(mean[: len(leaves)], spec)
 
     def _parts(self) -> list[tuple[Batch, int | None]]:
-        """This process's parts of the batch, each with a seed of its own."""
+        """Return this process's parts of the batch, each with a seed of its own."""
         if self._mine is None:
             first = self.ranks.rank * self.micro_batches if self.ranks else 0
             parts = self.split(self.batch)[first : first + self.micro_batches]
@@ -200,11 +178,11 @@ class ShardedField(Field):
 
     @contextlib.contextmanager
     def _only(self, batch: Batch, seed: int | None) -> Iterator[None]:
-        """While inside, the field is that of one part."""
+        """Make the field that of one part within the block."""
         whole = self.batch, self._seed
         self.batch, self._seed, self._within = batch, seed, True
         if seed is not None:
-            self._dropout.seed([seed])  # also forgets the masks of the part before, which are as large as activations
+            self._dropout.seed([seed])  # also frees the masks of the previous part, which are as large as activations
         try:
             with self.same_masks():
                 yield

@@ -1,14 +1,14 @@
-"""Products of matrices with a short side, written out, so that the compiler fuses them with what stands around them.
+"""Products of matrices with a short side, written out, so that the compiler fuses them with their neighbours.
 
-A library's product of two matrices is made for sides of hundreds. Where one side is short, as the two coordinates of a point in the plane
-or a discriminator's one logit are, calling it costs more than the arithmetic:
+A library's product of two matrices is made for sides of hundreds. If one side is short, such as the two coordinates of a point in the plane
+or a discriminator's one logit, the call costs more than the arithmetic. Then
 
     (AB)ᵢⱼ = Σₖ Aᵢₖ Bₖⱼ
 
-is then a sum of a few outer products (k short), or a few weighted sums (i or j short). The bias is added by itself for the same reason: it
-joins the activation behind it instead of being copied before the product.
+is written as a sum of a few outer products (k short), or as a few weighted sums (i or j short). The bias is added separately, so that it
+fuses with the next activation instead of being copied before the product.
 
-Shapes: I, J = rows and columns of the product, K = what is summed over; a leading member axis where there is one.
+Shapes: I, J = rows and columns of the product, K = the summed axis; a leading member axis in a population.
 """
 
 from collections.abc import Callable
@@ -18,20 +18,13 @@ import torch
 from torch import Tensor
 
 SHORT = 4
-"""The longest side that is written out."""
+"""Longest side that is written out."""
 
 _aten = torch.ops.aten
 
 
 def product(a_IK: Tensor, b_KJ: Tensor) -> Tensor:
-    """AB, written out if a side is short; a leading member axis may stand before both.
-
-    Args:
-        a_IK: I × K.
-        b_KJ: K × J.
-
-    Returns:
-        I × J; `NotImplemented` where no side is short.
+    """Return AB (I × J), written out; `NotImplemented` if no side is short. Both may have a leading member axis.
 
     Example:
         >>> a, b = torch.randn(5, 7), torch.randn(7, 2)
@@ -52,13 +45,13 @@ def product(a_IK: Tensor, b_KJ: Tensor) -> Tensor:
 
 
 def with_bias(bias: Tensor, a_IK: Tensor, b_KJ: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """β·bias + α·AB, the bias added behind the product."""
+    """Return β·bias + α·AB, with the bias added after the product."""
     if beta != 1 or alpha != 1:
         return NotImplemented
-    found = product(a_IK, b_KJ)
-    found = a_IK @ b_KJ if found is NotImplemented else found
-    # Under one more axis, since the compiler would otherwise put the library's product with a bias back together.
-    return (found.unsqueeze(0) + bias).squeeze(0)
+    c_IJ = product(a_IK, b_KJ)
+    c_IJ = a_IK @ b_KJ if c_IJ is NotImplemented else c_IJ
+    # With one more axis, because the compiler would otherwise merge the two into the library's product with a bias.
+    return (c_IJ.unsqueeze(0) + bias).squeeze(0)
 
 
 WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
@@ -67,4 +60,4 @@ WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
     _aten.addmm.default: with_bias,
     _aten.baddbmm.default: with_bias,
 }
-"""What stands in the place of which operation while a field is traced."""
+"""Replacements by operation, while a field is traced."""

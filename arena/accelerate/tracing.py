@@ -1,8 +1,8 @@
-"""Compiled functions of a flat list of tensors, traced once and then called without a look at anything else.
+"""Compiled functions of a flat list of tensors, traced once and then called without guards.
 
-`torch.compile` guards what it has compiled: each call looks through the modules that the code was taken from, which on small nets takes
-longer than their arithmetic. Here the caller says by a key of its own when a function must be traced anew, so that the traced graph goes to
-the compiler directly.
+`torch.compile` guards compiled code: each call checks the modules that the code was taken from, which on small nets takes longer than their
+arithmetic. Here the caller decides, by a key of its own, when a function is traced anew, and the traced graph goes to the compiler
+directly.
 """
 
 import os
@@ -18,11 +18,9 @@ from arena.accelerate.small_matmul import WRITTEN_OUT
 
 
 def compile_graph(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Callable[..., Any]:
-    """A function of tensors, compiled for tensors of these shapes and layouts. It may change them in place; tracing does not.
+    """Return a function compiled for tensors of the shapes and layouts of `inputs`.
 
-    Args:
-        function: of as many tensors; it returns a list of tensors.
-        inputs: examples.
+    The function returns a list of tensors. It may change its inputs in place; tracing does not change the examples.
 
     Example:
         >>> import torch
@@ -31,7 +29,7 @@ def compile_graph(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Cal
         >>> double(x)[0].item(), x.tolist()
         (6.0, [2.0, 2.0, 2.0])
     """
-    from torch._inductor import compile as inductor_compile  # imported late, since it takes a second
+    from torch._inductor import compile as inductor_compile  # imported late, because the import takes a second
 
     keep_compiled()
     traced = make_fx(function, decomposition_table=WRITTEN_OUT, tracing_mode="fake")(*inputs)
@@ -39,6 +37,6 @@ def compile_graph(function: Callable[..., Any], inputs: Sequence[Tensor]) -> Cal
 
 
 def keep_compiled() -> Path:
-    """The folder in which compiled code is kept; `TORCHINDUCTOR_CACHE_DIR` names another."""
+    """Return the folder of compiled code, which `TORCHINDUCTOR_CACHE_DIR` can change."""
     folder = os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(platformdirs.user_cache_dir("arena")) / "compiled"))
     return Path(folder)

@@ -259,7 +259,7 @@ class Ragged(Pulls):
             2,
             GameFault,
             "a batch of Ragged holds tensors of leading length 4 and 6, but to be split into 2 micro_batches each must have one row for "
-            "each example; let its sample return such, or play it undivided",
+            "each example; return such from its sample, or play it undivided",
         ),
     ],
 )

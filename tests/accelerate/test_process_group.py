@@ -212,7 +212,7 @@ def test_processes_that_drift_apart_are_told_of(tmp_path: Path) -> None:
     (tmp_path / "faulty.py").write_text(FAULTY.format(imports="", sample=own, losses=""))
     code, _, errors = finish(start("-m", "arena.cli", "play", "faulty.py", "--out", "run", *words(RUN), folder=tmp_path))
     assert code == 1
-    assert "arena (process 0 of 2): the 2 processes no longer have the same batch, so that they do not play one game; look for" in errors
+    assert "arena (process 0 of 2): the 2 processes no longer have the same batch. Fix: draw random numbers" in errors
 
 
 def test_ctrl_c_stops_all_of_them_after_one_turn_and_they_go_on_later(tmp_path: Path) -> None:
