@@ -13,7 +13,6 @@ class Collapse(Alarm):
 
     Args:
         after: Progress of the run before which nothing counts, in [0, 1].
-        patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
         BadSetting: For a number out of its range.

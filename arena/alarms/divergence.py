@@ -17,7 +17,6 @@ class Divergence(Alarm):
 
     Args:
         times: Factor on the first score, above 1.
-        patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
         BadSetting: For a number out of its range.

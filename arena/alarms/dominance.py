@@ -15,7 +15,6 @@ class Dominance(Alarm):
 
     Args:
         share: Bound of the winner's loss as a share of its first loss, in (0, 1).
-        patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
         BadSetting: For a number out of its range.

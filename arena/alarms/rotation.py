@@ -27,7 +27,6 @@ class Rotation(Alarm):
     Args:
         window: Number of rows W, at least 16.
         strength: Least correlation, in (0, 1).
-        patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
         BadSetting: For a number out of its range.
@@ -42,7 +41,7 @@ class Rotation(Alarm):
         self._losses: dict[str, list[float]] = {}
 
     def look(self, view: TraceView) -> str | None:
-        found = None
+        sentence = None
         self._turns = [*self._turns, view.row["turn"]][-self.window :]
         for key, (loss, _) in view.of_players("loss").items():
             seen = self._losses[key] = [*self._losses.get(key, []), loss][-self.window :]
@@ -51,8 +50,8 @@ class Rotation(Alarm):
             even = np.linspace(self._turns[0], self._turns[-1], self.window)
             rows = period(np.interp(even, self._turns, seen), self.strength)
             if rows is not None:
-                found = found or f"the loss of {key} goes round with a period of about {rows * (even[1] - even[0]):.0f} turns"
-        return found
+                sentence = sentence or f"the loss of {key} goes round with a period of about {rows * (even[1] - even[0]):.0f} turns"
+        return sentence
 
     def state_dict(self) -> dict[str, Any]:
         return {"turns": list(self._turns), "losses": {key: list(losses) for key, losses in self._losses.items()}}

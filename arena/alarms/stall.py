@@ -23,7 +23,6 @@ class Stall(Alarm):
     Args:
         share: Share of the turn budget over which the score should improve, in (0, 1).
         gain: Least relative improvement, in (0, 1).
-        patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
         BadSetting: For a number out of its range.

@@ -19,7 +19,6 @@ class VanishingGradient(Alarm):
 
     Args:
         share: Share of the largest norm so far, in (0, 1).
-        patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
         BadSetting: For a number out of its range.
@@ -32,13 +31,13 @@ class VanishingGradient(Alarm):
         self._largest: dict[str, float] = {}
 
     def look(self, view: TraceView) -> str | None:
-        found = None
+        sentence = None
         for key, (norm, _) in view.of_players("gradient_norm").items():
             if math.isfinite(norm):
                 self._largest[key] = max(norm, self._largest.get(key, 0.0))
             if norm < self.share * self._largest.get(key, 0.0) and view.far:
-                found = f"the gradient of {key} has norm {norm:.2g}, and had {self._largest[key]:.2g}"
-        return found
+                sentence = f"the gradient of {key} has norm {norm:.2g}, and had {self._largest[key]:.2g}"
+        return sentence
 
     def state_dict(self) -> dict[str, Any]:
         return {"largest": dict(self._largest)}

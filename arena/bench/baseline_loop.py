@@ -1,8 +1,8 @@
 """A plain PyTorch loop for a game: sample, then zero_grad, backward, step for each mover.
 
-It equals the arena with plain simultaneous or alternating gradient steps: from the same start and on the same batches both are
-at the same parameters, to rounding (a test requires 1e-12 in float64). It is simple, but fast:
-each backward pass stops at its player's parameters. Its optimizers are torch's in their default form, not fused.
+It equals the arena with plain simultaneous or alternating gradient steps: from the same start and on the same batches both reach the same
+parameters, to rounding (a test requires 1e-12 in float64). It is simple, but fast: each backward pass stops at its player's parameters. Its
+optimizers are torch's in their default form, not fused.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from arena.core.game import Batch, Game
 from arena.core.rng import Rng
 from arena.engine.env import Arena
 from arena.engine.episode import place
-from arena.errors import GameFault
+from arena.errors import GameFault, cause
 from arena.players.base import hooks
 
 _FAST = ("fused", "foreach")
@@ -81,7 +81,7 @@ class BaselineLoop:
             on_batch(self.batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Copies of all state that later turns depend on."""
+        """Return copies of all state that later turns depend on."""
         optimizers = {role: optimizer.state_dict() for role, optimizer in self.optimizers.items()}
         kept = {"game": self.game.state_dict(), "optimizers": optimizers, "streams": self.rng.state_dict(), "batch": self.batch}
         return copy.deepcopy(kept)
@@ -102,8 +102,8 @@ def _copied(game: Game) -> Game:
     try:
         return copy.deepcopy(game)
     except (TypeError, RuntimeError) as error:
-        why = " ".join(str(error).split())[:160]
-        raise GameFault(f"{type(game).__name__} cannot be copied ({why}); keep open files and the like out of its attributes") from error
+        name = type(game).__name__
+        raise GameFault(f"{name} cannot be copied ({cause(error)}); keep open files and the like out of its attributes") from error
 
 
 def _default(optimizer: torch.optim.Optimizer, groups: list[dict[str, list[nn.Parameter]]]) -> torch.optim.Optimizer:

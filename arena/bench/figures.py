@@ -5,24 +5,27 @@ from matplotlib.patches import Patch
 
 from arena import plots
 from arena.bench.measurement import Measurement
-from arena.bench.report import BY_HAND, FLOOR, SHADES, heading, micro
+from arena.bench.report import BASELINE, FLOOR, SHADES, heading, micro
 from arena.plots.style import INK, styled
 
 
 @styled
 def turn(measured: Measurement) -> Figure:
-    """One bar each: the arena's turn, stacked from its stages; the loop by hand; the floor. Whiskers are quartiles."""
+    """Draw one bar each for the arena's turn, stacked from its stages, the plain loop and the floor; whiskers are quartiles."""
     drawing, axes = plots.figure(8.4, 3.2)
     axis = axes[0, 0]
-    bars = [("the arena", measured.arena, 1.0), ("the loop\nby hand", measured.baseline, measured.ratio.middle)]
-    bars.append(("the floor", measured.floor, measured.share.middle))
+    bars = [
+        ("the arena", measured.arena, 1.0),
+        ("the plain\nloop", measured.baseline, measured.ratio.middle),
+        ("the floor", measured.floor, measured.share.middle),
+    ]
     reach = 1.7e6 * max(*(spread.high for _, spread, _ in bars), sum(measured.stages.values()))
     begin = 0.0
     for name, time in measured.stages.items():
         end = begin + 1e6 * time
         axis.barh(0, end - begin, left=begin, height=0.62, color=SHADES[name], edgecolor="white", linewidth=0.6, zorder=3)
         begin = end
-    for place, spread, colour in ((1, measured.baseline, BY_HAND), (2, measured.floor, FLOOR)):
+    for place, spread, colour in ((1, measured.baseline, BASELINE), (2, measured.floor, FLOOR)):
         axis.barh(place, 1e6 * spread.middle, height=0.62, color=colour, zorder=3)
     for place, (_, spread, ratio) in enumerate(bars):
         low, middle, high = (1e6 * t for t in (spread.low, spread.middle, spread.high))

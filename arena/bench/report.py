@@ -16,7 +16,7 @@ SHADES = {
     "the rest": "#9aa0a6",
 }
 """Colours of the stages, in the terminal and in the figure."""
-BY_HAND, FLOOR = "#6b7280", "#b4bac1"
+BASELINE, FLOOR = "#6b7280", "#b4bac1"
 
 
 def report(measured: Measurement, console: Console) -> None:
@@ -49,7 +49,7 @@ def table(measured: Measurement, console: Console) -> Table:
         rows.add_row(f"  {name}", Text(micro(time), style="dim"), "", share, bar(begin, begin + time, SHADES[name]))
         begin += time
     for label, spread, ratio, shade in (
-        ("the loop by hand", measured.baseline, measured.ratio, BY_HAND),
+        ("the plain loop", measured.baseline, measured.ratio, BASELINE),
         ("the floor", measured.floor, measured.share, FLOOR),
     ):
         rows.add_row(f"[bold]{label}[/]", micro(spread.middle), _quartiles(spread), f"{ratio.middle:.2f}", bar(0, spread.middle, shade))
@@ -70,13 +70,13 @@ def words(measured: Measurement) -> list[str]:
     """Return the summary in sentences."""
     low, middle, high = measured.ratio.low, measured.ratio.middle, measured.ratio.high
     rule = measured.config.flat()["rule.name"]
-    against = "the loop by hand" if measured.plain else "a loop of plain gradient steps by hand"
+    against = "the plain loop" if measured.plain else "a plain loop of gradient steps"
     sentences = [
         f"A turn is [bold]{middle:.2f}×[/] as fast as {against} (quartiles {low:.2f}× – {high:.2f}×); "
         f"[bold]{100 * measured.share.middle:.0f} %[/] of it would be the bare gradients that no loop avoids."
     ]
     if not measured.plain:
-        sentences.append(f"The loop by hand does not play the {rule} rule, so this shows what the rule costs.")
+        sentences.append(f"The plain loop does not play the {rule} rule, so that the ratio includes the cost of the rule.")
     over = sum(measured.stages.values()) / measured.arena.middle - 1
     if over > 0.02:
         sentences.append(f"The stages add up to {100 * over:.0f} % more than the turn, because each was timed separately.")

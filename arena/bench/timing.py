@@ -114,16 +114,16 @@ class _Bench:
         lost = statistics.median(map(operator.sub, of["arena"], of["untraced"])) if self.turns >= self.every else 0.0
         stages["trace"] = max(0.0, middle["rows"], lost)
         stages["the rest"] = max(0.0, middle["arena"] - sum(stages.values()))
-        against = {name: [time / turn for time, turn in zip(of[name], of["arena"], strict=True)] for name in ("by hand", "floor")}
+        against = {name: [time / turn for time, turn in zip(of[name], of["arena"], strict=True)] for name in ("baseline", "floor")}
         return Measurement(
             self.run.config,
             torch.get_num_threads(),
             self.turns,
             len(rounds),
             arena=Spread.of(of["arena"]),
-            baseline=Spread.of(of["by hand"]),
+            baseline=Spread.of(of["baseline"]),
             floor=Spread.of(of["floor"]),
-            ratio=Spread.of(against["by hand"]),
+            ratio=Spread.of(against["baseline"]),
             share=Spread.of(against["floor"]),
             stages=stages,
             plain=self.recorded.plain,
@@ -172,7 +172,7 @@ class _Bench:
         self.baseline.load_state_dict(self.start_of_baseline)
         began = self.now()
         self.baseline.play(self.recorded)
-        return {"by hand": (self.now() - began) / self.turns}
+        return {"baseline": (self.now() - began) / self.turns}
 
     def _floor(self) -> dict[str, float]:
         self.baseline.load_state_dict(self.start_of_baseline)

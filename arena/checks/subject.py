@@ -1,4 +1,4 @@
-"""The game under examination, and what several checks measure of it."""
+"""The game under examination, and measurements that several checks share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +16,7 @@ from arena.core.rng import Rng
 
 @dataclass
 class Subject:
-    """The game under examination.
-
-    Args:
-        build: Return a new game.
-    """
+    """The game under examination; `build` returns a new one."""
 
     build: Callable[[], Game]
 

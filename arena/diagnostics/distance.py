@@ -33,8 +33,8 @@ class Distance(Diagnostic):
             solution = game.solution() or {}
             squares: dict[str, float] = {}
             for role in game.roles:
-                own = {name: p for key in game.keys_of(role) for name, p in game.parameters_of(key).items() if name in solution}
-                apart = [(p.double() - solution[name].to(p.device).double()).square().sum() for name, p in own.items()]
+                known = {name: p for key in game.keys_of(role) for name, p in game.parameters_of(key).items() if name in solution}
+                apart = [(p.double() - solution[name].to(p.device).double()).square().sum() for name, p in known.items()]
                 squares[role] = float(torch.stack(apart).sum()) if apart else 0.0
         return {"total": math.sqrt(sum(squares.values()))} | {role: math.sqrt(square) for role, square in squares.items()}
 

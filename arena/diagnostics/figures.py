@@ -26,9 +26,9 @@ def eigenvalues(values: np.ndarray, complete: bool) -> Figure:
         "repels": (~nought & (values.real < 0), REPELLED),
         "neither": (nought, INK),
     }
-    for words, (there, colour) in groups.items():
-        label = f"{words}: {int(there.sum())}"
-        axis.scatter(values.real[there], values.imag[there], s=22, color=colour, alpha=0.7, linewidths=0, label=label, zorder=3)
+    for words, (chosen, colour) in groups.items():
+        label = f"{words}: {int(chosen.sum())}"
+        axis.scatter(values.real[chosen], values.imag[chosen], s=22, color=colour, alpha=0.7, linewidths=0, label=label, zorder=3)
     margin = 0.12 * radius
     axis.set_xlim(min(float(values.real.min()), 0) - margin, max(float(values.real.max()), 0) + margin)
     axis.set_ylim(float(values.imag.min()) - margin, float(values.imag.max()) + margin)

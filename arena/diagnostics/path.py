@@ -54,7 +54,7 @@ class Path(Diagnostic):
         points: Points on the line, one more than a multiple of 4, so that α = 0 and α = 1 are among them.
 
     Raises:
-        BadSetting: For another number of points.
+        BadSetting: `points` is not one more than a multiple of 4.
 
     Example:
         >>> from arena import Arena
@@ -137,7 +137,7 @@ def between(arena: MeasuredGame, old: str | pathlib.Path, new: str | pathlib.Pat
         points: Points on the line.
 
     Raises:
-        CheckpointUnusable: For a damaged checkpoint.
+        CheckpointUnusable: A checkpoint is damaged.
     """
     with Path(points).looking(arena) as field:
         return along(field, _position(arena.game, old), _position(arena.game, new), points)

@@ -28,11 +28,11 @@ class Position(Diagnostic):
 
     def measure(self, arena: MeasuredGame) -> dict[str, float]:
         self.check(arena.game)
-        found: dict[str, float] = {}
+        position: dict[str, float] = {}
         for name, p in arena.game.named_parameters():
             short, numbers = name.removeprefix("players."), p.detach().flatten().tolist()
-            found |= {short: numbers[0]} if len(numbers) == 1 else {f"{short}.{i}": number for i, number in enumerate(numbers)}
-        return found
+            position |= {short: numbers[0]} if len(numbers) == 1 else {f"{short}.{i}": number for i, number in enumerate(numbers)}
+        return position
 
     def cost(self, game: Game) -> Cost:
         return Cost()

@@ -13,7 +13,7 @@ from arena.core.field.field import Field
 from arena.core.game import Game
 from arena.core.protocols import MeasuredGame
 from arena.diagnostics.base import Cost, Diagnostic, MeasurementFailed, parameters_in
-from arena.errors import ArenaError, BadSetting, check_choice, check_number
+from arena.errors import ArenaError, BadSetting, cause, check_choice, check_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,11 +69,11 @@ class Spectrum(Diagnostic):
             else:
                 ends = [self._extremes(field, which) for which in EXTREMES]
                 outermost, self.eigenvalues = ends[0], _merged(ends)
-        found = self.eigenvalues
+        values = self.eigenvalues
         return {
-            "spectral_radius": float(np.abs(found).max()),
-            "smallest_real": float(found.real.min()),
-            "largest_imaginary": float(np.abs(found.imag).max()),
+            "spectral_radius": float(np.abs(values).max()),
+            "smallest_real": float(values.real.min()),
+            "largest_imaginary": float(np.abs(values.imag).max()),
             "rotating_share": float(np.mean(np.abs(outermost.imag) > np.abs(outermost.real))),
         }
 
@@ -129,12 +129,12 @@ class Spectrum(Diagnostic):
         except ArpackNoConvergence as error:
             raise MeasurementFailed(
                 f"spectrum: the Arnoldi iteration found {len(error.eigenvalues)} of the {self.top} eigenvalues of {EXTREMES[which]} of a "
-                f"Jacobian of {size:,} parameters within {self.restarts} restarts; raise restarts, or seek a lower top"
+                f"Jacobian of {size:,} parameters within {self.restarts} restarts; raise restarts or lower top"
             ) from error
         except ArpackError as error:
             raise MeasurementFailed(
                 f"spectrum: the Arnoldi iteration for the {EXTREMES[which]} of a Jacobian of {size:,} parameters failed "
-                f"({' '.join(str(error).split())}); seek another top"
+                f"({cause(error)}); choose another top"
             ) from error
 
 

@@ -11,23 +11,13 @@ from arena.plots.style import figure, styled
 
 @styled
 def image_grid(images: Tensor, columns: int = 8) -> Figure:
-    """Draw images side by side.
-
-    Args:
-        images: N × C × H × W with pixels in [0, 1], C 1 or 3.
-        columns: Images per row.
-    """
+    """Draw N × C × H × W images (pixels in [0, 1], C 1 or 3) in rows of `columns`."""
     return image_grids({"": images}, columns)
 
 
 @styled
 def image_grids(panels: Mapping[str, Tensor], columns: int = 8) -> Figure:
-    """Draw grids of images side by side.
-
-    Args:
-        panels: N × C × H × W images with pixels in [0, 1], C 1 or 3, by title.
-        columns: Images per row of a grid.
-    """
+    """Draw grids of N × C × H × W images (pixels in [0, 1], C 1 or 3) side by side, under their titles."""
     tiles = {title: tiled(images, columns) for title, images in panels.items()}
     height = max(4.4 * t.shape[0] / t.shape[1] for t in tiles.values())
     drawing, axes = figure(4.4 * len(tiles), height + (0.3 if any(tiles) else 0), 1, len(tiles))

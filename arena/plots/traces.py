@@ -36,8 +36,8 @@ def column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], lis
         >>> column([{"turn": 0}, {"turn": 5, "score": 0.5}], "score")
         ([5], [0.5])
     """
-    there = [(row["turn"], row[name]) for row in rows if row.get(name) is not None]
-    return [turn for turn, _ in there], [value for _, value in there]
+    recorded = [(row["turn"], row[name]) for row in rows if row.get(name) is not None]
+    return [turn for turn, _ in recorded], [value for _, value in recorded]
 
 
 def draw_column(axis: Any, rows: Sequence[Mapping[str, Any]], name: str, **style: Any) -> None:

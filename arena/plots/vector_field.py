@@ -11,11 +11,7 @@ from arena.plots.style import DATA, FIRST, INK, figure, styled
 
 @styled
 def arrows(game: Game) -> Figure | None:
-    """Draw the position of two players of one number each among the arrows of descent; return None for other players.
-
-    Args:
-        game: A game without batches.
-    """
+    """Draw the position of two players of one number each among the arrows of descent in a game without batches; else return None."""
     field = Field(game)
     if [p.numel() for p in field.moving.values()] != [1, 1]:
         return None

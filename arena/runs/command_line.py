@@ -12,13 +12,13 @@ class CommandLine:
     """The words after a command's name.
 
     Args:
-        words: the words.
-        usage: text that `--help` prints.
-        example: a complete command, for the error if no game is named.
+        words: The words.
+        usage: Text that `--help` prints.
+        example: A complete command, for the error if no game is named.
 
     Attributes:
-        exit_code: set if there is nothing to do, because the usage was printed; otherwise None.
-        rest: the words that have not been popped, which are settings of the game.
+        exit_code: Exit code if the usage was printed, so that nothing is left to do; otherwise None.
+        rest: Words that have not been popped, which are settings of the game.
 
     Example:
         >>> line = CommandLine(["ring", "--out=here", "--vary", "a", "--turns", "3", "--vary", "b"], "usage: …", "arena play ring")
@@ -40,7 +40,7 @@ class CommandLine:
         """Remove `--name VALUE` or `--name=VALUE`, and return the value; None if the option was not given.
 
         Raises:
-            ArenaError: if it has no value.
+            ArenaError: The option has no value.
         """
         option, words = f"--{name}", self.rest
         for i, word in enumerate(words):
@@ -65,13 +65,13 @@ class CommandLine:
         """Return the value of an option that is a number; None if the option was not given.
 
         Args:
-            name: of the option.
-            expected: description of the number, for the error.
-            kind: int or float.
-            least: the lowest number.
+            name: Name of the option.
+            expected: Description of the number, for the error.
+            kind: Type of the number, int or float.
+            least: Lowest allowed number.
 
         Raises:
-            ArenaError: if it is no finite number of at least `least`.
+            ArenaError: The value is no finite number of at least `least`.
 
         Example:
             >>> CommandLine(["--trials", "many"], "", "").pop_number("trials", "a whole number, such as 60")
@@ -91,13 +91,13 @@ class CommandLine:
         """Return the game that is named here or in a file of settings, and the other settings of the file.
 
         Raises:
-            ArenaError: if no game is named, or the file cannot be read.
+            ArenaError: No game is named, or the file cannot be read.
         """
         from arena.config.settings import load_file
 
         settings = load_file(file) if file is not None else {}
-        named = settings.pop("game", None)
-        game = self._game or named
+        in_file = settings.pop("game", None)
+        game = self._game or in_file
         if not isinstance(game, str):
             raise ArenaError(f"no game is named. Fix: {self._example} (`arena list` shows all games)")
         return game, settings

@@ -24,7 +24,7 @@ COLOURS = ("dark_orange", "dodger_blue2")
 
 
 class Display:
-    """Receives the progress of a run; every method may do nothing."""
+    """A receiver of the progress of a run; every method may do nothing."""
 
     rate: float = 0.0
 
@@ -40,7 +40,7 @@ class Display:
 
 
 class Silent(Display):
-    """Shows nothing."""
+    """A display that prints nothing."""
 
 
 class _Console(Console):

@@ -1,4 +1,4 @@
-"""New folders: nothing that was played is ever overwritten."""
+"""New folders; results are never overwritten."""
 
 import contextlib
 import itertools
@@ -22,14 +22,14 @@ def new_folder(out: str | Path | None, name: str, what: str, files: Mapping[str,
     """Make a folder with files in it.
 
     Args:
-        out: path of the folder; None numbers one under `runs/`.
-        name: stem of a numbered folder.
-        what: noun phrase for the error message, such as "a run".
-        files: texts by file name; the last file marks the folder for `arena resume`.
+        out: Path of the folder; None numbers one under `runs/`.
+        name: Stem of a numbered folder.
+        what: Noun phrase for the error message, such as "a run".
+        files: Texts by file name; the last file marks the folder for `arena resume`.
 
     Raises:
-        FolderInTheWay: if the folder exists.
-        ArenaError: if it cannot be made.
+        FolderInTheWay: The folder exists.
+        ArenaError: The folder cannot be made.
     """
     try:
         folder = _made(out, name, what, [*files][-1])
@@ -43,12 +43,7 @@ def new_folder(out: str | Path | None, name: str, what: str, files: Mapping[str,
 
 @contextlib.contextmanager
 def disk_errors(what: str, folder: Path) -> Iterator[None]:
-    """Raise RunFailed if a file cannot be written.
-
-    Args:
-        what: that stops, such as "the map".
-        folder: that `arena resume` continues.
-    """
+    """Raise RunFailed if a file cannot be written while `what`, such as "the map", writes into the folder."""
     try:
         yield
     except OSError as error:

@@ -24,9 +24,9 @@ class Choice:
     """The choice of a criterion in one run.
 
     Args:
-        turn: the chosen turn.
-        truth: the oracle's metric at that turn; NaN if the data have no labels.
-        kept: whether the run has a checkpoint of that turn.
+        turn: Chosen turn.
+        truth: Oracle's metric at that turn; NaN if the data have no labels.
+        kept: Whether the run has a checkpoint of that turn.
     """
 
     turn: int
@@ -38,9 +38,9 @@ def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = Non
     """Return the choice of each criterion by name, and those of `last` and `oracle`.
 
     Args:
-        rows: of a trace.
-        criteria: of the game; exactly one of them uses labels.
-        folder: of the run, for its checkpoints.
+        rows: Rows of a trace.
+        criteria: Criteria of the game; exactly one of them uses labels.
+        folder: Folder of the run, for its checkpoints.
     """
     oracle = next(criterion for criterion in criteria if criterion.uses_oracle)
     blind = [criterion for criterion in criteria if not criterion.uses_oracle]
@@ -64,10 +64,10 @@ def side_by_side(folders: Sequence[Path]) -> ResultTable:
     """Return a table of the choices of all criteria: means over runs of one game, and the distance to the oracle.
 
     Raises:
-        ArenaError: for a folder that is no run, and for a game without criteria.
+        ArenaError: A folder is not a run, or its game has no criteria.
     """
-    made: list[dict[str, Choice]] = []
-    looks: list[int] = []
+    chosen: list[dict[str, Choice]] = []
+    measurements: list[int] = []
     for folder in folders:
         settings = load_file(folder / "config.yaml")
         criteria = lookup("game", str(settings.get("game"))).target.criteria()  # type: ignore[attr-defined]
@@ -76,49 +76,45 @@ def side_by_side(folders: Sequence[Path]) -> ResultTable:
                 f"{folder} is of the game '{settings.get('game')}', which has no criteria for a choice. Expected a run of another game"
             )
         rows = [row for row in read_trace(folder / "trace.jsonl") if row["kind"] == "turn"]
-        looks.append(sum(any(name.startswith("metrics.") for name in row) for row in rows))
-        made.append(choices(rows, criteria, folder))
-        if not made[-1]:
+        measurements.append(sum(any(name.startswith("metrics.") for name in row) for row in rows))
+        chosen.append(choices(rows, criteria, folder))
+        if not chosen[-1]:
             raise ArenaError(f"the trace of {folder} has no metrics to choose by. Fix: play longer, or lower --metrics.every")
-    labelled = all("oracle" in of_run for of_run in made)
-    oracle = [of_run["oracle"].truth if labelled else math.nan for of_run in made]
-    several = len(made) > 1
-    rows_of_words = []
-    for name in made[0]:
-        own = [of_run[name] for of_run in made if name in of_run]
-        truths = [choice.truth for choice in own]
-        behind = statistics.fmean(best - truth for best, truth in zip(oracle, truths, strict=True)) if len(own) == len(made) else math.nan
-        kept = sum(choice.kept for choice in own)
-        rows_of_words.append(
+    labelled = all("oracle" in of_run for of_run in chosen)
+    oracle = [of_run["oracle"].truth if labelled else math.nan for of_run in chosen]
+    several = len(chosen) > 1
+    table = []
+    for name in chosen[0]:
+        by_name = [of_run[name] for of_run in chosen if name in of_run]
+        truths, kept = [choice.truth for choice in by_name], sum(choice.kept for choice in by_name)
+        complete = len(by_name) == len(chosen)
+        behind = statistics.fmean(best - truth for best, truth in zip(oracle, truths, strict=True)) if complete else math.nan
+        table.append(
             [
                 name + (" (uses labels)" if name == "oracle" else ""),
-                ", ".join(f"{choice.turn:,}" for choice in own),
+                ", ".join(f"{choice.turn:,}" for choice in by_name),
                 _percent(truths, several) if labelled else "–",
                 "–" if name == "oracle" or not labelled else f"{100 * behind:.1f}",
-                f"{kept} of {len(own)}" if several else "yes" if kept else "no",
+                f"{kept} of {len(by_name)}" if several else "yes" if kept else "no",
             ]
         )
     truth = next(c.name for c in criteria if c.uses_oracle).replace("-", " ")
     head = ["chosen by", "turn" + ("s" if several else ""), f"{truth} %" + (" (mean ± SD)" if several else ""), "behind the oracle", "kept"]
-    note = f"{min(looks)} measurements in a run (`--metrics.every`); `--checkpoint.every` and `--checkpoint.keep` keep checkpoints."
+    note = f"{min(measurements)} measurements in a run (`--metrics.every`); `--checkpoint.every` and `--checkpoint.keep` keep checkpoints."
     blind = "The data have no labels, so that the choices cannot be judged."
-    return ResultTable(head, rows_of_words, [note] if labelled else [note, blind])
+    return ResultTable(head, table, [note] if labelled else [note, blind])
 
 
 def runs_in(folder: Path) -> dict[str, list[Path]]:
-    """Return the runs of a folder by variant: the folder itself, or the runs of a comparison.
-
-    Raises:
-        ArenaError: if there are none.
-    """
+    """Return the runs of a folder by variant: the folder itself, or the runs of a comparison; raise ArenaError if there are none."""
     if (folder / "config.yaml").is_file() and (folder / "trace.jsonl").is_file():
         return {folder.name: [folder]}
-    found: dict[str, list[Path]] = {}
+    runs: dict[str, list[Path]] = {}
     for trace in sorted(folder.glob("*/seed-*/trace.jsonl"), key=lambda path: (path.parts[-3], int(path.parts[-2].removeprefix("seed-")))):
-        found.setdefault(trace.parent.parent.name, []).append(trace.parent)
-    if not found:
+        runs.setdefault(trace.parent.parent.name, []).append(trace.parent)
+    if not runs:
         raise ArenaError(f"{folder} is neither a run nor a comparison. Expected a folder of `arena play` or `arena compare`")
-    return found
+    return runs
 
 
 def _percent(values: Sequence[float], several: bool) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of a run: those of a turn in `pictures/`, and the last ones, animations and traces beside them."""
+"""The pictures of a run: those of each turn in `pictures/`; the last ones, animations and traces beside the trace."""
 
 import shutil
 from collections.abc import Iterable
@@ -18,13 +18,13 @@ def draw(
     """Draw the pictures of a turn.
 
     Args:
-        arena: that is played.
-        folder: of the run.
-        game: its name.
-        ceiling: the score of real data; None if there is none.
-        diagnosed: figures of the diagnostics, by name.
+        arena: The arena of the run.
+        folder: Folder of the run.
+        game: Name of the game.
+        ceiling: Score of real data; None if there is none.
+        diagnosed: Figures of the diagnostics, by name.
         board: TensorBoard's writer; None without one.
-        last: whether the run ends here.
+        last: Whether the run ends here.
     """
     from arena import plots
 
@@ -48,7 +48,7 @@ def draw(
 
 
 def draw_last(game: Game, folder: Path, ceiling: float | None) -> None:
-    """Copy the last picture of each kind beside the trace, animate them if the game asks for it, and draw the trace."""
+    """Copy the last picture of each kind beside the trace, animate the pictures of an animated game, and draw the trace."""
     from arena import plots
 
     pictures = sorted((folder / "pictures").glob("turn-*.png"))

@@ -1,7 +1,7 @@
-"""Plays a configured game to its end: trace, scores, pictures, checkpoints, and what happens when it is stopped.
+"""Play a configured game to its end in a run folder, and resume it.
 
 A run folder holds `config.yaml`, `trace.jsonl`, `pictures/`, `checkpoints/`, `picture.png`, `traces.png` and TensorBoard's events. A run
-is a pure function of its configuration; one that was killed at any moment and resumed ends bit for bit like one that was not.
+is a pure function of its configuration: if it is killed at any moment and resumed, it ends with the same bits.
 """
 
 from pathlib import Path
@@ -32,14 +32,14 @@ def play(
     """Play a game to its end in a new run folder.
 
     Args:
-        game: id, import path or file of a game, a Game class, or a Game.
-        out: the run folder, which must not exist; None numbers one under `runs/`.
-        display: show progress in the terminal.
-        config: a YAML file of settings, over which `settings` win.
-        settings: settings by name, nested (`generator={"lr": 1e-4}`) or dotted (`**{"generator.lr": 1e-4}`); components may be objects.
+        game: Id, import path or file of a game, a Game class, or a Game.
+        out: Run folder, which must not exist; None numbers one under `runs/`.
+        display: Show progress in the terminal.
+        config: YAML file of settings; `settings` win over it.
+        settings: Settings by name, nested (`generator={"lr": 1e-4}`) or dotted (`**{"generator.lr": 1e-4}`); components may be objects.
 
     Raises:
-        ArenaError: before anything starts, for input that cannot be used; while playing, where the disk fails.
+        ArenaError: The input cannot be used (raised before the first turn), or the disk fails.
 
     Example:
         >>> import tempfile
@@ -52,7 +52,7 @@ def play(
 
 
 def start(config: Config, out: str | Path | None = None, *, display: bool = True) -> Result:
-    """Play what a configuration describes in a new run folder; under torchrun, together with the other processes."""
+    """Play a configuration in a new run folder; under torchrun, together with the other processes."""
     arena = config.build()
     Diagnostics(config.group("diagnostics").names).check(arena.game)  # before there is a folder
     if arena.ranks is None:
@@ -62,15 +62,15 @@ def start(config: Config, out: str | Path | None = None, *, display: bool = True
 
 
 def resume(folder: str | Path, *, display: bool = True) -> Result:
-    """Go on with a run from its latest checkpoint.
+    """Continue a run from its latest checkpoint.
 
     Args:
-        folder: a run folder.
-        display: show progress in the terminal.
+        folder: Run folder.
+        display: Show progress in the terminal.
 
     Raises:
-        CheckpointUnusable: where the latest checkpoint is damaged or of another game or version.
-        ArenaError: where the folder is no run.
+        CheckpointUnusable: The latest checkpoint is damaged, or of another game or version.
+        ArenaError: The folder is not a run.
     """
     folder = Path(folder)
     if not (folder / "config.yaml").is_file():
@@ -97,7 +97,7 @@ def _new_folder(config: Config, out: str | Path | None) -> Path:
 
 
 def _ended(folder: Path) -> Result | None:
-    """The result of a run that is over, from the end row of its trace."""
+    """Return the result of a run that has ended, from the end row of its trace; None if it has not."""
     trace = folder / "trace.jsonl"
     rows = read_trace(trace) if trace.is_file() else []
     if not rows or rows[-1]["kind"] != "end":

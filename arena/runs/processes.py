@@ -17,7 +17,7 @@ PRELOADED = ("arena.games", "arena.config.config", "arena.runs.play", "arena.eng
 
 @contextlib.contextmanager
 def stopped_by(handle: Callable[[int, Any], None]) -> Iterator[None]:
-    """While inside, `handle` handles Ctrl-C and SIGTERM. Outside the main thread, which alone can handle signals, nothing changes."""
+    """Let `handle` handle Ctrl-C and SIGTERM within the block, in the main thread, which alone can handle signals."""
     try:
         before = [signal.signal(number, handle) for number in NUMBERS]
     except ValueError:  # not in the main thread
@@ -31,7 +31,7 @@ def stopped_by(handle: Callable[[int, Any], None]) -> Iterator[None]:
 
 
 def signals_interrupt() -> contextlib.AbstractContextManager[None]:
-    """While inside, SIGTERM raises KeyboardInterrupt as Ctrl-C does."""
+    """Let SIGTERM raise KeyboardInterrupt within the block, as Ctrl-C does."""
 
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt

@@ -10,21 +10,20 @@ from arena.runs.status import Status
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended, and where everything is.
+    """The end of a run, its numbers and its files.
 
     Args:
-        folder: the run folder.
-        status: finished (the turns are spent), solved, diverged, undefined (the rule had no answer), alarmed (an alarm ended the run) or
-            interrupted.
-        turns: turns played.
-        score: last score; None where none was measured.
-        best: lowest score.
-        ceiling: what real data would score; None where that means nothing.
-        metrics: the game's metrics by name, as they were last measured.
-        ceilings: what real data would get, by the metric's name.
-        alarms: by the name of each alarm that rang, the turn in which it first did, and why.
-        reason: who went non-finite first, for a diverged run; what the rule lacked, for an undefined one; why the alarm rang.
-        arena: the arena as the run left it; None where the run was over already when it was resumed.
+        folder: The run folder.
+        status: The status (`arena.runs.status`).
+        turns: Turns played.
+        score: Last score; None if none was measured.
+        best: Lowest score.
+        ceiling: Score of real data; None if it is not defined.
+        reason: First player that was not finite, if the run diverged; the reason, if the rule was undefined or an alarm ended the run.
+        arena: The arena at the end; None if the run had ended before it was resumed.
+        metrics: Last metrics of the game, by name.
+        ceilings: Metrics of real data, by name.
+        alarms: By the name of each raised alarm, the turn in which it was first raised, and its sentence.
     """
 
     folder: Path
@@ -45,7 +44,7 @@ class Result:
 
     @property
     def pictures(self) -> list[Path]:
-        """All that the run ends with: the picture, then what lies beside it, then the last of each kind that lies only in `pictures/`."""
+        """The last pictures: `picture`, then the others beside it, then the last of each kind that is only in `pictures/`."""
         beside = sorted(file for ending in ("gif", "png") for file in self.folder.glob(f"*.{ending}"))
         last = {file.name.rpartition("-turn-")[0]: file for file in sorted((self.folder / "pictures").glob("*-turn-*.png"))}
         inside = [file for kind, file in last.items() if self.folder / f"{kind}.png" not in beside]

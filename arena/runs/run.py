@@ -21,7 +21,7 @@ from arena.core.torch_settings import using_threads
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
 from arena.engine.playing import play
-from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
+from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed, cause
 from arena.runs.blame import blame
 from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last
@@ -38,10 +38,10 @@ class Run:
     """One run in one folder.
 
     Args:
-        config: its configuration.
-        arena: the arena built from it.
-        folder: an existing folder for this run alone.
-        display: shows the progress.
+        config: The configuration.
+        arena: The arena built from it.
+        folder: Existing folder of this run alone.
+        display: Receives the progress.
     """
 
     def __init__(self, config: Config, arena: Arena, folder: Path, display: Display):
@@ -75,17 +75,15 @@ class Run:
         """Play until the turns are spent, the game is solved or diverges, or a signal stops the run.
 
         Raises:
-            RunFailed: if the disk fails; earlier checkpoints are intact.
+            RunFailed: The disk fails; earlier checkpoints are intact.
         """
         try:
             with using_threads(self.config.run.threads), multiplications(self.config.run.tf32), self._signals():
                 return self._go(resumed)
         except OSError as error:
-            what = error.strerror or str(error)
-            where = error.filename or f"a file in {self.folder}"
-            kept = self.checkpoints.paths()
-            fix = f"arena resume {self.folder}" if kept else "start again"
-            stopped = f"the run stopped at turn {self.arena.turns_played:,} because {where} could not be written ({what})"
+            file, reason = error.filename or f"a file in {self.folder}", error.strerror or str(error)
+            fix = f"arena resume {self.folder}" if self.checkpoints.paths() else "start again"
+            stopped = f"the run stopped at turn {self.arena.turns_played:,} because {file} could not be written ({reason})"
             raise RunFailed(f"{stopped}. Fix that, then: {fix}") from error
 
     def _go(self, resumed: bool) -> Result:
@@ -130,7 +128,7 @@ class Run:
     def turns(self, *, resumed: bool = False) -> Generator[None, None, Status]:
         """Play turn by turn and record what is due; the generator returns the status."""
         arena, every = self.arena, self.every["trace"]
-        window = min(every, 2 * arena.scheduler.period)  # so that each player has two successive updates in it
+        window = min(every, 2 * arena.scheduler.period)  # with two successive updates of each player
         if not resumed or not self._has_checkpoint():
             self._look({*self.every})
         began, before = time.perf_counter(), arena.turns_played
@@ -303,8 +301,7 @@ class Run:
             self.arena.load_state_dict(state["arena"])
         except (KeyError, ValueError, RuntimeError) as error:
             raise CheckpointUnusable(
-                f"the checkpoint {path} does not fit the players of this configuration ({' '.join(str(error).split())[:160]}); "
-                "restore the config.yaml of the run"
+                f"the checkpoint {path} does not fit the players of this configuration ({cause(error)}); restore the config.yaml of the run"
             ) from error
         self.diagnostics.load_state_dict(state.get("diagnostics", {}))
         if "alarms" in state:
@@ -325,7 +322,7 @@ class Run:
         return board
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
-        """While inside, the first Ctrl-C or SIGTERM ends the run after the current turn, and a second one at once."""
+        """Let the first Ctrl-C or SIGTERM within the block end the run after the current turn, and a second one at once."""
 
         def ask(number: int, frame: Any) -> None:
             self._stop = number

@@ -139,7 +139,7 @@ def test_a_rule_has_a_stage_of_its_own_and_is_said_not_to_be_played_by_hand() ->
     found = measure(configure("bilinear", {"rule": "consensus"}), seconds=1)
     stages_make_up_the_turn(found, 0.4)
     assert found.stages["the rule"] > found.stages["optimizer"]
-    assert "The loop by hand does not play the consensus rule, so this shows what the rule costs." in words(found)
+    assert "The plain loop does not play the consensus rule, so that the ratio includes the cost of the rule." in words(found)
     assert not any("does not play" in sentence for sentence in words(measure(configure("bilinear"), seconds=0.1)))
 
 
@@ -213,9 +213,9 @@ def test_the_command_prints_a_table_and_draws_it(cli: Cli, tmp_path: Path, game:
     assert done.returncode == 0, done.stderr
     name = "tug-of-war" if game == TUG else game
     assert "\x1b" not in done.stdout
-    for label in ("the arena", "  sampling", "  field", "  optimizer", "  trace", "  the rest", "the loop by hand", "the floor"):
+    for label in ("the arena", "  sampling", "  field", "  optimizer", "  trace", "  the rest", "the plain loop", "the floor"):
         assert f"\n{label} " in done.stdout
-    assert "as fast as the loop by hand" in done.stdout
+    assert "as fast as the plain loop" in done.stdout
     picture = tmp_path / "runs" / f"bench-{name}-1.png"
     assert f"  picture     {picture.relative_to(tmp_path)}" in done.stdout
     assert [p for p in tmp_path.rglob("*") if p.is_file() and "__pycache__" not in p.parts] == [picture]
@@ -257,7 +257,7 @@ def test_settings_are_those_of_a_run(cli: Cli, tmp_path: Path) -> None:
     done = cli("bench", "--config", "my.yaml", "--seconds=0.1", "--out=new/here.PNG", "--scheduler", "alternating", "--trace.every", "5")
     assert done.returncode == 0, done.stderr
     assert "bilinear: extragradient rule, alternating scheduler, float32" in done.stdout
-    assert "The loop by hand does not play the extragradient rule" in done.stdout
+    assert "The plain loop does not play the extragradient rule" in done.stdout
     assert (tmp_path / "new" / "here.PNG").stat().st_size > 10_000
 
 
