@@ -28,8 +28,9 @@ import torch
 from arena.config import configure
 from arena.experiments.ledger import SeedResult, TrialRecord, read_all, write
 from arena.tuning import Options, parse_space
+from arena.tuning.backends.base import backend
 from arena.tuning.plan import Sweep, begin, plan
-from arena.tuning.play import backend_of, report
+from arena.tuning.play import report
 from arena.tuning.points import planned_points
 
 SMALL: dict[str, Any] = {"generator.hidden": (16, 16), "discriminator.hidden": (16, 16), "batch": 32}
@@ -48,7 +49,7 @@ def seconds(do: Callable[[], Any]) -> float:
 def played(found: Sweep, where: Path) -> tuple[float, list[TrialRecord]]:
     """Return the seconds of a sweep without its report, and its trials."""
     folder = begin(found, where)
-    took = seconds(lambda: backend_of(found.options.backend).play(found, folder, found.options.workers))
+    took = seconds(lambda: backend(found.options.backend)(found, folder, found.options.workers, lambda record: None))
     return took, read_all(folder)
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from arena.errors import ArenaError, BadSetting, check_choice, check_number
+from arena.tuning.backends.base import check_backend
 
-BACKENDS = ("optuna", "ray", "population")
 SAMPLERS = ("tpe", "gp", "cma-es", "nsga-ii", "qmc", "grid", "random")
 PLANNED = ("qmc", "grid", "random")
 """Samplers whose points depend on the space and the seed alone, and are the same in every backend."""
@@ -20,7 +20,7 @@ class Options:
     Args:
         trials: number of points.
         seeds: of each point.
-        backend: optuna, ray or population.
+        backend: optuna, ray, population or that of another file in `tuning/backends/`.
         sampler: tpe, gp, cma-es, nsga-ii, qmc, grid or random; empty takes tpe, nsga-ii for several objectives, and qmc if points
             must be known beforehand.
         pruner: none, median, hyperband, successive-halving or wilcoxon; with ray also pbt, but not wilcoxon. Without a pruner, bad points
@@ -58,7 +58,7 @@ class Options:
             check_number(name, getattr(self, name), least=least, whole=True)
         check_number("quantile", self.quantile, least=0, most=1)
         check_number("gpus", self.gpus, least=0)
-        check_choice("backend", self.backend, BACKENDS)
+        check_backend(self.backend)
         check_choice("sampler", self.sampler, ("", *SAMPLERS))
         check_choice("pruner", self.pruner, RAY_PRUNERS if self.backend == "ray" else PRUNERS)
         for objective in self.objectives:

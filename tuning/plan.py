@@ -7,7 +7,6 @@ by an alarm, because a player collapsed or had nothing left to learn, gets the v
 
 import dataclasses
 import functools
-import importlib
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from arena.experiments.outcome import FLED
 from arena.experiments.populations import structure
 from arena.experiments.values import Point
 from arena.runs.folders import new_folder, stem
+from arena.tuning.backends.base import backend
 from arena.tuning.options import Options
 from arena.tuning.points import planned_points
 from arena.tuning.space import Dimension, Space, changes, default_space, parse_space, settings_of, words_of
@@ -211,24 +211,8 @@ def begin(found: Sweep, out: str | Path | None = None) -> Path:
         ArenaError: if the package of the backend is missing.
         FolderInTheWay: if the folder exists.
     """
-    backend_of(found.options.backend)
+    backend(found.options.backend)
     return new_folder(out, f"sweep-{stem(found.game)}", "a sweep", {PLAN: found.dump()})
-
-
-def backend_of(name: str) -> Any:
-    """Return the module of a backend.
-
-    Its `play(sweep, folder, workers, tell)` plays the trials that are left in so many processes, and calls `tell` with each record. It
-    raises RunFailed if workers keep dying or a disk is full, and KeyboardInterrupt after Ctrl-C; trials that have ended are kept.
-
-    Raises:
-        ArenaError: if it needs a package that is missing.
-    """
-    try:
-        return importlib.import_module(f"arena.tuning.backends.{name}")
-    except ImportError as error:
-        lacks = error.name or error
-        raise ArenaError(f"the backend {name} needs {lacks}, which is not installed; type: pip install -e '.[tuning]'") from error
 
 
 def load(folder: str | Path) -> Sweep:

@@ -6,18 +6,17 @@ each that has ended), and the report: `trials.csv`, `importance.csv`, `tolerance
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.experiments.ledger import TrialRecord, read_all
+from arena.experiments.ledger import read_all
 from arena.experiments.values import Seeds, parse_seeds
+from arena.tuning.backends.base import Tell, backend
 from arena.tuning.options import Options
-from arena.tuning.plan import Sweep, backend_of, begin, plan
+from arena.tuning.plan import Sweep, begin, plan
 from arena.tuning.played import Played, trials_of_sweep
 from arena.tuning.space import parse_space
-
-Tell = Callable[[TrialRecord], None]
 
 
 def sweep(
@@ -71,8 +70,7 @@ def finish(made: Sweep, folder: Path, workers: int | None = None, tell: Tell = l
         RunFailed: if a process or a disk failed. Trials that have ended are kept.
         KeyboardInterrupt: after Ctrl-C. Trials that have ended are kept.
     """
-    backend = backend_of(made.options.backend)
-    backend.play(made, folder, workers or made.options.workers or len(os.sched_getaffinity(0)), tell)
+    backend(made.options.backend)(made, folder, workers or made.options.workers or len(os.sched_getaffinity(0)), tell)
     return report(made, folder)
 
 

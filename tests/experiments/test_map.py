@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -18,14 +19,17 @@ from torch import Tensor, nn
 from arena.config import configure
 from arena.core.rng import Rng
 from arena.errors import ArenaError, FolderInTheWay
+from arena.experiments.ledger import read_all
 from arena.experiments.map import Map, play_map
 from arena.experiments.map.figure import draw
 from arena.experiments.map.plan import load, plan
 from arena.experiments.map.play import finish, groups, sized
+from arena.experiments.map.reading import map_of
 from arena.experiments.map.report import best_config, play_command
 from arena.experiments.map.results import FINISHED, Cell, cells
 from arena.experiments.outcome import Outcome, judged
 from arena.experiments.playing import play_alone
+from arena.experiments.trials import trials_of
 from arena.experiments.values import parse_seeds, parse_varied
 from arena.experiments.verdict import Verdict
 from arena.games import SwissRoll
@@ -286,6 +290,21 @@ def test_a_map_never_overwrites(rates: Map, tmp_path: Path) -> None:
         play_map("bilinear", axes, out=tmp_path)
     with pytest.raises(FolderInTheWay, match="go on with it by `arena resume"):
         play_map("bilinear", axes, out=rates.folder)
+
+
+def test_a_sampler_chooses_the_points_of_a_map(quick_cli: Cli, tmp_path: Path) -> None:
+    """The folder is a sweep's, the picture that of a map; its best point is a command."""
+    vary = ("--vary", "x.lr=log:0.01:1", "--vary", "rule=simultaneous,extragradient")
+    words = ("--sampler", "qmc", "--trials", "8", "--seeds", "1", "--backend", "population", "--turns", "20", "--out", "m")
+    done = quick_cli("map", "bilinear", *vary, *words)
+    assert done.returncode == 0, done.stderr
+    records = read_all(tmp_path / "m")
+    assert len({record.point["x.lr"] for record in records}) == len(records) == 8
+    drawn = map_of(trials_of(tmp_path / "m"), ["x.lr", "rule"])
+    assert (drawn.plan.x.name, drawn.plan.y.values) == ("x.lr", ("simultaneous", "extragradient"))
+    assert len(drawn.runs) == 8 and imread(tmp_path / "m" / "map.png").shape[0] > 300
+    best = re.search(r"cells .*best +(arena play bilinear .*?)\n", done.stdout, re.DOTALL)
+    assert best is not None and quick_cli(*best[1].split()[1:]).returncode == 0
 
 
 X = ("--vary", "x.lr=0.1:1:2")

@@ -23,7 +23,7 @@ from arena.errors import ArenaError, FolderInTheWay
 from arena.experiments.ledger import SeedResult, TrialRecord, read, read_all, write
 from arena.experiments.playing import play_alone
 from arena.experiments.values import parse_seeds
-from arena.tuning import Options, parse_space, sweep
+from arena.tuning import Options, backends, parse_space, sweep
 from arena.tuning.backends.journal import JOURNAL, STUDY, Journal
 from arena.tuning.objective import evaluate
 from arena.tuning.plan import Sweep, begin, load, plan
@@ -205,6 +205,21 @@ def test_the_population_gives_what_optuna_gives(tmp_path: Path) -> None:
         for one, other in zip(a.runs, b.runs, strict=True):
             assert (one.status, one.turns, one.verdict) == (other.status, other.turns, other.verdict)
             assert one.history[-1] == pytest.approx(other.history[-1], rel=1e-7)
+
+
+def test_a_backend_is_a_file_with_play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs no entry in any list, and the error for an unknown one names it."""
+    (tmp_path / "mine.py").write_text(
+        "from arena.tuning.backends.population import play as play_population\n\n"
+        "def play(sweep, folder, workers, tell):\n    (folder / 'mine').touch()\n    play_population(sweep, folder, workers, tell)\n"
+    )
+    (tmp_path / "helper.py").write_text("def play(work):\n    pass\n")
+    monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(tmp_path)])
+    found = sweep("bilinear", RATES, backend="mine", sampler="qmc", trials=2, seeds=1, settings={"turns": 8}, out=tmp_path / "s")
+    assert len(found.records) == 2 and (found.folder / "mine").exists()
+    monkeypatch.delitem(sys.modules, "arena.tuning.backends.mine")
+    with pytest.raises(ArenaError, match="unknown backend 'helper': there are mine, optuna, population and ray"):
+        Options(backend="helper")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ The trial of a killed worker is tried once more. Several drivers, each begun by 
 
 import os
 import uuid
-from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import torch
 
 from arena.errors import RunFailed
 from arena.experiments import ledger as record
-from arena.experiments.ledger import TrialRecord
 from arena.runs.processes import signals_interrupt, start_worker, take_signals_from_parent
+from arena.tuning.backends.base import Tell
 from arena.tuning.backends.journal import open_study
 from arena.tuning.backends.locks import hold
 from arena.tuning.backends.trial_queue import WORKERS, TrialQueue
@@ -23,14 +22,12 @@ from arena.tuning.objective import evaluate
 from arena.tuning.plan import Sweep, load
 from arena.tuning.samplers import pruner, sampler
 
-Tell = Callable[[TrialRecord], None]
-
 PATIENCE = 20
 """Number of workers that may die in succession, with no trial ending between, before the sweep is stopped."""
 
 
 def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
-    """Play the trials that are left; see `arena.tuning.plan.backend_of`."""
+    """Play the trials that are left; see `Backend`."""
     driver, told, deaths, begun = uuid.uuid4().hex[:8], set[int](), 0, 0
     with signals_interrupt(), hold(folder / WORKERS / driver):
         sampler(sweep.options)  # reports a missing package before anything starts

@@ -1,7 +1,7 @@
 """The population backend: points known beforehand are played in one process, and the seeds of many points are members trained at once."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,17 @@ from arena.experiments.populations import populations
 from arena.experiments.values import Point
 from arena.runs.folders import disk_errors
 from arena.runs.processes import signals_interrupt
+from arena.tuning.backends.base import Tell
 from arena.tuning.objective import TrialRun, impossible, look_at, monitor_of, record_of
 from arena.tuning.plan import Sweep
 from arena.tuning.watch import TrialMonitor
 
-Tell = Callable[[TrialRecord], None]
 AT_ONCE = 1024
 """Number of runs between two writes of the ledger. An interrupted sweep keeps those that were written."""
 
 
 def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
-    """Play the trials that are left; see `arena.tuning.plan.backend_of`."""
+    """Play the trials that are left; see `Backend`."""
     there = set(numbers(folder))
     for number in sorted(there):
         if (ended := read(folder, number)) is not None:

@@ -6,7 +6,6 @@ continues from its last rung if its worker or node is killed.
 
 import dataclasses
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +29,12 @@ from ray.tune.search.optuna import OptunaSearch
 
 from arena.errors import RunFailed
 from arena.experiments.ledger import TrialRecord, numbers, read, write
+from arena.tuning.backends.base import Tell
 from arena.tuning.backends.ray_trial import NUMBER, OVER, POINTS, VALUE, number_of, trial
 from arena.tuning.plan import Sweep
 from arena.tuning.points import distributions
 from arena.tuning.samplers import sampler
 from arena.tuning.space import Space
-
-Tell = Callable[[TrialRecord], None]
 
 RETRIES = 2
 """Number of restarts of a trial by Ray, and of those that Ray gives up by the driver. Ray gives up at once if the same worker is reported
@@ -49,7 +47,7 @@ _listeners: list[Tell] = []
 
 
 def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
-    """Play the trials that are left; see `arena.tuning.plan.backend_of`."""
+    """Play the trials that are left; see `Backend`."""
     _listeners[:] = [tell]
     folder = folder.resolve()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -122,10 +122,10 @@ def _axis(name: str, word: str, values: Sequence[Value]) -> Axis:
         >>> len(axis.values), axis.scale
         (64, 'log')
     """
-    distinct = list(dict.fromkeys(values))
+    distinct, varied = list(dict.fromkeys(values)), parse_varied(f"{name}={word}")
     if any(isinstance(value, str) for value in distinct):
-        return Axis(name, tuple(dict.fromkeys(map(str, distinct))), "list")
-    varied = parse_varied(f"{name}={word}")
+        there = list(map(str, distinct))
+        return Axis(name, tuple(dict.fromkeys([*(word for word in varied.words if word in there), *there])), "list")
     ranked = tuple(sorted(distinct, key=float))
     if varied.count is not None or varied.words:
         return replace(varied.axis, values=ranked) if len(varied.words) != 1 else Axis(name, ranked, "list")
