@@ -54,7 +54,7 @@ def steepest(gradient_N: Tensor, norm: Norm) -> Tensor:
     return gradient_N.sign() if norm == "linf" else gradient_N / _lengths(gradient_N)
 
 
-def uniform(shape: tuple[int, ...], norm: Norm, rng: torch.Generator) -> Tensor:
+def uniform(shape: tuple[int, ...], norm: Norm, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
     """Sample perturbations uniformly from the unit ball.
 
     For L2 in d dimensions: a uniform direction times U^(1/d), with U uniform in [0, 1].
@@ -62,7 +62,8 @@ def uniform(shape: tuple[int, ...], norm: Norm, rng: torch.Generator) -> Tensor:
     Args:
         shape: (N, *).
         norm: linf or l2.
-        rng: Generator of the samples.
+        rng: Generator of the samples, whose random numbers are drawn in the default dtype.
+        dtype: Precision of the samples.
 
     Example:
         >>> delta = uniform((100, 3), "l2", torch.Generator().manual_seed(0))
@@ -70,9 +71,9 @@ def uniform(shape: tuple[int, ...], norm: Norm, rng: torch.Generator) -> Tensor:
         (torch.Size([100, 3]), True)
     """
     if norm == "linf":
-        return torch.rand(shape, generator=rng, device=rng.device).mul_(2).sub_(1)
-    direction = torch.randn(shape, generator=rng, device=rng.device)
-    radius = torch.rand(shape[0], *[1] * (len(shape) - 1), generator=rng, device=rng.device) ** (1 / math.prod(shape[1:]))
+        return torch.rand(shape, generator=rng, device=rng.device).to(dtype).mul_(2).sub_(1)
+    direction = torch.randn(shape, generator=rng, device=rng.device).to(dtype)
+    radius = torch.rand(shape[0], *[1] * (len(shape) - 1), generator=rng, device=rng.device).to(dtype) ** (1 / math.prod(shape[1:]))
     return radius * direction / _lengths(direction)
 
 

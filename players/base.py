@@ -99,6 +99,16 @@ def size(shape: Shape) -> int:
     return math.prod(shape)
 
 
+def precision_of(module: nn.Module) -> torch.dtype:
+    """Return the dtype of a module's parameters, in which its data and constants are computed; the default dtype without parameters.
+
+    Example:
+        >>> precision_of(nn.Linear(2, 1).double())
+        torch.float64
+    """
+    return next((p.dtype for p in module.parameters()), torch.get_default_dtype())
+
+
 def image_shape(name: str, shape: Shape) -> Shape:
     """Return a shape, checked to be (channels, height, width).
 

@@ -9,6 +9,7 @@ Shapes: N = batch, D = features of one example.
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from arena.core.measures import Criterion, Evaluation
@@ -113,6 +114,7 @@ class Game(nn.Module):
             raise GameFault(f"{type(self).__name__} names {len(players)} players, but a game has exactly two")
         self.slots = {role: player for role, player in players.items() if isinstance(player, Slot)}
         self.players = nn.ModuleDict({r: p.fill(r) if isinstance(p, Slot) else p for r, p in players.items()})
+        self._exact: dict[str, Tensor] = {}
 
     # Required ---------------------------------------------------------------------------------------------------------------
 
@@ -232,6 +234,33 @@ class Game(nn.Module):
         return None
 
     # Common to all games ----------------------------------------------------------------------------------------------------
+
+    def constant(self, name: str, value: object) -> None:
+        """Register a buffer of given numbers, which are rounded once, to the precision in which the game is played.
+
+        `register_buffer` with a tensor of the default dtype rounds to float32, and a game in float64 then has the rounded numbers.
+
+        Args:
+            name: Name of the buffer.
+            value: Nested numbers, a NumPy array or a tensor.
+
+        Example:
+            >>> from arena.games import Bilinear
+            >>> game = Bilinear(scale=0.1)
+            >>> game.constant("third", 1 / 3)
+            >>> game.third.item(), game.double().third.item()
+            (0.3333333432674408, 0.3333333333333333)
+        """
+        self._exact[name] = torch.as_tensor(value, dtype=torch.float64)
+        self.register_buffer(name, self._exact[name].to(torch.get_default_dtype()), persistent=False)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "Game":
+        own = self._buffers
+        kept = {name: exact for name, exact in self._exact.items() if torch.equal(own[name], exact.to(own[name]))}  # type: ignore[arg-type]
+        super()._apply(fn, recurse)
+        for name, exact in kept.items():
+            own[name].copy_(exact)  # type: ignore[union-attr]
+        return self
 
     @property
     def scores(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def evaluate(episode: Episode, function: Callable[[], Any]) -> Any:
         with preserve_state(episode.game), episode.on_device(), placed:
             return episode.on_main(lambda: tree_map(float, function()))
     with episode.on_device(), placed:
-        return tree_map(_array, each(episode, lambda: tree_map(torch.as_tensor, function())))
+        return tree_map(_array, each(episode, lambda: tree_map(_tensor, function())))
 
 
 def measure_score(episode: Episode) -> Any:
@@ -44,8 +44,8 @@ def measure_criteria(episode: Episode) -> tuple[Any, Any]:
     """Measure the score and the selection criterion."""
 
     def both() -> tuple[Any, Any]:
-        score = torch.as_tensor(episode.game.score())
-        return score, torch.as_tensor(episode.game.criterion(score)).to(score)
+        score = _tensor(episode.game.score())
+        return score, _tensor(episode.game.criterion(score)).to(score)
 
     episode.score, criterion = evaluate(episode, both)
     return episode.score, criterion
@@ -115,8 +115,13 @@ def each(episode: Episode, function: Callable[..., Any], batch: Batch = None) ->
                 shared = members.batch_axis is None
                 of_member = arguments if shared else tuple(tree_map(lambda t: t[member], b) for b in arguments)  # noqa: B023
                 with members.alone(game, member):
-                    rows.append(tree_map(lambda t: torch.as_tensor(t).detach().clone(), function(*of_member)))
+                    rows.append(tree_map(lambda t: _tensor(t).detach().clone(), function(*of_member)))
             return tree_map(lambda *ts: torch.stack(ts), *rows)
+
+
+def _tensor(value: float | Tensor) -> Tensor:
+    """Return a number as a tensor; a plain one keeps its float64."""
+    return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
 
 def _array(values: Tensor) -> np.ndarray:

@@ -27,7 +27,7 @@ from arena.games.adaptation.criteria import Outputs, criteria
 from arena.games.adaptation.domain_divergence import proxy_a_distance
 from arena.games.data import domains
 from arena.games.data.domains import Domain
-from arena.players.base import evaluating
+from arena.players.base import evaluating, precision_of
 from arena.players.domain_norm import per_domain, use
 from arena.registry.entries import entries
 
@@ -107,8 +107,9 @@ class Adaptation(Game):
         check_number("noise", noise, least=0)
 
     def sample(self, rng: Rng) -> BatchOfBoth:
-        of_source = self.source.draw(self.batch, rng, self.angle, self.noise)
-        return (*of_source, *self.target.draw(self.batch, rng, self.angle, self.noise))
+        dtype = precision_of(self)
+        of_source = self.source.draw(self.batch, rng, self.angle, self.noise, dtype=dtype)
+        return (*of_source, *self.target.draw(self.batch, rng, self.angle, self.noise, dtype=dtype))
 
     # The classifier ---------------------------------------------------------------------------------------------------------
 
@@ -197,7 +198,7 @@ class Adaptation(Game):
         """Outputs for criteria: on `looked_at` fixed examples of the source's two parts, and of the target without labels."""
         like = next(self.parameters())
         drawn = [
-            domain.draw(self.looked_at, torch.Generator(device=torch.empty(0).device).manual_seed(seed), self.angle, self.noise, part)
+            domain.draw(self.looked_at, torch.Generator(device=like.device).manual_seed(seed), self.angle, self.noise, part, like.dtype)
             for seed, (domain, part) in enumerate([(self.source, "test"), (self.source, "train"), (self.target, "train")])
         ]
         with evaluating(self.players):
@@ -214,8 +215,9 @@ class Adaptation(Game):
         """
         like = next(self.parameters())
         domain = (self.source, self.target)[which]
+        held_out = domain.held_out(self.angle, self.noise, dtype=like.dtype)
         with evaluating(self.players):
-            parts = [(self.label(self.features_of(x.to(like), which)), y) for x, y in domain.held_out(self.angle, self.noise)]
+            parts = [(self.label(self.features_of(x.to(like), which)), y) for x, y in held_out]
         return torch.cat([logits for logits, _ in parts]), torch.cat([y for _, y in parts])
 
     @classmethod

@@ -29,7 +29,7 @@ from arena.errors import check_choice, check_number
 from arena.games.attack.robustness import Threat, attack
 from arena.games.data import images
 from arena.players.ball import into_ball, into_range, uniform
-from arena.players.base import Shape, evaluating
+from arena.players.base import Shape, evaluating, precision_of
 from arena.players.perturbation import Perturbation
 from arena.players.small_conv import SmallConv
 from arena.registry.entries import register
@@ -122,14 +122,14 @@ class Attack(Game):
     def sample(self, rng: Rng) -> Batch:
         pixels = images.load(self.data, rng.device)
         index_N = rng.epoch(len(pixels["x_train"]), self.batch)
-        image = _as_numbers(pixels["x_train"].index_select(0, index_N))
+        image = _as_numbers(pixels["x_train"].index_select(0, index_N), precision_of(self))
         if self.regime == "noise":
-            image = (image + self.noise * torch.randn(image.shape, generator=rng.noise, device=rng.device)).clamp(0, 1)
+            image = (image + self.noise * torch.randn(image.shape, generator=rng.noise, device=rng.device).to(image)).clamp(0, 1)
         elif self.regime == "augmentation":
             image = self._augmented(image, rng.noise)
         batch = {"image": image, "label": pixels["y_train"].index_select(0, index_N).long()}
         if self._starts:
-            batch["start"] = uniform(tuple(image.shape), self.norm, rng.noise)
+            batch["start"] = uniform(tuple(image.shape), self.norm, rng.noise, image.dtype)
         return batch
 
     def losses(self, batch: Batch, coupling: float | Tensor, movers: Any) -> dict[str, Tensor]:
@@ -170,7 +170,7 @@ class Attack(Game):
         """Error on test images under PGD from fixed random starts."""
         image, label = self.test_images(self.scored)
         rng = torch.Generator(device=image.device).manual_seed(0)
-        begin = self.epsilon * uniform(tuple(image.shape), self.norm, rng).to(image)
+        begin = self.epsilon * uniform(tuple(image.shape), self.norm, rng, image.dtype)
         classifier = self.players["classifier"]
         with evaluating(classifier):
             _, right = attack(classifier, image, label, self.threat, begin)
@@ -194,7 +194,7 @@ class Attack(Game):
         """Return the first `count` test images and labels, or all, on the classifier's device and in its precision."""
         like = next(self.players["classifier"].parameters(), torch.empty(()))
         pixels = images.load(self.data, torch.empty(0).device)
-        return _as_numbers(pixels["x_test"][:count]).to(like), pixels["y_test"][:count].long().to(like.device)
+        return _as_numbers(pixels["x_test"][:count], like.dtype).to(like), pixels["y_test"][:count].long().to(like.device)
 
     def picture(self) -> Any:
         """Test images clean, perturbed by PGD, and their difference; beside them the accuracy over ε."""
@@ -207,17 +207,17 @@ class Attack(Game):
 
     def _augmented(self, image: Tensor, rng: torch.Generator) -> Tensor:
         """Rotate and shift each image by its own uniform draw, with black outside."""
-        drawn_N3 = torch.rand(len(image), 3, generator=rng, device=rng.device) * 2 - 1
+        drawn_N3 = torch.rand(len(image), 3, generator=rng, device=rng.device).to(image) * 2 - 1
         angle_N = drawn_N3[:, 0] * (self.rotation * torch.pi / 180)
         cos, sin = angle_N.cos(), angle_N.sin()
         height, width = image.shape[2:]
         right, down = drawn_N3[:, 1] * (2 * self.shift / width), drawn_N3[:, 2] * (2 * self.shift / height)
-        maps_N23 = torch.stack([torch.stack([cos, -sin, right], 1), torch.stack([sin, cos, down], 1)], 1).to(image)
+        maps_N23 = torch.stack([torch.stack([cos, -sin, right], 1), torch.stack([sin, cos, down], 1)], 1)
         return grid_sample(image, affine_grid(maps_N23, list(image.shape), align_corners=False), align_corners=False).clamp(0, 1)
 
 
-def _as_numbers(pixels_NHW: Tensor) -> Tensor:
-    return pixels_NHW.unsqueeze(1).to(torch.get_default_dtype()).div_(255)
+def _as_numbers(pixels_NHW: Tensor, dtype: torch.dtype) -> Tensor:
+    return pixels_NHW.unsqueeze(1).to(dtype).div_(255)
 
 
 def _is(number: float | Tensor, value: float) -> bool:

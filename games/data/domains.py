@@ -80,7 +80,13 @@ class Domain:
         return len(_arrays(self.name)["x_train"]) if self.form else None
 
     def draw(
-        self, n: int, rng: torch.Generator, angle: float | Tensor = 0.0, noise: float | Tensor = 0.1, part: str = "train"
+        self,
+        n: int,
+        rng: torch.Generator,
+        angle: float | Tensor = 0.0,
+        noise: float | Tensor = 0.1,
+        part: str = "train",
+        dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, Tensor]:
         """Return n training examples and their labels, 0 if there are none.
 
@@ -90,24 +96,27 @@ class Domain:
             angle: Rotation of rotated points, in degrees.
             noise: Standard deviation of the noise on points.
             part: train, or test for held-out images.
+            dtype: Precision of the examples.
         """
         if not self.form:
-            points_N2, labels_N = labelled_moons(n, rng, noise)
+            points_N2, labels_N = labelled_moons(n, rng, noise, dtype)
             return (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
         pixels, labels = _tensors(self.name, self.form, part, rng.device)
         index = torch.randint(len(pixels), (n,), generator=rng, device=rng.device)
-        return as_numbers(pixels.index_select(0, index)), labels.index_select(0, index).long()
+        return as_numbers(pixels.index_select(0, index), dtype), labels.index_select(0, index).long()
 
-    def held_out(self, angle: float | Tensor = 0.0, noise: float | Tensor = 0.1, at_once: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+    def held_out(
+        self, angle: float | Tensor = 0.0, noise: float | Tensor = 0.1, at_once: int = 500, dtype: torch.dtype = torch.float32
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the test set, fixed also for points, in parts on the default device."""
         device = torch.empty(0).device
         if not self.form:
-            points_N2, labels_N = labelled_moons(HELD_OUT, torch.Generator(device=device).manual_seed(1_000_003), noise)
+            points_N2, labels_N = labelled_moons(HELD_OUT, torch.Generator(device=device).manual_seed(1_000_003), noise, dtype)
             yield (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
             return
         pixels, labels = _tensors(self.name, self.form, "test", device)
         for pixels_N, labels_N in zip(pixels.split(at_once), labels.split(at_once), strict=True):
-            yield as_numbers(pixels_N), labels_N.long()
+            yield as_numbers(pixels_N, dtype), labels_N.long()
 
 
 def pair(source: str, target: str, form: str = "auto") -> tuple[Domain, Domain]:
@@ -171,9 +180,9 @@ def rotate(points_N2: Tensor, degrees: float | Tensor) -> Tensor:
     return torch.stack([cos * x - sin * y, sin * x + cos * y], 1)
 
 
-def as_numbers(pixels: Tensor) -> Tensor:
-    """Return x/255 − ½ in the default dtype."""
-    return pixels.to(torch.get_default_dtype()).div_(255).sub_(0.5)
+def as_numbers(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return x/255 − ½."""
+    return pixels.to(dtype).div_(255).sub_(0.5)
 
 
 def bring(pixels: np.ndarray, form: str) -> Tensor:

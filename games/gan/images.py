@@ -30,7 +30,7 @@ from arena.games.data.judge import Judge, judge
 from arena.games.gan.base import GAN
 from arena.games.gan.metrics import Samples
 from arena.players import MLP
-from arena.players.base import evaluating
+from arena.players.base import evaluating, precision_of
 
 RANGES: dict[str, tuple[int, int]] = {"signed": (-1, 1), "unit": (0, 1)}
 """Darkest and brightest pixel by the setting `pixels`."""
@@ -169,7 +169,7 @@ class ImageGAN(GAN):
         taken = self._data(index_N.device)[part].index_select(0, index_N)
         taken = taken.unsqueeze(1) if taken.dim() == 3 else taken.permute(0, 3, 1, 2)
         low, high = RANGES[self.pixels]
-        return taken.to(torch.get_default_dtype()).div_(255 / (high - low)).add_(low)
+        return taken.to(precision_of(self)).div_(255 / (high - low)).add_(low)
 
     def _check_range(self) -> None:
         ends_of_generator = range_of(self.players["generator"], self.latent)

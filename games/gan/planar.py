@@ -13,6 +13,7 @@ from arena.errors import check_number
 from arena.games.data import planar
 from arena.games.gan.base import GAN
 from arena.games.gan.metrics import Modes
+from arena.players.base import precision_of
 from arena.registry.entries import register
 
 
@@ -30,7 +31,7 @@ class Planar(GAN):
     """
 
     data: ClassVar[Callable[..., Tensor]]
-    centres: ClassVar[Callable[[], Tensor] | None] = None
+    centres: ClassVar[Callable[..., Tensor] | None] = None
     """The means of the data's Gaussians, if they are a mixture of Gaussians."""
     scored = 2048
     repeats = 4
@@ -56,11 +57,11 @@ class Planar(GAN):
         self.noise = noise
 
     def real(self, n: int, rng: torch.Generator) -> Tensor:
-        return type(self).data(n, rng, noise=self.noise)
+        return type(self).data(n, rng, noise=self.noise, dtype=precision_of(self))
 
     def modes(self) -> Modes | None:
         centres = type(self).centres
-        return None if centres is None else Modes(centres(), self.noise)
+        return None if centres is None else Modes(centres(dtype=precision_of(self)), self.noise)
 
     def picture(self) -> Any:
         """Generated points over real ones, on the discriminator's surface."""

@@ -61,17 +61,22 @@ class _Ascending(torch.autograd.Function):
         return ascending(x.movedim(in_dims[0], 0)), 0
 
 
-def directions(dim: int, count: int) -> Tensor:
+def directions(dim: int, count: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return `count` unit vectors as columns, (dim, count): equally spaced angles in the plane, otherwise a fixed random set.
+
+    Args:
+        dim: Numbers of a vector.
+        count: Number of vectors.
+        dtype: Precision of the vectors; the random set is drawn in the default dtype.
 
     Example:
         >>> directions(2, 4).shape, directions(64, 8).shape
         (torch.Size([2, 4]), torch.Size([64, 8]))
     """
     if dim == 2:
-        angle = torch.arange(count) * (math.pi / count)
+        angle = torch.arange(count, dtype=dtype) * (math.pi / count)
         return torch.stack([angle.cos(), angle.sin()])
-    rows = torch.randn(dim, count, generator=stream(0))
+    rows = torch.randn(dim, count, generator=stream(0)).to(dtype)
     return rows / rows.norm(dim=0)
 
 
@@ -84,11 +89,11 @@ def against_real(fake: Callable[[int], Tensor], real: Callable[[int, torch.Gener
         count: N.
         repeats: Number of independent pairs of samples.
     """
-    total = torch.zeros(())
+    distances = []
     for repeat in range(repeats):
         a, b = fake(repeat).flatten(1), real(count, stream(2 * repeat + 1)).flatten(1)
-        total = total + sliced_wasserstein(a, b.to(a), directions(a.shape[1], 64).to(a)).to(total)
-    return total / repeats
+        distances.append(sliced_wasserstein(a, b.to(a), directions(a.shape[1], 64, a.dtype).to(a)))
+    return sum(distances[1:], start=distances[0]) / repeats
 
 
 def real_ceiling(real: Callable[[int, torch.Generator], Tensor], count: int, repeats: int = 16) -> float:

@@ -32,6 +32,7 @@ from arena.core.slot import PlayerSource, Slot
 from arena.errors import check_number
 from arena.games.gan.losses import logistic_discriminator, non_saturating
 from arena.players import MLP
+from arena.players.base import precision_of
 from arena.registry.entries import register
 
 Triple = tuple[Tensor, Tensor, Tensor]
@@ -99,8 +100,8 @@ class CriticRegression(Game):
 
     def pairs(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw n pairs of the data."""
-        x_N1 = 2 * torch.rand(n, 1, generator=rng) - 1
-        return x_N1, self.branch(x_N1, rng) + self.noise * torch.randn(n, self.dim, generator=rng)
+        x_N1 = 2 * torch.rand(n, 1, generator=rng).to(precision_of(self)) - 1
+        return x_N1, self.branch(x_N1, rng) + self.noise * torch.randn(n, self.dim, generator=rng).to(x_N1)
 
     def empty(self, x_N1: Tensor, y_ND: Tensor) -> Tensor:
         """Return the share of the pairs in the empty region: farther than `reach`·σ from every branch at their x."""
@@ -207,7 +208,7 @@ class RegressionGap(CriticRegression):
     recipe = {**CriticRegression.recipe, "coupling": 1.0}
 
     def branch(self, x_N1: Tensor, rng: torch.Generator) -> Tensor:
-        return torch.where(torch.rand(x_N1.shape, generator=rng) < 0.5 + x_N1, 1.0, -1.0)
+        return torch.where(torch.rand(x_N1.shape, generator=rng) < 0.5 + x_N1, 1.0, -1.0).to(x_N1)
 
     def distance(self, x_N1: Tensor, y_ND: Tensor) -> Tensor:
         above, below = (y_ND - 1).abs(), (y_ND + 1).abs()
@@ -229,7 +230,7 @@ class Regression2D(CriticRegression):
 
     def branch(self, x_N1: Tensor, rng: torch.Generator) -> Tensor:
         side_N1 = torch.randint(2, x_N1.shape, generator=rng)
-        angle_N1 = math.pi * (x_N1 / 2 + side_N1) + self.opening * (2 * torch.rand(x_N1.shape, generator=rng) - 1)
+        angle_N1 = math.pi * (x_N1 / 2 + side_N1) + self.opening * (2 * torch.rand(x_N1.shape, generator=rng).to(x_N1) - 1)
         return torch.cat([angle_N1.cos(), angle_N1.sin()], 1)
 
     def distance(self, x_N1: Tensor, y_ND: Tensor) -> Tensor:

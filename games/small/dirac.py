@@ -99,9 +99,8 @@ class Dirac(Game):
         super().__init__(generator=Slot(None, (1,), generator), discriminator=Slot(None, (1,), discriminator))
         self.loss, self.penalty, self.gamma, self.instance_noise = loss, penalty, gamma, instance_noise
         nodes, weights = hermegauss(NODES if instance_noise else 1)
-        # float64 until the game is cast: nodes rounded to float32 would be off by 1e-7 in a float64 game.
-        self.register_buffer("nodes", torch.tensor(instance_noise * nodes), persistent=False)
-        self.register_buffer("weights", torch.tensor(weights / math.sqrt(2 * math.pi)), persistent=False)
+        self.constant("nodes", instance_noise * nodes)
+        self.constant("weights", weights / math.sqrt(2 * math.pi))
 
     def sample(self, rng: Rng) -> None:
         return None  # expectations are exact

@@ -60,7 +60,7 @@ class Quadratic(Game):
             if not torch.equal(block, block.T):
                 raise BadSetting("matrix", block.tolist(), "symmetric in its diagonal blocks, which are second derivatives of a loss")
         super().__init__(x=Slot(None, (first,), x), y=Slot(None, (size - first,), y))
-        self.register_buffer("jacobian", jacobian.to(torch.get_default_dtype()), persistent=False)
+        self.constant("jacobian", jacobian)
         self.first = first
 
     def sample(self, rng: Rng) -> None:

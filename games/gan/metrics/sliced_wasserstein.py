@@ -15,4 +15,4 @@ class SlicedWasserstein(Metric):
     def value(self, samples: Samples) -> Tensor:
         fake_ND, real_ND = samples.fake.flatten(1), samples.real.flatten(1)
         n = min(len(fake_ND), len(real_ND))
-        return sliced_wasserstein(fake_ND[:n], real_ND[:n].to(fake_ND), directions(fake_ND.shape[1], 64).to(fake_ND))
+        return sliced_wasserstein(fake_ND[:n], real_ND[:n].to(fake_ND), directions(fake_ND.shape[1], 64, fake_ND.dtype).to(fake_ND))
