@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.trials import Trials
@@ -156,13 +157,12 @@ def _warnings(space: Space, trials: Trials, found: Findings) -> list[str]:
 
 
 def _rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
-    """Return Spearman's ρ.
+    """Return Spearman's ρ, in which equal numbers share the mean of their ranks; NaN if all numbers of a sequence are equal.
 
     Example:
         >>> round(_rank_correlation([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]), 6)
         0.5
     """
-    if len(a) < 2:
+    if min(len({*a}), len({*b})) < 2:
         return math.nan
-    x, y = (np.argsort(np.argsort(v)) for v in (a, b))
-    return float(np.corrcoef(x, y)[0, 1])
+    return float(spearmanr(a, b).statistic)
