@@ -1,5 +1,6 @@
-"""Sweeps by Ray Tune: the same scores as by the other backends, pruning, and what becomes of a killed worker, node and driver."""
+"""Experiments on Ray: the same numbers as by the other backends, pruning, and what becomes of a killed worker, node and driver."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 import ray
 
+from arena.cli import main
 from arena.errors import ArenaError
 from arena.experiments.ledger import read_all
 from arena.tuning import Options, parse_space
 from arena.tuning.plan import Sweep, begin, load, plan
+from tests.experiments.test_interrupted import KINDS
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 RATES = parse_space({"x.lr": "log:0.02:0.5", "y.lr": "log:0.02:0.5"})
@@ -27,13 +30,12 @@ def _plan(turns: int, **options: Any) -> Sweep:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two nodes of one CPU each."""
+    """One node of one CPU."""
     from ray.cluster_utils import Cluster
 
     import arena.tuning.backends.ray  # noqa: F401  # which sets what Ray reads when it begins
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    made.add_node(num_cpus=1)
     ray.init(address=made.address, log_to_driver=False, logging_level="error")
     made.wait_for_nodes()
     yield made
@@ -70,69 +72,39 @@ def test_every_pruner_comes_to_its_end(cluster: Any, tmp_path: Path, pruner: str
     assert [record.number for record in read_all(tmp_path / "s")] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("name", ["compare", "map"])
-def test_comparisons_and_maps_lose_no_run_with_a_node(cluster: Any, tmp_path: Path, name: str) -> None:
-    """Of two nodes one is killed while it plays; what it played is played on the other."""
-    from arena.experiments.compare import play as comparisons
-    from arena.experiments.compare.plan import Plan
-    from arena.experiments.compare.plan import plan as compare_plan
-    from arena.experiments.map import play as maps
-    from arena.experiments.map.plan import begin as begin_map
-    from arena.experiments.map.plan import plan as map_plan
-
-    node, ended = cluster.add_node(num_cpus=1), list[object]()
+@pytest.mark.parametrize("name", KINDS)
+def test_a_killed_node_and_a_killed_worker_lose_nothing(cluster: Any, tmp_path: Path, name: str) -> None:
+    """Of a cluster at `--address`, a node and then a worker that plays on the other one: every run ends, bit for bit as if unbroken."""
+    kind, folder = KINDS[name], tmp_path / "ray"
+    here = ("--backend", "population", "--members", "1") if name == "sweep" else ("--backend", "in-place")
+    assert main([*kind.words, *here, "--workers", "2", "--out", str(tmp_path / "here")]) == 0
+    node = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-
-    def tell(*news: object) -> None:
-        if name == "compare" or news[2]:
-            ended.append(news)
-        if len(ended) == 1:
-            cluster.remove_node(node, allow_graceful=False)
-
-    if name == "compare":
-        settings = {"turns": 1500, "trace.tensorboard": False, "checkpoint.every": 100}
-        jobs = compare_plan("bilinear", settings, (), {"rule": ["simultaneous", "extragradient"]}, "turns", 3)
-        found = Plan("bilinear", jobs, "ray")
-        played = comparisons.finish(found, comparisons.begin(found, tmp_path / "c"), 2, tell)
-        assert {run.status for summary in played.summaries for run in summary.outcomes} == {"finished"}
-        assert [summary.verdicts for summary in played.summaries] == ["diverged", "converged"]
-    else:
-        drawn = map_plan("bilinear", {"turns": 1500}, [], "x.lr=0.01:0.1:2", "y.lr=0.01:0.1:2", "0:3", 1, backend="ray")
-        table = maps.finish(drawn, begin_map(drawn, tmp_path / "m"), 2, tell)
-        assert len(table.runs) == 12 and {run.status for run in table.runs.values()} <= {"finished", "diverged"}
-    assert len(ended) == (6 if name == "compare" else 12)
-
-
-def test_a_killed_worker_and_a_killed_node_lose_no_trial(cluster: Any, tmp_path: Path) -> None:
-    from arena.tuning.backends import ray as ray_backend
-
-    found = _plan(2500, trials=5, seeds=(0,), sampler="random", pruner="none")
-    folder, done = begin(found, tmp_path / "s"), []
-    node = next(iter(cluster.worker_nodes))
-
-    def tell(record: Any) -> None:
-        done.append(record.number)
-        if len(done) == 1:
-            os.kill(_playing(), signal.SIGKILL)
-        if len(done) == 3:
-            cluster.remove_node(node, allow_graceful=False)
-
-    ray_backend.play(found, folder, 2, tell)
-    records = read_all(folder)
-    assert [record.number for record in records] == list(range(5))
-    assert {record.status for record in records} == {"finished"}
-    assert sum(record.resumed for record in records) >= 1
-
-
-def _playing() -> int:
-    """A process that plays a trial."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    words = ["--backend", "ray", "--address", cluster.address, "--workers", "2", "--out", str(folder)]
+    with (tmp_path / "said").open("w+") as said:
+        driver = subprocess.Popen([sys.executable, "-m", "arena.cli", *kind.words, *words], stdout=said, stderr=said)
         try:
-            if path.read_bytes().startswith(b"ray::ImplicitFunc") and path.stat().st_uid == os.getuid():
-                return int(path.parent.name)
-        except OSError:
-            continue
-    raise AssertionError("no trial is played")
+            until = time.monotonic() + 120
+            while kind.kept(folder) < kind.enough:
+                assert time.monotonic() < until and driver.poll() is None, (tmp_path / "said").read_text()
+                time.sleep(0.02)
+            cluster.remove_node(node, allow_graceful=False)
+            for worker in _playing():
+                os.kill(worker, signal.SIGKILL)
+            assert driver.wait(timeout=240) == 0, (tmp_path / "said").read_text()
+        finally:
+            driver.kill()
+    assert kind.numbers(folder) == kind.numbers(tmp_path / "here")
+
+
+def _playing() -> list[int]:
+    """Processes that play a run."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().startswith((b"ray::ImplicitFunc", b"ray::_play")) and path.stat().st_uid == os.getuid():
+                found.append(int(path.parent.name))
+    return found
 
 
 def test_a_killed_driver_goes_on_without_repeating(tmp_path: Path) -> None:
