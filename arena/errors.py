@@ -108,7 +108,7 @@ def refuse(where: Any, why: str, **numbers: Any) -> None:
         why: The sentence, with `numbers` to be filled in.
 
     Raises:
-        RuleUndefined: If `where` is true.
+        RuleUndefined: `where` is true.
 
     Example:
         >>> refuse(1 > 2, "the system is not finite after {done} iterations", done=3)

@@ -18,12 +18,7 @@ Norm = Literal["linf", "l2"]
 
 
 def into_ball(delta_N: Tensor, norm: Norm, epsilon: float | Tensor) -> Tensor:
-    """Project perturbations onto the ball of radius ε.
-
-    Args:
-        delta_N: Perturbations, (N, *).
-        norm: linf or l2.
-        epsilon: ε, at least 0.
+    """Project perturbations, (N, *), onto the linf or l2 ball of radius ε ≥ 0.
 
     Example:
         >>> into_ball(torch.tensor([[3.0, -4.0]]), "linf", 1.0).tolist(), into_ball(torch.tensor([[3.0, -4.0]]), "l2", 1.0).tolist()
@@ -55,15 +50,9 @@ def steepest(gradient_N: Tensor, norm: Norm) -> Tensor:
 
 
 def uniform(shape: tuple[int, ...], norm: Norm, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Sample perturbations uniformly from the unit ball.
+    """Sample perturbations of shape (N, *) and a dtype uniformly from the linf or l2 unit ball.
 
-    For L2 in d dimensions: a uniform direction times U^(1/d), with U uniform in [0, 1].
-
-    Args:
-        shape: (N, *).
-        norm: linf or l2.
-        rng: Generator of the samples, whose random numbers are drawn in the default dtype.
-        dtype: Precision of the samples.
+    For L2 in d dimensions: a uniform direction times U^(1/d), with U uniform in [0, 1]. Random numbers are drawn in the default dtype.
 
     Example:
         >>> delta = uniform((100, 3), "l2", torch.Generator().manual_seed(0))

@@ -66,10 +66,7 @@ def _with_batch(method: Callable[..., None]) -> Callable[[Any], None]:
 
 @contextlib.contextmanager
 def evaluating(*players: object) -> Iterator[None]:
-    """Put modules into evaluation mode, and restore every training flag at the end.
-
-    Args:
-        players: Modules; anything else is ignored.
+    """Put the modules among `players` into evaluation mode, and restore every training flag at the end.
 
     Example:
         >>> layer = nn.Dropout()
@@ -110,10 +107,7 @@ def precision_of(module: nn.Module) -> torch.dtype:
 
 
 def image_shape(name: str, shape: Shape) -> Shape:
-    """Return a shape, checked to be (channels, height, width).
-
-    Raises:
-        ValueError: If the shape does not have three axes.
+    """Return a shape, checked to be (channels, height, width); raise ValueError for any other.
 
     Example:
         >>> image_shape("inputs", (3, 32, 32))
@@ -127,11 +121,8 @@ def image_shape(name: str, shape: Shape) -> Shape:
 def mixes_examples(module: nn.Module, inputs: Shape) -> bool:
     """Return whether a module's output for one example depends on the rest of the batch, as with batch normalisation.
 
-    Measured in training mode by comparing one batch with its two halves; dropout counts as mixing. Buffers and random state are restored.
-
-    Args:
-        module: Maps a batch of examples to a batch of results.
-        inputs: Shape of one example.
+    Measured in training mode by comparing one batch of examples of the shape `inputs` with its two halves; dropout counts as mixing.
+    Buffers and random state are restored.
 
     Example:
         >>> mixes_examples(nn.Linear(2, 1), (2,)), mixes_examples(nn.BatchNorm1d(2), (2,))

@@ -38,7 +38,7 @@ class ConvGenerator(nn.Module):
         final: Activation of the last layer: tanh for pixels in [−1, 1], sigmoid for [0, 1], or none.
 
     Raises:
-        ValueError: If there are no widths, a width is below 1, or the image does not halve evenly.
+        ValueError: There are no widths, a width is below 1, or the image does not halve evenly.
 
     Example:
         >>> import torch
@@ -87,7 +87,7 @@ class ConvDiscriminator(nn.Module):
         spectral_norm: Divide each weight by its largest singular value; see `arena.players.spectral_norm`.
 
     Raises:
-        ValueError: If there are no widths, a width is below 1, or no pixel is left after the convolutions.
+        ValueError: There are no widths, a width is below 1, or no pixel is left after the convolutions.
 
     Example:
         >>> import torch

@@ -60,7 +60,7 @@ def per_domain(module: nn.Module) -> nn.Module:
 
 @contextlib.contextmanager
 def use(which: int, module: nn.Module) -> Iterator[None]:
-    """Inside this context, the module normalises examples of domain `which`: 0 for the source, 1 for the target."""
+    """Let the module normalise examples of domain `which` within the block: 0 for the source, 1 for the target."""
     layers = [m for m in module.modules() if isinstance(m, DomainNorm)]
     try:
         for layer in layers:

@@ -66,7 +66,7 @@ class ConvAdapter(TwoParts):
         normed: Add batch normalisation to the features, which the published network lacks.
 
     Raises:
-        ValueError: If the images have another size.
+        ValueError: The images have another size.
 
     Example:
         >>> net = ConvAdapter((3, 32, 32), (10,), latent=512)
@@ -105,7 +105,7 @@ class ConvTwoHeads(nn.Module):
         published: Initialise as published: N(0, 0.02) for convolutions, N(0, 0.1) for linear layers.
 
     Raises:
-        ValueError: If the images have another size.
+        ValueError: The images have another size.
 
     Example:
         >>> ConvTwoHeads((3, 32, 32), (11,))(torch.zeros(2, 3, 32, 32)).shape

@@ -38,7 +38,7 @@ class MLP(nn.Module):
         bound: Largest magnitude of a weight or bias, enforced at the start and after each move (weight clipping); 0 for no bound.
 
     Raises:
-        ValueError: If a width is below 1, or `bound` is negative or not finite.
+        ValueError: A width is below 1, or `bound` is negative or not finite.
 
     Example:
         >>> MLP((64,), (1, 8, 8), hidden=(32,), final="sigmoid")(torch.zeros(5, 64)).shape

@@ -40,7 +40,7 @@ class Perturbation(nn.Module):
         clamp_start: Project the start onto the pixel range as well.
 
     Raises:
-        ValueError: If `start` is out of its range.
+        ValueError: `start` is out of its range.
 
     Example:
         >>> attacker = Perturbation((1, 2, 2), examples=3, epsilon=0.25)

@@ -22,14 +22,11 @@ from torch import Tensor
 
 
 def reverse(x: Tensor, coupling: float | Tensor) -> Tensor:
-    """Return x with its gradient multiplied by −λ.
+    """Return x, of any shape and bit for bit, with its gradient multiplied by −λ.
 
     Args:
         x: Tensor of any shape.
         coupling: λ, a number or a 0-d tensor, which may differ per member under vmap. It receives no gradient.
-
-    Returns:
-        The same values, bit for bit.
 
     Example:
         >>> x = torch.tensor([1.0, 2.0], requires_grad=True)

@@ -25,7 +25,7 @@ class SmallConv(nn.Module):
         hidden: Widths of the fully connected layers before the last.
 
     Raises:
-        ValueError: If the inputs are not images, or are too small for that many convolutions.
+        ValueError: The inputs are not images, or are too small for that many convolutions.
 
     Example:
         >>> import torch

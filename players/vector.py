@@ -15,7 +15,7 @@ class Vector(nn.Module):
         bound: Largest magnitude of an element, enforced at the start and after each move (weight clipping); 0 for no bound.
 
     Raises:
-        ValueError: If `start` or `bound` is negative or not finite, or the shape is empty.
+        ValueError: `start` or `bound` is negative or not finite, or the shape is empty.
 
     Example:
         >>> Vector(3, start=0.0)().tolist() == [0, 0, 0]

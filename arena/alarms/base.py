@@ -52,7 +52,7 @@ class Alarm:
         patience: Number of successive rows in which the condition must hold, at least 1.
 
     Raises:
-        BadSetting: For a number out of its range.
+        BadSetting: A number is out of its range.
 
     Example:
         >>> class Large(Alarm):

@@ -15,7 +15,7 @@ class Collapse(Alarm):
         after: Progress of the run before which nothing counts, in [0, 1].
 
     Raises:
-        BadSetting: For a number out of its range.
+        BadSetting: A number is out of its range.
     """
 
     def __init__(self, after: float = 0.1, patience: int = 3):

@@ -19,7 +19,7 @@ class Divergence(Alarm):
         times: Factor on the first score, above 1.
 
     Raises:
-        BadSetting: For a number out of its range.
+        BadSetting: A number is out of its range.
     """
 
     def __init__(self, times: float = 10.0, patience: int = 1):

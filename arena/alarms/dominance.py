@@ -17,7 +17,7 @@ class Dominance(Alarm):
         share: Bound of the winner's loss as a share of its first loss, in (0, 1).
 
     Raises:
-        BadSetting: For a number out of its range.
+        BadSetting: A number is out of its range.
     """
 
     def __init__(self, share: float = 0.05, patience: int = 5):

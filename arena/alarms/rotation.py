@@ -29,7 +29,7 @@ class Rotation(Alarm):
         strength: Least correlation, in (0, 1).
 
     Raises:
-        BadSetting: For a number out of its range.
+        BadSetting: A number is out of its range.
     """
 
     def __init__(self, window: int = 48, strength: float = 0.5, patience: int = 3):

@@ -25,7 +25,7 @@ class Stall(Alarm):
         gain: Least relative improvement, in (0, 1).
 
     Raises:
-        BadSetting: For a number out of its range.
+        BadSetting: A number is out of its range.
     """
 
     def __init__(self, share: float = 0.5, gain: float = 0.01, patience: int = 1):

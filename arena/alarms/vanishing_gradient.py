@@ -21,7 +21,7 @@ class VanishingGradient(Alarm):
         share: Share of the largest norm so far, in (0, 1).
 
     Raises:
-        BadSetting: For a number out of its range.
+        BadSetting: A number is out of its range.
     """
 
     def __init__(self, share: float = 1e-3, patience: int = 5):

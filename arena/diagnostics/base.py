@@ -73,7 +73,7 @@ class Diagnostic:
         """Return numbers by name: not finite if undefined, left out if not available yet.
 
         Raises:
-            MeasurementFailed: If the measurement has no result.
+            MeasurementFailed: The measurement has no result.
         """
         raise GameFault(f"the diagnostic {type(self).__name__} has no measure(arena); write one that returns numbers by name")
 

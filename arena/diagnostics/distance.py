@@ -17,7 +17,7 @@ class Distance(Diagnostic):
     Cost: nothing.
 
     Raises:
-        ArenaError: If the game has no known solution.
+        ArenaError: The game has no known solution.
 
     Example:
         >>> from arena import Arena

@@ -33,7 +33,7 @@ class DualityGap(Diagnostic):
         lr: Learning rate of Adam, above 0.
 
     Raises:
-        BadSetting: For a number out of its range.
+        BadSetting: A number is out of its range.
 
     Example:
         >>> from arena import Arena

@@ -40,8 +40,8 @@ class Spectrum(Diagnostic):
         restarts: Largest number of restarts of each Arnoldi iteration, at least 1.
 
     Raises:
-        BadSetting: For a number out of its range.
-        ArenaError: If the game is too large for dense, or too small for Arnoldi.
+        BadSetting: A number is out of its range.
+        ArenaError: The game is too large for dense, or too small for Arnoldi.
 
     Example:
         >>> from arena import Arena

@@ -34,7 +34,7 @@ def split(text: str, separator: str = ",") -> list[str]:
     """Return the parts of a list; separators inside brackets do not count.
 
     Raises:
-        ArenaError: If brackets do not match, or if a part is empty.
+        ArenaError: Brackets do not match, or a part is empty.
 
     Example:
         >>> split("simultaneous,unrolled(steps=3,player=1),[64,64]")
@@ -58,7 +58,7 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     """Return a name and its arguments.
 
     Raises:
-        ArenaError: If the text is not `name` or `name(argument=value, …)`.
+        ArenaError: The text is not `name` or `name(argument=value, …)`.
 
     Example:
         >>> parse("extragradient"), parse("averaging(inner=unrolled(steps=3), average=uniform)")

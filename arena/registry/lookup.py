@@ -13,7 +13,7 @@ def lookup(kind: str, name: str) -> Entry:
 
     Raises:
         UnknownName: For an unknown name, with the nearest one.
-        ArenaError: If a named file or module cannot be imported.
+        ArenaError: A named file or module cannot be imported.
 
     Example:
         >>> lookup("rule", "Extragradient").id, lookup("rule", "sga").id

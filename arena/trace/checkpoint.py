@@ -48,7 +48,7 @@ class Checkpoints:
             kind: `turn` for a regular checkpoint, `best` for the lowest score, `oracle` for the lowest score that uses target labels.
 
         Raises:
-            OSError: If the disk is full or read-only; earlier checkpoints stay whole.
+            OSError: The disk is full or read-only; earlier checkpoints stay whole.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
@@ -74,7 +74,7 @@ class Checkpoints:
         """Return a saved state.
 
         Raises:
-            CheckpointUnusable: If the file is truncated, altered, or of another format.
+            CheckpointUnusable: The file is truncated, altered, or of another format.
         """
         others = [p.name for p in self.paths() if p != path]
         fix = f"; delete it to go on from {others[-1]}" if others else "; start the run again under another name"

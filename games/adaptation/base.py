@@ -90,11 +90,7 @@ class Adaptation(Game):
 
     @staticmethod
     def check_batch(batch: int, *pair: Domain) -> None:
-        """Refuse a batch larger than the training set of a domain of images.
-
-        Raises:
-            BadSetting: The batch is larger than a training set.
-        """
+        """Raise BadSetting for a batch larger than the training set of a domain of images."""
         for domain in pair:
             if domain.count is not None and batch > domain.count:
                 raise BadSetting("batch", batch, f"at most {domain.count}, the images of {domain.name} to train on")
@@ -123,6 +119,10 @@ class Adaptation(Game):
         """Whether training uses both domains."""
         return self.regime not in ("source-only", "target-only")
 
+    def at_rest(self, key: str) -> Tensor:
+        """Return the loss of a part that rests: 0, with gradient 0."""
+        return 0 * next(self.get_submodule(f"players.{key}").parameters()).sum()
+
     def keep_apart(self) -> None:
         """Keep separate statistics for each domain in the batch normalisation of the classifier's features."""
         per_domain(self.classifier.features)
@@ -145,7 +145,7 @@ class Adaptation(Game):
         which = int(self.regime == "target-only")
         return cross_entropy(self.label(self.features_of(batch[2 * which], which)), batch[2 * which + 1])
 
-    # What is measured -------------------------------------------------------------------------------------------------------
+    # Measurements -----------------------------------------------------------------------------------------------------------
 
     def of_target(self, logits_NK: Tensor, labels_N: Tensor) -> dict[str, Tensor]:
         """Return accuracy, cross-entropy and calibration error. They may diverge: a few confidently wrong predictions
@@ -208,11 +208,7 @@ class Adaptation(Game):
         return Outputs(held_out, logits[0], drawn[0][1], trained, target, logits[1])
 
     def outputs(self, which: int) -> tuple[Tensor, Tensor]:
-        """Return logits and labels of a domain's whole test set.
-
-        Args:
-            which: 0 for the source, 1 for the target.
-        """
+        """Return logits and labels of the whole test set of a domain: 0 for the source, 1 for the target."""
         like = next(self.parameters())
         domain = (self.source, self.target)[which]
         held_out = domain.held_out(self.angle, self.noise, dtype=like.dtype)

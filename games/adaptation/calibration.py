@@ -13,12 +13,7 @@ from torch import Tensor
 
 
 def calibration_error(logits_NK: Tensor, labels_N: Tensor, bins: int = 10) -> Tensor:
-    """Return the expected calibration error, in [0, 1].
-
-    Args:
-        logits_NK: Logits of the classes.
-        labels_N: True classes.
-        bins: B.
+    """Return the expected calibration error over B bins, in [0, 1].
 
     Example:
         >>> sure_and_right = torch.tensor([[50.0, 0.0], [0.0, 50.0]])

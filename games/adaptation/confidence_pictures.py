@@ -21,10 +21,7 @@ WORST = 12
 def confidence(logits_NK: Tensor, labels_N: Tensor, examples: Tensor) -> Any:
     """Draw histograms of the confidence of right and wrong predictions, the cross-entropy's concentration, and the costliest examples.
 
-    Args:
-        logits_NK: Logits on the test set.
-        labels_N: True classes.
-        examples: N × 2 points, or N × C × H × W images in [−½, ½].
+    `examples` are N × 2 points, or N × C × H × W images in [−½, ½].
     """
     logits_NK, labels_N, examples = logits_NK.double().cpu(), labels_N.cpu(), examples.float().cpu()
     sure_N, guess_N = logits_NK.softmax(1).max(1)

@@ -116,7 +116,7 @@ class DANN(Adaptation):
 
     def losses(self, batch: BatchOfBoth, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
         if self._plain(coupling):
-            return {"extractor": self.supervised(batch), "domain": self._at_rest()}
+            return {"extractor": self.supervised(batch), "domain": self.at_rest("domain")}
         source, labels_N, target, _ = batch
         features_NF, inputs = self._features(source, target)
         domain_loss = self._domain_loss(inputs)
@@ -127,7 +127,7 @@ class DANN(Adaptation):
 
     def joint_losses(self, batch: BatchOfBoth, coupling: float | Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         if self._plain(coupling):
-            label, rest = self.supervised(batch), self._at_rest()
+            label, rest = self.supervised(batch), self.at_rest("domain")
             return label + rest, {"extractor": label, "domain": rest}
         source, labels_N, target, _ = batch
         features_NF, inputs = self._features(source, target)
@@ -139,10 +139,6 @@ class DANN(Adaptation):
     def _plain(self, coupling: float | Tensor) -> bool:
         """Return whether there is no adaptation: by the regime, or at λ = 0 if the target cannot shift statistics of a batch."""
         return self.regime != "adapt" or (isinstance(coupling, float) and coupling == 0 and not self._mixes)
-
-    def _at_rest(self) -> Tensor:
-        """Return the loss of a domain classifier that rests: 0, with gradient 0."""
-        return 0 * next(self.players["domain"].parameters()).sum()
 
     def _label_loss(self, features_NF: Tensor, labels_N: Tensor) -> Tensor:
         return cross_entropy(self.label(features_NF), labels_N)
@@ -167,15 +163,14 @@ class DANN(Adaptation):
     def classifier(self) -> Any:
         return self.players["extractor"]
 
-    # What is measured -------------------------------------------------------------------------------------------------------
+    # Measurements -----------------------------------------------------------------------------------------------------------
 
     def signals(self, batch: BatchOfBoth) -> dict[str, Tensor]:
         """On the batch, with layers in evaluation mode.
 
         label_loss and label_accuracy of the source; domain_loss (ln 2 ≈ 0.693 if the domains are indistinguishable) and domain_accuracy
         (then ½); reversed_gradient = ‖∂L_d/∂f‖ over the batch's features, scaled by λ for the extractor; and if the target has
-        labels, its target_accuracy, target_cross_entropy and calibration_error, which may part: a few confidently wrong guesses make the
-        cross-entropy explode while the accuracy rises.
+        labels, its target_accuracy, target_cross_entropy and calibration_error (see `of_target`).
         """
         source, labels_N, target, others_N = batch
         with evaluating(self.players):

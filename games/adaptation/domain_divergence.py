@@ -26,16 +26,7 @@ STEPS = 200
 
 
 def log_odds(source_NF: Tensor, target_MF: Tensor, at: Tensor, ridge: float = RIDGE) -> Tensor:
-    """Return the log-odds of the target at some features, by a classifier fitted to others.
-
-    Args:
-        source_NF: Features of source examples to fit.
-        target_MF: Features of target examples to fit.
-        at: Features to evaluate, K × F.
-        ridge: ρ.
-
-    Returns:
-        K numbers, positive for the target.
+    """Return the log-odds of the target at the features `at` (K × F), by a classifier fitted to source and target: K numbers.
 
     Example:
         >>> left, right = torch.tensor([[-1.0], [-1.2]]), torch.tensor([[1.0], [1.2]])
@@ -56,7 +47,7 @@ def log_odds(source_NF: Tensor, target_MF: Tensor, at: Tensor, ridge: float = RI
 
 
 def proxy_a_distance(source_NF: Tensor, target_MF: Tensor) -> Tensor:
-    """d_A of features of two domains, fitted to the first half of either and tried on the second.
+    """Return d_A of features of two domains, fitted to the first half of either and tried on the second.
 
     Example:
         >>> left = torch.linspace(-2, -1, 8).unsqueeze(1)

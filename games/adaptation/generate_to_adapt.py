@@ -139,8 +139,8 @@ class GenerateToAdapt(Adaptation):
             return {
                 "adapter.features": labels,
                 "adapter.label": labels,
-                "adapter.generator": self._at_rest("adapter.generator"),
-                "discriminator": self._at_rest("discriminator"),
+                "adapter.generator": self.at_rest("adapter.generator"),
+                "discriminator": self.at_rest("discriminator"),
             }
         x, labels_N, t, _, *noise = batch
         features_NF = self.features_of(x, 0)
@@ -176,10 +176,6 @@ class GenerateToAdapt(Adaptation):
         logits = self.players["discriminator"](examples)
         return logits[:, :1], logits[:, 1:]
 
-    def _at_rest(self, key: str) -> Tensor:
-        """Return the loss of a part that rests: 0, with gradient 0."""
-        return 0 * next(self.get_submodule(f"players.{key}").parameters()).sum()
-
     def _try_generator(self) -> None:
         like = next(self.players["adapter"].parameters())
         with torch.no_grad(), evaluating(self.players):
@@ -194,7 +190,7 @@ class GenerateToAdapt(Adaptation):
         if tuple(examples.shape[1:]) != tuple(self.source.shape):
             raise SlotMismatch(f"{need}, but gave {_batched(tuple(examples.shape[1:]))}; change its last layer")
 
-    # What is measured -------------------------------------------------------------------------------------------------------
+    # Measurements -----------------------------------------------------------------------------------------------------------
 
     def signals(self, batch: BatchOfBoth) -> dict[str, Tensor]:
         """On the batch, with layers in evaluation mode.

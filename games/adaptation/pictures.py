@@ -22,14 +22,9 @@ MARKERS: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 @plots.styled
 def boundary(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor, probability: Callable[[Tensor], Tensor]) -> Any:
-    """Draw points of both domains on the surface of the probability of class 1.
+    """Draw N × 2 points of both domains on the surface of the probability of class 1.
 
-    Args:
-        source: N × 2 points.
-        target: N × 2 points.
-        source_labels: 0 or 1.
-        target_labels: 0 or 1; drawn, but unknown to the classifier.
-        probability: Maps N × 2 points to N numbers.
+    The target's labels are drawn, but unknown to the classifier; `probability` maps N × 2 points to N numbers.
     """
     both = torch.cat([source, target]).float()
     low, high = both.amin(0) - 0.3, both.amax(0) + 0.3
@@ -57,13 +52,8 @@ def boundary(source: Tensor, target: Tensor, source_labels: Tensor, target_label
 def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None) -> Any:
     """Draw features of both domains along their two principal components, by domain and by class.
 
-    The signs of the components follow the source's first two classes, so that the pictures of a run are comparable.
-
-    Args:
-        source: N × F features.
-        target: N × F features.
-        source_labels: N classes.
-        target_labels: N classes; None if they are unknown.
+    The signs of the components follow the source's first two classes, so that the pictures of a run are comparable. Features are N × F;
+    labels of the target are None if they are unknown.
     """
     both = torch.cat([source, target]).flatten(1).double().cpu()
     centred = both - both.mean(0)
@@ -79,14 +69,7 @@ def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels:
 
 @plots.styled
 def embedding(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None) -> Any:
-    """Draw features of both domains by t-SNE (L. van der Maaten and G. Hinton, 2008), which keeps neighbours, but not distances.
-
-    Args:
-        source: N × F features.
-        target: N × F features.
-        source_labels: N classes.
-        target_labels: N classes; None if they are unknown.
-    """
+    """Draw features as `clouds`, by t-SNE (L. van der Maaten and G. Hinton, 2008), which keeps neighbours, but not distances."""
     from sklearn.manifold import TSNE
 
     both = torch.cat([source, target]).flatten(1).float().cpu().numpy()
@@ -96,14 +79,7 @@ def embedding(source: Tensor, target: Tensor, source_labels: Tensor, target_labe
 
 @plots.styled
 def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tensor) -> Any:
-    """Draw source and target examples, and those generated from their features.
-
-    Args:
-        source: N × 2 points, or N × C × H × W images in [−½, ½].
-        of_source: Examples generated from the source.
-        target: Examples of the target, in the same form.
-        of_target: Examples generated from the target.
-    """
+    """Draw source and target examples, N × 2 points or N × C × H × W images in [−½, ½], and those generated from their features."""
     panels = {"source": source, "made of the source": of_source, "target": target, "made of the target": of_target}
     drawing, axes = plots.figure(10.4, 2.3 if source.dim() == 4 else 2.9, columns=4)
     for axis, (title, examples), colour in zip(axes[0], panels.items(), (plots.DATA, plots.FIRST) * 2, strict=True):

@@ -50,12 +50,7 @@ PUBLISHED: Mapping[tuple[str, str], Mapping[str, str]] = {
 
 
 def table(variants: Sequence[VariantResult], method: str) -> ResultTable | None:
-    """Return the table, or None if the regime does not vary.
-
-    Args:
-        variants: Results of a comparison.
-        method: Id of the game.
-    """
+    """Return the table of the variants of a game (`method`), or None if the regime does not vary."""
     if not all("regime" in variant.varied for variant in variants):
         return None
     beside = [name for name in variants[0].varied if name != "regime"]
@@ -157,7 +152,5 @@ def _notes(variants: Sequence[VariantResult], *, known: bool, labelled: bool) ->
     if all(variant.varied["regime"] != "source-only" for variant in variants):
         notes.append("Gain and verdict need the regime source-only beside the others.")
     if known:
-        notes.append(
-            "Published numbers are papers' own, of their nets and budgets; those in square brackets are from memory of the papers."
-        )
+        notes.append("Published numbers are those of the papers' nets and budgets; those in square brackets are from memory of the papers.")
     return notes

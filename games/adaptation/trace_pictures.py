@@ -10,11 +10,7 @@ from arena.plots.traces import column, draw_column
 
 @plots.styled
 def traces(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Draw accuracies; losses, with ln 2 for indistinguishable domains; cross-entropy and calibration error on the target.
-
-    Args:
-        rows: Rows of the trace.
-    """
+    """Draw accuracies; losses, with ln 2 for indistinguishable domains; cross-entropy and calibration error on the target."""
     drawing, axes = plots.figure(10.4, 3.0, columns=3)
     accuracies, losses, target = axes[0]
     lines = [

@@ -32,14 +32,7 @@ STRENGTHS = (0, 0.25, 0.5, 0.75, 1, 1.25)
 def draw(classifier: nn.Module, image_NCHW: Tensor, label_N: Tensor, threat: Threat) -> Any:
     """Draw clean images, perturbed images and their difference; beside them the accuracy over ε under FGSM and PGD.
 
-    Args:
-        classifier: Module that gives logits.
-        image_NCHW: Pixels in [0, 1]. The grid shows the first `SHOWN`, the curve averages over all.
-        label_N: Classes.
-        threat: PGD attack from one random start.
-
-    Returns:
-        A matplotlib figure.
+    The threat is PGD from one random start on pixels in [0, 1]. The grid shows the first `SHOWN` images, the curve averages over all.
     """
     shown, truth = image_NCHW[:SHOWN], label_N[:SHOWN]
     rng = torch.Generator(device=shown.device).manual_seed(0)

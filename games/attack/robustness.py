@@ -90,19 +90,16 @@ class Threat:
 def attack(
     classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, begin_N: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Attack by one restart.
+    """Attack by one restart, and return the perturbations, (N, *), and for each image whether the classifier is still right.
 
     No branch depends on a tensor's value, so that a population's members can be attacked at once.
 
     Args:
-        classifier: Gives logits.
+        classifier: Maps images to logits.
         image_N: Pixels in [0, 1].
         label_N: Classes.
         threat: The attack.
         begin_N: Initial perturbations; None to start at the images.
-
-    Returns:
-        The perturbations, (N, *), and for each image whether the classifier is still right.
 
     Example:
         >>> pull = lambda x: torch.stack([x.sum((1, 2, 3)), 8 - x.sum((1, 2, 3))], dim=1)      # is the image bright?
@@ -127,17 +124,9 @@ def attack(
 
 
 def withstands(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, at_once: int = 250) -> Tensor:
-    """Return for each image whether the classifier is right, clean and in every restart.
+    """Return for each image whether the classifier, in evaluation mode, is right, clean and in every restart: N truth values.
 
-    Args:
-        classifier: Gives logits; a module is put into evaluation mode.
-        image_N: Pixels in [0, 1].
-        label_N: Classes.
-        threat: The attack.
-        at_once: Images that are attacked together; the result depends on it by rounding only.
-
-    Returns:
-        N truth values.
+    The result depends on `at_once`, the images that are attacked together, by rounding only.
 
     Raises:
         BadSetting: Pixels or labels are out of their ranges.
@@ -155,11 +144,7 @@ def withstands(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat:
 
 
 def correct(classifier: Classifier, image_N: Tensor, label_N: Tensor, at_once: int = 250) -> Tensor:
-    """Return for each image whether the classifier is right.
-
-    Raises:
-        BadSetting: Pixels or labels are out of their ranges.
-    """
+    """Return for each image whether the classifier is right; raise BadSetting if pixels or labels are out of their ranges."""
     with torch.no_grad(), evaluating(classifier):
         logits_NC = torch.cat([classifier(part) for part in image_N.split(at_once)])
         _check(image_N, label_N, logits_NC.shape[1])
@@ -174,13 +159,9 @@ def accuracy(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: T
 def curve(
     classifier: Classifier, image_N: Tensor, label_N: Tensor, epsilons: Sequence[float], threat: Threat, at_once: int = 250
 ) -> list[float]:
-    """Return the accuracy under an attack of each strength, with the step size in proportion to ε.
+    """Return the accuracy under an attack of each strength, in ascending order, with the step size in proportion to ε.
 
     An image that is fooled at one ε counts as fooled at every larger ε, whose ball contains its perturbation: the curve never rises.
-
-    Args:
-        epsilons: Radii of the ball, in ascending order.
-        threat: The other parameters.
     """
     standing = torch.ones(len(image_N), dtype=torch.bool, device=image_N.device)
     accuracies = []

@@ -1,1 +1,1 @@
-"""What games sample from: distributions in the plane, and published data sets."""
+"""The data of games: distributions in the plane, and published data sets."""

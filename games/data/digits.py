@@ -50,11 +50,7 @@ def svhn() -> Arrays:
 
 
 def svhn_10k() -> Arrays:
-    """Return the small protocol: 7,999 + 2,001 digits, all from SVHN's published test set.
-
-    Raises:
-        DataUnavailable: If svhn_10k.npz is missing.
-    """
+    """Return the small protocol: 7,999 + 2,001 digits of SVHN's published test set; raise DataUnavailable without svhn_10k.npz."""
     if (file := local("svhn_10k.npz")) is not None:
         return read(file)
     raise DataUnavailable(
@@ -63,14 +59,10 @@ def svhn_10k() -> Arrays:
 
 
 def of_torchvision(folder: Path, *, verified: bool = True) -> Arrays:
-    """Read SVHN's two .mat files by torchvision's class.
-
-    Args:
-        folder: Folder of train_32x32.mat and test_32x32.mat.
-        verified: Whether to require the published checksums.
+    """Read SVHN's train_32x32.mat and test_32x32.mat by torchvision's class.
 
     Raises:
-        DataDamaged: If a file is unreadable or its checksum differs.
+        DataDamaged: A file is unreadable or, if `verified`, its checksum is not the published one.
     """
     from torchvision.datasets import SVHN
 
@@ -93,7 +85,7 @@ def of_mat(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return images (N, H, W, 3) and labels (N,) of a .mat in SVHN's format: X is (H, W, 3, N), y is in 1 … 10 or 0 … 9, and 10 means 0.
 
     Raises:
-        DataDamaged: If the file has other contents.
+        DataDamaged: The file has other contents.
     """
     from scipy.io import loadmat
 
@@ -108,11 +100,7 @@ def of_mat(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def downloaded(name: str, files: str, fetch: Callable[[Path], Arrays]) -> Arrays:
-    """Download a data set into the user's cache folder.
-
-    Raises:
-        DataUnavailable: If the download fails.
-    """
+    """Download a data set into the user's cache folder; raise DataUnavailable if that fails."""
     folder = folders()[-1]
     with downloading(name, f"put {files} into {places()}"):
         folder.mkdir(parents=True, exist_ok=True)

@@ -88,15 +88,9 @@ class Domain:
         part: str = "train",
         dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, Tensor]:
-        """Return n training examples and their labels, 0 if there are none.
+        """Draw n examples of a part (train, or test for held-out images) and their labels, 0 if there are none.
 
-        Args:
-            n: Number of examples.
-            rng: Generator of the draw.
-            angle: Rotation of rotated points, in degrees.
-            noise: Standard deviation of the noise on points.
-            part: train, or test for held-out images.
-            dtype: Precision of the examples.
+        Points have noise of a standard deviation; `angle` is the rotation of rotated points, in degrees; `dtype` that of the examples.
         """
         if not self.form:
             points_N2, labels_N = labelled_moons(n, rng, noise, dtype)
@@ -128,9 +122,9 @@ def pair(source: str, target: str, form: str = "auto") -> tuple[Domain, Domain]:
         form: Form of images, one of `FORMS`, or auto for the smallest that preserves both.
 
     Raises:
-        UnknownName: If a domain or form is unknown.
-        BadSetting: If the domains are incompatible.
-        DataUnavailable: If a data set is neither on disk nor downloadable.
+        UnknownName: A domain or form is unknown.
+        BadSetting: The domains are incompatible.
+        DataUnavailable: A data set is neither on disk nor downloadable.
 
     Example:
         >>> [domain.shape for domain in pair("moons", "rotated-moons")]
@@ -186,11 +180,7 @@ def as_numbers(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 def bring(pixels: np.ndarray, form: str) -> Tensor:
-    """Return stored pixels in a form, (N, C, H, W).
-
-    Args:
-        pixels: uint8, (N, H, W) or (N, H, W, 3).
-        form: One of `FORMS`.
+    """Return stored uint8 pixels, (N, H, W) or (N, H, W, 3), in one of `FORMS`, (N, C, H, W).
 
     Example:
         >>> white = np.full((2, 16, 16), 255, dtype=np.uint8)
@@ -250,13 +240,9 @@ def _tensors(name: str, form: str, part: str, device: torch.device) -> tuple[Ten
 
 
 def of_file(file: Path) -> images.Arrays:
-    """Return the arrays of a custom npz; grey images lose their channel axis.
+    """Return the arrays of a custom npz: x_train and x_test, and y_train and y_test if there are labels.
 
-    Args:
-        file: An npz of x_train and x_test, and of y_train and y_test if there are labels.
-
-    Raises:
-        DataDamaged: If the file is not in this format.
+    Grey images lose their channel axis. Raises DataDamaged if the file is not in this format.
     """
     arrays = images.read(file.expanduser(), fix=images.SAVE_AGAIN, needed=("x_train", "x_test"))
     images.check(arrays, str(file), None, square=True)

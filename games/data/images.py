@@ -75,9 +75,9 @@ def load(name: str, device: torch.device) -> dict[str, Tensor]:
         device: Device of the tensors.
 
     Raises:
-        UnknownName: If the name is neither.
-        DataUnavailable: If there is neither a file nor a network.
-        DataDamaged: If the file differs from the published data, or is not in the format above.
+        UnknownName: The name is neither.
+        DataUnavailable: There is neither a file nor a network.
+        DataDamaged: The file differs from the published data, or is not in the format above.
     """
     if name.endswith(".npz"):
         arrays = check(read(Path(name).expanduser(), fix=SAVE_AGAIN), name, None)
@@ -152,7 +152,7 @@ def read(file: Path, content: str | None = None, fix: str | None = None, needed:
         needed: Required arrays.
 
     Raises:
-        DataDamaged: If the file is missing, unreadable, incomplete or different.
+        DataDamaged: The file is missing, unreadable, incomplete or different.
     """
     fix = fix or f"delete it, or put a sound copy at {file}"
     try:
@@ -184,7 +184,7 @@ def check(arrays: Arrays, name: str, classes: int | None, square: bool = False) 
         square: Whether images must be square.
 
     Raises:
-        DataDamaged: With the array, its contents and what is expected.
+        DataDamaged: An array has another format; the error names it, its contents and the expected ones.
 
     Example:
         >>> grey, label = np.zeros((2, 4, 4)), np.zeros(2, np.uint8)

@@ -105,7 +105,7 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
         dtype: Dtype of the images to classify; training is in float32.
 
     Raises:
-        DataUnavailable: If the data set is neither on disk nor downloadable.
+        DataUnavailable: The data set is neither on disk nor downloadable.
     """
     data = images.load(name, torch.device("cpu"))
     file = _file(name, data)
@@ -123,11 +123,7 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
 
 
 def train(data: dict[str, Tensor], steps: int | None = None) -> dict[str, Any]:
-    """Train a classifier from the fixed seed, without touching torch's global generator.
-
-    Args:
-        data: uint8 images and labels from `images.load`.
-        steps: Number of batches; by default `STEPS`.
+    """Train a classifier on the arrays of `images.load`, from the fixed seed, for `STEPS` batches by default.
 
     Returns:
         The classifier's state dict and its accuracy on the test set.
@@ -208,11 +204,7 @@ def _write(file: Path, state: dict[str, Any]) -> None:
 
 
 def _read(file: Path) -> dict[str, Any] | None:
-    """Return a cached judge, or None if there is none.
-
-    Raises:
-        DataDamaged: If the checksum does not match.
-    """
+    """Return a cached judge, or None if there is none; raise DataDamaged if the checksum does not match."""
     try:
         data = file.read_bytes()
     except OSError:

@@ -43,15 +43,7 @@ def shaded_digits() -> Arrays:
 
 
 def blended(pixels: np.ndarray, photographs: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """Blend digits into random crops.
-
-    Args:
-        pixels: Digits, (N, 28, 28).
-        photographs: Arrays of (H, W, 3), at least 32×32.
-        rng: Generator of the choice of photograph and crop.
-
-    Returns:
-        Images, (N, 32, 32, 3).
+    """Blend digits (N, 28, 28) into random crops of photographs (H, W, 3), at least 32×32, and return images (N, 32, 32, 3).
 
     Example:
         >>> digit, dark = np.zeros((1, 28, 28), np.uint8), np.full((40, 50, 3), 30, np.uint8)

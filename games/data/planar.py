@@ -1,7 +1,7 @@
-"""Distributions in the plane: functions of a number of points and a generator that return (n, 2) points near the unit scale.
+"""Distributions in the plane: functions that draw n points from a generator, (n, 2) near the unit scale.
 
-Random numbers are drawn in the default dtype, so that a seed gives the same points in every precision; curves and centres are computed
-in `dtype`.
+`noise` is the standard deviation of the normal noise on each coordinate; for the pinwheel, across an arm. Random numbers are drawn in the
+default dtype, so that a seed gives the same points in every precision; curves and centres are computed in `dtype`.
 """
 
 import math
@@ -14,12 +14,6 @@ def swiss_roll(n: int, rng: torch.Generator, noise: float = 0.25, dtype: torch.d
     """Two turns of a spiral, t·(cos t, sin t) with t in [1.5π, 4.5π], plus noise, divided by 7.5.
 
     Two of the three axes of scikit-learn's swiss roll, as in the WGAN-GP toys (Gulrajani et al., arXiv:1704.00028).
-
-    Args:
-        n: Number of points.
-        rng: Generator of the draw.
-        noise: Standard deviation of the noise before the division by 7.5.
-        dtype: Precision of the points.
 
     Example:
         >>> swiss_roll(5, torch.Generator()).shape
@@ -46,12 +40,6 @@ def ring_centres(modes: int = 8, radius: float = 2.0, dtype: torch.dtype = torch
 
 def two_modes(n: int, rng: torch.Generator, noise: float = 0.1, dtype: torch.dtype = torch.float32) -> Tensor:
     """Two equal Gaussians at (−1, 0) and (1, 0): the smallest data on which a generator can lose a mode.
-
-    Args:
-        n: Number of points.
-        rng: Generator of the draw.
-        noise: Standard deviation of each Gaussian.
-        dtype: Precision of the points.
 
     Example:
         >>> two_modes(5, torch.Generator(), noise=0.0).abs().tolist() == [[1, 0]] * 5
@@ -88,12 +76,6 @@ def two_moons(n: int, rng: torch.Generator, noise: float = 0.1, dtype: torch.dty
 
 def labelled_moons(n: int, rng: torch.Generator, noise: float | Tensor = 0.1, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
     """Return the two moons and the moon of each point: 1 for the upper, 0 for the lower.
-
-    Args:
-        n: Number of points.
-        rng: Generator of the draw.
-        noise: Standard deviation of the noise.
-        dtype: Precision of the points.
 
     Example:
         >>> points, labels = labelled_moons(100, torch.Generator(), noise=0.0)

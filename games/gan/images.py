@@ -156,7 +156,7 @@ class ImageGAN(GAN):
         if shape != self.shape:
             raise SlotMismatch(
                 f"{type(self).__name__}'s players are for images of {_times(self.shape)} (channels, height, width), but those of "
-                f"{self.data_set} are {_times(shape)}; say so in the game's shape"
+                f"{self.data_set} are {_times(shape)}; set the game's shape to theirs"
             )
         if self.batch > count:
             raise BadSetting("batch", self.batch, f"at most {count:,}, the images that {self.data_set} has to train on")
@@ -205,10 +205,7 @@ def between(start_NZ: Tensor, end_NZ: Tensor, steps: int) -> Tensor:
     z(t) = (sin((1 − t)ω) a + sin(tω) b) / sin ω, ω being the angle between a and b. A straight line would pass through vectors shorter
     than typical noise (T. White, "Sampling Generative Networks", arXiv:1609.04468).
 
-    Args:
-        start_NZ: a, start of each path.
-        end_NZ: b, end of each path.
-        steps: Vectors on a path, at least 2.
+    a and b are the start and the end of a path; `steps` is at least 2.
 
     Example:
         >>> between(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), 3).shape
@@ -226,10 +223,6 @@ def between(start_NZ: Tensor, end_NZ: Tensor, steps: int) -> Tensor:
 @torch.no_grad()
 def range_of(generator: nn.Module, latent: int) -> tuple[int, int] | None:
     """Return the pixel range of a generator, [0, 1] or [−1, 1], found by a trial with noise a million times too large; else None.
-
-    Args:
-        generator: Maps noise to images.
-        latent: Size of the noise.
 
     Example:
         >>> range_of(MLP((2,), (1, 4, 4), final="sigmoid"), 2), range_of(MLP((2,), (1, 4, 4), final="tanh"), 2), range_of(nn.Identity(), 2)

@@ -28,7 +28,8 @@ The two logistic generator losses have the same fixed points but different gradi
 the saturating gradient vanishes and the other does not.
 
 An expectation is the mean over examples, or the sum weighted by `weights` that add up to 1 (a quadrature). The relativistic loss pairs
-real and generated examples by position.
+real and generated examples by position. All losses take logits `real` of real and `fake` of generated examples, of any shape, and λ as
+`coupling`; those of the generator use `real` in the relativistic loss only.
 
 I. Goodfellow et al., "Generative Adversarial Nets", arXiv:1406.2661, section 3; M. Arjovsky et al., "Wasserstein GAN",
 arXiv:1701.07875, section 3; X. Mao et al., "Least Squares Generative Adversarial Networks", arXiv:1611.04076, equation 9; J. Lim and
@@ -46,12 +47,6 @@ from torch.nn.functional import softplus
 def logistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
     """E[softplus(−d(x))] + λ E[softplus(d(G(z)))]; 2 ln 2 at the optimum d = 0 and λ = 1.
 
-    Args:
-        real: Logits of real examples, any shape.
-        fake: Logits of generated examples, any shape.
-        coupling: λ.
-        weights: Weights of the examples, adding up to 1, for real and generated ones alike; None for the mean.
-
     Example:
         >>> round(float(logistic_discriminator(torch.zeros(4), torch.zeros(4), 1.0)), 4)
         1.3863
@@ -61,12 +56,6 @@ def logistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor,
 
 def non_saturating(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
     """λ E[−log D(G(z))]; λ ln 2 at d = 0. Its derivative in d is −λσ(−d): about −λ for confidently rejected fakes.
-
-    Args:
-        fake: Logits of generated examples, any shape.
-        coupling: λ.
-        weights: Weights of the examples, adding up to 1; None for the mean.
-        real: Logits of real examples, used by the relativistic loss only.
 
     Example:
         >>> round(float(non_saturating(torch.zeros(4), 1.0)), 4)
@@ -138,12 +127,6 @@ def hinge_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, we
 def relativistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None) -> Tensor:
     """E[softplus(−(d(x) − λ d(G(z))))]; ln 2 if d is constant and λ = 1. At λ = 0 it is the logistic loss of the real examples.
 
-    Args:
-        real: Logits of real examples, any shape.
-        fake: Logits of as many generated examples, each paired with the real one at its position.
-        coupling: λ.
-        weights: Weights of the pairs, adding up to 1; None for the mean.
-
     Example:
         >>> round(float(relativistic_discriminator(torch.ones(4), torch.ones(4), 1.0)), 4)
         0.6931
@@ -152,10 +135,7 @@ def relativistic_discriminator(real: Tensor, fake: Tensor, coupling: float | Ten
 
 
 def relativistic_generator(fake: Tensor, coupling: float | Tensor, weights: Tensor | None = None, real: Tensor | None = None) -> Tensor:
-    """λ E[softplus(−(d(G(z)) − d(x)))]; λ ln 2 if d is constant.
-
-    Raises:
-        TypeError: If `real` is missing.
+    """λ E[softplus(−(d(G(z)) − d(x)))]; λ ln 2 if d is constant. Raises TypeError without `real`.
 
     Example:
         >>> round(float(relativistic_generator(torch.ones(4), 1.0, real=torch.ones(4))), 4)
@@ -172,12 +152,7 @@ def label_smoothing(real: Tensor, amount: float | Tensor, weights: Tensor | None
     For the logistic loss, (1 − s) softplus(−d) + s softplus(d) = softplus(−d) + s d. For least squares, the same holds up to a constant:
     ½(d − 1 + s)² = ½(d − 1)² + s d − s + s²/2. The optimum is (1 − s) p/(p + q).
 
-    T. Salimans et al., "Improved Techniques for Training GANs", arXiv:1606.03498, section 3.4.
-
-    Args:
-        real: Logits of real examples, any shape.
-        amount: s.
-        weights: Weights of the examples, adding up to 1; None for the mean.
+    T. Salimans et al., "Improved Techniques for Training GANs", arXiv:1606.03498, section 3.4. `amount` is s.
 
     Example:
         >>> float(label_smoothing(torch.full((4,), 2.0), 0.25))

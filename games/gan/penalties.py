@@ -47,38 +47,23 @@ class Penalty(NamedTuple):
         return self.at in ("between", "around")
 
     def draw(self, real: Tensor, rng: Rng) -> Tensor:
-        """Return a batch's random numbers: u, (N, 1, …), for points between, or δ, (N, *), for points around.
-
-        Args:
-            real: Real examples of the batch, (N, *).
-            rng: Random stream of the batch.
-        """
+        """Return random numbers for real examples (N, *): u, (N, 1, …), for points between, or δ, (N, *), for points around."""
         weight = torch.rand(len(real), *[1] * (real.dim() - 1), generator=rng.noise)
         if self.at == "between":
             return weight
         return 0.5 * real.std(correction=0) * weight * torch.rand(real.shape, generator=rng.noise)
 
     def points(self, real: Tensor, fake: Tensor, drawn: Tensor | None = None) -> Tensor:
-        """Return the points of the penalty, (N, *).
-
-        Args:
-            real: Real examples, (N, *).
-            fake: Generated examples, (N, *).
-            drawn: Result of `draw`; None if the penalty draws nothing.
-        """
+        """Return the points of the penalty, (N, *), from real and generated examples (N, *) and the result of `draw`, if any."""
         if drawn is None:
             return real if self.at == "real" else fake
         return real + drawn if self.at == "around" else drawn * real + (1 - drawn) * fake
 
     def value(self, discriminator: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
-        """Return ½ E(‖∇d‖ − slope)² over the points; the caller multiplies by γ.
-
-        Args:
-            discriminator: Maps examples to logits.
-            points: Points of the penalty, (N, *).
+        """Return ½ E(‖∇d‖ − slope)² over the points, (N, *); the caller multiplies by γ.
 
         Raises:
-            RuleUndefined: If the discriminator's gradient cannot be differentiated.
+            RuleUndefined: The discriminator's gradient cannot be differentiated.
 
         Example:
             >>> line = lambda x: 3 * x[:, 0] + 4 * x[:, 1]
@@ -108,14 +93,7 @@ def squared_slopes(discriminator: Callable[[Tensor], Tensor], points: Tensor) ->
     """Return ‖∇d(x)‖² of each example, (N,), summed over all its elements.
 
     The result is differentiable in the discriminator's parameters and in the points, also under vmap. If the discriminator mixes examples,
-    as batch normalisation does, the gradient is that of the sum of its logits.
-
-    Args:
-        discriminator: Maps examples to logits.
-        points: Examples, (N, *).
-
-    Raises:
-        RuleUndefined: If the gradient cannot be taken.
+    as batch normalisation does, the gradient is that of the sum of its logits. Raises RuleUndefined if the gradient cannot be taken.
     """
     try:
         with _statistics_at_rest(discriminator):

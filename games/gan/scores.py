@@ -12,12 +12,7 @@ from torch import Tensor
 def sliced_wasserstein(a_ND: Tensor, b_ND: Tensor, directions_DP: Tensor) -> Tensor:
     """Return the sliced Wasserstein distance SW₁ = E_θ W₁(θᵀa, θᵀb), averaged over the given directions.
 
-    In one dimension, W₁ is the mean distance between sorted samples (Rabin et al., 2011).
-
-    Args:
-        a_ND: N samples of one distribution.
-        b_ND: N samples of the other.
-        directions_DP: P unit vectors as columns.
+    In one dimension, W₁ is the mean distance between sorted samples (Rabin et al., 2011). Directions are P unit vectors as columns.
 
     Example:
         >>> a = torch.tensor([[0.0], [1.0]])
@@ -83,11 +78,7 @@ def directions(dim: int, count: int, dtype: torch.dtype = torch.float32) -> Tens
 def against_real(fake: Callable[[int], Tensor], real: Callable[[int, torch.Generator], Tensor], count: int, repeats: int) -> Tensor:
     """Return the sliced Wasserstein distance of `count` generated to `count` real samples, averaged over fixed repeats.
 
-    Args:
-        fake: Maps the number of a repeat to N generated samples.
-        real: Maps N and a generator to N real samples.
-        count: N.
-        repeats: Number of independent pairs of samples.
+    `fake` maps the number of a repeat to generated samples; `real` maps the count and a generator to real ones.
     """
     distances = []
     for repeat in range(repeats):

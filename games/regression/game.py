@@ -113,11 +113,11 @@ class CriticRegression(Game):
         return *self.pairs(self.batch, rng), torch.randn(self.batch, self.latent, generator=rng.noise)
 
     def predict(self, x_N1: Tensor, noise_NZ: Tensor) -> Tensor:
-        """f(x), (N, D)."""
+        """Return f(x), (N, D)."""
         return self.players["regressor"](torch.cat([x_N1, noise_NZ], 1))
 
     def judge(self, x_N1: Tensor, y_ND: Tensor) -> Tensor:
-        """d(x, y), (N, 1)."""
+        """Return d(x, y), (N, 1)."""
         return self.players["critic"](torch.cat([x_N1, y_ND], 1))
 
     def losses(self, batch: Triple, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:

@@ -39,12 +39,7 @@ class Drawable(Protocol):
 
 @plots.styled
 def draw(games: Sequence[Drawable], titles: Sequence[str] = ()) -> Figure:
-    """Draw one panel per game; for y in the plane, one row per game with a panel for each x of `SHOWN`.
-
-    Args:
-        games: Games of one class.
-        titles: One title per game.
-    """
+    """Draw one panel per game, of one class, under its title; for y in the plane, one row per game with a panel for each of `SHOWN`."""
     panels: list[tuple[Drawable, Any, float | None]]
     if games[0].dim == 1:
         canvas, axes = plots.figure(3.1 * len(games) + 0.9, 3.5, 1, len(games), sharey=True)

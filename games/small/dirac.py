@@ -61,9 +61,9 @@ class Dirac(Game):
         instance_noise: σ, standard deviation of the noise on real and generated examples, at least 0; its expectation is exact.
 
     Raises:
-        BadSetting: If a number is out of its range.
-        UnknownName: If the loss or penalty is unknown.
-        SlotMismatch: If a player does not fit.
+        BadSetting: A number is out of its range.
+        UnknownName: The loss or penalty is unknown.
+        SlotMismatch: A player does not fit.
 
     Example:
         >>> game = Dirac(Vector(1, start=0.0), Vector(1, start=0.0), penalty="wgan-gp", gamma=2.0)

@@ -31,7 +31,7 @@ class MatchingPennies(Game):
         odd: y, the logit of heads of the player who wins if they differ.
 
     Raises:
-        SlotMismatch: If a player does not fit.
+        SlotMismatch: A player does not fit.
 
     Example:
         >>> game = MatchingPennies(Vector(1, start=0.0), Vector(1, start=0.0))
@@ -64,7 +64,7 @@ class MatchingPennies(Game):
         return {"even": -gain, "odd": gain}
 
     def score(self) -> Tensor:
-        """Return the duality gap |2p − 1| + |2q − 1|, also called exploitability: the sum of what best responses would gain.
+        """Return the duality gap |2p − 1| + |2q − 1|, also called exploitability: the sum of the gains of best responses.
 
         Against q, even's best response gains max ±(2q − 1) = |2q − 1|; against p, odd's gains |2p − 1|. The gap vanishes only at
         the equilibrium.

@@ -29,7 +29,7 @@ class Quadratic(Game):
         split: Number of rows that belong to x; 0 for half of them.
 
     Raises:
-        BadSetting: If J is not square, too small or not finite, or a diagonal block is not symmetric.
+        BadSetting: J is not square, too small or not finite, or a diagonal block is not symmetric.
 
     Example:
         >>> game = Quadratic(matrix=[[1.0, 2.0, 0.0], [-2.0, 1.0, 0.5], [0.0, 0.5, 1.0]], split=1)
@@ -99,7 +99,7 @@ class Bilinear(Quadratic):
         scale: Diagonal entries of M.
 
     Raises:
-        BadSetting: If the dimension is below 1 or the scale is not finite.
+        BadSetting: The dimension is below 1, or the scale is not finite.
 
     Example:
         >>> Bilinear(dim=1).jacobian.tolist()

@@ -1,8 +1,8 @@
 """Metrics of generated against real samples, one file each. To add a metric, add a file with a subclass of `Metric`.
 
-A game's metrics follow from what is known of its data (`Samples`): points in the plane have distances, mixtures of Gaussians also have
-modes, and labelled images have a judge. None of them is FID, whose features are those of one network trained on ImageNet: they do not
-apply to points and barely to digits.
+The metrics of a game depend on its data (`Samples`): points in the plane have distances, mixtures of Gaussians also have modes, and
+labelled images have a judge. None of them is FID, whose features are those of one network trained on ImageNet: they do not apply to points
+and barely to digits.
 """
 
 import functools

@@ -31,7 +31,7 @@ class Modes:
         sigma: Standard deviation along each axis.
 
     Raises:
-        GameFault: If two centres coincide.
+        GameFault: Two centres coincide.
 
     Example:
         >>> angle = torch.linspace(0, 2 * torch.pi, 8)
@@ -54,7 +54,7 @@ class Modes:
 
 @dataclass
 class Samples:
-    """Generated and real samples, what is known of the data, and quantities that several metrics share.
+    """Generated and real samples, known properties of the data, and quantities that several metrics share.
 
     Args:
         fake: Generated samples, (N, *).

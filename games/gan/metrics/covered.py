@@ -4,11 +4,7 @@ from torch import Tensor
 
 
 def covered(hits_NK: Tensor, share: float) -> Tensor:
-    """Return how many of K columns are hit by at least one sample and at least the given share of N samples.
-
-    Args:
-        hits_NK: 1 if a sample hits, else 0.
-        share: Share of the samples, in [0, 1].
+    """Return the number of K columns that are hit (1, else 0) by at least one sample and at least a share, in [0, 1], of N samples.
 
     Example:
         >>> import torch
