@@ -101,14 +101,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def refuse(where: Any, why: str, **numbers: Any) -> None:
-    """Raise if an update is undefined.
-
-    Args:
-        where: One bool, or a tensor of one.
-        why: The sentence, with `numbers` to be filled in.
-
-    Raises:
-        RuleUndefined: `where` is true.
+    """Raise RuleUndefined with the sentence `why`, filled with `numbers`, if `where`, a bool or a tensor of one, is true.
 
     Example:
         >>> refuse(1 > 2, "the system is not finite after {done} iterations", done=3)

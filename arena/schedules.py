@@ -104,7 +104,7 @@ def cyclic(progress: float, low: float = 0.0, high: float = 1.0, cycles: int = 1
         peak: Rising share of each cycle, above 0 and below 1.
 
     Raises:
-        BadSetting: If the peak is not above 0 and below 1.
+        BadSetting: The peak is not above 0 and below 1.
 
     Example:
         >>> cyclic(0.0), cyclic(0.5), cyclic(0.25, cycles=2), cyclic(0.4, peak=0.4), round(cyclic(0.7, peak=0.4), 4)

@@ -113,10 +113,8 @@ class ProcessGroup:
 def join(device: str) -> ProcessGroup | None:
     """Connect to the other processes of this game; return None if there are none.
 
-    They are those of `torch.distributed` if it is initialised, else those of torchrun's environment.
-
-    Args:
-        device: The setting; with auto and cuda, each process takes its own GPU.
+    They are those of `torch.distributed` if it is initialised, else those of torchrun's environment. With the device auto or cuda, each
+    process takes its own GPU.
 
     Raises:
         BadSetting: Several processes would share one GPU, or the GPU does not exist.

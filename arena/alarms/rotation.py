@@ -62,11 +62,7 @@ class Rotation(Alarm):
 
 
 def period(losses: Sequence[float] | np.ndarray, strength: float = 0.5) -> int | None:
-    """Return the period of a series in rows, or None.
-
-    Args:
-        losses: The series, W numbers.
-        strength: Least correlation, in (0, 1).
+    """Return the period of a series of W numbers in rows, or None; `strength` is the least correlation.
 
     Example:
         >>> period([math.sin(2 * math.pi * t / 12) for t in range(48)])

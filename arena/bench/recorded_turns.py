@@ -52,11 +52,7 @@ class RecordedTurns:
 
 
 def record(arena: Arena, turns: int) -> RecordedTurns:
-    """Play turns with the scheduler's actions, and record them.
-
-    Args:
-        arena: Arena to advance by `turns` turns.
-        turns: Number of turns, at least 1.
+    """Play at least one turn with the scheduler's actions, and record the turns.
 
     Example:
         >>> from arena import configure

@@ -38,11 +38,8 @@ FEW = 5
 def measure(config: Config, seconds: float = 10.0) -> Measurement:
     """Measure a configured game, without leaving files.
 
-    Scores, pictures, checkpoints and diagnostics are left out, because their frequency is a free setting.
-
-    Args:
-        config: Return value of `arena.configure`.
-        seconds: Total time of the chunks, above 0; at least one chunk of each kind is timed.
+    Scores, pictures, checkpoints and diagnostics are left out, because their frequency is a free setting. `seconds` is the total time of
+    the chunks, above 0; at least one chunk of each kind is timed.
 
     Raises:
         BadSetting: `seconds` is out of its range.

@@ -32,13 +32,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
 
 
 def check_game(game: Game | Callable[[], Game]) -> Report:
-    """Run every check on a game.
-
-    Args:
-        game: A Game class or other callable that builds a game, or a Game.
-
-    Returns:
-        A report without a fault.
+    """Run every check on a Game, or on a class or function that builds one, and return a report without a fault.
 
     Raises:
         GameFault: The first fault.

@@ -33,16 +33,9 @@ class Report:
 
 
 def run_checks(checks: Sequence[Callable[[S], None]], subject: S, name: str, kind: str) -> Report:
-    """Run checks up to the first fault.
+    """Run checks of a subject, cheapest first, up to the first fault; raise DataUnavailable if a game's data are not on this machine.
 
-    Args:
-        checks: Functions that raise `Fault` or `DoesNotApply`, cheapest first. A check's name is its title.
-        subject: Argument of each check.
-        name: Name of the subject in the report.
-        kind: Its kind, such as "game".
-
-    Raises:
-        DataUnavailable: The data of a game are not on this machine.
+    A check is a function that raises `Fault` or `DoesNotApply`; its name is its title. `name` and `kind` ("game") are those of the subject.
     """
     passed: list[str] = []
     skipped: list[str] = []

@@ -22,13 +22,9 @@ from arena.rules.linear import LinearGame
 
 
 def check_rule(rule: UpdateRule | Build | str) -> Report:
-    """Run every check on an update rule.
+    """Run every check on an update rule, and return a report without a fault.
 
-    Args:
-        rule: A rule's class or other callable that builds one, a fresh rule, or the name of one as in `arena play`.
-
-    Returns:
-        A report without a fault.
+    The rule is a class or function that builds one, a fresh rule, or the name of one as in `arena play`.
 
     Raises:
         GameFault: The first fault.

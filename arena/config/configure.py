@@ -30,9 +30,9 @@ def configure(
         prog: First words of the command line, for the help page.
 
     Raises:
-        UnknownName: For an unknown game, component or setting, with the nearest one.
-        BadSetting: For a value out of its range.
-        ArenaError: For a value of the wrong type.
+        UnknownName: Unknown game, component or setting; the error gives the nearest one.
+        BadSetting: A value is out of its range.
+        ArenaError: A value has the wrong type.
 
     Example:
         >>> config = configure("swiss-roll", {"generator.lr": 1e-4}, ["--rule", "extragradient", "--rule.gamma", ".5"])

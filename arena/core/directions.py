@@ -23,12 +23,7 @@ Where = bool | Tensor
 
 
 def dot(a: Direction, b: Direction, *, members: bool = False) -> Tensor:
-    """Return ⟨a, b⟩ over all parameters.
-
-    Args:
-        a: First direction.
-        b: Second direction.
-        members: Return one number per member, keeping the leading axis.
+    """Return ⟨a, b⟩ over all parameters; with `members` one number per member, (K,).
 
     Example:
         >>> dot({"x": torch.tensor([1.0, 2.0])}, {"x": torch.tensor([3.0, 4.0])})

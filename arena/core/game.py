@@ -24,6 +24,16 @@ JOINT = "*"
 """A mover of `forward` that selects `joint_losses`; its scalar is returned under this key."""
 
 
+def for_roles(*roles: str, **settings: Any) -> dict[str, Any]:
+    """Return the same settings for each role, by dotted name, for a `recipe`.
+
+    Example:
+        >>> for_roles("x", "y", lr=0.1, schedule="linear")
+        {'x.lr': 0.1, 'x.schedule': 'linear', 'y.lr': 0.1, 'y.schedule': 'linear'}
+    """
+    return {f"{role}.{name}": value for role in roles for name, value in settings.items()}
+
+
 class Clock(NamedTuple):
     """State of a run before a turn.
 
@@ -123,7 +133,7 @@ class Game(nn.Module):
         raise GameFault(f"{type(self).__name__} has no sample(rng); write one that draws a batch from rng alone")
 
     def losses(self, batch: Batch, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
-        """One scalar per moving part; keys are `role` or `role.part`.
+        """Return one scalar per moving part; keys are `role` or `role.part`.
 
         Args:
             batch: The return value of `sample`.
@@ -172,8 +182,7 @@ class Game(nn.Module):
     def collapsed(self, signals: Mapping[str, float]) -> bool:
         """Return whether the last signals of a run show a collapsed player, such as a generator of a single point.
 
-        Args:
-            signals: The last row of the trace by name: `generator.loss`, `game.NAME` for the game's `signals`.
+        The signals are the last row of the trace: `generator.loss`, …, and `game.NAME` for the game's `signals`.
         """
         return False
 
@@ -182,12 +191,9 @@ class Game(nn.Module):
         return None
 
     def criterion(self, score: float | Tensor) -> float | Tensor:
-        """Return the criterion by which settings are chosen, lower is better: the score by default. The game's state must not change.
+        """Return the criterion by which settings are chosen, lower is better: by default the current score. The state must not change.
 
         A game whose score uses an oracle (`uses_oracle`) returns a criterion that does not.
-
-        Args:
-            score: The current score.
         """
         return score
 
@@ -208,11 +214,7 @@ class Game(nn.Module):
         return None
 
     def pictures(self, *, last: bool) -> Mapping[str, Any]:
-        """Return further figures by name, as often as `picture`.
-
-        Args:
-            last: Whether this is the last call; draw expensive figures only then.
-        """
+        """Return further figures by name, as often as `picture`; `last` marks the last call, for expensive figures."""
         return {}
 
     def trace_pictures(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -226,11 +228,7 @@ class Game(nn.Module):
 
     @classmethod
     def comparison(cls, variants: Sequence[VariantResult]) -> ResultTable | None:
-        """Return the table by which the literature compares such variants, or None for the default table.
-
-        Args:
-            variants: Results of a comparison, in its order.
-        """
+        """Return the table by which the literature compares such variants of a comparison, or None for the default table."""
         return None
 
     # Common to all games ----------------------------------------------------------------------------------------------------

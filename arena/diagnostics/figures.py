@@ -8,12 +8,7 @@ from arena.plots.style import ATTRACTED, DATA, INK, REPELLED, figure, styled
 
 @styled
 def eigenvalues(values: np.ndarray, complete: bool) -> Figure:
-    """Draw eigenvalues of a Jacobian in the complex plane, coloured by the sign of their real part: attracting or repelling descent.
-
-    Args:
-        values: Complex numbers.
-        complete: Whether these are all eigenvalues, rather than the outermost.
-    """
+    """Draw all (`complete`) or the outermost eigenvalues of a Jacobian in the complex plane, coloured by the sign of their real part."""
     drawing, axes = figure(4.9, 4.0)
     axis = axes[0, 0]
     axis.axvspan(-1e9, 0, color=REPELLED, alpha=0.05, linewidth=0)

@@ -128,13 +128,7 @@ def along(field: Field, old: Mapping[str, Tensor], new: Mapping[str, Tensor], po
 
 
 def between(arena: MeasuredGame, old: str | pathlib.Path, new: str | pathlib.Path, points: int = 41) -> Curve:
-    """Return the field along the line between two checkpoints.
-
-    Args:
-        arena: Arena of the configuration of the checkpoints.
-        old: Checkpoint, such as `checkpoints/turn-00000000.pt`.
-        new: Later checkpoint.
-        points: Points on the line.
+    """Return the field along the line between two checkpoints, such as `checkpoints/turn-00000000.pt`, in an arena of their configuration.
 
     Raises:
         CheckpointUnusable: A checkpoint is damaged.

@@ -62,14 +62,7 @@ class Graphs:
         self._recorded: dict[Any, _Recorded] = {}
 
     def play(self, movers: tuple[str, ...], batch: Batch, coupling: Number, factors: Mapping[str, Number]) -> bool:
-        """Play a turn by a replay. Return False if the rule must play the turn.
-
-        Args:
-            movers: Keys that move.
-            batch: Batch of this turn.
-            coupling: λ.
-            factors: By role, the multiple of the learning rate.
-        """
+        """Play a turn by a replay; return False if the rule must play the turn. `factors` multiply the learning rates, by role."""
         if self.why_not is not None or self.field.masks:
             return False
         leaves, spec = tree_flatten(batch)

@@ -58,14 +58,7 @@ class ScheduledBuffers:
     def update_members(
         self, turns: np.ndarray, progress: np.ndarray, moves: Mapping[str, np.ndarray], moving: Mapping[str, np.ndarray]
     ) -> None:
-        """Write each member's own numbers into the buffers.
-
-        Args:
-            turns: Turns played, (K,).
-            progress: Turns played over the turn budget, (K,).
-            moves: By role, the number of its moves, (K,).
-            moving: By role, the members that move it in this turn, (K,).
-        """
+        """Write each member's own numbers into the buffers; arguments are (K,), `moving` are the members that move a role in this turn."""
         assert self.members is not None
         known: dict[tuple[object, ...], dict[str, float]] = {}
         rows = []

@@ -1,7 +1,7 @@
 """The state of an episode, its restoration, and new episodes of single members.
 
 `state_dict` holds everything that the rest of an episode depends on, as tensors, numbers and strings; the turns after `load_state_dict` are
-the same bit for bit. `tensors` is the part that a turn computes with, as a plain nested dictionary of tensors.
+the same bit for bit.
 """
 
 from collections.abc import Mapping
@@ -93,57 +93,8 @@ def load_state_dict(episode: Episode, state: Mapping[str, Any]) -> None:
     episode.coupling_played = state["coupling"].numpy().copy() if "coupling" in state else np.zeros(episode.size)
 
 
-def tensors(episode: Episode) -> dict[str, Any]:
-    """Return copies of all tensors of the players, the optimizers, the rule and the signals.
-
-    Returns:
-        `game` (parameters and buffers by name), `optimizers` (by role, parameter and moment), `rule` and `signals`, nested dictionaries
-        with tensors as leaves.
-
-    Example:
-        >>> from arena import Arena
-        >>> from arena.games import Bilinear
-        >>> arena = Arena(Bilinear)
-        >>> before = tensors(arena.episode)
-        >>> arena.play_turn((1.0, 1.0, 1.0))
-        >>> put_tensors(arena.episode, before)
-        >>> after = tensors(arena.episode)
-        >>> all(torch.equal(after["game"][name], t) for name, t in before["game"].items())
-        True
-    """
-    return {
-        "game": {name: t.detach().clone() for name, t in _tensors_of_game(episode).items()},
-        "optimizers": {role: _moments(episode, role) for role in episode.optimizers},
-        "rule": _only_tensors(episode.rule.state_dict()),
-        "signals": _only_tensors(episode.signals.state_dict()),
-    }
-
-
-def put_tensors(episode: Episode, state: Mapping[str, Any]) -> None:
-    """Restore a state of `tensors` in an episode of the same game."""
-    _copy_into(_tensors_of_game(episode), state["game"])
-    names = {id(p): name for name, p in episode.game.named_parameters()}
-    for role, optimizer in episode.optimizers.items():
-        for group in optimizer.param_groups:
-            for p in group["params"]:
-                moments = state["optimizers"][role].get(names[id(p)])
-                if moments is None:
-                    optimizer.state.pop(p, None)
-                else:
-                    optimizer.state[p] = {key: t.clone() if isinstance(t, Tensor) else t for key, t in moments.items()}
-    episode.rule.load_state_dict(state["rule"])
-    signals = episode.signals.state_dict()
-    episode.signals.load_state_dict({**signals, **state["signals"]})
-
-
 def begin_again(episode: BatchedEpisode, mask: np.ndarray, seeds: np.ndarray) -> None:
-    """Begin new episodes for some members; the others are unaffected.
-
-    Args:
-        episode: The population.
-        mask: Members that begin again, (K,).
-        seeds: Their seeds, (K,).
-    """
+    """Begin new episodes for the members of a mask, (K,), with their seeds, (K,); the others are unaffected."""
     chosen = torch.from_numpy(mask).to(episode.device)
     stacked = {**dict(episode.game.named_parameters()), **{n: episode.game.get_buffer(n) for n in episode.members.buffers}}
     varying = {f"{place}.{attribute}" if place else attribute for place, attribute in episode.members.coefficients}
@@ -190,23 +141,6 @@ def _separate_streams(episode: BatchedEpisode) -> None:
 
 def _tensors_of_game(episode: Episode) -> dict[str, Tensor]:
     return {**dict(episode.game.named_parameters()), **dict(episode.game.named_buffers())}
-
-
-def _moments(episode: Episode, role: str) -> dict[str, Any]:
-    names = {id(p): name for name, p in episode.game.named_parameters()}
-    state = episode.optimizers[role].state
-    return {names[id(p)]: tree_map(lambda t: t.clone() if isinstance(t, Tensor) else t, dict(own)) for p, own in state.items()}
-
-
-def _only_tensors(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return copies of the tensors of a nested dictionary, without its other entries."""
-    kept: dict[str, Any] = {}
-    for key, value in state.items():
-        if isinstance(value, Tensor):
-            kept[key] = value.detach().clone()
-        elif isinstance(value, Mapping) and (inner := _only_tensors(value)):
-            kept[key] = inner
-    return kept
 
 
 def _copy_into(places: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:

@@ -10,12 +10,6 @@ from arena.plots.style import figure, styled
 
 
 @styled
-def image_grid(images: Tensor, columns: int = 8) -> Figure:
-    """Draw N × C × H × W images (pixels in [0, 1], C 1 or 3) in rows of `columns`."""
-    return image_grids({"": images}, columns)
-
-
-@styled
 def image_grids(panels: Mapping[str, Tensor], columns: int = 8) -> Figure:
     """Draw grids of N × C × H × W images (pixels in [0, 1], C 1 or 3) side by side, under their titles."""
     tiles = {title: tiled(images, columns) for title, images in panels.items()}

@@ -12,13 +12,7 @@ from arena.plots.style import FIRST, SURFACE, figure, styled
 
 @styled
 def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -> Figure:
-    """Draw generated points over real ones, on the surface of the discriminator's probability.
-
-    Args:
-        real: N × 2 points of the data.
-        fake: N × 2 generated points.
-        probability: Maps M × 2 points to M numbers in [0, 1].
-    """
+    """Draw N × 2 generated points over real ones, on the surface of the discriminator's probability (M × 2 points to M numbers)."""
     device = fake.device
     real, fake = real.cpu().float(), fake.cpu().float()
     middle = (real.amax(0) + real.amin(0)) / 2

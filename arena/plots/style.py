@@ -71,12 +71,9 @@ def figure(width: float, height: float, rows: int = 1, columns: int = 1, **optio
 
 @styled
 def sheet(images: Sequence[np.ndarray], titles: Sequence[str], colours: Sequence[str]) -> Figure:
-    """Arrange pictures under their titles without scaling, so that their text keeps its size; wide ones below each other.
+    """Arrange pictures (height × width × 3 or 4) under coloured titles without scaling, so that their text keeps its size.
 
-    Args:
-        images: Height × width × 3 or 4 each.
-        titles: One per picture.
-        colours: Colours of the titles.
+    Wide pictures stand below each other.
     """
     height, width = (max(sizes) for sizes in zip(*(image.shape[:2] for image in images), strict=True))
     columns = min(len(images), max(1, WIDEST // width, math.ceil(len(images) * height / TALLEST)))
@@ -114,13 +111,7 @@ def save(drawing: Figure, path: Any) -> None:
 
 
 def animate(frames: Sequence[Path], path: Path, milliseconds: int = 500) -> None:
-    """Write pictures of one size as an animated GIF, with the last one shown four times as long.
-
-    Args:
-        frames: PNG files.
-        path: Path of the GIF.
-        milliseconds: Duration of each frame.
-    """
+    """Write PNG files of one size as an animated GIF, with the last frame shown four times as long."""
     from PIL import Image
 
     images = [Image.open(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]

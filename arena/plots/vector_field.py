@@ -36,10 +36,7 @@ def arrows(game: Game) -> Figure | None:
 def flow(game: Game, reach: float, ticks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return a grid of positions of two players of one number each, and the negated field: x, y, u, v, each ticks × ticks.
 
-    Args:
-        game: A game without batches.
-        reach: Half the side of the square around 0.
-        ticks: Points along a side.
+    The game has no batches; `reach` is half the side of the square around 0.
     """
     field = Field(game)
     field.freeze(None, game.max_coupling)

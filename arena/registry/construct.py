@@ -15,15 +15,13 @@ from arena.schedules import Schedule
 
 
 def construct_all(kind: str, words: Sequence[str]) -> dict[str, Any]:
-    """Return components of one kind by name.
+    """Return components of one kind, such as diagnostic or alarm, by name.
 
-    Args:
-        kind: Kind of the components, such as diagnostic or alarm.
-        words: Names, with or without arguments; `all` stands for every name, `none` for no name.
+    Each word is a name with or without arguments; `all` stands for every name, `none` for no name.
 
     Raises:
-        UnknownName: For an unknown name or argument, with the nearest one.
-        ArenaError: For an argument of the wrong type or out of its range, and for a repeated name.
+        UnknownName: Unknown name or argument; the error gives the nearest one.
+        ArenaError: An argument has the wrong type or is out of its range, or a name is repeated.
 
     Example:
         >>> construct_all("diagnostic", ["spectrum(mode=arnoldi, top=8)"])["spectrum"].top, construct_all("alarm", ["none"])

@@ -110,12 +110,7 @@ def entry_of(kind: str, target: Callable[..., Any]) -> Entry:
 
 
 def shelf(base: type[T], package: str) -> dict[str, T]:
-    """Import every file of a package, and return an instance of each concrete subclass of a base class, by its class name with dashes.
-
-    Args:
-        base: Base class, whose subclasses need no arguments.
-        package: Import name of the package.
-    """
+    """Import every file of a package, and return an instance of each concrete subclass of a base class, by its class name with dashes."""
     for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
         importlib.import_module(module.name)
     kinds, pending = [], [base]

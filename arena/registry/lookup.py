@@ -12,7 +12,7 @@ def lookup(kind: str, name: str) -> Entry:
     """Return the entry of an id, a class name, an import path (`package.module.Class`) or a file (`mine.py`, `mine.py:Class`).
 
     Raises:
-        UnknownName: For an unknown name, with the nearest one.
+        UnknownName: Unknown name; the error gives the nearest one.
         ArenaError: A named file or module cannot be imported.
 
     Example:

@@ -9,13 +9,9 @@ _COUNTS = ("turns_played", "moves", "coupling", "latest_share", "latest_rate")
 
 
 def blame(arena: Arena, state: Mapping[str, Any]) -> None:
-    """Replay from a state to the turn in which numbers became non-finite, and set `arena.divergence` to what is found.
+    """Replay an arena that has diverged from an earlier state of the episode, and let `arena.divergence` name the first player.
 
     Counts, signals and costs stay those of the latest turn; the players stay where the replay ends.
-
-    Args:
-        arena: Whose `divergence` is known by its loss or gradient.
-        state: A state of the same episode, before that turn.
     """
     episode, signals, field = arena.episode, arena.signals, arena.field
     fatal = signals.divergence

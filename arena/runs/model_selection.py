@@ -35,12 +35,9 @@ class Choice:
 
 
 def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = None) -> dict[str, Choice]:
-    """Return the choice of each criterion by name, and those of `last` and `oracle`.
+    """Return the choice of each criterion by name, and those of `last` and `oracle`; exactly one criterion uses labels.
 
-    Args:
-        rows: Rows of a trace.
-        criteria: Criteria of the game; exactly one of them uses labels.
-        folder: Folder of the run, for its checkpoints.
+    `rows` are those of a trace, `folder` is that of the run, for its checkpoints.
     """
     oracle = next(criterion for criterion in criteria if criterion.uses_oracle)
     blind = [criterion for criterion in criteria if not criterion.uses_oracle]

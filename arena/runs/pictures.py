@@ -15,17 +15,7 @@ from arena.trace import read_trace
 def draw(
     arena: Arena, folder: Path, game: str, ceiling: float | None, diagnosed: Iterable[tuple[str, Figure]], board: Any, *, last: bool
 ) -> None:
-    """Draw the pictures of a turn.
-
-    Args:
-        arena: The arena of the run.
-        folder: Folder of the run.
-        game: Name of the game.
-        ceiling: Score of real data; None if there is none.
-        diagnosed: Figures of the diagnostics, by name.
-        board: TensorBoard's writer; None without one.
-        last: Whether the run ends here.
-    """
+    """Draw the pictures of a turn: those of the game, and `diagnosed`, the figures of diagnostics, by name; `last` marks the run's end."""
     from arena import plots
 
     turn, title = arena.turns_played, f"{game}, turn {arena.turns_played:,}"

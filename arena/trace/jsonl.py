@@ -54,11 +54,7 @@ class Unwritten:
 
 
 def read_trace(path: str | Path) -> list[dict[str, Any]]:
-    """Return the rows of a trace, without a last line that is not complete.
-
-    Args:
-        path: `trace.jsonl`, or the run folder.
-    """
+    """Return the rows of a `trace.jsonl`, or of that of a run folder, without a last line that is not complete."""
     file = Path(path)
     file = file / "trace.jsonl" if file.is_dir() else file
     lines = file.read_bytes().split(b"\n")

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softplus
 
 from arena.core.field.batch_norm import layers_of
+from arena.core.game import for_roles
 from arena.core.slot import PlayerSource, Slot
 from arena.errors import check_choice
 from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, if_coupled, part_of
@@ -66,12 +67,7 @@ class DANN(Adaptation):
     recipe: ClassVar[dict[str, Any]] = {
         "turns": 2000,
         "coupling": "dann-ramp",
-        "extractor.lr": 3e-3,
-        "extractor.betas": (0.5, 0.999),
-        "extractor.schedule": "linear",
-        "domain.lr": 3e-3,
-        "domain.betas": (0.5, 0.999),
-        "domain.schedule": "linear",
+        **for_roles("extractor", "domain", lr=3e-3, betas=(0.5, 0.999), schedule="linear"),
         "score.every": 200,
         "metrics.every": 200,
         "picture.every": 500,

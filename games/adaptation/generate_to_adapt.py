@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
+from arena.core.game import for_roles
 from arena.core.rng import Rng
 from arena.core.slot import PlayerSource, Slot
 from arena.errors import SlotMismatch, check_choice, check_number, first_line
@@ -75,12 +76,7 @@ class GenerateToAdapt(Adaptation):
         "turns": 2000,
         "coupling": "dann-ramp",
         "beta": 3.0,  # for the moons, on which .03 hardly gains; best of eleven settings by the target's accuracy
-        "adapter.lr": 1e-3,
-        "adapter.betas": (0.5, 0.999),
-        "adapter.schedule": "linear",
-        "discriminator.lr": 1e-3,
-        "discriminator.betas": (0.5, 0.999),
-        "discriminator.schedule": "linear",
+        **for_roles("adapter", "discriminator", lr=1e-3, betas=(0.5, 0.999), schedule="linear"),
         "discriminator.activation": "leaky-relu",
         "score.every": 200,
         "metrics.every": 200,

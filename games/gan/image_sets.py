@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from arena.core.game import for_roles
 from arena.core.slot import PlayerSource
 from arena.games.gan.images import ImageGAN
 from arena.players import ConvDiscriminator, ConvGenerator
@@ -17,12 +18,7 @@ class MNIST(ImageGAN):
     recipe: ClassVar[dict[str, Any]] = {
         "turns": 24_000,  # of alternating moves: 20 epochs of 600 batches of 100
         "scheduler": "alternating",
-        "generator.lr": 2e-4,
-        "generator.betas": (0.5, 0.999),
-        "generator.schedule": "linear",
-        "discriminator.lr": 2e-4,
-        "discriminator.betas": (0.5, 0.999),
-        "discriminator.schedule": "linear",
+        **for_roles("generator", "discriminator", lr=2e-4, betas=(0.5, 0.999), schedule="linear"),
         "score.every": 1200,
         "picture.every": 1200,
         "checkpoint.every": 2400,
@@ -35,7 +31,7 @@ class Digits(ImageGAN):
 
     data_set = "digits"
     shape = (1, 8, 8)
-    recipe: ClassVar[dict[str, Any]] = {**MNIST.recipe, "turns": 12_000, "generator.lr": 1e-3, "discriminator.lr": 1e-3}
+    recipe: ClassVar[dict[str, Any]] = {**MNIST.recipe, "turns": 12_000, **for_roles("generator", "discriminator", lr=1e-3)}
 
 
 class Convolutional(ImageGAN):
@@ -52,10 +48,7 @@ class Convolutional(ImageGAN):
     recipe: ClassVar[dict[str, Any]] = {
         "turns": 18_720,  # of alternating moves: 20 epochs of 468 batches of 128 of MNIST
         "scheduler": "alternating",
-        "generator.lr": 2e-4,
-        "generator.betas": (0.5, 0.999),
-        "discriminator.lr": 2e-4,
-        "discriminator.betas": (0.5, 0.999),
+        **for_roles("generator", "discriminator", lr=2e-4, betas=(0.5, 0.999)),
         "threads": 0,
         "channels_last": True,
         "score.every": 936,

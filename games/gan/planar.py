@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from arena.core.game import for_roles
 from arena.errors import check_number
 from arena.games.data import planar
 from arena.games.gan.base import GAN
@@ -38,12 +39,7 @@ class Planar(GAN):
     recipe: ClassVar[dict[str, Any]] = {
         "turns": 12_000,
         "scheduler": "alternating",
-        "generator.lr": 1e-3,
-        "generator.betas": (0.5, 0.9),
-        "generator.schedule": "linear",
-        "discriminator.lr": 1e-3,
-        "discriminator.betas": (0.5, 0.9),
-        "discriminator.schedule": "linear",
+        **for_roles("generator", "discriminator", lr=1e-3, betas=(0.5, 0.9), schedule="linear"),
         "score.every": 500,
         "picture.every": 2000,
         "checkpoint.every": 2000,

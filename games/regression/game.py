@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from arena.core.game import Game
+from arena.core.game import Game, for_roles
 from arena.core.rng import Rng
 from arena.core.slot import PlayerSource, Slot
 from arena.errors import check_number
@@ -66,12 +66,7 @@ class CriticRegression(Game):
     recipe: ClassVar[dict[str, Any]] = {
         "turns": 4000,
         "coupling": 0.2,
-        "regressor.lr": 1e-3,
-        "regressor.betas": (0.5, 0.9),
-        "regressor.schedule": "linear",
-        "critic.lr": 1e-3,
-        "critic.betas": (0.5, 0.9),
-        "critic.schedule": "linear",
+        **for_roles("regressor", "critic", lr=1e-3, betas=(0.5, 0.9), schedule="linear"),
     }
 
     def __init__(

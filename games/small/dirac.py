@@ -23,7 +23,7 @@ import torch
 from numpy.polynomial.hermite_e import hermegauss
 from torch import Tensor
 
-from arena.core.game import Game
+from arena.core.game import Game, for_roles
 from arena.core.rng import Rng
 from arena.core.slot import PlayerSource, Slot
 from arena.errors import check_choice, check_number
@@ -76,8 +76,7 @@ class Dirac(Game):
     solved_at = 1e-6
     recipe = {
         "turns": 500,
-        "generator.optimizer": "sgd",
-        "discriminator.optimizer": "sgd",
+        **for_roles("generator", "discriminator", optimizer="sgd"),
         "trace.every": 10,
         "score.every": 10,
         "picture.every": 0,

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from arena.core.game import Game
+from arena.core.game import Game, for_roles
 from arena.core.rng import Rng
 from arena.core.slot import PlayerSource, Slot
 from arena.players import Vector
@@ -43,10 +43,7 @@ class MatchingPennies(Game):
     solved_at = 1e-6
     recipe = {
         "turns": 500,
-        "even.optimizer": "sgd",
-        "even.lr": 0.5,  # a rotation takes 8π/η turns, so a run shows about ten
-        "odd.optimizer": "sgd",
-        "odd.lr": 0.5,
+        **for_roles("even", "odd", optimizer="sgd", lr=0.5),  # a rotation takes 8π/η turns, so a run shows about ten
         "trace.every": 5,
         "score.every": 5,
         "picture.every": 0,

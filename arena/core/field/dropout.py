@@ -45,12 +45,7 @@ class DropoutMasks:
         self._drawn: dict[tuple[Any, ...], Tensor] = {}
 
     def seed(self, seeds: Sequence[int], of: Tensor | None = None) -> None:
-        """Begin a turn.
-
-        Args:
-            seeds: One seed; in a population, one for each distinct stream.
-            of: In a population, the index of each member's seed, (K,).
-        """
+        """Begin a turn with one seed; in a population with one for each distinct stream, and the index `of` each member's seed, (K,)."""
         self._seeds, self._of = list(seeds), of
         self._drawn = {}
 

@@ -54,16 +54,7 @@ class Members:
     def losses(
         self, game: Game, at: Mapping[str, Tensor], batch: Batch, coupling: float | Tensor, movers: tuple[str, ...], masks: DropoutMasks
     ) -> dict[str, Tensor]:
-        """Return the losses by key, each of shape (K,).
-
-        Args:
-            game: The stacked game.
-            at: All its parameters by name, with member axis.
-            batch: The members' batches, or the one that all share.
-            coupling: λ, or one for each member.
-            movers: Keys that move.
-            masks: The dropout masks, if they are applied.
-        """
+        """Return the losses of the stacked game by key, each of shape (K,), with the parameters `at`, which have the member axis."""
         buffers = self._own_buffers(game)
         lam = 0 if isinstance(coupling, Tensor) and coupling.dim() else None
         index, axis, norms = None, None, layers_of(game) if self._normed else ()
@@ -99,13 +90,10 @@ class Members:
         return self._index
 
     def each(self, game: Game, function: Callable[..., Any], batch: Batch = None, *, at_once: int | None = None) -> Any:
-        """Return a function of the game's present state, mapped over the members; random numbers drawn inside are the same for all.
+        """Return the tensors of a function of the stacked game, mapped over the members, `at_once` of them together (all by default).
 
-        Args:
-            game: The stacked game.
-            function: Called with the tensors, and the batch if there is one, of one member in place; returns tensors.
-            batch: The members' batches, or the one that all share.
-            at_once: Number of members that are computed together; all by default.
+        The function is called with the tensors, and the batch if there is one, of one member in place. Random numbers drawn inside are the
+        same for all.
         """
         buffers = self._own_buffers(game)
         at = {name: p.detach() for name, p in game.named_parameters()}
@@ -121,12 +109,7 @@ class Members:
     ) -> None:
         """Call methods of the players (`project_`, `on_batch`) that change each member's tensors in place.
 
-        Args:
-            game: The stacked game.
-            methods: Methods of the players.
-            batch: The members' batches, or the one that all share.
-            role: Role of the methods, if not all members have moved.
-            moved: Members that have moved, (K,); the tensors of the others are restored.
+        If only some members have `moved` a role, (K,), the role's tensors of the others are restored.
         """
         tensors = {name: p.detach() for name, p in game.named_parameters()} | self._own_buffers(game)
         before = {} if moved is None else {name: t.clone() for name, t in tensors.items() if name.startswith(f"players.{role}.")}

@@ -25,13 +25,9 @@ _proven: set[Any] = set()
 
 
 def check_equivalence(configs: Sequence[MemberConfig], population: Callable[..., Any]) -> None:
-    """Play the first, the middle and the last of the configurations together and alone.
+    """Play the first, the middle and the last of the configurations together, in a `population` of them, and alone.
 
     A game, a rule and a set of differing settings that passed once are not checked again in this process.
-
-    Args:
-        configs: One configuration for each member.
-        population: Builds a population of configurations, as `Population` does.
 
     Raises:
         CannotShare: A member moves differently from its single run, or cannot be played together with others.
