@@ -1,15 +1,16 @@
-"""Whether members of a population equal the single runs of their configurations: every update rule, optimizer and kind of game.
+"""Compare members of a population with the single runs of their configurations, for every update rule, optimizer and kind of game.
 
     python -m benchmarks.equality                    # 200 turns of every rule, about 40 minutes
-    python -m benchmarks.equality lola unrolled      # of these rules
+    python -m benchmarks.equality lola unrolled      # these rules only
     python -m benchmarks.equality --quick            # 20 turns
 
-Float64. A row is a rule; a cell is the largest difference, relative to 1 + |parameter|, over all parameters, buffers, members and four
-pairs of optimizers. Members differ in seed and learning rates. Rules that solve a linear system make three iterations of their solver, as
-more of them on a system that is far from solved amplify rounding, in single runs as well.
+Everything is in float64. A row is a rule; a cell is the largest difference, relative to 1 + |parameter|, over all parameters, buffers,
+members and four pairs of optimizers. Members differ in seed and learning rates. Rules that solve a linear system make three iterations of
+their solver, because more iterations on a system that is far from solved amplify rounding, in single runs as well.
 
-A run may amplify rounding by itself. Where a difference is above 1e-10, the cell also shows how far the single run moves when its start is
-changed by one unit in the last place, 2⁻⁵², of every parameter: a difference within ten times of that is rounding, and no other is allowed.
+A run may amplify rounding by itself. If a difference is above 1e-10, the cell also shows the displacement of the single run after a change
+of its start by one unit in the last place, 2⁻⁵², of every parameter. A difference within ten times that displacement is rounding; no other
+is allowed.
 """
 
 import sys
@@ -27,7 +28,7 @@ from tests.support.population_games import CriticRegression, MoonsDANN
 
 
 class Kind(NamedTuple):
-    """A kind of game: what is configured, its roles, and small nets for it."""
+    """A kind of game: the game, its roles, and settings of small nets."""
 
     game: Any
     roles: tuple[str, str]
@@ -55,14 +56,14 @@ OF_RULES: dict[str, dict[str, Any]] = {
 
 
 def settings_of(kind: Kind, rule: str, first: str, second: str) -> dict[str, Any]:
-    """The settings of a game of that kind under a rule, player 1 and 2 having the optimizers of those names."""
+    """Return the settings of a kind of game under a rule, with the optimizers of player 1 and 2 by name."""
     optimizers = zip(kind.roles, (OPTIMIZERS[first], OPTIMIZERS[second]), strict=True)
     own = {f"{role}.{name}": value for role, optimizer in optimizers for name, value in optimizer.items()}
     return {**kind.settings, **own, "rule": rule, **OF_RULES.get(rule, {}), "dtype": "float64"}
 
 
 def apart(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> float:
-    """The largest difference of two positions, relative to 1 + |number|; infinite where something is not finite."""
+    """Return the largest difference of two positions, relative to 1 + |number|; infinite if a number is not finite."""
     worst = 0.0
     for name, tensor in one.items():
         far = (tensor.detach() - other[name].detach()).abs() / (1 + tensor.detach().abs())
@@ -71,12 +72,12 @@ def apart(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) ->
 
 
 def everything(game: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """All parameters and buffers by name."""
+    """Return all parameters and buffers by name."""
     return {**dict(game.named_parameters()), **dict(game.named_buffers())}
 
 
 def sensitivity(game: Any, settings: Mapping[str, Any], members: Sequence[Mapping[str, Any]], turns: int) -> float:
-    """How far the most sensitive of the single runs moves when each parameter starts one unit in the last place away."""
+    """Return the largest displacement of a single run if each parameter starts one unit in the last place away."""
     base, worst = configure(game, {"turns": 2 * turns, **settings}), 0.0
     for seed, own in enumerate(members):
         ends = []
@@ -94,13 +95,9 @@ def sensitivity(game: Any, settings: Mapping[str, Any], members: Sequence[Mappin
 
 
 def difference(game: Any, settings: Mapping[str, Any], members: Sequence[Mapping[str, Any]], turns: int) -> float:
-    """The largest relative difference of a population to the single runs of its members after some turns.
+    """Return the largest relative difference of a population to the single runs of its members after some turns.
 
-    Args:
-        game: whatever `configure` takes.
-        settings: of all members.
-        members: settings of each; they have the seeds 0, 1, …
-        turns: turns played.
+    `settings` are common to all members, `members` are those of each; the seeds are 0, 1, …
     """
     base = configure(game, {"turns": 2 * turns, **settings})
     configs = [base.vary({"seed": seed, **own}) for seed, own in enumerate(members)]
@@ -138,19 +135,19 @@ def main() -> None:
         cells = []
         for kind in KINDS.values():
             members: list[dict[str, Any]] = [{}, {f"{kind.roles[0]}.lr": 3e-3}, {f"{kind.roles[1]}.lr": 5e-3}]
-            found = {name: difference(kind.game, settings_of(kind, rule, name, name), members, turns) for name in OPTIMIZERS}
-            name = max(found, key=lambda name: found[name])
-            cell = f"{found[name]:.0e}"
-            if found[name] < 1e-10:
-                largest = max(largest, found[name])
+            differences = {name: difference(kind.game, settings_of(kind, rule, name, name), members, turns) for name in OPTIMIZERS}
+            name = max(differences, key=lambda name: differences[name])
+            cell = f"{differences[name]:.0e}"
+            if differences[name] < 1e-10:
+                largest = max(largest, differences[name])
             else:
-                own = sensitivity(kind.game, settings_of(kind, rule, name, name), members, turns)
-                rounding = found[name] <= 10 * own
+                alone = sensitivity(kind.game, settings_of(kind, rule, name, name), members, turns)
+                rounding = differences[name] <= 10 * alone
                 unexplained += not rounding
-                cell = f"{cell} ({name}; one unit in the last place: {own:.0e})" if rounding else f"**{cell}** ({name}; {own:.0e})"
+                cell = f"{cell} ({name}; one unit in the last place: {alone:.0e})" if rounding else f"**{cell}** ({name}; {alone:.0e})"
             cells.append(cell)
         print(f"| {rule} | {' | '.join(cells)} |", flush=True)
-    print(f"\nlargest difference below 1e-10: {largest:.1e}; above it and not within ten times of what rounding does alone: {unexplained}")
+    print(f"\nlargest difference below 1e-10: {largest:.1e}; above it and more than ten times the effect of rounding: {unexplained}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The loops that a user would write by hand, as in the practicals: zero_grad, backward, step. What the arena is measured against.
+"""Loops as a user would write them by hand, as in the practicals: zero_grad, backward, step. The arena is measured against them.
 
-Nothing here uses the arena, except the distributions that both sample from.
+They use nothing of the arena but the distributions that both sample from.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from arena.games.data.domains import rotate
 from arena.games.data.planar import labelled_moons, swiss_roll
 
 Round = Iterator[None]
-"""Each `next` plays one round: the discriminator (or attacker) moves once, then the generator (or classifier) once; of domain adaptation
-both at the same time."""
+"""Each `next` plays one round: the discriminator (or attacker) moves once, then the generator (or classifier) once; in domain adaptation
+both move at the same time."""
 
 
 def planar_gan(batch: int, width: int = 128, latent: int = 2) -> Round:
@@ -26,7 +26,7 @@ def planar_gan(batch: int, width: int = 128, latent: int = 2) -> Round:
     discriminator = _mlp(2, width, 1)
 
     def data() -> Iterator[torch.Tensor]:
-        rng = torch.Generator(device=torch.empty(0).device).manual_seed(0)  # on the default device, whichever that is
+        rng = torch.Generator(device=torch.empty(0).device).manual_seed(0)  # on the default device
         while True:
             yield swiss_roll(batch, rng)
 
@@ -45,7 +45,7 @@ def image_gan(root: str, batch: int = 100, latent: int = 100) -> Round:
 
 
 def convolutional_gan(root: str, batch: int = 128, latent: int = 128) -> Round:
-    """The convolutional MNIST GAN over the same."""
+    """The convolutional MNIST GAN over the same DataLoader."""
     generator = nn.Sequential(
         nn.Linear(latent, 128 * 7 * 7),
         nn.ReLU(),
@@ -78,7 +78,7 @@ def _mnist(root: str, batch: int) -> Iterator[torch.Tensor]:
 
 
 def dann(folder: str, batch: int = 64) -> Round:
-    """DANN from MNIST to USPS as published loops write it: a DataLoader for each domain, a reversal layer, one backward pass, one SGD."""
+    """DANN from MNIST to USPS as in published loops: a DataLoader for each domain, a reversal layer, one backward pass, one SGD."""
     import numpy as np
     from PIL import Image
     from torchvision import transforms
@@ -110,14 +110,14 @@ def dann(folder: str, batch: int = 64) -> Round:
     features, label, domain = _lenet(), nn.Linear(500, 10), _domain_net()
     parameters = [*features.parameters(), *label.parameters(), *domain.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=5e-4)
-    told, told_apart = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss()
+    label_loss, domain_loss = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss()
     zeros, ones = torch.zeros(batch, 1), torch.ones(batch, 1)
     while True:
         (source, labels), (target, _) = next(data[0]), next(data[1])
         optimizer.zero_grad()
         of_source, of_target = features(source), features(target)
-        apart = told_apart(domain(Reversal.apply(of_source, 0.5)), zeros) + told_apart(domain(Reversal.apply(of_target, 0.5)), ones)
-        (told(label(of_source), labels) + apart / 2).backward()
+        apart = domain_loss(domain(Reversal.apply(of_source, 0.5)), zeros) + domain_loss(domain(Reversal.apply(of_target, 0.5)), ones)
+        (label_loss(label(of_source), labels) + apart / 2).backward()
         optimizer.step()
         yield
 
@@ -137,7 +137,7 @@ def moons_dann(batch: int = 64, angle: float = 35.0) -> Round:
     features = nn.Sequential(nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh())
     label, domain = nn.Linear(64, 2), nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
     optimizer = torch.optim.Adam([*features.parameters(), *label.parameters(), *domain.parameters()], lr=1e-3)
-    told, told_apart = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss()
+    label_loss, domain_loss = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss()
     zeros, ones = torch.zeros(batch, 1), torch.ones(batch, 1)
     rng = torch.Generator().manual_seed(0)
     while True:
@@ -146,8 +146,8 @@ def moons_dann(batch: int = 64, angle: float = 35.0) -> Round:
         optimizer.zero_grad()
         of_source, of_target = features(source), features(target)
         turned = of_source - 1.5 * (of_source - of_source.detach()), of_target - 1.5 * (of_target - of_target.detach())
-        apart = told_apart(domain(turned[0]), zeros) + told_apart(domain(turned[1]), ones)
-        (told(label(of_source), labels) + apart / 2).backward()
+        apart = domain_loss(domain(turned[0]), zeros) + domain_loss(domain(turned[1]), ones)
+        (label_loss(label(of_source), labels) + apart / 2).backward()
         optimizer.step()
         yield
 
@@ -155,12 +155,8 @@ def moons_dann(batch: int = 64, angle: float = 35.0) -> Round:
 def fast_adversarial(root: str, batch: int = 100, *, on_device: bool = False, epsilon: float = 0.3, alpha: float = 0.375) -> Round:
     """Adversarial training as in the published code of E. Wong et al., arXiv:2001.03994: FGSM from a random start, then a step of Adam.
 
-    Args:
-        root: of torchvision's data set.
-        batch: images in a batch.
-        on_device: index one tensor of all images, which the published code does not do, rather than a DataLoader.
-        epsilon: radius of the L∞ ball.
-        alpha: length of the attack's step.
+    `root` is the folder of torchvision's data set, `epsilon` the radius of the L∞ ball and `alpha` the length of the attack's step. With
+    `on_device`, one tensor of all images is indexed instead of a DataLoader, unlike in the published code.
     """
     from torchvision import transforms
     from torchvision.datasets import MNIST

@@ -1,13 +1,13 @@
-"""Measures populations against the loop written by hand, member after member, and prints the tables as Markdown.
+"""Time populations against the loop by hand, member after member, and print the tables as Markdown.
 
     python -m benchmarks.population                # the table, about six minutes
     python -m benchmarks.population --growth       # time over members and over batch, and memory per member; docs/growth.png
     python -m benchmarks.population --single       # one game, compiled and not, about three minutes
 
-Both sides play the swiss roll with nets of the same sizes and batch, one discriminator move to one generator move, one thread, in one
-process, in turns, chunk by chunk. Every member has its own seed, and so its own batches, and its own learning rates. What the loop by hand
-would take for all members is its time for one, times their number. The share of peak counts the multiplications of matrices in a round
-against the rate at which this machine, in the same minute, multiplies two matrices of 512 × 512.
+Both sides play the swiss roll with nets of the same sizes and batch, one discriminator move per generator move, on one thread, in one
+process, alternately, chunk by chunk. Members have their own seeds, and thus their own batches, and their own learning rates. The time of
+the loop by hand for all members is its time for one, times their number. The share of peak is the rate of matrix multiplications in a round
+over that of two 512 × 512 matrices on this machine in the same minute.
 """
 
 import os
@@ -28,22 +28,22 @@ from arena.engine.vector_env import Population
 from benchmarks.loops import planar_gan
 
 SIZES = ((16, 32, 25.0), (32, 64, 10.0), (64, 64, 4.5), (128, 256, 1.5))
-"""Width of both nets' two hidden layers, batch, and the ratio that is wanted at 64 members."""
+"""Width of both nets' two hidden layers, batch, and the wanted ratio at 64 members."""
 
 
 def population(width: int, batch: int, members: int, *, compiled: bool = False) -> Population:
-    """Members of the swiss roll with seeds and learning rates of their own."""
+    """Return a population of the swiss roll whose members have their own seeds and learning rates."""
     nets = {"generator.hidden": (width, width), "discriminator.hidden": (width, width)}
     base = configure("swiss-roll", {**nets, "batch": batch, "turns": 10**6, "compile": compiled})
     rates = [1e-3 * (1 + k / members) for k in range(members)]
-    own = [{"seed": k, "generator.lr": rate, "discriminator.lr": rate} for k, rate in enumerate(rates)]
-    made = Population([base.vary(settings) for settings in own])
-    made.reset()
-    return made
+    changes = [{"seed": k, "generator.lr": rate, "discriminator.lr": rate} for k, rate in enumerate(rates)]
+    playing = Population([base.vary(settings) for settings in changes])
+    playing.reset()
+    return playing
 
 
 def seconds(play: Callable[[], Any], rounds: int) -> float:
-    """Per round."""
+    """Return the seconds per round."""
     began = time.perf_counter()
     for _ in range(rounds):
         play()
@@ -51,7 +51,7 @@ def seconds(play: Callable[[], Any], rounds: int) -> float:
 
 
 def both_turns(playing: Any) -> Callable[[], None]:
-    """One round: a turn of each player, signals read every hundred turns as any run must to notice a divergence."""
+    """Return a function that plays one round, a turn of each player, and reads signals every hundred turns, to detect divergence."""
 
     def play() -> None:
         playing.play_scheduled_turn()
@@ -65,14 +65,14 @@ def both_turns(playing: Any) -> Callable[[], None]:
 
 
 def peak() -> float:
-    """Multiplications and additions per second of two matrices of 512 × 512."""
+    """Return the multiplications and additions per second of two 512 × 512 matrices."""
     a, b = torch.randn(512, 512), torch.randn(512, 512)
     seconds(lambda: a @ b, 20)
     return 2 * 512**3 / min(seconds(lambda: a @ b, 20) for _ in range(5))
 
 
 def operations(playing: Population) -> int:
-    """Multiplications and additions of matrices in a round."""
+    """Return the multiplications and additions of matrices in a round."""
     with FlopCounterMode(display=False) as counter:
         playing.play_scheduled_turn()
         playing.play_scheduled_turn()
@@ -80,7 +80,7 @@ def operations(playing: Population) -> int:
 
 
 def measure(width: int, batch: int, members: int, chunks: int, *, compiled: bool) -> tuple[list[float], float, float, float]:
-    """Ratios chunk by chunk, member-rounds per second, share of peak, and the seconds that the first two turns of each player took."""
+    """Return the ratios by chunk, member-rounds per second, the share of peak, and the seconds of each player's first two turns."""
     flops = operations(population(width, batch, 2)) / 2
     playing = population(width, batch, members, compiled=compiled)
     ours, hand = both_turns(playing), planar_gan(batch, width)
@@ -89,14 +89,14 @@ def measure(width: int, batch: int, members: int, chunks: int, *, compiled: bool
         raise SystemExit(playing.field.compiled.why_not)
     rounds = max(2, int(0.4 / seconds(ours, 2)))
     seconds(hand.__next__, 50)
-    found, rates, shares = [], [], []
+    ratios, rates, shares = [], [], []
     for _ in range(chunks):
         alone = seconds(hand.__next__, 200)
         together = seconds(ours, rounds)
-        found.append(members * alone / together)
+        ratios.append(members * alone / together)
         rates.append(members / together)
         shares.append(members * flops / together / peak())
-    return found, statistics.median(rates), statistics.median(shares), cold
+    return ratios, statistics.median(rates), statistics.median(shares), cold
 
 
 def table(chunks: int, members: int = 64) -> None:
@@ -110,13 +110,13 @@ def table(chunks: int, members: int = 64) -> None:
         print(f"| {' | '.join([*row, f'{fast_share:.0%}', f'{cold:.0f} s'])} |", flush=True)
 
 
-def ratio(found: list[float]) -> str:
-    low, middle, high = statistics.quantiles(found, n=4) if len(found) > 1 else found * 3
+def ratio(values: list[float]) -> str:
+    low, middle, high = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
     return f"**{middle:.1f}×** ({low:.1f} – {high:.1f})"
 
 
 def single(chunks: int) -> None:
-    """One game against the loop by hand, with and without compiled code."""
+    """Time one game against the loop by hand, with and without compiled code."""
     print("| what | wanted | measured: median (quartiles) |\n|---|---|---|", flush=True)
     for compiled, least in ((False, 1.4), (True, 2.5)):
         arena = configure("swiss-roll", {"batch": 64, "turns": 10**6, "compile": compiled}).build()
@@ -124,12 +124,12 @@ def single(chunks: int) -> None:
         ours, hand = both_turns(arena), planar_gan(64)
         seconds(ours, 50)
         seconds(hand.__next__, 50)
-        found = []
+        ratios = []
         for _ in range(chunks):
             alone = seconds(hand.__next__, 100)
-            found.append(alone / seconds(ours, 100))
-        short = "" if statistics.median(found) >= least else "short: "
-        low, middle, high = statistics.quantiles(found, n=4)
+            ratios.append(alone / seconds(ours, 100))
+        short = "" if statistics.median(ratios) >= least else "short: "
+        low, middle, high = statistics.quantiles(ratios, n=4)
         what = f"swiss roll 2-128-128-2, batch 64, {'compiled' if compiled else 'uncompiled'}"
         print(f"| {what} | ≥ {least:g}× | {short}**{middle:.2f}×** ({low:.2f} – {high:.2f}) |", flush=True)
     root = os.environ.get("ARENA_DATA")
@@ -147,15 +147,15 @@ def single(chunks: int) -> None:
             ours = both_turns(arena)
             seconds(ours, 20)
             seconds(hand.__next__, 20)
-            found = [seconds(hand.__next__, 50) / seconds(ours, 50) for _ in range(max(3, chunks // 2))]
-            low, middle, high = statistics.quantiles(found, n=4)
+            ratios = [seconds(hand.__next__, 50) / seconds(ours, 50) for _ in range(max(3, chunks // 2))]
+            low, middle, high = statistics.quantiles(ratios, n=4)
             short = "" if middle >= 2.5 else "short: "
             what = f"fully connected MNIST GAN, batch 100, {'compiled' if compiled else 'uncompiled'}, against the DataLoader loop"
             print(f"| {what} | ≥ 2.5× | {short}**{middle:.2f}×** ({low:.2f} – {high:.2f}) |", flush=True)
 
 
 def growth() -> None:
-    """Time of a round over members and over batch, and the memory that members take; drawn into docs/growth.png."""
+    """Measure the time of a round over members and over batch, and the members' memory; draw both into docs/growth.png."""
     from arena import plots
     from arena.engine.members.capacity import need
 
@@ -187,14 +187,14 @@ def growth() -> None:
 
 
 def _fastest(playing: Population) -> float:
-    """Seconds per round: the least of five chunks, after rounds in which everything was made that later ones use again."""
+    """Return the seconds per round: the least of five chunks, after rounds of warm-up."""
     play = both_turns(playing)
     seconds(play, 4)
     return min(seconds(play, 8) for _ in range(5))
 
 
 def _grown(width: int, batch: int, members: int) -> float:
-    """By how many bytes the peak of a fresh process's memory grows with those members, from a population of one."""
+    """Return the bytes by which the peak memory of a fresh process grows from a population of one to one of these members."""
     import subprocess
 
     code = (
@@ -210,7 +210,7 @@ def _grown(width: int, batch: int, members: int) -> float:
 
 
 def main() -> None:
-    """Print what is asked for."""
+    """Print the requested table."""
     torch.set_num_threads(1)
     chunks = 3 if "--quick" in sys.argv else 15
     from benchmarks import processor

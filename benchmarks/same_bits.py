@@ -56,14 +56,14 @@ Members = tuple[dict[str, Any], ...]
 
 
 class Row(NamedTuple):
-    """A configuration to be played.
+    """A configuration to play.
 
     Args:
-        name: unique among the rows of a game.
-        game: the game's id.
-        settings: settings by dotted name.
-        members: settings of each member of a population; None means three seeds and two learning rates.
-        ways: how the row is played, each a key of `WAYS`.
+        name: Name, unique among the rows of a game.
+        game: Id of the game.
+        settings: Settings by dotted name.
+        members: Settings of each member of a population; None means three seeds and two learning rates.
+        ways: Ways of playing the row, keys of `WAYS`.
     """
 
     name: str
@@ -169,7 +169,7 @@ _EXTRA = [
 
 
 def rows() -> list[Row]:
-    """All rows: every game under two rules, every rule on two games, and the rest of the table."""
+    """Return all rows: every game under two rules, every rule on two games, and the rest of the table."""
     known = {name: entry for name, entry in entries("game").items() if getattr(entry.target, "data_set", "digits") == "digits"}
     table = [Row(rule, game, {"rule": rule}) for game in known for rule in RULES]
     for rule in entries("rule"):
@@ -182,7 +182,7 @@ def rows() -> list[Row]:
 
 
 class Digest:
-    """Collects hashes by part, with one hash for each turn's signals."""
+    """Hashes by part, with one hash for each turn's signals."""
 
     def __init__(self) -> None:
         self.parts: dict[str, str] = {}
@@ -200,16 +200,16 @@ class Digest:
 
 
 def _hash(things: Iterable[tuple[str, Any]]) -> str:
-    found = hashlib.sha256()
+    total = hashlib.sha256()
     for name, thing in things:
-        found.update(f"{name}\0".encode())
+        total.update(f"{name}\0".encode())
         if isinstance(thing, bytes):
-            found.update(thing)
+            total.update(thing)
             continue
         array = thing.detach().cpu().contiguous().numpy() if isinstance(thing, torch.Tensor) else np.asarray(thing)
-        found.update(f"{array.dtype.str}{array.shape}\0".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
+        total.update(f"{array.dtype.str}{array.shape}\0".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
 
 
 def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
@@ -223,7 +223,7 @@ def _state_of(environment: Any, digest: Digest) -> None:
 
 
 def _play(environment: Any, digest: Digest, turns: int) -> None:
-    """Play turns, most of them measured, and hash everything that can be seen of them."""
+    """Play turns, most of them measured, and hash their signals, scores, metrics and final state."""
     environment.reset()
     for turn in range(turns):
         try:
@@ -280,7 +280,7 @@ def _vector_steps(row: Row, base: Any, digest: Digest) -> None:
 
 
 def _sorted(row: Row, base: Any, digest: Digest) -> None:
-    """Let `arena.populations` sort configurations that differ in structure, and hash what became of each."""
+    """Let `arena.populations` sort configurations that differ in structure, and hash the outcome of each."""
     outcomes = arena.populations(_members(base, row.members), every=4).play()
     for number, outcome in enumerate(outcomes):
         numbers = {"turns": outcome.turns, "score": outcome.score, **outcome.signals}
@@ -318,14 +318,10 @@ def _settings(row: Row) -> dict[str, Any]:
 
 
 def play(games: Sequence[str] | None) -> dict[str, Any]:
-    """Play the cases and return their digests by name.
-
-    Args:
-        games: which games; None plays all.
-    """
+    """Play the cases of some games, or of all, and return their digests by name."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    found: dict[str, Any] = {}
+    cases: dict[str, Any] = {}
     for row in rows():
         if games is not None and row.game not in games:
             continue
@@ -336,14 +332,14 @@ def play(games: Sequence[str] | None) -> dict[str, Any]:
             except Exception as error:
                 digest.ended = f"failed: {type(error).__name__}: {error}"
             name = f"{row.game} | {row.name} | {way}"
-            if name in found:
+            if name in cases:
                 raise ValueError(f"two rows have the name {name}")
-            found[name] = {"game": row.game, "seconds": round(time.perf_counter() - began, 2), **digest.as_data()}
+            cases[name] = {"game": row.game, "seconds": round(time.perf_counter() - began, 2), **digest.as_data()}
             if sys.stderr.isatty():
-                print(f"\r{len(found):4} {name:.90}\033[K", end="", file=sys.stderr, flush=True)
+                print(f"\r{len(cases):4} {name:.90}\033[K", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)
-    return found
+    return cases
 
 
 # Comparing ------------------------------------------------------------------------------------------------------------------------------
@@ -363,22 +359,15 @@ def _git(*words: str) -> str:
 
 @contextlib.contextmanager
 def worktree(revision: str) -> Iterator[tuple[Path, Path]]:
-    """Check a revision out into a temporary folder and install it into an environment of its own.
-
-    Args:
-        revision: any name that git accepts.
-
-    Yields:
-        The worktree and the Python interpreter that finds its packages.
-    """
+    """Check a revision out into a temporary folder, install it into an environment of its own, and yield the folder and its interpreter."""
     with tempfile.TemporaryDirectory(prefix="same-bits-") as folder:
         tree, environment = Path(folder) / "tree", Path(folder) / "environment"
         _git("worktree", "add", "--detach", str(tree), revision)
         try:
             subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
             python = environment / "bin" / "python"
-            ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-            packages = Path(subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip())
+            script = "import sysconfig; print(sysconfig.get_path('purelib'))"
+            packages = Path(subprocess.run([python, "-c", script], check=True, capture_output=True, text=True).stdout.strip())
             ours = [path for path in sys.path if path.rstrip("/").endswith(("site-packages", "dist-packages"))]
             (packages / "dependencies.pth").write_text("\n".join(ours) + "\n")
             install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-build-isolation"]
@@ -394,15 +383,10 @@ def worktree(revision: str) -> Iterator[tuple[Path, Path]]:
 
 
 def hashes(python: Path, tree: Path, games: Sequence[str] | None) -> dict[str, Any]:
-    """Play the cases with an interpreter, in a process of its own.
-
-    Args:
-        python: the interpreter.
-        tree: the folder from which it must import `arena`.
-        games: which games; None plays all.
+    """Play the cases of some games, or of all, with an interpreter that imports `arena` from a tree, in a process of its own.
 
     Raises:
-        SystemExit: if it imports `arena` from elsewhere, or if the process fails.
+        SystemExit: The interpreter imports `arena` from elsewhere, or the process fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "hashes.json"
@@ -412,20 +396,14 @@ def hashes(python: Path, tree: Path, games: Sequence[str] | None) -> dict[str, A
         done = subprocess.run(command, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
         if done.returncode:
             sys.exit(f"playing {tree} failed with exit status {done.returncode}")
-        found = json.loads(file.read_text())
-    if not Path(found["arena"]).is_relative_to(tree.resolve()):
-        sys.exit(f"{python} imports {found['arena']}, which is not in {tree}. Fix: pip install -e {tree} into that environment.")
-    return found["cases"]
+        played = json.loads(file.read_text())
+    if not Path(played["arena"]).is_relative_to(tree.resolve()):
+        sys.exit(f"{python} imports {played['arena']}, which is not in {tree}. Fix: pip install -e {tree} into that environment.")
+    return played["cases"]
 
 
 def before(revision: str, games: Sequence[str] | None, keep: Path) -> dict[str, Any]:
-    """Return the digests of a revision, from the cache if they are there.
-
-    Args:
-        revision: any name that git accepts.
-        games: which games; None means all.
-        keep: folder of the cache.
-    """
+    """Return the digests of a revision for some games, or for all, from the cache folder `keep` if it has them."""
     key = "\n".join([_git("rev-parse", revision), Path(__file__).read_text(), processor(), torch.__version__, platform.python_version()])
     file = keep / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     cached = json.loads(file.read_text()) if file.is_file() else {"complete": False, "cases": {}}
@@ -443,7 +421,7 @@ def before(revision: str, games: Sequence[str] | None, keep: Path) -> dict[str, 
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Say in which parts two digests differ, and from which turn on."""
+    """Return the parts in which two digests differ, and the first turn."""
     if old["ended"] != new["ended"]:
         return f"ended: {old['ended']} → {new['ended']}"
     parts = [part for part in {**old["parts"], **new["parts"]} if old["parts"].get(part) != new["parts"].get(part)]
@@ -459,7 +437,7 @@ def _short(score: Any) -> str:
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> int:
-    """Print what differs as Markdown and return the number of cases that differ, fail or are missing."""
+    """Print the differences as Markdown and return the number of cases that differ, fail or are missing."""
     lines, fresh = [], [name for name in new if name not in old]
     for name, case in new.items():
         if case["ended"].startswith("failed"):

@@ -3,8 +3,8 @@
     python -m benchmarks.tuning              # everything, about fifteen minutes
     python -m benchmarks.tuning --quick      # the same with a fraction of the trials, as a smoke test
 
-workers    100 short ring trials in two worker processes against a plain script that asks Optuna for the same points and plays them one
-           after the other in one process; both include starting up.
+workers    100 short ring trials in two worker processes against a plain script that takes the same points from Optuna and plays them one
+           after the other in one process; both include the start.
 overhead   seconds of a trial outside the game, by backend: the time of a sweep in two processes minus the time of its runs, over the
            trials. The start is measured by a sweep of two trials and subtracted.
 population 32 × 32 learning rates of small nets for 2,000 rounds, as populations in one process against the Optuna backend in two. The
@@ -46,35 +46,35 @@ def seconds(do: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def played(found: Sweep, where: Path) -> tuple[float, list[TrialRecord]]:
+def played(planned: Sweep, where: Path) -> tuple[float, list[TrialRecord]]:
     """Return the seconds of a sweep without its report, and its trials."""
-    folder = begin(found, where)
-    took = seconds(lambda: backend(found.options.backend)(found, folder, found.options.workers, lambda record: None))
+    folder = begin(planned, where)
+    took = seconds(lambda: backend(planned.options.backend)(planned, folder, planned.options.workers, lambda record: None))
     return took, read_all(folder)
 
 
-def by_hand(found: Sweep) -> None:
+def by_hand(planned: Sweep) -> None:
     """Play the points as a plain script does: a study, an objective that trains, one process."""
     torch.set_num_threads(1)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
 
     def objective(trial: optuna.Trial) -> float:
-        for dimension in found.space.dimensions:
+        for dimension in planned.space.dimensions:
             trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.log)
-        arena = configure("ring", {**SMALL, **trial.params, "turns": found.config(found.space.middle(), 0).run.turns}).build()
+        arena = configure("ring", {**SMALL, **trial.params, "turns": planned.config(planned.space.middle(), 0).run.turns}).build()
         arena.reset(seed=0)
         while arena.turns_played < arena.turns:
             arena.play_scheduled_turn()
         return arena.measure_score()
 
-    study.optimize(objective, n_trials=found.options.trials)
+    study.optimize(objective, n_trials=planned.options.trials)
 
 
 def workers(where: Path, trials: int) -> str:
     options = Options(trials=trials, seeds=(0,), pruner="none", workers=2, rungs=4)
-    found = plan("ring", {**SMALL, "turns": 3000}, space=parse_space(RATES), options=options)
-    hand = seconds(lambda: by_hand(found))
-    ours, _ = played(found, where / "workers")
+    planned = plan("ring", {**SMALL, "turns": 3000}, space=parse_space(RATES), options=options)
+    hand = seconds(lambda: by_hand(planned))
+    ours, _ = played(planned, where / "workers")
     return row(
         f"{trials} ring trials on two cores, over a plain script", f"{hand / ours:.2f} ×", f"≥ {WANTED['workers']} ×", hand / ours >= 1.8
     )
@@ -83,8 +83,8 @@ def workers(where: Path, trials: int) -> str:
 def overhead(where: Path, backend: str, trials: int) -> str:
     def swept(count: int) -> tuple[float, list[TrialRecord]]:
         options = Options(trials=count, seeds=(0,), pruner="none", workers=2, backend=backend, rungs=4)
-        found = plan("bilinear", {"turns": 400}, space=parse_space({"x.lr": "log:0.01:0.1", "y.lr": "log:0.01:0.1"}), options=options)
-        return played(found, where / f"{backend}-{count}")
+        planned = plan("bilinear", {"turns": 400}, space=parse_space({"x.lr": "log:0.01:0.1", "y.lr": "log:0.01:0.1"}), options=options)
+        return played(planned, where / f"{backend}-{count}")
 
     (begun, few), (took, records) = swept(2), swept(trials)
     own = sum(record.seconds - record.overhead for record in records) - sum(record.seconds - record.overhead for record in few)
@@ -107,18 +107,18 @@ def population(where: Path, side: int, share: int) -> str:
 def reporting(where: Path, trials: int) -> str:
     space = parse_space({**RATES, "*.betas.0": "0:0.9", "scheduler.ratio": "int:1:5", "noise": "0.05:0.2"})
     options = Options(trials=trials, sampler="qmc", pruner="none")
-    found = plan("ring", {**SMALL, "turns": 100}, space=space, options=options)
-    folder, rng = begin(found, where / "report"), np.random.default_rng(0)
+    planned = plan("ring", {**SMALL, "turns": 100}, space=space, options=options)
+    folder, rng = begin(planned, where / "report"), np.random.default_rng(0)
     for number, point in enumerate(planned_points(space, options)):
         values = np.exp(4 * (space["generator.lr"].share(point["generator.lr"]) - 0.6) ** 2 + 0.2 * rng.standard_normal(3)).tolist()
         plays = tuple(SeedResult(seed, "finished", value, value, 100, "converging") for seed, value in enumerate(values))
         write(TrialRecord(number, point, "finished", {"criterion": sorted(values)[1]}, plays), folder)
-    took = seconds(lambda: report(found, folder))
+    took = seconds(lambda: report(planned, folder))
     return row(f"the report of {trials:,} trials", f"{took:.1f} s", f"< {WANTED['report']:g} s", took < WANTED["report"])
 
 
-def row(what: str, found: str, wanted: str, met: bool) -> str:
-    return f"| {what} | {found} | {wanted} | {'yes' if met else 'no'} |"
+def row(what: str, result: str, wanted: str, met: bool) -> str:
+    return f"| {what} | {result} | {wanted} | {'yes' if met else 'no'} |"
 
 
 def main(arguments: list[str]) -> int:

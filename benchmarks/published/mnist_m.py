@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from arena.core.game import for_roles
 from arena.games.adaptation.dann import DANN
 from benchmarks.published.regimes import heading, options, table, with_options
 
@@ -36,10 +37,8 @@ RECIPE: dict[str, Any] = {
     "turns": 4000,
     "channels_last": True,
     "coupling": "dann-ramp",
-    **{f"{role}.{name}": value for role in ("extractor", "domain") for name, value in {"lr": 1e-3, "betas": (0.9, 0.999)}.items()},
-    **{f"{role}.schedule": "linear" for role in ("extractor", "domain")},
+    **for_roles("extractor", "domain", lr=1e-3, betas=(0.9, 0.999), schedule="linear"),
 }
-SGD = {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "schedule": "inverse-decay"}
 PLAIN: dict[str, Any] = {
     "extractor": "mnist-net",
     "domain": "domain-net",
@@ -50,7 +49,7 @@ PLAIN: dict[str, Any] = {
     "turns": 8600,
     "channels_last": True,
     "coupling": "dann-ramp",
-    **{f"{role}.{name}": value for role in ("extractor", "domain") for name, value in SGD.items()},
+    **for_roles("extractor", "domain", optimizer="sgd", lr=0.01, momentum=0.9, schedule="inverse-decay"),
 }
 
 

@@ -21,19 +21,12 @@ from typing import Any
 
 import torch
 
+from arena.core.game import for_roles
 from arena.games.adaptation.dann import DANN
 from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
-from benchmarks.published.regimes import heading, options, table, with_options
+from benchmarks.published.regimes import EXTRACTOR_ALONE, heading, options, table, with_options
 from benchmarks.published.svhn_mnist import generate_to_adapt
 
-WARM_UP: dict[str, Any] = {  # the extractor alone, on the source, for the first twentieth
-    "scheduler": "warm-up",
-    "scheduler.fraction": 0.05,
-    "scheduler.first": 1.0,
-    "scheduler.second": 0.0,
-    "scheduler.coupled": False,
-    "scheduler.ratio": 0,
-}
 COMMON: dict[str, Any] = {
     "extractor": "lenet",
     "domain": "domain-net",
@@ -41,13 +34,13 @@ COMMON: dict[str, Any] = {
     "turns": 5000,
     "channels_last": True,
     "coupling": "dann-ramp",
-    **WARM_UP,
+    **EXTRACTOR_ALONE,
+    "scheduler.fraction": 0.05,
 }
 RECIPE: dict[str, Any] = {**COMMON, "extractor.normed": True, "bn_mode": "separate", "extractor.lr": 1e-3, "domain.lr": 1e-3}
-SGD = {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "inverse-decay"}
 PLAIN: dict[str, Any] = {
     **COMMON,
-    **{f"{role}.{name}": value for role in ("extractor", "domain") for name, value in SGD.items()},
+    **for_roles("extractor", "domain", optimizer="sgd", lr=0.01, momentum=0.9, weight_decay=5e-4, schedule="inverse-decay"),
 }
 WAYS = [("mnist", "usps"), ("usps", "mnist")]
 

@@ -16,6 +16,15 @@ from arena.games.adaptation.table import published
 from benchmarks import processor
 from benchmarks.published.moons import gain, spread
 
+EXTRACTOR_ALONE: dict[str, Any] = {
+    "scheduler": "warm-up",
+    "scheduler.first": 1.0,
+    "scheduler.second": 0.0,
+    "scheduler.coupled": False,
+    "scheduler.ratio": 0,
+}
+"""A warm-up in which the extractor is trained alone, on the source."""
+
 
 def measure(game: str, settings: Mapping[str, Any], seed: int, pictures: Path | None = None, looks: int = 0) -> tuple[float, float, float]:
     """Return target accuracy in percent, target cross-entropy, and seconds of training.

@@ -25,6 +25,7 @@ import torch
 import arena.games  # noqa: F401 (registers the games)
 from arena import plots
 from arena.config import configure
+from arena.core.game import for_roles
 from arena.core.torch_settings import using_threads
 from arena.engine.vector_env import Population
 from benchmarks import processor
@@ -37,17 +38,8 @@ SETTINGS: dict[str, Any] = {
     "noise": 0.1,
     "batch": 256,
     "generator": "mlp",
-    "generator.hidden": (128, 128),
-    "generator.activation": "leaky-relu",
-    "generator.lr": 2e-4,
-    "generator.betas": (0.5, 0.999),
-    "generator.schedule": "constant",
     "discriminator": "mlp",
-    "discriminator.hidden": (128, 128),
-    "discriminator.activation": "leaky-relu",
-    "discriminator.lr": 2e-4,
-    "discriminator.betas": (0.5, 0.999),
-    "discriminator.schedule": "constant",
+    **for_roles("generator", "discriminator", hidden=(128, 128), activation="leaky-relu", lr=2e-4, betas=(0.5, 0.999), schedule="constant"),
     "metrics.radius": 3.0,
     "metrics.region": "ball",
     "metrics.covered": 0.01,

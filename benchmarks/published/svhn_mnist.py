@@ -24,9 +24,10 @@ from typing import Any
 
 import torch
 
+from arena.core.game import for_roles
 from arena.games.adaptation.dann import DANN
 from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
-from benchmarks.published.regimes import heading, options, table, with_options
+from benchmarks.published.regimes import EXTRACTOR_ALONE, heading, options, table, with_options
 
 EPOCH = {"svhn-10k": 7999 // 128, "svhn": 73_257 // 128}
 """Turns per epoch of 128 source digits each."""
@@ -36,7 +37,7 @@ GAMES: dict[str, Any] = {"dann": DANN, "generate-to-adapt": GenerateToAdapt}
 def dann(source: str, plain: bool = False) -> dict[str, Any]:
     """Return the settings of DANN with six convolutions: with batch norm, or plain as published."""
     if plain:
-        adam = {"lr": 1e-4, "betas": (0.5, 0.999), "weight_decay": 1e-5, "schedule": "constant"}
+        adam: dict[str, Any] = {"lr": 1e-4, "betas": (0.5, 0.999), "weight_decay": 1e-5, "schedule": "constant"}
         form = {"domain.spread": 0.02, "batch": 128, "turns": 250 * EPOCH.get(source, EPOCH["svhn-10k"]), "scheduler.fraction": 0.2}
     else:
         adam = {"lr": 1e-3, "betas": (0.5, 0.999), "schedule": "linear"}
@@ -50,19 +51,21 @@ def dann(source: str, plain: bool = False) -> dict[str, Any]:
         "form": "32x32x3",
         "channels_last": True,
         "coupling": "dann-ramp",
-        "scheduler": "warm-up",  # trains the extractor alone, on the source
-        "scheduler.first": 1.0,
-        "scheduler.second": 0.0,
-        "scheduler.coupled": False,
-        "scheduler.ratio": 0,
+        **EXTRACTOR_ALONE,
         **form,
-        **{f"{role}.{name}": value for role in ("extractor", "domain") for name, value in adam.items()},
+        **for_roles("extractor", "domain", **adam),
     }
 
 
 def generate_to_adapt(turns: int) -> dict[str, Any]:
     """Return the settings of Generate-to-Adapt with the published nets."""
-    adam = {"lr": 5e-4, "betas": (0.8, 0.999), "schedule": "inverse-decay", "schedule.alpha": 1e-4 * turns, "schedule.beta": 1.0}
+    adam: dict[str, Any] = {
+        "lr": 5e-4,
+        "betas": (0.8, 0.999),
+        "schedule": "inverse-decay",
+        "schedule.alpha": 1e-4 * turns,
+        "schedule.beta": 1.0,
+    }
     return {
         "adapter": "conv-adapter",
         "discriminator": "conv-two-heads",
@@ -74,7 +77,7 @@ def generate_to_adapt(turns: int) -> dict[str, Any]:
         "batch": 100,
         "turns": turns,
         "channels_last": True,
-        **{f"{role}.{name}": value for role in ("adapter", "discriminator") for name, value in adam.items()},
+        **for_roles("adapter", "discriminator", **adam),
     }
 
 
