@@ -122,17 +122,20 @@ def mixes_examples(module: nn.Module, inputs: Shape) -> bool:
     """Return whether a module's output for one example depends on the rest of the batch, as with batch normalisation.
 
     Measured in training mode by comparing one batch of examples of the shape `inputs` with its two halves; dropout counts as mixing.
-    Buffers and random state are restored.
+    Buffers, training flags and random state are restored.
 
     Example:
         >>> mixes_examples(nn.Linear(2, 1), (2,)), mixes_examples(nn.BatchNorm1d(2), (2,))
         (False, True)
     """
     like = next(module.parameters(), torch.empty(()))
-    buffers = [b.clone() for b in module.buffers()]
+    buffers, flags = [b.clone() for b in module.buffers()], {part: part.training for part in module.modules()}
+    module.train()
     with torch.no_grad(), torch.random.fork_rng(devices=[like.device] if like.is_cuda else []):
         examples = torch.randn(8, *inputs, generator=torch.Generator().manual_seed(0)).to(like)
         whole, halves = module(examples), torch.cat([module(half) for half in examples.chunk(2)])
         for buffer, before in zip(module.buffers(), buffers, strict=True):
             buffer.copy_(before)
+    for part, flag in flags.items():
+        part.training = flag
     return not torch.allclose(whole, halves, rtol=1e-4, atol=1e-5)

@@ -21,6 +21,7 @@ from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, flatten, nest, plain, typed_as
 from arena.core.game import Game
 from arena.core.measures import Evaluation
+from arena.core.preserve import wake
 from arena.core.torch_settings import pick_device
 from arena.engine.env import Arena
 from arena.registry.construct import bind_schedule, call
@@ -173,6 +174,7 @@ def _evaluated(build: Callable[[], Game], evaluation: Evaluation) -> Game:
 
 def _as_it_was(module: nn.Module, start: Mapping[str, Any]) -> nn.Module:
     """Return a given module with its first state, so that every episode begins with the same player."""
+    wake(module)
     module.load_state_dict(start)
     return module
 

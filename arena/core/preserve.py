@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+_FLAG = "_training_before_rest"
+
 
 @contextlib.contextmanager
 def preserve_state(module: nn.Module, *, evaluation: bool = False) -> Iterator[None]:
@@ -35,3 +37,25 @@ def preserve_state(module: nn.Module, *, evaluation: bool = False) -> Iterator[N
                 tensor.copy_(value)
         for m, flag in flags.items():
             m.training = flag
+
+
+def rest(module: nn.Module) -> None:
+    """Put a module into evaluation mode until `wake`.
+
+    Example:
+        >>> layer = nn.BatchNorm1d(2)
+        >>> rest(layer)
+        >>> at_rest = layer.training
+        >>> wake(layer)
+        >>> at_rest, layer.training
+        (False, True)
+    """
+    for part in module.modules():
+        part.__dict__.setdefault(_FLAG, part.training)
+        part.training = False
+
+
+def wake(module: nn.Module) -> None:
+    """Restore the training flags from before `rest`; a module that is not at rest stays as it is."""
+    for part in module.modules():
+        part.training = part.__dict__.pop(_FLAG, part.training)

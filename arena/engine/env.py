@@ -180,6 +180,15 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
         """Record within the block which player's output turns non-finite first, so that a divergence names that player."""
         return self.signals.watching_outputs()
 
+    @property
+    def judged(self) -> str:
+        """The players that a score judges: `raw` for the live ones, `averaged`, or `averaged ROLE` if the rule averages one role."""
+        return measuring.judged(self.episode)
+
+    def rest(self) -> None:
+        """Put the players into evaluation mode, as after a run; the next turn, or the next episode, trains them again."""
+        self.episode.rest()
+
     def is_solved(self) -> bool:
         """Return whether the last score reached the game's `solved_at`."""
         goal = self.game.solved_at

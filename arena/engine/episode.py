@@ -19,7 +19,7 @@ from arena.core.field.field import Field
 from arena.core.field.members import Members
 from arena.core.game import Batch, Game
 from arena.core.memory import in_memory
-from arena.core.preserve import preserve_state
+from arena.core.preserve import preserve_state, rest, wake
 from arena.core.rng import Rng
 from arena.engine.cuda_graph import Graphs
 from arena.engine.members.per_member import Shares
@@ -100,7 +100,7 @@ class Episode:
         self.rule.load_state_dict(copy.deepcopy(self._rule_start))
         self.on_batch = hooks(self.game.players, "on_batch")
         self.scheduled_buffers = ScheduledBuffers(self.game, self.members)
-        self.batch, self.batch_spent, self.coupling = None, True, 0.0
+        self.batch, self.batch_spent, self.coupling, self.resting = None, True, 0.0, False
         self.movers: tuple[str, ...] = ()
         self.masks: dict[str, Tensor] = {}
 
@@ -108,7 +108,19 @@ class Episode:
         """Build a game under the first of the seed's streams."""
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(streams_of(seed)[0])
-            return make().to(self.device, self.dtype)
+            game = make().to(self.device, self.dtype)
+        wake(game)
+        return game
+
+    def rest(self) -> None:
+        """Put the players into evaluation mode; the next turn, or the next episode, trains them again."""
+        rest(self.game)
+        self.resting = True
+
+    def wake(self) -> None:
+        """Restore the training flags from before `rest`."""
+        wake(self.game)
+        self.resting = False
 
     def _trial(self, game: Game, seed: int) -> Batch:
         """Return a throw-away batch, from which the names of the game's signals and the length of a block of batches are found."""

@@ -34,6 +34,12 @@ def evaluate(episode: Episode, function: Callable[[], Any]) -> Any:
         return tree_map(_array, each(episode, lambda: tree_map(_tensor, function())))
 
 
+def judged(episode: Episode) -> str:
+    """Return the players that a score judges: `raw` for the live ones, `averaged`, or `averaged ROLE` if the rule averages one role."""
+    roles = {episode.field.role_of(name) for name in episode.rule.evaluated_parameters() or ()}
+    return " ".join(["averaged", *(roles if len(roles) == 1 else ())]) if roles else "raw"
+
+
 def measure_score(episode: Episode) -> Any:
     """Measure the game's score; lower is better."""
     episode.score = evaluate(episode, episode.game.score)

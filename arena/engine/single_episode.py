@@ -107,6 +107,7 @@ class SingleEpisode(Episode):
         setup, acceleration = self.setup, self.acceleration
         _, data, noise, masks = streams_of(seed)
         if isinstance(setup.game, Game):
+            self.wake()
             self.game.load_state_dict(self._game_start)
         else:
             self.game = self._build(setup.game, seed)

@@ -26,6 +26,8 @@ def play(episode: Episode, first: Shares, second: Shares, coupling: Shares, meas
         GameFault: The rule or the game fails.
         RunFailed: Memory runs out.
     """
+    if episode.resting:
+        episode.wake()
     episode.coupling = coupling
     moving, shares = episode.who_moves(first, second)
     if episode.batch_spent:

@@ -5,6 +5,10 @@
 
 On f = xy the uniform average of alternating descent converges though the iterates circle (the ergodic average; A. Nemirovski, 2004); for
 GANs: Y. Yazıcı et al., "The Unusual Effectiveness of Averaging in GAN Training", arXiv:1806.04498.
+
+Running statistics and other buffers belong to a player as well. They are copied from the live player, as in the code of StyleGAN (T. Karras
+et al., arXiv:1812.04948) and in `torch.optim.swa_utils.AveragedModel`, or averaged like parameters, as in that of BigGAN (A. Brock et al.,
+arXiv:1809.11096).
 """
 
 from typing import Literal
@@ -28,6 +32,8 @@ class Averaging(Wrapper):
         decay: β of the exponential average, in [0, 1).
         start: Turns before the average begins, at least 0.
         role: Role whose iterates are averaged, such as generator; both by default.
+        buffers: copied from the live player, or averaged with its parameters. In evaluation mode, batch normalisation uses the running
+            statistics of a player that has moved on if they are copied.
 
     Raises:
         BadSetting: A number is out of its range.
@@ -44,12 +50,14 @@ class Averaging(Wrapper):
         decay: float = 0.999,
         start: int = 0,
         role: str = "both",
+        buffers: Literal["copied", "averaged"] = "copied",
     ):
         check_choice("average", average, ["exponential", "uniform"])
+        check_choice("buffers", buffers, ["copied", "averaged"])
         check_number("decay", decay, least=0, below=1)
         check_number("start", start, least=0, whole=True)
         super().__init__(inner)
-        self.average, self.decay, self.start, self.role = average, decay, start, role
+        self.average, self.decay, self.start, self.role, self.buffers = average, decay, start, role, buffers
 
     def attach(self, field: Field | None) -> None:
         if field is not None:
@@ -57,7 +65,10 @@ class Averaging(Wrapper):
         super().attach(field)
 
     def step(self, turn: Turn) -> None:
-        here = {name: p.detach() for name, p in turn.field.moving.items() if self.role in ("both", turn.field.role_of(name))}
+        roles = [role for role in turn.roles if self.role in ("both", role)]
+        here = {name: p.detach() for name, p in turn.field.moving.items() if turn.field.role_of(name) in roles}
+        if self.buffers == "averaged":
+            here |= turn.field.statistics_of(roles)
         if self.average == "exponential":
             self.remember("average", here, where=self.turns == self.start)
         super().step(turn)
@@ -68,4 +79,7 @@ class Averaging(Wrapper):
             self.remember("average", plus(mean, plus(here, mean, -1.0), weight), where=late)
 
     def evaluated_parameters(self) -> Direction | None:
-        return self.kept("average")
+        average = self.kept("average")
+        if average is None or self.buffers == "copied":
+            return average
+        return {name: t if name in self.field.named else t.clone() for name, t in average.items()}  # a forward in training mode writes

@@ -76,5 +76,5 @@ class UpdateRule(Memory):
         return {}
 
     def evaluated_parameters(self) -> Direction | None:
-        """Return the parameters to evaluate in place of the live ones (such as an average); None for the live ones."""
+        """Return the parameters and buffers to evaluate in place of the live ones (such as an average); None for the live ones."""
         return None

@@ -6,10 +6,12 @@ T. Chavdarova et al., "Taming GANs with Lookahead-Minimax", arXiv:2006.14567. Bo
 wrapper for each player's optimizer they would not. Not to be confused with LookAhead, which anticipates the other player.
 """
 
+from typing import Literal
+
 import torch
 
 from arena.core.directions import plus
-from arena.errors import check_number
+from arena.errors import check_choice, check_number
 from arena.rules.base import UpdateRule
 from arena.rules.linear import LinearGame, LinearMap
 from arena.rules.turn import Turn
@@ -25,6 +27,7 @@ class LookaheadMinimax(Wrapper):
         inner: The rule that plays; simultaneous by default.
         k: Turns of the inner rule between steps back, at least 1.
         a: Share of the way that is kept, in (0, 1].
+        buffers: Running statistics and other buffers: copied from the last fast iterate, or averaged, which steps back with the parameters.
 
     Raises:
         BadSetting: A number is out of its range.
@@ -33,14 +36,17 @@ class LookaheadMinimax(Wrapper):
     also = ("lookahead",)
     may_differ = ("k",)
 
-    def __init__(self, inner: UpdateRule | None = None, k: int = 5, a: float = 0.5):
+    def __init__(self, inner: UpdateRule | None = None, k: int = 5, a: float = 0.5, buffers: Literal["copied", "averaged"] = "copied"):
         check_number("k", k, least=1, whole=True)
         check_number("a", a, above=0, most=1)
+        check_choice("buffers", buffers, ["copied", "averaged"])
         super().__init__(inner)
-        self.k, self.a = k, a
+        self.k, self.a, self.buffers = k, a, buffers
 
     def step(self, turn: Turn) -> None:
         here = {name: p.detach() for name, p in turn.field.moving.items()}
+        if self.buffers == "averaged":
+            here |= turn.field.statistics_of(turn.roles)
         if self.knows("slow", here) is not True:
             self.remember("slow", self.recall("slow", here, here))
         super().step(turn)

@@ -124,10 +124,10 @@ class Turn:
         return mask
 
     def place(self, parameters: Direction, where: Where = True) -> None:
-        """Set parameters of movers without their optimizers; in a population, those of the members `where`."""
+        """Set parameters and buffers of movers without their optimizers; in a population, those of the members `where`."""
         with torch.no_grad():
             for name, tensor in parameters.items():
-                here = self.field.moving[name]
+                here = self.field.live(name)
                 mask = self._mask(self.field.role_of(name), where)
                 here.copy_(tensor if mask is None else torch.where(aligned(mask, here), tensor, here))  # type: ignore[arg-type]
         for role in self.roles:

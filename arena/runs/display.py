@@ -118,7 +118,7 @@ class Lines(Display):
         parts = [f"turn {row['turn']:>{len(f'{self.arena.turns:,}')},}"]
         parts += [f"{key} {self._number(f'{key}.loss')}" for key in self.arena.game.keys]
         if "score" in row:
-            parts.append(f"score {self._number('score')}")
+            parts.append(f"score {self._number('score')}{_of(row.get('judged', 'raw'))}")
         if self.rate:
             parts.append(f"{self.rate:,.0f} turns/s")
         self._print("   ".join(parts))
@@ -177,8 +177,13 @@ class Panel(Lines):
             table.add_row(f"[{colour}]{role}[/]", *(self._number(f"{role}.{name}") for name in names))
         own = [f"{name[5:]} {self._number(name)}" for name in self._latest if name.startswith("game.")]
         real = f" (real data {self._number('ceiling')})" if "ceiling" in self._latest else ""
-        score = f"score [bold]{self._number('score')}[/]{real}, best {self._number('best')}{_peeking(self.arena)}"
+        score = f"score [bold]{self._number('score')}[/]{_of(self.arena.judged)}{real}, best {self._number('best')}{_peeking(self.arena)}"
         return Group(self._bar, table, "   ".join([score, *own]))
+
+
+def _of(judged: str) -> str:
+    """Return the suffix of a score of players that are not the live ones."""
+    return "" if judged == "raw" else f" ({judged})"
 
 
 def _peeking(arena: "Arena | None") -> str:
@@ -200,7 +205,7 @@ def report(console: Console, result: "Result") -> None:
     if result.score is not None:
         real = f", real data {result.ceiling:.4g} ({result.score / result.ceiling:.2f}×)" if result.ceiling else ""
         best = f", best {result.best:.4g}{_peeking(result.arena)}" if result.best is not None else ""
-        line("score", f"{result.score:.4g}{real}{best}")
+        line("score", f"{result.score:.4g}{_of(result.judged)}{real}{best}")
     wide = max([22, *map(len, result.metrics)]) + 2
     for place, (name, value) in enumerate(result.metrics.items()):
         number = "–" if value is None else f"{value:.4g}"

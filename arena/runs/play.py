@@ -106,4 +106,5 @@ def _ended(folder: Path) -> Result | None:
     metrics, ceilings = ({n.partition(".")[2]: v for n, v in row.items() if n.startswith(f"{kind}.")} for kind in ("metrics", "ceilings"))
     status, turns, score, best, ceiling = (row[name] for name in ("status", "turn", "score", "best", "ceiling"))
     alarms = {row["alarm"]: (row["turn"], row["reason"]) for row in reversed(rows) if row["kind"] == "alarm" and row["raised"]}
-    return Result(folder, status, turns, score, best, ceiling, row.get("reason"), None, metrics, ceilings, dict(reversed(alarms.items())))
+    ends = status, turns, score, best, ceiling, row.get("reason"), None
+    return Result(folder, *ends, metrics, ceilings, dict(reversed(alarms.items())), row.get("judged", "raw"))

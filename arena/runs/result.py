@@ -24,6 +24,7 @@ class Result:
         metrics: Last metrics of the game, by name.
         ceilings: Metrics of real data, by name.
         alarms: By the name of each raised alarm, the turn in which it was first raised, and its sentence.
+        judged: Players that the score judges: `raw` for the live ones, `averaged`, or `averaged ROLE` if the rule averages one role.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class Result:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
     alarms: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    judged: str = "raw"
 
     @property
     def picture(self) -> Path:

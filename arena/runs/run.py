@@ -65,6 +65,7 @@ class Run:
         self.alarms, self._fatal = Alarms(alarms.names, arena.game), alarms.stop
         self._keeps_best = checkpoint.best
         self.best: float | None = None
+        self.judged = "raw"
         self.ceiling: float | None = None
         self.metrics: dict[str, float] = {}
         self.ceilings: dict[str, float] = {}
@@ -103,7 +104,8 @@ class Run:
             self.display.end()
             self.close()
         ends = status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status)
-        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.raised)
+        arena.rest()
+        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.raised, self.judged)
         if status != "interrupted" and self.is_main:
             draw_last(self.arena.game, self.folder, self.ceiling)
         self.display.report(result)
@@ -114,6 +116,7 @@ class Run:
         self.arena.reset(seed=self.config.run.seed)
         resumed = resumed and self._has_checkpoint()  # a run that was killed before its first checkpoint begins again
         keep = self._restore() if resumed else 0
+        self.judged = self.arena.judged
         self.ceiling = self.arena.game.ceiling()
         self.ceilings = self.arena.metric_ceilings()
         self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.is_main else Unwritten()
@@ -159,7 +162,7 @@ class Run:
             return "diverged"
         self._say_why_not()
         if "score" in due:
-            score = arena.measure_score()
+            score, self.judged = arena.measure_score(), arena.judged
             better = math.isfinite(score) and (self.best is None or score < self.best)
             self.best = score if better else self.best
         solved = "score" in due and self.config.run.until_solved and arena.is_solved()
@@ -204,7 +207,7 @@ class Run:
             row[f"{role}.share"] = arena.latest_share[role]
             row[f"{role}.moves"] = arena.moves[role]
         if scored:
-            row |= {"score": arena.last_score, "best": self.best}
+            row |= {"score": arena.last_score, "best": self.best, **self._judged()}
             row |= {"ceiling": self.ceiling} if self.ceiling is not None else {}
         self.trace.write(row)
         if self.board is not None:
@@ -239,7 +242,7 @@ class Run:
         row: dict[str, Any] = {"kind": "end", "turn": self.arena.turns_played, "status": status}
         if reason := reason or self._reason(status):
             row["reason"] = reason
-        row |= {"score": self.arena.last_score, "best": self.best, "ceiling": self.ceiling}
+        row |= {"score": self.arena.last_score, "best": self.best, "ceiling": self.ceiling, **self._judged()}
         self.metrics = self.metrics if status in ("finished", "solved") else {}  # only then were they measured at the end
         row |= {f"metrics.{name}": value for name, value in self.metrics.items()}
         row |= {f"ceilings.{name}": value for name, value in self.ceilings.items() if self.metrics}
@@ -253,6 +256,9 @@ class Run:
             return self._end("diverged")
         self._save()
         return "interrupted"
+
+    def _judged(self) -> dict[str, str]:
+        return {} if self.judged == "raw" else {"judged": self.judged}
 
     def _reason(self, status: Status) -> str | None:
         return str(self.arena.divergence) if status == "diverged" else self._fatal_alarm() if status == "alarmed" else None

@@ -21,6 +21,7 @@ FIELDS = {
     "game.NAME": "the game's own signals, such as D(x), D(G(z)) and spread",
     "rule.NAME": "numbers that the rule reports of its latest turn, such as the iterations and the residual of its solver",
     "score": "the game's score, lower is better",
+    "judged": "'averaged', or 'averaged ROLE', if the score is that of averaged players; left out for the live ones",
     "ceiling": "the score of real data, if that is defined",
     "best": "the lowest score so far",
     "metrics.NAME": "a metric of the game, such as precision and recall; one file each in `arena.games.gan.metrics`",

@@ -44,7 +44,6 @@ class Field(Frozen):
     """
 
     def __init__(self, game: Game, members: Members | None = None):
-        self._buffers = dict(game.named_buffers())
         self.jointly = game.has_joint_losses and game.jointly
         self.compiled: CompiledField | None = None
         super().__init__(game, members)
@@ -215,7 +214,7 @@ class Field(Frozen):
             name = type(self.game).__name__
             compiled.why_not = f"{name} has layers of dropout or batch norm, which are not compiled; it is played uncompiled"
             return None
-        buffers = self._buffers if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
+        buffers = self.buffers if self.members is None else {name: self.game.get_buffer(name) for name in self.members.buffers}
         own, rest = plan.tensors() if self._elsewhere else (plan.own_tensors, plan.rest_tensors)
         return compiled(own, rest, buffers, self.batch, self.coupling, jointly=self.jointly and plan.all)
 

@@ -42,6 +42,7 @@ class Frozen:
         masks: By role, the members that move; empty if all do.
         moving: Live parameters of the movers, by name.
         named: All live parameters, by name.
+        buffers: All buffers, by name.
         plan: The movers' tensors.
         stochastic: Whether a player draws random numbers in its forward (dropout).
         norms: Batch normalisation layers.
@@ -54,6 +55,7 @@ class Frozen:
         self.game, self.members = game, members
         self.parameters = {key: game.parameters_of(key) for key in game.keys}
         self.named = dict(game.named_parameters())
+        self.buffers = dict(game.named_buffers())
         self.gradient_evaluations = 0
         self.products = 0
         self.first: tuple[dict[str, Tensor], Direction] | None = None
@@ -137,8 +139,17 @@ class Frozen:
         return mask.to(next(iter(self.named.values())).dtype)
 
     def live(self, name: str) -> Tensor:
-        """Return a live parameter, detached."""
-        return self.named[name].detach()
+        """Return a live parameter or buffer, detached."""
+        return self._tensor(name).detach()
+
+    def statistics_of(self, roles: Sequence[str]) -> Direction:
+        """Return the floating-point buffers of players, such as running statistics; in a population, those with a member axis."""
+        own = self.buffers if self.members is None else self.members.buffers
+        of_players = {name: self.buffers[name] for name in own if name.startswith("players.") and self.role_of(name) in roles}
+        return {name: buffer for name, buffer in of_players.items() if buffer.is_floating_point()}
+
+    def _tensor(self, name: str) -> Tensor:
+        return self.named[name] if name in self.named else self.buffers[name]
 
     @property
     def count(self) -> int | Tensor:
@@ -244,21 +255,21 @@ class Frozen:
 
     @contextlib.contextmanager
     def placed(self, at: Mapping[str, Tensor] | None) -> Iterator[None]:
-        """Put other tensors behind the live parameters within the block; no number is copied."""
+        """Put other tensors behind the live parameters and buffers within the block; no number is copied."""
         if not at:
             yield
             return
-        before = {name: self.named[name].data for name in at}
+        before = {name: self._tensor(name).data for name in at}
         graph, self.kept_graph = self.kept_graph, None
         self._elsewhere += 1
         try:
             for name, tensor in at.items():
-                self.named[name].data = tensor
+                self._tensor(name).data = tensor
             yield
         finally:
             self._elsewhere -= 1
             for name, data in before.items():
-                self.named[name].data = data
+                self._tensor(name).data = data
             self.kept_graph = graph
 
     def _check(self, losses: Mapping[str, Tensor], movers: Sequence[str]) -> None:
