@@ -58,8 +58,8 @@ OF_RULES: dict[str, dict[str, Any]] = {
 def settings_of(kind: Kind, rule: str, first: str, second: str) -> dict[str, Any]:
     """Return the settings of a kind of game under a rule, with the optimizers of player 1 and 2 by name."""
     optimizers = zip(kind.roles, (OPTIMIZERS[first], OPTIMIZERS[second]), strict=True)
-    own = {f"{role}.{name}": value for role, optimizer in optimizers for name, value in optimizer.items()}
-    return {**kind.settings, **own, "rule": rule, **OF_RULES.get(rule, {}), "dtype": "float64"}
+    of_optimizers = {f"{role}.{name}": value for role, optimizer in optimizers for name, value in optimizer.items()}
+    return {**kind.settings, **of_optimizers, "rule": rule, **OF_RULES.get(rule, {}), "dtype": "float64"}
 
 
 def apart(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> float:

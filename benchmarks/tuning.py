@@ -87,8 +87,8 @@ def overhead(where: Path, backend: str, trials: int) -> str:
         return played(planned, where / f"{backend}-{count}")
 
     (begun, few), (took, records) = swept(2), swept(trials)
-    own = sum(record.seconds - record.overhead for record in records) - sum(record.seconds - record.overhead for record in few)
-    each = max(0.0, 2 * (took - begun) - own) / (trials - len(few))
+    playing = sum(record.seconds - record.overhead for record in records) - sum(record.seconds - record.overhead for record in few)
+    each = max(0.0, 2 * (took - begun) - playing) / (trials - len(few))
     return row(f"overhead of a trial, {backend}", f"{1000 * each:.0f} ms", f"< {1000 * WANTED[backend]:.0f} ms", each < WANTED[backend])
 
 

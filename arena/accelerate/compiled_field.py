@@ -68,8 +68,8 @@ class Compiled:
             self._plain = [(attributes, name, attributes[name]) for attributes, name, _ in self._plain]
         lam = self._stable(coupling, next(iter(next(iter(keys.values())).values())))
         leaves, spec = _flat(batch)
-        own = [p for part in keys.values() for p in part.values()]
-        inputs = [*own, *rest.values(), *buffers.values(), *[leaf for leaf in leaves if isinstance(leaf, Tensor)]]
+        moving = [p for part in keys.values() for p in part.values()]
+        inputs = [*moving, *rest.values(), *buffers.values(), *[leaf for leaf in leaves if isinstance(leaf, Tensor)]]
         if isinstance(lam, Tensor):
             inputs.append(lam)
         shapes = [leaf.shape if isinstance(leaf, Tensor) else str(leaf) for leaf in leaves]

@@ -133,12 +133,12 @@ class ShardedField(Field):
         if self._within:
             return super().call(values, movers)
         inside = dict(zip(values, enter(self.ranks, list(values.values())), strict=True))
-        found: list[Tensor] = []
+        losses_of_parts: list[Tensor] = []
         for part in self._parts():
             with self._only(*part):
                 losses = super().call(inside, movers)
-                found.append(torch.stack([losses[key] for key in movers]))
-        (mean,) = leave(self.ranks, [torch.stack(found).mean(0)])
+                losses_of_parts.append(torch.stack([losses[key] for key in movers]))
+        (mean,) = leave(self.ranks, [torch.stack(losses_of_parts).mean(0)])
         return dict(zip(movers, mean.unbind(), strict=True))
 
     def _mean(self, evaluate: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:

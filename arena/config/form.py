@@ -39,10 +39,10 @@ class Form:
 
     def __init__(self, game: Entry, chosen: Mapping[Component, Entry], recipe: Settings):
         roles = roles_of(game.target)
-        own = {name: p for name, p in settings_of(game.target).items() if name not in roles}
-        if taken := _RESERVED & own.keys():
+        settings = {name: p for name, p in settings_of(game.target).items() if name not in roles}
+        if taken := _RESERVED & settings.keys():
             raise GameFault(f"{game.id} has an argument '{min(taken)}', which is the name of a setting of every run; rename it")
-        self.sections = [Section(game.target, "", own), Section(RunOptions, "", settings_of(RunOptions))]
+        self.sections = [Section(game.target, "", settings), Section(RunOptions, "", settings_of(RunOptions))]
         for component, entry in chosen.items():
             parameters = settings_of_choice(game.target, component, entry)
             self.sections.append(Section(entry.target, f"{component.prefix}.", parameters, (component, entry)))

@@ -64,23 +64,23 @@ class DualityGap(Diagnostic):
         project = hooks(field.game.players[role], "project_")
         field.freeze(field.batch, field.coupling, keys, seed=0)
         # Adam steps copies, because the run's optimizer owns the parameters and their .grad.
-        own = {name: p.detach().clone() for name, p in field.moving.items()}
-        adam = torch.optim.Adam(own.values(), lr=self.lr)
+        copies = {name: p.detach().clone() for name, p in field.moving.items()}
+        adam = torch.optim.Adam(copies.values(), lr=self.lr)
         losses = []
         for _ in range(self.steps):
             field.first = None  # because the losses of this step are read below
             gradients = field.gradients()
             assert field.first is not None
             losses.append(_total(field.first[0], keys))
-            for name, copy in own.items():
+            for name, copy in copies.items():
                 copy.grad = gradients[name]
             adam.step()
             with torch.no_grad():
-                _copy(own, field.moving)
+                _copy(copies, field.moving)
                 for project_ in project:
                     project_(field.batch)
                 if project:
-                    _copy(field.moving, own)
+                    _copy(field.moving, copies)
         with torch.no_grad(), field.same_masks():
             losses.append(_total(field.game(field.batch, field.coupling, keys), keys))
         first, *rest = torch.stack(losses).tolist()

@@ -92,12 +92,12 @@ class Graphs:
     def _make(self, movers: tuple[str, ...], batch: Batch, coupling: Number, factors: Mapping[str, Number]) -> _Recorded | None:
         like = next(iter(self.field.moving.values()))
         number = lambda n: n.clone() if isinstance(n, Tensor) else torch.tensor(n, dtype=like.dtype, device=like.device)  # noqa: E731
-        own = tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, batch)
+        copied = tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, batch)
         lam, static = number(coupling), {role: number(factor) for role, factor in factors.items()}
         if self.rule.state_dict():
             self.why_not = f"{type(self.rule).__name__} keeps a memory from turn to turn"
             return None
-        self.field.freeze(own, lam, movers)
+        self.field.freeze(copied, lam, movers)
         self.turn.begin(static)
         spent = self.field.gradient_evaluations, self.field.products
         places = self._places()
@@ -112,7 +112,7 @@ class Graphs:
         if self._places() != places:
             self.why_not = f"{type(self.rule).__name__} replaces the optimizers' state within a turn"
             return None
-        return _Recorded(graph, own, lam, static, self.field.first, costs)
+        return _Recorded(graph, copied, lam, static, self.field.first, costs)
 
     def _places(self) -> list[int]:
         """Return the addresses of the parameters and of the optimizers' state."""

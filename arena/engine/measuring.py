@@ -87,8 +87,8 @@ def read_signals(episode: Episode) -> dict[str, Any]:
     everyone = np.ones(episode.members.count)
     values = {"coupling": episode.coupling_played.copy(), "progress": episode.progress, **episode.signals.read()}
     if episode.batch is not None and episode.own_names:
-        own = each(episode, lambda batch: {n: v.detach() for n, v in episode.game.signals(batch).items()}, episode.batch)
-        values |= {f"game.{name}": v.double().cpu().numpy() for name, v in own.items()}
+        signals = each(episode, lambda batch: {n: v.detach() for n, v in episode.game.signals(batch).items()}, episode.batch)
+        values |= {f"game.{name}": v.double().cpu().numpy() for name, v in signals.items()}
     for name, value in episode.rule.report().items():
         values[f"rule.{name}"] = everyone * (value.double().cpu().numpy() if isinstance(value, Tensor) else np.float64(value))
     return values

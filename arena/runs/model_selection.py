@@ -43,16 +43,16 @@ def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = Non
     blind = [criterion for criterion in criteria if not criterion.uses_oracle]
     judged = [row for row in rows if is_finite(row.get(oracle.field))]
     looked = judged or [row for row in rows if any(is_finite(row.get(criterion.field)) for criterion in blind)]
-    found = {"last": looked[-1] if looked else None}
-    found |= {criterion.name: criterion.best(looked) for criterion in blind}
-    found["oracle"] = oracle.best(judged)
+    chosen = {"last": looked[-1] if looked else None}
+    chosen |= {criterion.name: criterion.best(looked) for criterion in blind}
+    chosen["oracle"] = oracle.best(judged)
     return {
         name: Choice(
             row["turn"],
             row.get(oracle.field, math.nan),
             folder is not None and (folder / f"checkpoints/turn-{row['turn']:08d}.pt").is_file(),
         )
-        for name, row in found.items()
+        for name, row in chosen.items()
         if row is not None
     }
 

@@ -330,9 +330,9 @@ class Run:
     def _signals(self) -> contextlib.AbstractContextManager[None]:
         """Let the first Ctrl-C or SIGTERM within the block end the run after the current turn, and a second one at once."""
 
-        def ask(number: int, frame: Any) -> None:
+        def stop(number: int, frame: Any) -> None:
             self._stop = number
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             self.display.note("stopping after this turn")
 
-        return stopped_by(ask)
+        return stopped_by(stop)

@@ -83,10 +83,10 @@ class Checkpoints:
             expected = path.with_name(path.name + ".sha256").read_text().split()[0]
         except (OSError, IndexError, UnicodeDecodeError) as error:
             raise CheckpointUnusable(f"the checkpoint {path} has no readable checksum beside it{fix}") from error
-        found = hashlib.sha256(data).hexdigest()
-        if found != expected:
+        checksum = hashlib.sha256(data).hexdigest()
+        if checksum != expected:
             raise CheckpointUnusable(
-                f"the checkpoint {path} ({len(data):,} bytes) has the checksum {found[:12]}…, but was saved with {expected[:12]}…{fix}"
+                f"the checkpoint {path} ({len(data):,} bytes) has the checksum {checksum[:12]}…, but was saved with {expected[:12]}…{fix}"
             )
         try:
             state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")

@@ -138,8 +138,8 @@ def withstands(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat:
             # Drawn for all images, so that an image's start depends neither on the others nor on `at_once`.
             begin_N = threat.epsilon * uniform(tuple(image_N.shape), threat.norm, rng).to(image_N) if threat.restarts else None
             for left in standing.nonzero()[:, 0].split(at_once):
-                own = None if begin_N is None else begin_N[left]
-                standing[left] = _pursue(classifier, image_N[left], label_N[left], threat, own)
+                begin = None if begin_N is None else begin_N[left]
+                standing[left] = _pursue(classifier, image_N[left], label_N[left], threat, begin)
     return standing
 
 
@@ -167,9 +167,9 @@ def curve(
     accuracies = []
     for epsilon in epsilons:
         step_size = threat.step_size * epsilon / threat.epsilon if threat.step_size else 0.0
-        own = dataclasses.replace(threat, epsilon=epsilon, step_size=step_size)
+        scaled = dataclasses.replace(threat, epsilon=epsilon, step_size=step_size)
         left = standing.nonzero()[:, 0]
-        standing[left] &= withstands(classifier, image_N[left], label_N[left], own, at_once) if len(left) else False
+        standing[left] &= withstands(classifier, image_N[left], label_N[left], scaled, at_once) if len(left) else False
         accuracies.append(standing.double().mean().item())
     return accuracies
 

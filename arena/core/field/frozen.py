@@ -279,8 +279,8 @@ class Frozen:
             if loss is None:
                 raise GameFault(f"{name}.losses returned {sorted(losses)}, but '{key}' moves; return one scalar for each mover")
             if not isinstance(loss, Tensor) or loss.dim() != (self.members is not None):
-                found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
-                raise GameFault(f"{name}.losses gave {found} for '{key}', but a loss is one scalar; average over the batch")
+                given = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+                raise GameFault(f"{name}.losses gave {given} for '{key}', but a loss is one scalar; average over the batch")
             if not loss.requires_grad:
                 raise GameFault(f"{name}.losses gave '{key}' a loss that no gradient reaches; compute it from the player's output")
 

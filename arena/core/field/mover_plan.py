@@ -41,9 +41,9 @@ class Plan:
 
     def tensors(self) -> tuple[dict[str, Direction], Direction]:
         """Return the movers' parameters by key, and the others', detached; they share storage with the live ones."""
-        own = {key: {name: p.detach() for name, p in self.parameters[key].items()} for key in self.movers}
+        moving = {key: {name: p.detach() for name, p in self.parameters[key].items()} for key in self.movers}
         rest = {name: p.detach() for key, others in self.parameters.items() if key not in self.movers for name, p in others.items()}
-        return own, rest
+        return moving, rest
 
 
 class Graph(NamedTuple):

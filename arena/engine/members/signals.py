@@ -113,8 +113,8 @@ class BatchedSignals:
             compares[members] = False
 
     def _flat(self, role: str) -> Tensor:
-        own = [p.detach() for p in self.game.players[role].parameters()]
-        return torch.cat([p.flatten(1) if p.dim() > 1 else p[:, None] for p in own], dim=1)
+        parameters = [p.detach() for p in self.game.players[role].parameters()]
+        return torch.cat([p.flatten(1) if p.dim() > 1 else p[:, None] for p in parameters], dim=1)
 
     def _set(self, name: str, values: np.ndarray, where: np.ndarray) -> None:
         before = self.values.get(name)
