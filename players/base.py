@@ -44,12 +44,7 @@ def build_player(
 
 
 def hooks(player: nn.Module, name: str) -> list[Callable[[Any], None]]:
-    """Return the hooks named `name` (`project_` or `on_batch`) of a player and its submodules, each callable with the batch.
-
-    Example:
-        >>> hooks(nn.Linear(1, 1), "project_")
-        []
-    """
+    """Return the hooks named `name` (`project_` or `on_batch`) of a player and its submodules, each callable with the batch."""
     methods = [getattr(module, name, None) for module in player.modules()]
     return [_with_batch(method) for method in methods if callable(method)]
 

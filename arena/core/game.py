@@ -271,11 +271,7 @@ class Game(nn.Module):
         return self.uses_oracle and not self.evaluation.metric
 
     def evaluated(self, evaluation: Evaluation) -> "Game":
-        """Set how the game is evaluated, and return the game.
-
-        Raises:
-            UnknownName: The metric cannot be the score.
-        """
+        """Set the evaluation of the game, and return the game; raise UnknownName if the metric cannot be the score."""
         if evaluation.metric and evaluation.metric not in self.scores:
             raise UnknownName("metric", evaluation.metric, self.scores)
         self.evaluation = evaluation

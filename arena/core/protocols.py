@@ -68,19 +68,17 @@ class MeasuredGame(PlayedGame, Protocol):
 
 
 class MemberConfig(Protocol):
-    """The configuration of one member of a population, such as `arena.config.Config`."""
+    """The configuration of one member of a population, such as `arena.config.Config`.
 
-    @property
-    def game(self) -> Any:
-        """The game's entry in the registry."""
+    Attributes:
+        game: The game's entry in the registry.
+        settings: Every setting as nested plain data.
+        objects: Objects given instead of data, by the key of their component.
+    """
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Every setting as nested plain data."""
-
-    @property
-    def objects(self) -> dict[str, Any]:
-        """Objects given instead of data, by the key of their component."""
+    game: Any
+    settings: dict[str, Any]
+    objects: dict[str, Any]
 
     @property
     def run(self) -> Any:

@@ -41,11 +41,7 @@ change the module's last layer
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def fill(self, role: str) -> nn.Module:
-        """Return the player, built if necessary, after trying it on an example.
-
-        Raises:
-            SlotMismatch: The player cannot be built, or its output has another shape.
-        """
+        """Return the player, built if necessary and tried on an example; raise SlotMismatch if it fails or gives another shape."""
         try:
             module = build_player(self.player, self.inputs, self.outputs, self.arguments)
         except ArenaError:

@@ -27,11 +27,7 @@ def using_threads(threads: int) -> Generator[None, None, None]:
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is a GPU if there is one.
-
-    Raises:
-        BadSetting: For a device that does not exist.
-    """
+    """Return the device of that name, with `auto` a GPU if there is one; raise BadSetting if it does not exist."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

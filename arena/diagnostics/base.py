@@ -70,11 +70,7 @@ class Diagnostic:
     _batch: Batch = None
 
     def measure(self, arena: MeasuredGame) -> dict[str, float]:
-        """Return numbers by name: not finite if undefined, left out if not available yet.
-
-        Raises:
-            MeasurementFailed: The measurement has no result.
-        """
+        """Return numbers by name, not finite if undefined, left out if not available yet; raise MeasurementFailed without a result."""
         raise GameFault(f"the diagnostic {type(self).__name__} has no measure(arena); write one that returns numbers by name")
 
     def cost(self, game: Game) -> Cost:

@@ -1,6 +1,6 @@
 """An episode: one game, or K games side by side, with everything that a turn reads and changes.
 
-`Episode` is what `arena.engine.turn_engine` plays. A single game counts in plain numbers; a population (`BatchedEpisode`) counts in arrays
+`arena.engine.turn_engine` plays an `Episode`. A single game counts in plain numbers; a population (`BatchedEpisode`) counts in arrays
 of shape (K,), one number for each member.
 """
 

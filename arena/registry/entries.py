@@ -54,10 +54,8 @@ _games: dict[str, Entry] = {}
 def register(id: str) -> Callable[[type[T]], type[T]]:
     """Give a game its id for the command line, configurations and `gymnasium.make`.
 
-    `@register("tug-of-war") class TugOfWar(Game)` is played by `arena play tug-of-war` and made by `gym.make("arena/TugOfWar-v0")`.
-
-    Raises:
-        GameFault: Another game has the id, or the id is not lower-case words with dashes.
+    `@register("tug-of-war") class TugOfWar(Game)` is played by `arena play tug-of-war` and made by `gym.make("arena/TugOfWar-v0")`. Raises
+    GameFault if another game has the id, or if the id is not lower-case words with dashes.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id):
         raise GameFault(f"'{id}' cannot be a game's id; use lower-case letters and digits with single dashes, such as 'tug-of-war'")

@@ -37,11 +37,7 @@ class CommandLine:
         self._game = None if not self.rest or self.rest[0].startswith("-") else self.rest.pop(0)
 
     def pop(self, name: str) -> str | None:
-        """Remove `--name VALUE` or `--name=VALUE`, and return the value; None if the option was not given.
-
-        Raises:
-            ArenaError: The option has no value.
-        """
+        """Remove `--name VALUE` or `--name=VALUE` and return the value, or None; raise ArenaError for an option without value."""
         option, words = f"--{name}", self.rest
         for i, word in enumerate(words):
             if word.startswith(f"{option}="):
@@ -88,11 +84,7 @@ class CommandLine:
         raise ArenaError(f"--{name} is '{word}'. Expected {expected}")
 
     def game(self, *, file: str | None = None) -> tuple[str, dict[str, Any]]:
-        """Return the game that is named here or in a file of settings, and the other settings of the file.
-
-        Raises:
-            ArenaError: No game is named, or the file cannot be read.
-        """
+        """Return the game that is named here or in a file, and the file's other settings; raise ArenaError if none is named."""
         from arena.config.settings import load_file
 
         settings = load_file(file) if file is not None else {}

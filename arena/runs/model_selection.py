@@ -60,8 +60,7 @@ def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = Non
 def side_by_side(folders: Sequence[Path]) -> ResultTable:
     """Return a table of the choices of all criteria: means over runs of one game, and the distance to the oracle.
 
-    Raises:
-        ArenaError: A folder is not a run, or its game has no criteria.
+    Raises ArenaError if a folder is not a run, or its game has no criteria.
     """
     chosen: list[dict[str, Choice]] = []
     measurements: list[int] = []

@@ -75,8 +75,7 @@ class Run:
     def go(self, *, resumed: bool = False) -> Result:
         """Play until the turns are spent, the game is solved or diverges, or a signal stops the run.
 
-        Raises:
-            RunFailed: The disk fails; earlier checkpoints are intact.
+        Raises RunFailed if the disk fails; earlier checkpoints are intact.
         """
         try:
             with using_threads(self.config.run.threads), multiplications(self.config.run.tf32), self._signals():

@@ -71,11 +71,7 @@ class Checkpoints:
         return sorted(p for p in self.folder.iterdir() if re.fullmatch(kind + r"-\d{8,}\.pt", p.name))
 
     def load(self, path: Path) -> dict[str, Any]:
-        """Return a saved state.
-
-        Raises:
-            CheckpointUnusable: The file is truncated, altered, or of another format.
-        """
+        """Return a saved state; raise CheckpointUnusable if the file is truncated, altered, or of another format."""
         others = [p.name for p in self.paths() if p != path]
         fix = f"; delete it to go on from {others[-1]}" if others else "; start the run again under another name"
         try:

@@ -276,11 +276,7 @@ def accuracy(logits_NK: Tensor, labels_N: Tensor) -> Tensor:
 
 
 def part_of(player: nn.Module, name: str, role: str = "extractor") -> nn.Module:
-    """Return a child that a player of the role must have.
-
-    Raises:
-        SlotMismatch: There is no part of that name.
-    """
+    """Return a child that a player of the role must have; raise SlotMismatch if there is none of that name."""
     part = getattr(player, name, None)
     if not isinstance(part, nn.Module):
         two = role == "extractor"

@@ -61,8 +61,7 @@ def svhn_10k() -> Arrays:
 def of_torchvision(folder: Path, *, verified: bool = True) -> Arrays:
     """Read SVHN's train_32x32.mat and test_32x32.mat by torchvision's class.
 
-    Raises:
-        DataDamaged: A file is unreadable or, if `verified`, its checksum is not the published one.
+    Raises DataDamaged if a file is unreadable or, if `verified`, its checksum is not the published one.
     """
     from torchvision.datasets import SVHN
 
@@ -84,8 +83,7 @@ def of_torchvision(folder: Path, *, verified: bool = True) -> Arrays:
 def of_mat(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return images (N, H, W, 3) and labels (N,) of a .mat in SVHN's format: X is (H, W, 3, N), y is in 1 … 10 or 0 … 9, and 10 means 0.
 
-    Raises:
-        DataDamaged: The file has other contents.
+    Raises DataDamaged if the file has other contents.
     """
     from scipy.io import loadmat
 

@@ -88,12 +88,7 @@ def load(name: str, device: torch.device) -> dict[str, Tensor]:
 
 
 def first_there(*names: Name) -> Name:
-    """Return the first of some data sets that is on this machine and needs no download; the last if none is.
-
-    Example:
-        >>> first_there("digits")
-        'digits'
-    """
+    """Return the first of some data sets that is on this machine and needs no download; the last if none is."""
     return next((name for name in names[:-1] if local(f"{name}.npz") is not None), names[-1])
 
 

@@ -34,7 +34,7 @@ class GAN(Game):
     A subclass defines the data by `real(n, rng)` and, if the score uses other data, `held_out(n, rng)`.
 
     Args:
-        shape: of one example.
+        shape: Shape of one example.
         generator: Maps latent noise to an example.
         discriminator: Maps an example, or a pack of examples along the first axis, to one logit.
         latent: Size of the standard normal noise.
@@ -43,7 +43,7 @@ class GAN(Game):
         penalty: Penalty on the discriminator's slope: r1 at the data, r2 at the fakes, 0-gp and wgan-gp between, dragan around the data;
             the first three penalise its distance from 0, the others from 1.
         gamma: γ, weight of the penalty, (γ/2)·E‖∇D‖² or (γ/2)·E(‖∇D‖ − 1)²; at least 0. (The 10 of WGAN-GP's paper is 20 here.)
-        penalty_every: lazy regularisation: the penalty counts in every k-th move of the discriminator, k times as heavy; at least 1.
+        penalty_every: Lazy regularisation: the penalty counts in every k-th move of the discriminator, k times as heavy; at least 1.
         instance_noise: Standard deviation of normal noise on the discriminator's inputs; at least 0.
         instance_noise_schedule: Factor of the instance noise during a run: a schedule such as linear, or linear(start=1,end=0.1).
         label_smoothing: s in [0, 1): real examples have the label 1 − s, generated ones 0; for losses with labels.
@@ -179,8 +179,7 @@ class GAN(Game):
     def packs(self, examples: Tensor) -> Tensor:
         """Pack each M examples into one, along the first axis of an example: (N, C, …) becomes (N/M, MC, …).
 
-        Raises:
-            BadSetting: The examples cannot be packed.
+        Raises BadSetting if M does not divide N.
         """
         if self.pack == 1:
             return examples

@@ -183,18 +183,9 @@ class ImageGAN(GAN):
             )
 
 
-def codes_of(count: int, latent: int, device: torch.device) -> Tensor:
-    """Return the fixed standard normal codes of `count` training images, the same in every run.
-
-    Example:
-        >>> codes_of(3, 2, torch.device("cpu")).shape
-        torch.Size([3, 2])
-    """
-    return _codes(count, latent, device)
-
-
 @functools.cache
-def _codes(count: int, latent: int, device: torch.device) -> Tensor:
+def codes_of(count: int, latent: int, device: torch.device) -> Tensor:
+    """Return the fixed standard normal codes of `count` training images, the same in every run, (count, latent)."""
     # Not torch's generator: batches of many turns are drawn at once under vmap, which would make every turn's codes different.
     return torch.from_numpy(np.random.default_rng(0).standard_normal((count, latent), np.float32)).to(device)
 

@@ -1,4 +1,4 @@
-"""`arena bench`: the loop by hand trains the same, the stages make up the turn and find a planted one, and nothing is left behind."""
+"""`arena bench`: the plain loop trains the same, the stages make up the turn and find a planted one, and nothing is left behind."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ from tests.conftest import SELF_CONTAINED, Cli
 
 TUG = str(Path(__file__).parents[2] / "examples" / "tug_of_war.py")
 
-# The loop by hand -----------------------------------------------------------------------------------------------------------------
+# The plain loop -------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scheduler", ["simultaneous", "alternating", "alternating(ratio=3)", "alternating(ratio=-2)", "two-timescale"])
@@ -39,7 +39,7 @@ TUG = str(Path(__file__).parents[2] / "examples" / "tug_of_war.py")
     ],
 )
 def test_the_loop_by_hand_trains_the_same(game: str, settings: dict[str, Any], scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arena.engine.streams.TURNS", 1)  # the loop by hand draws turn by turn, from the same stream
+    monkeypatch.setattr("arena.engine.streams.TURNS", 1)  # the plain loop draws turn by turn, from the same stream
     arena = configure(game, {"dtype": "float64", "turns": 60, "seed": 3, **settings}, ["--scheduler", scheduler]).build()
     start = [p.detach().clone() for p in arena.game.parameters()]
     baseline = BaselineLoop(arena)

@@ -289,7 +289,8 @@ def test_images_of_another_size_than_the_players(tmp_path: Path) -> None:
     with pytest.raises(SlotMismatch) as error:
         configure(game, {"batch": 4}).build()
     assert str(error.value) == (
-        f"Own's players are for images of 1×28×28 (channels, height, width), but those of {file} are 3×32×32; say so in the game's shape"
+        f"Own's players are for images of 1×28×28 (channels, height, width), but those of {file} are 3×32×32; "
+        "set the game's shape to theirs"
     )
 
 
