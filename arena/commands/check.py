@@ -53,5 +53,5 @@ def main(arguments: Sequence[str]) -> int:
         if report.fault:
             console.print(f"  {report.fault}", highlight=False, markup=False, soft_wrap=True)
     if faults:
-        raise ArenaError(f"{faults} of {len(chosen)} {kind}s broke the contract; mend what the check names and run it again")
+        raise ArenaError(f"{faults} of {len(chosen)} {kind}s broke the contract; correct the fault printed under each and check again")
     return 0

@@ -68,7 +68,7 @@ def over_seeds(verdicts: Sequence[str]) -> str:
 def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: float | None = None, status: str = "finished") -> Verdict:
     """The verdict on one run.
 
-    diverged: something was not finite, or the score ended above where it began and is still growing; converged: it ended below 1 % of
+    diverged: a number was not finite, or the score ended above where it began and is still growing; converged: it ended below 1 % of
     where it began, or within twice of what real data score; converging: it is below where it
     began and still falls. Of those that neither fall nor grow, the ones
     that are at rest have converged to a non-equilibrium, and the others are cycling; where the score has a ceiling, one that is not
