@@ -1,8 +1,10 @@
 """Shared fixtures: small configurations, a real command line, and the published data."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: workers of pytest and commands that tests start share the cores
+
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import torch
 
 from arena.cli import main
 from arena.registry import entries
+from tests.support import commands
 
 QUIET = {"trace.tensorboard": False, "picture.every": 0}
 """Settings that most tests need not observe."""
@@ -34,15 +37,8 @@ def cli(tmp_path: Path) -> Cli:
     """Run `arena …` as a real process in an empty folder; stdout and stderr are text."""
 
     def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "arena.cli", *words],
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        with commands.arena(*words, folder=tmp_path, **environment) as process:
+            return process.finish()
 
     return run
 

@@ -1,17 +1,15 @@
 """Examples, and the commands, Python blocks, links, paths and pictures of the pages, run as they are shown.
 
-`python tests/test_examples.py PAGE` runs the code of one page in the current folder, in a separate process, because games that pages
-register stay registered. Experiments and runs are planned in full, up to their folder, which exists already.
+The code of a page runs in a process of its own, because games that pages register stay registered. Experiments and runs are planned in
+full, up to their folder, which exists already.
 """
 
 import contextlib
 import importlib
 import io
-import os
 import re
 import runpy
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -25,6 +23,7 @@ import pytest
 
 from arena import check_game, configure
 from arena.errors import ArenaError, DataUnavailable
+from tests.support.commands import call
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -63,7 +62,7 @@ def test_the_readme_is_one_page() -> None:
 
 @each_page
 def test_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, __file__, str(page)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = call(print_faults, page, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -115,7 +114,7 @@ def test_faults_on_a_page_are_found(tmp_path: Path) -> None:
     }
     page = tmp_path / "page.md"
     page.write_text("```sh\n" + "\n".join(faults) + "\n```\n```python\nimport arena\n\narena.play('bilinear', x={'lrr': 1})\n```\n")
-    done = subprocess.run([sys.executable, __file__, str(page)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = call(print_faults, page, folder=tmp_path)
     found = done.stdout.splitlines()
     assert done.returncode == 1 and len(found) == len(faults) + 1, done.stdout + done.stderr
     assert all(name in line for name, line in zip([*faults.values(), "lrr"], found, strict=True))
@@ -298,8 +297,8 @@ def check_module(module: str, *words: str) -> None:
     assert not missing, f"{module} has no option {missing}"
 
 
-if __name__ == "__main__":
-    os.environ.setdefault("MPLBACKEND", "agg")
-    found = run_page(Path(sys.argv[1]).resolve())
+def print_faults(page: Path) -> int:
+    """Print the faults of a page; return the exit code."""
+    found = run_page(page)
     print("\n".join(found))
-    sys.exit(bool(found))
+    return int(bool(found))

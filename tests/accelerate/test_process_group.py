@@ -1,10 +1,17 @@
-"""One game over several processes, started by the real torchrun: the same game as one process plays, or a sentence and an end."""
+"""One game over several processes: the same game as one process plays, or a sentence and an end.
+
+Most tests fork two processes with the environment that torchrun gives; those of torchrun itself take half a minute each, and all but one
+are slow.
+"""
 
 import os
+import runpy
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +24,7 @@ from arena.config import configure
 from arena.errors import ArenaError, BadSetting
 from arena.trace import read_trace
 from tests.accelerate.test_large_players import RULES, SMALL, noisy, played
+from tests.support import commands
 
 ROOT = Path(__file__).parents[2]
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -55,9 +63,25 @@ def finish(process: subprocess.Popen[str], within: float = 240) -> tuple[int, st
     return process.returncode, output, errors
 
 
+def fork(make: Callable[..., commands.Process], *what: Any, folder: Path) -> tuple[int, str, str]:
+    """Run two processes as torchrun would; return the worse exit code, and all that both printed."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    both = [make(*what, folder=folder, RANK=str(rank), LOCAL_RANK=str(rank), **address) for rank in range(2)]
+    with both[0], both[1]:
+        codes = [process.wait(120) for process in both]
+        printed = [process.output() for process in both]
+    return max(codes), "".join(output for output, _ in printed), "".join(errors for _, errors in printed)
+
+
 def script(text: str, folder: Path) -> tuple[int, str, str]:
     (folder / "script.py").write_text(text)
-    return finish(start("script.py", folder=folder))
+    return fork(commands.Process, run_script, folder=folder)
+
+
+def run_script() -> None:
+    runpy.run_path("script.py", run_name="__main__")
 
 
 def last(folder: Path) -> dict[str, torch.Tensor]:
@@ -79,10 +103,12 @@ def assert_alike(one: Path, other: Path) -> None:
                 assert value == second[name] or value == pytest.approx(second[name], rel=1e-8, abs=1e-10), name
 
 
-@pytest.mark.parametrize(("rule", "parts"), [("extragradient", 1), ("consensus", 4)])
-def test_the_command_line_under_torchrun_plays_the_same_game(rule: str, parts: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rule", "parts", "torchrun"), [("extragradient", 1, True), ("consensus", 4, False)])
+def test_two_processes_play_the_same_game(rule: str, parts: int, torchrun: bool, tmp_path: Path) -> None:
     settings = {**RUN, "rule": rule, "micro_batches": parts, "trace.tensorboard": True}
-    code, output, errors = finish(start("-m", "arena.cli", "play", "swiss-roll", "--out", "two", *words(settings), folder=tmp_path))
+    command = ("play", "swiss-roll", "--out", "two", *words(settings))
+    started = finish(start("-m", "arena.cli", *command, folder=tmp_path)) if torchrun else fork(commands.arena, *command, folder=tmp_path)
+    code, output, errors = started
     assert code == 0, errors
     assert output.count("finished after 6 turns") == 1, "one process shows what goes on"
     arena.play("swiss-roll", out=tmp_path / "one", display=False, **settings)
@@ -139,6 +165,7 @@ arena.play("ring", out="run", display=False, discriminator=net, **settings)
     assert read_trace(tmp_path / "run")[-1]["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_no_thread_of_the_connections_outlives_them(tmp_path: Path) -> None:
     """One that does may want Python's lock while Python ends, and aborts a process that has finished its game."""
     text = f"""
@@ -154,7 +181,8 @@ if os.environ["RANK"] == "1":
     import torch.distributed
     torch.distributed.destroy_process_group()  # as a careful script does by itself
 """
-    code, output, errors = script(text, tmp_path)
+    (tmp_path / "script.py").write_text(text)
+    code, output, errors = finish(start("script.py", folder=tmp_path))
     assert code == 0, errors
     assert output.count("after the game: True") == 2, "threads have other names now, and this test sees none of them"
     assert output.count("at the end: 0") == 2, output
@@ -185,6 +213,7 @@ class Faulty(SwissRoll):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["simultaneous", "consensus"])
 def test_one_process_that_fails_ends_all_of_them_and_says_why(rule: str, tmp_path: Path) -> None:
     wrong = 'if os.environ["RANK"] == "1" and torch.is_grad_enabled(): raise ValueError("the second part is bad")'
@@ -199,6 +228,7 @@ def test_one_process_that_fails_ends_all_of_them_and_says_why(rule: str, tmp_pat
     assert time.monotonic() - began < 120
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_ends_all_of_them(tmp_path: Path) -> None:
     dies = 'if os.environ["RANK"] == "1" and torch.is_grad_enabled(): os.kill(os.getpid(), 9)'
     (tmp_path / "faulty.py").write_text(FAULTY.format(imports="", sample="", losses=dies))
@@ -210,11 +240,12 @@ def test_a_process_that_is_killed_ends_all_of_them(tmp_path: Path) -> None:
 def test_processes_that_drift_apart_are_told_of(tmp_path: Path) -> None:
     own = 'batch = tuple(t + int(os.environ["RANK"]) for t in batch)'
     (tmp_path / "faulty.py").write_text(FAULTY.format(imports="", sample=own, losses=""))
-    code, _, errors = finish(start("-m", "arena.cli", "play", "faulty.py", "--out", "run", *words(RUN), folder=tmp_path))
+    code, _, errors = fork(commands.arena, "play", "faulty.py", "--out", "run", *words(RUN), folder=tmp_path)
     assert code == 1
     assert "arena (process 0 of 2): the 2 processes no longer have the same batch. Fix: draw random numbers" in errors
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_all_of_them_after_one_turn_and_they_go_on_later(tmp_path: Path) -> None:
     settings = {**RUN, "turns": 200, "trace.every": 5, "score.every": 0, "checkpoint.every": 50, "rule": "extragradient"}
     process = start("-m", "arena.cli", "play", "swiss-roll", "--out", "run", *words(settings), folder=tmp_path)
@@ -239,8 +270,8 @@ def test_ctrl_c_stops_all_of_them_after_one_turn_and_they_go_on_later(tmp_path: 
 
 def test_a_batch_that_cannot_be_dealt_out_is_refused(tmp_path: Path) -> None:
     odd = words({**RUN, "batch": 15})
-    code, _, errors = finish(start("-m", "arena.cli", "play", "swiss-roll", "--out", "run", *odd, folder=tmp_path))
-    assert code == 1
+    code, _, errors = fork(commands.arena, "play", "swiss-roll", "--out", "run", *odd, folder=tmp_path)
+    assert code == 2
     assert "micro_batches is 1, but must be such that 2 processes times it divide 15, the examples of a batch" in errors
     assert not (tmp_path / "run").exists()
 
@@ -249,7 +280,7 @@ def test_divergence_is_told_by_the_first_and_ends_all(tmp_path: Path) -> None:
     wild = words(
         RUN | {"generator.optimizer": "sgd", "generator.lr": 1e30, "generator.activation": "relu", "dtype": "float32", "turns": 20}
     )
-    code, output, errors = finish(start("-m", "arena.cli", "play", "swiss-roll", "--out", "run", *wild, folder=tmp_path))
+    code, output, errors = fork(commands.arena, "play", "swiss-roll", "--out", "run", *wild, folder=tmp_path)
     assert code == 1
     assert output.count("was not finite in turn") == 1, output + errors
     assert read_trace(tmp_path / "run")[-1]["status"] == "diverged"

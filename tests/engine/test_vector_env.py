@@ -1,6 +1,7 @@
 """Populations: members equal single runs, do not touch each other, and behave as Gymnasium's vector environments should."""
 
 import copy
+import itertools
 import math
 from typing import Any
 
@@ -20,6 +21,7 @@ from arena.players import MLP, Vector
 from arena.registry import entries
 from benchmarks.equality import KINDS, OF_RULES, difference, settings_of
 from tests.conftest import SELF_CONTAINED
+from tests.support.cases import one_of_each
 from tests.support.population_games import MoonsDANN
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16}
@@ -37,17 +39,18 @@ def parameters(game: Game) -> dict[str, Tensor]:
 # Members equal single runs ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("rule", entries("rule"))
-@pytest.mark.parametrize("optimizers", [("momentum", "Adam"), ("RMSprop", "SGD")], ids="-".join)
-def test_members_equal_single_runs(kind: str, rule: str, optimizers: tuple[str, str]) -> None:
+OPTIMIZERS = [("momentum", "Adam"), ("RMSprop", "SGD")]
+
+
+@pytest.mark.parametrize(("rule", "case"), one_of_each(entries("rule"), list(itertools.product(KINDS, OPTIMIZERS))))
+def test_members_equal_single_runs(rule: str, case: tuple[str, tuple[str, str]]) -> None:
+    kind, optimizers = case
     first, second = KINDS[kind].roles
     members: list[dict[str, Any]] = [{}, {f"{first}.lr": 3e-3}, {f"{second}.lr": 5e-3}]
     assert difference(KINDS[kind].game, settings_of(KINDS[kind], rule, *optimizers), members[: 2 if rule in OF_RULES else 3], 8) < 1e-10
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("rule", entries("rule"))
+@pytest.mark.parametrize(("rule", "kind"), one_of_each(entries("rule"), KINDS))
 def test_members_whose_players_move_in_different_turns_equal_single_runs(kind: str, rule: str) -> None:
     members = [
         {"scheduler": "alternating", "scheduler.ratio": 1},
@@ -109,7 +112,7 @@ def test_members_of_one_seed_share_their_batches_and_those_of_another_do_not() -
     assert torch.equal(real[0], alike.batch[0])
 
 
-@pytest.mark.parametrize("rule", ["extragradient", "consensus"])
+@pytest.mark.parametrize("rule", ["extragradient", pytest.param("consensus", marks=pytest.mark.slow)])
 def test_compiled_equals_uncompiled(rule: str) -> None:
     members = [{"generator.lr": 1e-3}, {"generator.lr": 1e-2}]
     ends = []
@@ -201,7 +204,8 @@ def test_a_member_without_an_answer_is_undefined_and_the_others_go_on() -> None:
 @pytest.mark.parametrize("game", SELF_CONTAINED)
 def test_every_game_is_a_vector_environment(game: str) -> None:
     spec = next(s for s in gymnasium.registry.values() if s.kwargs.get("game") == game)
-    vector = gymnasium.make_vec(spec.id, num_envs=3, turns=4)
+    small = {"data": "digits", "batch": 8, "scored": 16, "steps": 2} if game == "attack" else {}
+    vector = gymnasium.make_vec(spec.id, num_envs=3, turns=4, **small)
     assert isinstance(vector, Population)
     observations, info = vector.reset(seed=0)
     assert vector.observation_space.contains(observations)

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import pytest
 
 from arena.cli import main
 from arena.trace import read_trace
+from tests.support import commands
 
 QUICK = 10.0
 """Seconds within which an experiment ends after Ctrl-C. An idle machine needs less than two; tests share theirs."""
@@ -54,17 +53,17 @@ def lines(path: Path) -> int:
 
 KINDS = {
     "compare": Kind(
-        ("compare", "bilinear", "--vary", "rule=simultaneous,extragradient,consensus", "--seeds", "2", "--budget", "turns",
-         "--turns", "600", "--trace.tensorboard", "false"),
-        lambda folder: max(map(lines, folder.glob("*/*/trace.jsonl")), default=0), 60, traces,
+        ("compare", "bilinear", "--vary", "rule=simultaneous,extragradient", "--seeds", "2", "--budget", "turns",
+         "--turns", "300", "--trace.tensorboard", "false"),
+        lambda folder: max(map(lines, folder.glob("*/*/trace.jsonl")), default=0), 40, traces,
     ),
     "map": Kind(
         ("map", "swiss-roll", "--vary", "generator.lr=1e-4:1e-1:2", "--vary", "discriminator.lr=1e-4:1e-1:2", "--seeds", "2",
-         "--members", "2", "--turns", "300", "--batch", "8", "--generator.hidden", "4", "--discriminator.hidden", "4"),
+         "--members", "2", "--turns", "150", "--batch", "8", "--generator.hidden", "4", "--discriminator.hidden", "4"),
         lambda folder: lines(folder / "map.csv"), 2, lambda folder: (folder / "map.csv").read_bytes(),
     ),
     "sweep": Kind(
-        ("sweep", "bilinear", "--vary", "x.lr=log:0.01:0.1", "--vary", "y.lr=log:0.01:0.1", "--turns", "600", "--trials", "6",
+        ("sweep", "bilinear", "--vary", "x.lr=log:0.01:0.1", "--vary", "y.lr=log:0.01:0.1", "--turns", "400", "--trials", "4",
          "--seeds", "1", "--sampler", "qmc", "--rungs", "4"),
         lambda folder: len(list((folder / "trials").glob("[0-9]*.json"))), 1, trials,
     ),
@@ -119,8 +118,7 @@ def test_a_stopped_experiment_continues_to_the_same_numbers(
     name: str, number: int, workers: int, unbroken: Callable[[str], Path], tmp_path: Path
 ) -> None:
     kind, folder = KINDS[name], tmp_path / "e"
-    words = [sys.executable, "-m", "arena.cli", *kind.words, "--workers", str(workers), "--out", str(folder)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)
+    process = commands.arena(*kind.words, "--workers", str(workers), "--out", str(folder), folder=tmp_path)
     until = time.monotonic() + 300  # a busy machine imports slowly
     while kind.kept(folder) < kind.enough:
         assert time.monotonic() < until and process.poll() is None
@@ -130,7 +128,7 @@ def test_a_stopped_experiment_continues_to_the_same_numbers(
     began = time.monotonic()
     process.wait(timeout=60)
     took = time.monotonic() - began
-    output, _ = process.communicate(timeout=60)  # its server of processes holds the other end of the pipe for a moment longer
+    output = "".join(process.output())
     if number != signal.SIGKILL:
         assert took < QUICK
         assert process.returncode == 130, output

@@ -37,6 +37,7 @@ def test_the_judge_of_digits_is_worth_its_name() -> None:
     assert float(trained.shares.sum()) == pytest.approx(1)
 
 
+@pytest.mark.slow  # trains it for half a minute, unless a former run has kept it
 def test_the_judge_of_mnist_is_right_985_times_in_a_thousand(published: Path) -> None:
     assert judge.judge("mnist", CPU).accuracy >= 0.985
     ceilings = MNIST().metric_ceilings()

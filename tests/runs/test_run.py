@@ -1,11 +1,10 @@
 """Runs: stopped, killed, resumed, diverged, out of disk; and always the same run."""
 
+import functools
 import json
 import random
 import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from arena.errors import FolderInTheWay
 from arena.games import SwissRoll
 from arena.trace import FIELDS, read_trace
 from tests.conftest import QUIET, Cli
+from tests.support import commands
 
 SETTINGS: dict[str, Any] = {
     "turns": 600,
@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
 
 def command(folder: Path, **settings: Any) -> list[str]:
     options = [f"--{name}={json.dumps(value) if not isinstance(value, str) else value}" for name, value in settings.items()]
-    return [sys.executable, "-m", "arena.cli", "play", "swiss-roll", "--out", str(folder), *options]
+    return ["play", "swiss-roll", "--out", str(folder), *options]
 
 
 def last_state(folder: Path) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_the_same(unbroken: Path
     chance, folder, kills = random.Random(seed), tmp_path / "run", 0
     words = command(folder, **SETTINGS)
     while kills < 3:
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = commands.arena(*words, folder=tmp_path)
         goal = (folder / "trace.jsonl").stat().st_size if (folder / "trace.jsonl").exists() else 0
         goal += chance.randrange(200, 12_000)
         deadline = time.monotonic() + 60
@@ -87,9 +87,9 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_the_same(unbroken: Path
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         kills += 1
-        words = [sys.executable, "-m", "arena.cli", "resume", str(folder)]
+        words = ["resume", str(folder)]
     assert kills > 0
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = commands.arena(*words, folder=tmp_path).finish()
     assert done.returncode == 0, done.stderr
     assert (folder / "trace.jsonl").read_bytes() == (unbroken / "trace.jsonl").read_bytes()
     ours, theirs = last_state(folder), last_state(unbroken)
@@ -99,7 +99,7 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_the_same(unbroken: Path
 
 def test_ctrl_c_saves_tells_how_to_resume_and_exits_130(unbroken: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = subprocess.Popen(command(folder, **SETTINGS), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = commands.arena(*command(folder, **SETTINGS), folder=tmp_path)
     while not (folder / "trace.jsonl").exists() or (folder / "trace.jsonl").stat().st_size < 5000:
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
@@ -168,7 +168,7 @@ def test_an_existing_folder_is_never_overwritten(unbroken: Path, quick_cli: Cli)
 
 
 def test_divergence_ends_the_run_and_keeps_the_last_finite_checkpoint(tmp_path: Path, cli: Cli) -> None:
-    done = cli(*command(tmp_path / "run", **SETTINGS, **{"generator.optimizer": "sgd", "generator.lr": 1e30})[3:])
+    done = cli(*command(tmp_path / "run", **SETTINGS, **{"generator.optimizer": "sgd", "generator.lr": 1e30}))
     assert done.returncode == 1
     assert "diverged: the generator's output was not finite in turn" in done.stdout
     assert "Traceback" not in done.stderr
@@ -202,15 +202,14 @@ def test_the_device_and_the_versionless_config_are_written(unbroken: Path) -> No
     assert config["rule"] == {"name": "extragradient", "gamma": 1.0, "batch": "same", "moments": "kept"}
 
 
-def small_files_only() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+def small_files_only(size: int = 300_000) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def test_a_full_disk_ends_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
     """Files may not grow beyond 300 kB: the first checkpoint of these players (400 kB) cannot be written."""
     folder = tmp_path / "run"
-    words = command(folder, **SETTINGS)
-    done = subprocess.run(words, capture_output=True, text=True, check=False, preexec_fn=small_files_only)
+    done = commands.arena(*command(folder, **SETTINGS), folder=tmp_path, prepare=small_files_only).finish()
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "could not be written (File too large). Fix that, then" in done.stderr
@@ -218,10 +217,11 @@ def test_a_full_disk_ends_in_a_sentence_and_loses_nothing(tmp_path: Path) -> Non
 
 
 def test_a_disk_that_fills_up_later_keeps_what_was_saved(unbroken: Path, tmp_path: Path) -> None:
-    """The trace may not grow beyond 300 kB; the run's checkpoints of small players may. It goes on when there is room again."""
+    """The trace may not grow beyond 150 kB; the run's checkpoints of small players may. It goes on when there is room again."""
     folder = tmp_path / "run"
-    small = {**SETTINGS, "generator.hidden": [4], "discriminator.hidden": [4], "trace.every": 1}
-    done = subprocess.run(command(folder, **small), capture_output=True, text=True, check=False, preexec_fn=small_files_only)
+    small = {**SETTINGS, "generator.hidden": [4], "discriminator.hidden": [4], "trace.every": 1, "turns": 300}
+    prepare = functools.partial(small_files_only, 150_000)
+    done = commands.arena(*command(folder, **small), folder=tmp_path, prepare=prepare).finish()
     assert done.returncode == 1
     assert f"(File too large). Fix that, then: arena resume {folder}" in done.stderr
     assert arena.resume(folder, display=False).status == "finished"

@@ -32,6 +32,7 @@ from arena.tuning.played import trials_of_sweep
 from arena.tuning.points import planned_points
 from arena.tuning.report.sensitivity import examine, variance_of_settings
 from arena.tuning.space import Dimension, Space, default_space
+from tests.support import commands
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 40, "dtype": "float64"}
@@ -351,10 +352,10 @@ def test_hparams_are_read_by_tensorboard(swept: Path) -> None:
 # Nothing lost --------------------------------------------------------------------------------------------------------------------
 
 
-def _start(folder: Path, *words: str, resume: bool = False) -> subprocess.Popen[bytes]:
+def _start(folder: Path, *words: str, resume: bool = False) -> commands.Process:
     sweeping = ["sweep", "bilinear", "--vary", "x.lr=log:0.01:0.1", "--vary", "y.lr=log:0.01:0.1", "--out", str(folder), *words]
     command = ["resume", str(folder)] if resume else sweeping
-    return subprocess.Popen([sys.executable, "-m", "arena.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return commands.arena(*command, folder=folder.parent)
 
 
 def _wait(holds: Callable[[], bool], seconds: float = 60) -> None:
@@ -393,8 +394,8 @@ def test_a_killed_worker_loses_no_trial_and_a_killed_driver_repeats_none(tmp_pat
     _wait(lambda: all(not Path(f"/proc/{pid}").exists() or _zombie(pid) for pid in _workers(folder)), 20)
     two = [_start(folder, resume=True) for _ in range(2)]  # which share what is left
     for process in two:
-        output, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, output.decode()
+        output = process.communicate(timeout=120)
+        assert process.returncode == 0, output
     records = read_all(folder)
     whole = [record for record in records if record.status == "finished"]
     points = load(folder).points
