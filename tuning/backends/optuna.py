@@ -1,19 +1,20 @@
-"""The Optuna backend: worker processes of one thread each, a journal in the folder, and a driver that replaces workers.
+"""The Optuna backend: worker processes of one thread each, which take trials from a journal in the folder until none is left.
 
 The trial of a killed worker is tried once more. Several drivers, each begun by `arena resume FOLDER`, share a sweep.
 """
 
 import os
+import time
 import uuid
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from arena.errors import RunFailed
-from arena.experiments import ledger as record
-from arena.runs.processes import signals_interrupt, start_worker, take_signals_from_parent
+from arena.core.torch_settings import using_threads
+from arena.experiments import ledger
+from arena.experiments.executors import Resources, processes
+from arena.runs.folders import disk_errors
+from arena.runs.processes import signals_interrupt
 from arena.tuning.backends.base import Tell
 from arena.tuning.backends.journal import open_study
 from arena.tuning.backends.locks import hold
@@ -23,102 +24,72 @@ from arena.tuning.plan import Sweep, load
 from arena.tuning.samplers import pruner, sampler
 
 PATIENCE = 20
-"""Number of workers that may die in succession, with no trial ending between, before the sweep is stopped."""
+"""Number of times that each worker may die before the sweep is stopped."""
 
 
 def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: None) -> None:
     """Play the trials that are left; see `Backend`."""
-    driver, told, deaths, begun = uuid.uuid4().hex[:8], set[int](), 0, 0
-    with signals_interrupt(), hold(folder / WORKERS / driver):
+    driver, told = uuid.uuid4().hex[:8], set[int]()
+
+    def news(*_: object) -> None:
+        """Report the trials that have ended since the last call."""
+        for number in [n for n in ledger.numbers(folder) if n not in told]:
+            if (ended := ledger.read(folder, number)) is not None:
+                told.add(number)
+                tell(ended)
+
+    with signals_interrupt(), disk_errors("the sweep", folder), hold(folder / WORKERS / driver):
         sampler(sweep.options)  # reports a missing package before anything starts
-        ledger = TrialQueue(sweep, folder, open_study(sweep, folder))
-        ledger.prepare()
-        ledger.recover_lost()
-        alive: dict[Any, _Worker] = {}
-
-        def news() -> int:
-            """Report the trials that have ended since the last call; return their number."""
-            fresh = [n for n in record.numbers(folder) if n not in told]
-            for number in fresh:
-                if (ended := record.read(folder, number)) is not None:
-                    told.add(number)
-                    tell(ended)
-            return len(fresh)
-
+        queue = TrialQueue(sweep, folder, open_study(sweep, folder))
+        queue.prepare()
         try:
             while True:
-                to_begin, running = ledger.left()
-                while to_begin > 0 and len(alive) < min(workers, to_begin + len(alive)):
-                    begun += 1
-                    started = _Worker(folder, driver, begun)
-                    alive[started.process.sentinel] = started
-                    to_begin -= 1
-                if not alive and not running:
+                queue.recover_lost()
+                to_begin, running = queue.left()
+                if to_begin:
+                    jobs, resources = range(1, 1 + min(workers, to_begin)), Resources(folder, workers, retries=PATIENCE)
+                    processes.play(PlayTrials(folder, driver), jobs, news, news, resources)
+                elif running:
+                    time.sleep(0.5)  # by another driver
+                else:
                     break
-                for sentinel in wait([*alive], timeout=0.5):
-                    ended = alive.pop(sentinel)
-                    if ended.failed is not None:
-                        raise RunFailed(f"{ended.failed}. Fix that, then: arena resume {folder}")
-                    deaths += ended.process.exitcode != 0
-                if news():
-                    deaths = 0
-                ledger.recover_lost()
-                if deaths >= PATIENCE:
-                    raise RunFailed(
-                        f"the processes of the sweep keep dying, perhaps because memory is short. Fix that, then: arena resume {folder}"
-                    )
         finally:
-            for worker in alive.values():
-                worker.process.kill()  # what it plays is played again when the sweep is resumed
-            for worker in alive.values():
-                worker.process.join()
             news()
 
 
-class _Worker:
-    """A process that plays trials until none is left."""
+@dataclass(frozen=True)
+class PlayTrials:
+    """Plays trials until none is left.
 
-    def __init__(self, folder: Path, driver: str, number: int):
-        self.process, self._news = start_worker(_work, folder, driver, number)
+    Args:
+        folder: of the sweep.
+        driver: name of the driver.
+    """
 
-    @property
-    def failed(self) -> str | None:
-        """The reason to stop the sweep, if the worker sent one before it ended."""
-        try:
-            return self._news.recv() if self._news.poll() else None
-        except EOFError:
-            return None
+    folder: Path
+    driver: str
 
-
-def _work(news: Connection, folder: Path, driver: str, number: int) -> None:
-    take_signals_from_parent()
-    torch.set_num_threads(1)
-    name = f"{driver}-{number}-{os.getpid()}"
-    try:
-        with hold(folder / WORKERS / name):
-            sweep = load(folder)
-            ledger = TrialQueue(sweep, folder, open_study(sweep, folder, sampler(sweep.options, _stream(name)), pruner(sweep.options)))
-            while play_next(ledger, name):
-                pass
-        (folder / WORKERS / name).unlink(missing_ok=True)
-    except OSError as error:
-        where = error.filename or f"a file in {folder}"
-        news.send(f"the sweep stopped because {where} could not be written ({error.strerror or error})")
-    except Exception as error:
-        news.send(f"the sweep stopped because a worker failed ({type(error).__name__}: {' '.join(str(error).split())})")
+    def __call__(self, number: int, ended: Callable[[int], None]) -> None:
+        """Play trials as the worker of that number; report each that ends."""
+        deaths = len(list((self.folder / WORKERS).glob(f"{self.driver}-{number}-*")))
+        name = f"{self.driver}-{number}-{os.getpid()}"
+        with using_threads(1), disk_errors("the sweep", self.folder), hold(self.folder / WORKERS / name):
+            sweep = load(self.folder)
+            # The random streams of a driver's workers follow from the seed of the sweep; a worker that takes another's place has its own.
+            study = open_study(sweep, self.folder, sampler(sweep.options, number + 1000 * deaths), pruner(sweep.options))
+            queue = TrialQueue(sweep, self.folder, study)
+            queue.recover_lost()
+            while play_next(queue, name):
+                ended(number)
+        (self.folder / WORKERS / name).unlink(missing_ok=True)
 
 
-def _stream(name: str) -> int:
-    """Return the number of a worker's random stream. The streams of the first driver's workers follow from the sweep's seed alone."""
-    return int(name.split("-")[1])
-
-
-def play_next(ledger: TrialQueue, worker: str) -> bool:
+def play_next(queue: TrialQueue, worker: str) -> bool:
     """Play the next trial; return whether there was one."""
-    trial = ledger.take(worker)
+    trial = queue.take(worker)
     if trial is None:
         return False
-    prunes = ledger.sweep.options.pruner != "none"
+    prunes = queue.sweep.options.pruner != "none"
 
     def report(step: int, value: float) -> bool:
         if not prunes:
@@ -126,5 +97,5 @@ def play_next(ledger: TrialQueue, worker: str) -> bool:
         trial.report(value, step)
         return trial.should_prune()
 
-    ledger.tell(evaluate(ledger.sweep, trial.number, dict(trial.params), report, retry_of=trial.user_attrs.get("retry_of")))
+    queue.tell(evaluate(queue.sweep, trial.number, dict(trial.params), report, retry_of=trial.user_attrs.get("retry_of")))
     return True

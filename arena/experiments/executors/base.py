@@ -29,12 +29,14 @@ class Resources:
         workers: processes, at least 1; 0 takes one for each core.
         address: of a running cluster; empty begins one on this machine.
         gpus: for each job, such as 0.25.
+        retries: number of times that a job is played again because its process died.
     """
 
     folder: Path
     workers: int = 0
     address: str = ""
     gpus: float = 0.0
+    retries: int = 1
 
     @property
     def processes(self) -> int:

@@ -1,7 +1,7 @@
 """Plays jobs in worker processes of one thread each, on this machine.
 
 The workers are forked from a server that has imported torch, once for all of them. A worker takes one job at a time. If it dies, another
-one plays that job once more. Ctrl-C interrupts every worker: a run saves itself, anything else is dropped. What has not ended after
+one plays that job again. Ctrl-C interrupts every worker: a run saves itself, anything else is dropped. What has not ended after
 `GRACE` seconds is killed.
 """
 
@@ -19,7 +19,6 @@ from arena.experiments.executors.base import Ended, Resources, Turns, Work
 from arena.runs.processes import signals_interrupt, start_worker, take_signals_from_parent
 
 GRACE = 1.5
-RETRIES = 1
 
 
 def play(work: Work, jobs: Sequence[Any], ended: Ended, turns: Turns, resources: Resources) -> None:
@@ -77,6 +76,8 @@ class _Pool:
         index = worker.job
         if kind == "failed":
             raise (RunFailed if said[0] else ArenaError)(said[1])
+        if kind == "crashed":
+            raise RunFailed(f"a worker failed ({said}). Fix that, then: arena resume {self.resources.folder}")
         if kind == "turns" and index is not None:
             self.turns(index, said)
             return
@@ -92,7 +93,7 @@ class _Pool:
         worker.process.join()
         if worker.job is None and worker.ready:
             return
-        if worker.job is None or self.deaths[worker.job] >= RETRIES:
+        if worker.job is None or self.deaths[worker.job] >= self.resources.retries:
             raise RunFailed(
                 "a process of the experiment died. A script that starts processes must do so under `if __name__ == '__main__':` (or with "
                 f"workers=1); otherwise memory may be short. Fix that, then: arena resume {self.resources.folder}"
@@ -133,5 +134,5 @@ def _play_jobs(pipe: Connection, work: Work) -> None:
     except ArenaError as error:
         pipe.send(("failed", (isinstance(error, RunFailed), str(error))))
     except Exception as error:
-        pipe.send(("failed", (True, f"a worker failed ({type(error).__name__}: {' '.join(str(error).split())})")))
+        pipe.send(("crashed", f"{type(error).__name__}: {' '.join(str(error).split())}"))
         raise
