@@ -21,15 +21,15 @@ from arena.config.configure import configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.errors import ArenaError
 from arena.experiments.budget import cost_per_turn
-from arena.experiments.map.plan import key_of
 from arena.experiments.outcome import FLED
+from arena.experiments.points import Points
 from arena.experiments.populations import structure
 from arena.experiments.values import Point
 from arena.runs.folders import new_folder, stem
 from arena.tuning.backends.base import backend
 from arena.tuning.options import Options
 from arena.tuning.points import planned_points
-from arena.tuning.space import Dimension, Space, changes, default_space, parse_space, settings_of, words_of
+from arena.tuning.space import Dimension, Space, default_space, parse_space
 
 PLAN = "sweep.yaml"
 FATAL = ("divergence", "collapse", "dominance")
@@ -61,7 +61,6 @@ class Sweep:
     budget: float = 0.0
     untrained: float = math.inf
     ceiling: float | None = None
-    _bases: dict[tuple[str, ...], Config] = field(default_factory=dict, repr=False)
     _costs: dict[Any, float] = field(default_factory=dict, repr=False)
 
     @property
@@ -84,25 +83,22 @@ class Sweep:
         """The number of points."""
         return len(self.points) if self.options.planned else self.options.trials
 
-    def base(self, point: Mapping[str, Any] | None = None) -> Config:
-        """Return a configuration with the words of a point; its numbers are those of the middle."""
-        point = point or self.space.middle()
-        chosen = tuple(str(point[d.name]) for d in self.space.dimensions if not d.numeric)
-        if chosen not in self._bases:
-            words = words_of(
-                self.space, self.space.middle() | {d.name: point[d.name] for d in self.space.dimensions if not d.numeric}, self._roles
-            )
-            self._bases[chosen] = configure(self.game, self.settings, [*self.arguments, *words], prog="arena sweep")
-        return self._bases[chosen]
+    @functools.cached_property
+    def configs(self) -> Points:
+        """The configurations of all points, before turns and seed are set."""
+        return Points(self.game, self.settings, self.arguments, self.space.middle(), self.space.words_only)
 
-    def config(self, point: Mapping[str, Any], seed: int) -> Config:
+    def base(self) -> Config:
+        """Return the configuration of the middle of the space."""
+        return self.configs.base()
+
+    def config(self, point: Point, seed: int) -> Config:
         """Return the complete configuration of one run.
 
         Raises:
             ArenaError: if the values contradict each other.
         """
-        base = self.base(point)
-        config = base.vary(changes(self.space, point, base))
+        config = self.configs.config(point)
         return config.vary({"turns": self.turns(config), "seed": seed})
 
     def turns(self, config: Config) -> int:
@@ -132,10 +128,6 @@ class Sweep:
     def every(self) -> int:
         """Turns between looks at a run."""
         return max(1, self.turns(self.base()) // (5 * self.options.rungs))
-
-    @functools.cached_property
-    def _roles(self) -> tuple[str, str]:
-        return configure(self.game, self.settings, self.arguments).roles
 
     def dump(self) -> str:
         """Return the sweep as YAML."""
@@ -180,20 +172,13 @@ def plan(
     usual = {**QUIET, **around.game.target.sweep}  # type: ignore[attr-defined]
     settings = {**{name: value for name, value in usual.items() if name not in given}, **settings}
     space = space or default_space(around)
-    names = {name for dimension in space.dimensions for name, _ in settings_of(dimension, around.roles)}
-    settings = moved_by_rules(settings, given, names)
-    _check_names(around, space)
+    settings = moved_by_rules(settings, given, space.names)
     made = Sweep(game, settings, list(arguments), space, options)
-    base = made.base()
-    flat = base.flat()
-    fixed = {key_of(name, flat) for name in named_in({}, arguments)}
+    made.configs.check(named_in({}, arguments), "points")
     for dimension in space.dimensions:
-        for name, index in settings_of(dimension, base.roles):
-            if key_of(name, flat) in fixed:
-                raise ArenaError(f"'{name}' is given for all points and varies as well. Fix: leave one of the two out")
-            _check_kind(dimension, name, index, flat.get(key_of(name, flat)))
+        _check_kind(dimension, made.configs.example(dimension.name))
     own = configure(game, settings, arguments)
-    if not names & {"turns"}:
+    if "turns" not in space.names:
         made.budget = own.run.turns * made.cost_per_turn(own)
     made.untrained = _untrained(own)
     made.ceiling = own.build().game.ceiling()
@@ -234,25 +219,10 @@ def load(folder: str | Path) -> Sweep:
         raise ArenaError(f"{Path(folder) / PLAN} is not the plan of a sweep ({error!r}). Fix: restore it, or sweep again") from error
 
 
-def _check_names(config: Config, space: Space) -> None:
-    """Raise if a dimension is one of several numbers of a setting that is unknown or has fewer."""
-    flat = config.flat()
-    for dimension in space.dimensions:
-        for name, index in settings_of(dimension, config.roles):
-            if index is None:
-                continue
-            if name not in flat:
-                config.vary({name: 0})
-            several = flat.get(name)
-            if not isinstance(several, (tuple, list)) or index >= len(several):
-                raise ArenaError(f"--vary {dimension.name} is number {index} of {name}, which is {several!r}. Fix: name another index")
-
-
-def _check_kind(dimension: Dimension, name: str, index: int | None, value: Any) -> None:
-    value = value[index] if index is not None else value
-    if isinstance(value, bool) or not isinstance(value, int) or dimension.choices or dimension.whole:
-        return
-    raise ArenaError(f"--vary {dimension.name}={dimension.word}: {name} takes whole numbers. Fix: int:{dimension.word}")
+def _check_kind(dimension: Dimension, value: Any) -> None:
+    """Raise if a dimension has fractions and its setting, of which this is a value, takes whole numbers."""
+    if isinstance(value, int) and not isinstance(value, bool) and not dimension.choices and not dimension.whole:
+        raise ArenaError(f"--vary {dimension.name}={dimension.word}: {dimension.name} takes whole numbers. Fix: int:{dimension.word}")
 
 
 def _corners(space: Space) -> list[Point]:

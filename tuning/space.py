@@ -9,14 +9,12 @@ generator.betas.0=0:0.9         one number of a setting that has several
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from arena.config.config import Config
 from arena.errors import ArenaError
-from arena.experiments.map.plan import key_of
 from arena.experiments.trials import Trials
 from arena.experiments.values import WIDE, Point, Value, Varied, parse_vary, value_of_word, word_of
 
@@ -100,6 +98,11 @@ class Space:
     dimensions: tuple[Dimension, ...]
 
     @property
+    def words_only(self) -> list[str]:
+        """The names of dimensions whose values are words."""
+        return [dimension.name for dimension in self.dimensions if not dimension.numeric]
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(dimension.name for dimension in self.dimensions)
 
@@ -171,47 +174,6 @@ def _dimension(varied: Varied) -> Dimension:
     if varied.count is not None:
         return Dimension(varied.name, choices=varied.axis.values)
     return Dimension(varied.name, varied.low, varied.high, varied.scale == "log", varied.whole)
-
-
-# What a setting means ------------------------------------------------------------------------------------------------------------
-
-
-def settings_of(dimension: Dimension, roles: Sequence[str]) -> list[tuple[str, int | None]]:
-    """Return the settings that a dimension sets, each with the index of its number; None for a setting of one number.
-
-    Example:
-        >>> settings_of(Dimension("*.betas.0"), ["generator", "discriminator"])
-        [('generator.betas', 0), ('discriminator.betas', 0)]
-    """
-    names = [f"{role}{dimension.name[1:]}" for role in roles] if dimension.name.startswith("*.") else [dimension.name]
-    matches = [re.fullmatch(r"(.+)\.(\d+)", name) for name in names]
-    return [(name, None) if m is None else (m[1], int(m[2])) for name, m in zip(names, matches, strict=True)]
-
-
-def changes(space: Space, point: Mapping[str, Value], base: Config) -> dict[str, Any]:
-    """Return the numbers that a point changes in a configuration, by dotted name; `words_of` has the rest."""
-    flat, changed = base.flat(), dict[str, Any]()
-    for dimension in space.dimensions:
-        if not dimension.numeric:
-            continue
-        for name, index in settings_of(dimension, base.roles):
-            key, value = key_of(name, flat), point[dimension.name]
-            if index is not None:
-                several: list[Any] = list(changed[key] if key in changed else flat[key])
-                several[index] = value
-                value = tuple(several)  # type: ignore[assignment]
-            changed[key] = value
-    return changed
-
-
-def words_of(space: Space, point: Mapping[str, Value], roles: Sequence[str]) -> list[str]:
-    """Return the dimensions of one value each as options; one of several numbers cannot be typed."""
-    return [
-        f"--{name}={word_of(point[dimension.name])}"
-        for dimension in space.dimensions
-        for name, index in settings_of(dimension, roles)
-        if index is None
-    ]
 
 
 def default_space(config: Config) -> Space:

@@ -1,11 +1,13 @@
 """One grammar of values and of seeds, in every experiment."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
 from arena.commands.map import main as map_command
+from arena.config import Config
 from arena.errors import ArenaError
 from arena.experiments.compare.plan import plan, values_of
 from arena.experiments.map.plan import begin, load
@@ -13,6 +15,7 @@ from arena.experiments.map.plan import plan as plan_map
 from arena.experiments.values import parse_seeds, parse_varied
 from arena.tuning.options import Options
 from arena.tuning.plan import load as load_sweep
+from arena.tuning.plan import plan as plan_sweep
 from arena.tuning.space import parse_space
 
 
@@ -50,6 +53,44 @@ def test_a_count_gives_a_sweep_the_values_of_a_comparison() -> None:
     (dimension,) = parse_space(["x.lr=log:0.01:1:3"]).dimensions
     assert dimension.choices == parse_varied("x.lr=log:0.01:1:3").axis.values
     assert parse_space({dimension.name: dimension.word}).dimensions == (dimension,)
+
+
+@pytest.mark.parametrize("varied", ["*.betas.0=0.1,0.2", "*.lr=0.1,0.2"])
+def test_one_of_several_numbers_and_a_setting_of_both_players_vary_everywhere(varied: str) -> None:
+    for planned in planned_by_each(varied):
+        flats, key = [config.flat() for config in planned()], varied.partition("=")[0].removeprefix("*.").removesuffix(".0")
+        for role in ("generator", "discriminator"):
+            assert [flat[f"{role}.{key}"] for flat in flats] == ([0.1, 0.2] if key == "lr" else [(0.1, 0.9), (0.2, 0.9)])
+
+
+@pytest.mark.parametrize(
+    ("varied", "given", "message"),
+    [
+        ("*.lr=0.1,0.2", ["--generator.lr=1"], r"'\*.lr' is given for all \w+ and varies as well. Fix: leave one of the two out"),
+        ("generator.betas.2=0.1,0.2", [], r"--vary generator.betas.2 is number 2 of generator.betas, which is \(0.9, 0.9\). Fix: name"),
+        ("generator.beta.0=0.1,0.2", [], r"unknown setting 'generator.beta': did you mean 'generator.betas'\?"),
+    ],
+)
+def test_names_that_cannot_vary_are_told_everywhere(varied: str, given: list[str], message: str) -> None:
+    for planned in planned_by_each(varied, given):
+        with pytest.raises(ArenaError, match=message):
+            planned()
+
+
+def planned_by_each(varied: str, given: Sequence[str] = ()) -> list[Callable[[], list[Config]]]:
+    """A comparison, a map and a sweep that return the configurations of the values 0.1 and 0.2."""
+    settings = {"turns": 4, "generator.betas": (0.9, 0.9), "discriminator.betas": (0.9, 0.9)}
+    name, values = varied.partition("=")[0], (0.1, 0.2)
+
+    def map_() -> list[Config]:
+        planned = plan_map("ring", settings, given, varied, "coupling=0.5,1")
+        return [planned.config((value, 0.5, 0)) for value in values]
+
+    def sweep() -> list[Config]:
+        planned = plan_sweep("ring", settings, given, parse_space([varied]))
+        return [planned.config({name: value}, 0) for value in values]
+
+    return [lambda: [job.config for job in plan("ring", settings, given, values_of([varied]), "turns")], map_, sweep]
 
 
 def test_a_range_without_a_count_is_for_a_sweep_only() -> None:

@@ -17,7 +17,8 @@ from arena.diagnostics.active import Diagnostics
 from arena.errors import ArenaError
 from arena.experiments.budget import cost_per_turn
 from arena.experiments.executors import Executor, executor
-from arena.experiments.values import Seeds, parse_seeds, parse_vary, refuse_seed, word_of
+from arena.experiments.points import Points
+from arena.experiments.values import Seeds, parse_seeds, parse_vary, refuse_seed, value_of_word, word_of
 from arena.runs.folders import new_folder, stem
 
 Vary = Mapping[str, Sequence[str]]
@@ -123,28 +124,31 @@ def plan(
         refuse_seed(key)
         if not values:
             raise ArenaError(f"'{key}' varies, but has no values. Expected at least one")
-        if key in given:
-            raise ArenaError(f"'{key}' is given for all variants and varies as well. Fix: leave one of the two out")
     settings = moved_by_rules(settings, given, varied)
+    combinations = [dict(zip(varied, values, strict=True)) for values in itertools.product(*(vary[key] for key in varied))]
+    _points(game, settings, arguments, combinations[0]).check(given, "variants")
     base = configure(game, settings, arguments)
-    combinations = list(itertools.product(*(vary[key] for key in varied)))
-    names = [", ".join(map("=".join, zip(varied, values, strict=True))) or AS_IT_IS for values in combinations]
     chosen_seeds = (base.run.seed,) if seeds is None else parse_seeds(seeds)
     if not varied and len(chosen_seeds) == 1:
         raise ArenaError("nothing varies, and there is one seed. Fix: --seeds 3 or --vary rule=simultaneous,extragradient")
     wanted = base.run.turns * cost_per_turn(base) if budget == "gradients" else 0.0
     jobs = []
-    for name, values in zip(names, combinations, strict=True):
-        chosen = [f"--{key}={value}" for key, value in zip(varied, values, strict=True)]
-        config = configure(game, settings, [*arguments, *chosen])
+    for point in combinations:
+        config = _points(game, settings, arguments, point).config()
         turns = config.run.turns
         if budget == "gradients":
             turns = max(1, round(wanted / cost_per_turn(config)))
         suited = {key: value for key, value in _suited(config, turns).items() if key not in given}
-        config = configure(game, {**suited, **settings}, [*arguments, *chosen, f"--turns={turns}"])
-        for seed in chosen_seeds:
-            jobs.append(Job(name, seed, {**config.settings, "seed": seed}))
+        config = _points(game, {**suited, **settings}, arguments, point).config(turns=turns)
+        name = ", ".join(map("=".join, point.items())) or AS_IT_IS
+        jobs += [Job(name, seed, {**config.settings, "seed": seed}) for seed in chosen_seeds]
     return jobs
+
+
+def _points(game: str, settings: Mapping[str, Any], arguments: Sequence[str], point: Mapping[str, str]) -> Points:
+    """Return the configurations of one variant, whose values are words, except for one of several numbers, which cannot be typed."""
+    numbers = {name: value_of_word(word) for name, word in point.items() if name.rpartition(".")[2].isdecimal()}
+    return Points(game, settings, arguments, {**point, **numbers}, [name for name in point if name not in numbers])
 
 
 def begin(found: Plan, out: str | Path | None = None) -> Path:

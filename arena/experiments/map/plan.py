@@ -1,19 +1,20 @@
 """The plan of a map: one run for each cell and seed, checked before anything starts and saved for a replay."""
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from arena.config.config import Config
-from arena.config.configure import configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.errors import ArenaError
 from arena.experiments.executors import executor
-from arena.experiments.values import Axis, Seeds, Value, parse_seeds, parse_vary, word_of
+from arena.experiments.points import Points, key_of
+from arena.experiments.values import Axis, Seeds, Value, parse_seeds, parse_vary
 from arena.runs.folders import new_folder, stem
 
 PLAN, TABLE, PICTURE = "config.yaml", "map.csv", "map.png"
@@ -81,25 +82,19 @@ class Plan(Grid):
     backend: str = "processes"
     address: str = ""
     gpus: float = 0.0
-    _bases: dict[tuple[str, ...], Config] = field(default_factory=dict)
+
+    @functools.cached_property
+    def configs(self) -> Points:
+        """The configurations of all cells."""
+        return _points(self.settings, self.arguments, self.x, self.y)
 
     def config(self, key: Key) -> Config:
         """Return the complete configuration of one run."""
-        chosen = {axis: value for axis, value in zip((self.x, self.y), key[:2], strict=True) if not axis.numeric}
-        base = self._bases.get(tuple(map(str, chosen.values())))
-        if base is None:
-            base = self.base({axis.name: str(value) for axis, value in chosen.items()})
-            self._bases[tuple(map(str, chosen.values()))] = base
-        flat = base.flat()
-        numbers = {key_of(a.name, flat): v for a, v in zip((self.x, self.y), key[:2], strict=True) if a.numeric}
-        return base.vary({**numbers, "seed": key[2]})
+        return self.configs.config({self.x.name: key[0], self.y.name: key[1]}, seed=key[2])
 
-    def base(self, chosen: Mapping[str, str] | None = None) -> Config:
-        """Return the configuration of all cells, with the first value of each axis unless another is chosen."""
-        first = {axis.name: word_of(axis.values[0]) for axis in (self.x, self.y)}
-        settings = {name: value for name, value in self.settings.items() if name != "game"}
-        words = [f"--{name}={value}" for name, value in (first | dict(chosen or {})).items()]
-        return configure(self.settings["game"], settings, [*self.arguments, *words], prog="arena map")
+    def base(self) -> Config:
+        """Return the configuration of all cells, with the first value of each axis."""
+        return self.configs.base()
 
     def dump(self) -> str:
         """Return the plan as YAML."""
@@ -148,16 +143,14 @@ def plan(
     settings = moved_by_rules(settings, given, (across.name, up.name))
     chosen_seeds = None if seeds is None else parse_seeds(seeds)
     said = {"x": x, "y": y, **({"seeds": list(chosen_seeds)} if chosen_seeds else {})}
-    made = Plan(across, up, (0,), members, {"game": game, **settings}, list(arguments), said, **where)
-    base = made.base()
+    configs = _points({"game": game, **settings}, arguments, across, up)
+    configs.check(named_in({}, arguments), "cells")
+    base = configs.base()
     flat = base.flat()
-    for axis in (across, up):
-        if key_of(axis.name, flat) in {key_of(name, flat) for name in named_in({}, arguments)}:
-            raise ArenaError(f"'{axis.name}' is given for all cells and varies as well. Fix: leave one of the two out")
-    if key_of(across.name, flat) == key_of(up.name, flat):
+    if {key_of(part, flat) for part, _ in configs.parts(across.name)} & {key_of(part, flat) for part, _ in configs.parts(up.name)}:
         raise ArenaError(f"x and y are both {across.name}. Expected two settings")
-    made.x, made.y = (axis.fitted(flat.get(key_of(axis.name, flat))) for axis in (across, up))
-    made.seeds = chosen_seeds or (base.run.seed,)
+    across, up = (axis.fitted(configs.example(axis.name)) for axis in (across, up))
+    made = Plan(across, up, chosen_seeds or (base.run.seed,), members, {"game": game, **settings}, list(arguments), said, **where)
     runs = len(made.x.values) * len(made.y.values) * len(made.seeds)
     if runs > MOST:
         raise ArenaError(f"the map has {runs:,} runs. Expected at most {MOST:,}. Fix: take fewer values or seeds")
@@ -212,6 +205,7 @@ def _sides(found: Plan) -> list[Key]:
     return [*((x, ys[0], seed) for x in xs), *((xs[0], y, seed) for y in ys[1:])]
 
 
-def key_of(name: str, flat: Mapping[str, Any]) -> str:
-    """Return the dotted name of a setting's value: `coupling` is short for `coupling.value`, `rule` for `rule.name`."""
-    return next((f"{name}{last}" for last in ("", ".value", ".name", ".player") if f"{name}{last}" in flat), name)
+def _points(settings: Settings, arguments: Sequence[str], x: Axis, y: Axis) -> Points:
+    shared = {name: value for name, value in settings.items() if name != "game"}
+    words = [axis.name for axis in (x, y) if not axis.numeric]
+    return Points(settings["game"], shared, arguments, {axis.name: axis.values[0] for axis in (x, y)}, words)
