@@ -13,8 +13,8 @@ import yaml
 from arena.errors import ArenaError, FolderInTheWay
 from arena.experiments.compare import Verdict, compare, figures
 from arena.experiments.compare.figures import labels
-from arena.experiments.compare.members import grouped
 from arena.experiments.compare.plan import Job, load, plan, values_of
+from arena.experiments.compare.play import finish
 from arena.experiments.compare.results import Summary, TracedRun, spent
 from arena.experiments.verdict import contraction, verdict
 from arena.registry import entries
@@ -133,7 +133,10 @@ def test_a_comparison_as_populations_reads_the_same(tmp_path: Path) -> None:
             assert (x.status, x.cost) == (y.status, y.cost)
             assert x.score == pytest.approx(y.score, rel=1e-9)
     assert load(other.folder).backend == "population"
-    assert grouped(load(other.folder).jobs, other.folder) == []
+    before = {path: path.stat().st_mtime_ns for path in other.folder.glob("*/*/*")}
+    ended: list[str] = []
+    finish(load(other.folder), other.folder, 1, lambda job, status: ended.append(status))
+    assert len(ended) == 8 and {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_a_comparison_over_seeds_alone(tmp_path: Path) -> None:

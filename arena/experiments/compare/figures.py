@@ -60,10 +60,7 @@ def labels(summaries: Sequence[Summary]) -> list[str]:
         >>> labels([Summary("rule=lola", [], None), Summary("rule=consensus", [], None)])
         ['lola', 'consensus']
     """
-    names = [s.variant for s in summaries]
-    keys = {name.partition("=")[0] for name in names}
-    alone = len(keys) == 1 and all(", " not in _outside(name) for name in names)
-    return [name.partition("=")[2] if alone and "=" in name else name for name in names]
+    return [next(iter(s.varied.values())) if len(s.varied) == 1 else s.variant for s in summaries]
 
 
 @styled
@@ -256,12 +253,3 @@ def _wrapped(label: str, width: int = 24) -> str:
     import textwrap
 
     return "\n".join(textwrap.wrap(label.replace("-", "- "), width)).replace("- ", "-")
-
-
-def _outside(name: str) -> str:
-    """Return a name without its parts in brackets."""
-    depth, kept = 0, ""
-    for letter in name:
-        depth += (letter == "(") - (letter == ")")
-        kept += letter if depth == 0 else ""
-    return kept

@@ -16,7 +16,7 @@ from arena.config.settings import Settings, load_file, moved_by_rules, named_in,
 from arena.diagnostics.active import Diagnostics
 from arena.errors import ArenaError
 from arena.experiments.budget import cost_per_turn
-from arena.experiments.executors import Executor, executor
+from arena.experiments.executors import WHERE, Where
 from arena.experiments.points import Points
 from arena.experiments.values import Seeds, parse_seeds, parse_vary, refuse_seed, value_of_word, word_of
 from arena.runs.folders import new_folder, stem
@@ -25,8 +25,6 @@ Vary = Mapping[str, Sequence[str]]
 """Values by setting, as words of the command line."""
 
 PLAN = "comparison.yaml"
-EXECUTORS = {"population": "processes"}
-"""Backends that group runs, by the executor that plays the groups."""
 AS_IT_IS = "as it is"
 """The variant of a comparison over seeds alone."""
 ROWS, SCORES, CHECKPOINTS = 400, 40, 5
@@ -61,28 +59,17 @@ class Job:
         return configure(self.settings["game"], {key: value for key, value in self.settings.items() if key != "game"})
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass
+class Plan(Where):
     """The plan of a comparison.
 
     Args:
         game: id, import path or file of the game.
         jobs: the runs.
-        backend: name of an executor, or population.
-        address: of a running cluster.
-        gpus: for each run.
     """
 
     game: str
     jobs: list[Job]
-    backend: str = "processes"
-    address: str = ""
-    gpus: float = 0.0
-
-    @property
-    def executor(self) -> Executor:
-        """The executor that plays the runs, or the groups of runs."""
-        return executor(EXECUTORS.get(self.backend, self.backend))
 
 
 def values_of(vary: Sequence[str] | Mapping[str, str | Sequence[Any]]) -> dict[str, list[str]]:
@@ -160,8 +147,7 @@ def begin(found: Plan, out: str | Path | None = None) -> Path:
     """
     found.executor  # noqa: B018  # raises now if there is none
     rows = [{"variant": job.variant, "seed": job.seed, "settings": plain(job.settings)} for job in found.jobs]
-    where = {name: getattr(found, name) for name in ("backend", "address", "gpus") if getattr(found, name) != getattr(Plan, name)}
-    text = yaml.safe_dump({"game": found.game, **where, "runs": rows}, sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump({"game": found.game, **found.where, "runs": rows}, sort_keys=False, allow_unicode=True)
     return new_folder(out, f"compare-{stem(found.game)}", "a comparison", {PLAN: text})
 
 
@@ -174,7 +160,7 @@ def load(folder: str | Path) -> Plan:
     data = load_file(Path(folder) / PLAN)
     try:
         jobs = [Job(row["variant"], int(row["seed"]), row["settings"]) for row in data["runs"]]
-        return Plan(data["game"], jobs, **{name: data[name] for name in ("backend", "address", "gpus") if name in data})
+        return Plan(data["game"], jobs, **{name: data[name] for name in WHERE if name in data})
     except (KeyError, TypeError, ValueError) as error:
         raise ArenaError(f"{Path(folder) / PLAN} is not a comparison's plan ({error}); restore it, or compare again") from error
 

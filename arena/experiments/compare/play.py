@@ -12,11 +12,9 @@ from typing import Any
 
 from arena.accelerate.process_group import refuse_distributed
 from arena.core.result_table import ResultTable
-from arena.errors import GameFault, RuleUndefined
-from arena.experiments.compare.members import PlayRuns, grouped
 from arena.experiments.compare.plan import Job, Plan, begin, plan, values_of
-from arena.experiments.compare.results import Summary, summarise, trials_of_runs
-from arena.experiments.executors import Resources
+from arena.experiments.compare.results import Summary, read_outcome, summarise, trials_of_runs
+from arena.experiments.compare.runs import PlayRuns, grouped
 from arena.experiments.tables import write_csv
 from arena.experiments.trials import Trials
 from arena.experiments.values import Seeds
@@ -61,9 +59,7 @@ def compare(
     budget: str = "gradients",
     out: str | Path | None = None,
     workers: int | None = None,
-    backend: str = "processes",
-    address: str = "",
-    gpus: float = 0.0,
+    **where: Any,
 ) -> Comparison:
     """Play every combination of the values in `vary` with equal budgets, and tell what became of each.
 
@@ -75,9 +71,8 @@ def compare(
         budget: gradients (as many gradient evaluations for each, products counted) or turns.
         out: the folder, which must not exist; None numbers one under `runs/`.
         workers: processes; None uses one for each core.
-        backend: processes, in-place, population (runs of one structure are trained at once), or ray.
-        address: of a running Ray cluster, whose nodes see the folder; empty starts one on this machine.
-        gpus: that each run needs from Ray, such as 0.25.
+        where: backend (processes, in-place, population, which trains runs of one structure at once, or ray), address (of a running Ray
+            cluster) and gpus (for each run).
 
     Raises:
         ArenaError: before anything starts, for input that cannot be used.
@@ -92,7 +87,7 @@ def compare(
         <comparison of 2 variants by 2 runs in /.../c>
     """
     refuse_distributed("a comparison")
-    found = Plan(game, plan(game, settings or {}, (), values_of(vary), budget, seeds), backend, address, gpus)
+    found = Plan(game, plan(game, settings or {}, (), values_of(vary), budget, seeds), **where)
     return finish(found, begin(found, out), workers)
 
 
@@ -110,18 +105,19 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable
         KeyboardInterrupt: after Ctrl-C, when every run in play has saved itself.
     """
     refuse_distributed("a comparison")
-    resources = Resources(folder.resolve(), workers or 0, found.address, found.gpus)
-    play, alone = found.executor, PlayRun(resources.folder)
-    if found.backend == "population":
-        groups = grouped(found.jobs, folder)
+    left = []
+    for job in found.jobs:
+        if (status := read_outcome(job, folder).status) == "interrupted":
+            left.append(job)
+        else:
+            tell(job, status)
+    groups = grouped(left) if found.backend == "population" else [[job] for job in left]
 
-        def ended(index: int, statuses: Sequence[str]) -> None:
-            for job, status in zip(groups[index], statuses, strict=True):
-                tell(job, status)
+    def ended(index: int, statuses: Sequence[str]) -> None:
+        for job, status in zip(groups[index], statuses, strict=True):
+            tell(job, status)
 
-        play(PlayRuns(alone, resources.folder), groups, ended, lambda index, turns: None, resources)
-    else:
-        play(alone, found.jobs, lambda index, status: tell(found.jobs[index], status), lambda index, turns: None, resources)
+    found.play(PlayRuns(folder.resolve()), groups, ended, lambda index, turns: None, folder, workers or 0)
     summaries = summarise(found.jobs, folder)
     write_csv(folder / "comparison.csv", table_rows(summaries))
     trials = trials_of_runs(summaries, folder)
@@ -142,36 +138,3 @@ def table_rows(summaries: Sequence[Summary]) -> list[dict[str, Any]]:
             told = [s.variant, o.job.seed, o.verdict, o.status, o.score, o.ceiling, o.cost, o.contraction, known, o.reason]
             rows.append(dict(zip(COLUMNS, told, strict=True)))
     return rows
-
-
-@dataclass(frozen=True)
-class PlayRun:
-    """Plays one run of a comparison in its folder.
-
-    Args:
-        folder: of the comparison.
-    """
-
-    folder: Path
-
-    def __call__(self, job: Job, turns: Callable[[int], None]) -> str:
-        """Play a run to its end, or on from its latest checkpoint; return its status.
-
-        Raises:
-            KeyboardInterrupt: after Ctrl-C, when the run has saved itself.
-        """
-        from arena.runs.play import resume, start
-
-        own = self.folder / job.folder
-        try:
-            if (own / "config.yaml").is_file():
-                status = resume(own, display=False).status
-            else:
-                if own.is_dir() and not any(own.iterdir()):
-                    own.rmdir()  # killed between making its folder and writing into it
-                status = start(job.config, own, display=False).status
-        except (RuleUndefined, GameFault):
-            return "undefined"  # its trace has the reason
-        if status == "interrupted":
-            raise KeyboardInterrupt
-        return status

@@ -1,5 +1,5 @@
 """Executors: where the jobs of an experiment are played, one file each, found in the entry-point group `arena.executors`."""
 
-from arena.experiments.executors.base import Executor, Resources, Work, executor
+from arena.experiments.executors.base import WHERE, Executor, Resources, Where, Work, executor
 
-__all__ = ["Executor", "Resources", "Work", "executor"]
+__all__ = ["WHERE", "Executor", "Resources", "Where", "Work", "executor"]

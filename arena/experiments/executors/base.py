@@ -6,7 +6,7 @@ itself or is played again on resume, so an executor may end it at any moment.
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,3 +72,39 @@ def executor(name: str) -> Executor:
     """
     found: Executor = plug_in("arena.executors", "backend", name)
     return found
+
+
+@dataclass(kw_only=True)
+class Where:
+    """Where the jobs of a plan are played.
+
+    Args:
+        backend: name of an executor; population sorts the jobs into groups, which processes play.
+        address: of a running cluster; empty begins one on this machine.
+        gpus: for each job, such as 0.25.
+    """
+
+    backend: str = "processes"
+    address: str = ""
+    gpus: float = 0.0
+
+    @property
+    def executor(self) -> Executor:
+        """The executor.
+
+        Raises:
+            ArenaError: if it is unknown, or needs a package that is missing.
+        """
+        return executor("processes" if self.backend == "population" else self.backend)
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """The arguments that differ from the defaults, as plans are saved with them."""
+        return {name: value for name in WHERE if (value := getattr(self, name)) != getattr(Where, name)}
+
+    def play(self, work: Work, jobs: Sequence[Any], ended: Ended, turns: Turns, folder: Path, workers: int = 0) -> None:
+        """Play jobs; see `Executor` and `Resources`."""
+        self.executor(work, jobs, ended, turns, Resources(folder.resolve(), workers, self.address, self.gpus))
+
+
+WHERE = tuple(field.name for field in fields(Where))

@@ -12,7 +12,7 @@ import yaml
 from arena.config.config import Config
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.errors import ArenaError
-from arena.experiments.executors import executor
+from arena.experiments.executors import WHERE, Where
 from arena.experiments.points import Points, key_of
 from arena.experiments.values import Axis, Seeds, Value, parse_seeds, parse_vary
 from arena.runs.folders import new_folder, stem
@@ -22,7 +22,6 @@ PLAN, TABLE, PICTURE = "config.yaml", "map.csv", "map.png"
 Key = tuple[Value, Value, int]
 """A run: its values of x and y, and its seed."""
 
-WHERE = ("backend", "address", "gpus")
 MOST = 20_000
 """Largest number of runs of a map. A picture shows no more."""
 
@@ -62,7 +61,7 @@ class Grid:
 
 
 @dataclass
-class Plan(Grid):
+class Plan(Grid, Where):
     """The plan of a map.
 
     Args:
@@ -70,18 +69,12 @@ class Plan(Grid):
         settings: of all cells, nested or dotted, including the game.
         arguments: the same as words of the command line, which win.
         said: x, y and seeds as typed.
-        backend: name of the executor of the populations.
-        address: of a running cluster.
-        gpus: for each population.
     """
 
     members: int | str
     settings: Settings
     arguments: list[str]
     said: dict[str, Any]
-    backend: str = "processes"
-    address: str = ""
-    gpus: float = 0.0
 
     @functools.cached_property
     def configs(self) -> Points:
@@ -98,8 +91,7 @@ class Plan(Grid):
 
     def dump(self) -> str:
         """Return the plan as YAML."""
-        where = {name: getattr(self, name) for name in WHERE if getattr(self, name) != getattr(Plan, name)}
-        said = {**self.said, "members": self.members, **where, **({"options": self.arguments} if self.arguments else {})}
+        said = {**self.said, "members": self.members, **self.where, **({"options": self.arguments} if self.arguments else {})}
         return yaml.safe_dump({**plain(self.settings), "map": said}, sort_keys=False, allow_unicode=True)
 
 
@@ -168,7 +160,7 @@ def begin(found: Plan, out: str | Path | None = None) -> Path:
         FolderInTheWay: if the folder exists.
         ArenaError: if the backend is unknown, or needs a package that is missing.
     """
-    executor(found.backend)
+    found.executor  # noqa: B018  # raises now if there is none
     return new_folder(out, f"map-{stem(str(found.settings['game']))}", "a map", {PLAN: found.dump(), TABLE: ""})
 
 

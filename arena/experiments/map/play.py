@@ -15,7 +15,6 @@ import torch
 from arena.engine.members.capacity import fitting, need
 from arena.engine.vector_env import Population
 from arena.errors import ArenaError, BadSetting
-from arena.experiments.executors import Resources, executor
 from arena.experiments.map.plan import PLAN, TABLE, Key, Plan, begin, plan
 from arena.experiments.map.played import Map
 from arena.experiments.map.results import read, write
@@ -155,10 +154,10 @@ def finish(
             write(found, runs, folder / TABLE)
             tell(numbers[index], counts[numbers[index]], own)
 
-        resources = Resources(folder.resolve(), workers or default_workers(found), found.address, found.gpus)
-        work = PlayGroup(resources.folder)
+        work = PlayGroup(folder.resolve())
         work.played_here(found)
-        executor(found.backend)(work, jobs, ended, lambda index, turns: tell(numbers[index], turns, ()), resources)
+        turns = lambda index, count: tell(numbers[index], count, ())  # noqa: E731
+        found.play(work, jobs, ended, turns, folder, workers or default_workers(found))
         write(found, runs, folder / TABLE)
         made = finished(found, folder, runs)
         from arena import plots

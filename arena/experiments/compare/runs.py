@@ -1,9 +1,10 @@
-"""Plays the runs of a comparison as populations: runs of one structure are trained at once, and each still gets a folder of its own.
+"""Plays the runs of a comparison, each in a folder of its own; as populations, runs of one structure are trained at once.
 
-The trace of such a run has its signals and scores, but no diagnostics, pictures or checkpoints; if a population is interrupted, it is
-played again.
+The trace of a run in a population has its signals and scores, but no diagnostics, pictures or checkpoints; if a population is interrupted,
+it is played again.
 """
 
+import contextlib
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
-from arena.errors import GameFault
+from arena.errors import GameFault, RuleUndefined
 from arena.experiments.budget import cost_per_turn
 from arena.experiments.compare.plan import Job
 from arena.experiments.outcome import Outcome
@@ -24,23 +25,12 @@ from arena.experiments.populations import populations
 Rows = list[dict[str, Any]]
 
 
-def grouped(jobs: Sequence[Job], folder: Path) -> list[list[Job]]:
-    """Return the runs that have not ended, grouped into populations; a group of one is played by itself."""
-    left = [job for job in jobs if not has_ended(folder / job.folder)]
-    if not left:
-        return []
-    groups = populations([job.config for job in left]).groups
-    return [[left[i] for i in group.indices] for group in groups if group.alone is None] + [
-        [left[i]] for group in groups if group.alone is not None for i in group.indices
+def grouped(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Return runs grouped into populations; a group of one is played by itself."""
+    groups = populations([job.config for job in jobs]).groups
+    return [[jobs[i] for i in group.indices] for group in groups if group.alone is None] + [
+        [jobs[i]] for group in groups if group.alone is not None for i in group.indices
     ]
-
-
-def has_ended(folder: Path) -> bool:
-    """Whether the trace of a run has its last row."""
-    from arena.trace import read_trace
-
-    rows = read_trace(folder / "trace.jsonl") if (folder / "trace.jsonl").is_file() else []
-    return bool(rows) and rows[-1]["kind"] == "end"
 
 
 @dataclass(frozen=True)
@@ -48,21 +38,39 @@ class PlayRuns:
     """Plays a group of runs, as a population if there are several.
 
     Args:
-        alone: plays one run by itself.
         folder: of the comparison.
     """
 
-    alone: Callable[[Job, Callable[[int], None]], str]
     folder: Path
 
     def __call__(self, jobs: list[Job], turns: Callable[[int], None]) -> list[str]:
-        """Play a group to its end; return the status of each run."""
+        """Play a group to its end; return the status of each run.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C, when a run that is played by itself has saved itself.
+        """
         if len(jobs) > 1:
-            try:
+            with contextlib.suppress(CannotShare, GameFault):  # by itself, each run has its own reason
                 return _play(jobs, self.folder, turns)
-            except (CannotShare, GameFault):  # by itself, each run has its own reason
-                pass
-        return [self.alone(job, turns) for job in jobs]
+        return [play_run(job, self.folder / job.folder) for job in jobs]
+
+
+def play_run(job: Job, folder: Path) -> str:
+    """Play a run in its folder to its end, or on from its latest checkpoint; return its status."""
+    from arena.runs.play import resume, start
+
+    try:
+        if (folder / "config.yaml").is_file():
+            status = resume(folder, display=False).status
+        else:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()  # killed between making its folder and writing into it
+            status = start(job.config, folder, display=False).status
+    except (RuleUndefined, GameFault):
+        return "undefined"  # its trace has the reason
+    if status == "interrupted":
+        raise KeyboardInterrupt
+    return status
 
 
 def _play(jobs: Sequence[Job], folder: Path, turns: Callable[[int], None]) -> list[str]:
