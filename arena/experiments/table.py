@@ -20,7 +20,8 @@ SHADES = {
     Verdict.CONVERGING: "green",
     Verdict.CYCLING: "yellow",
     Verdict.DIVERGED: "red",
-    Verdict.ELSEWHERE: "magenta",
+    Verdict.STUCK: "magenta",
+    Verdict.PLATEAU: "magenta",
 }
 REASONS = 20
 """Largest number of points that have a line with a reason below the table."""

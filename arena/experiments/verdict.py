@@ -1,7 +1,8 @@
-"""What became of a run, told from its score: converged, cycling, diverged, or converged to something that is no equilibrium.
+"""The verdict on a run: a reading of what was measured, namely its scores, and the sizes of the players' updates where they are traced.
 
-The thresholds are constants here, so that a verdict can be argued with. It looks at the second half of the run: its last score is the
-median of the last eighth, its trend the change of a straight line through the logarithms of the scores.
+A verdict names what it saw. No verdict claims an equilibrium: "stuck" means that the players no longer move, "plateau" that the score
+stands still. All thresholds are constants here. The second half of a run is read; its last score is the median of the last eighth, and its
+trend the change of a straight line through the logarithms of the scores.
 """
 
 import itertools
@@ -13,35 +14,44 @@ from enum import StrEnum
 import numpy as np
 
 REACHED = 1e-2
-"""Share of the first score at which a score whose goal is 0 counts as there."""
+"""Share of the first score below which a run has converged if the goal is 0."""
 NEAR = 2.0
-"""Multiple of what real data score at which a score with a ceiling counts as there."""
+"""Multiple of the score of real data below which a run has converged."""
 TREND = 0.2
-"""Relative change over the second half that counts as going somewhere, where scores are noisy."""
+"""Relative change over the second half that is a trend of noisy scores."""
 EXACT_TREND = 0.02
-"""The same where they are not: for games that know their solution."""
+"""The same for scores without noise, such as the distance to a known solution."""
 AT_REST = 1e-2
-"""Share of the largest update, per learning rate, below which players count as being at rest."""
-SETTLED = 0.5
-"""Where updates are noisy at any rate: spread of the second half of the scores, (90 % − 10 % quantile) / median, that counts as rest."""
+"""Share of the largest typical update below which players are at rest; typical is the median of an eighth of the run."""
+CYCLES = 3
+"""Least number of periods within the second half that make a cycle."""
+REGULAR = 0.75
+"""Share of the variance that lies within one line of the spectrum if a series is periodic."""
 
 
 class Verdict(StrEnum):
-    """A reading of a run: of its scores where there are some, else of its status."""
+    """A reading of a run: of its numbers if there are some, else of its status."""
 
     CONVERGED = "converged"
     CONVERGING = "converging"
     CYCLING = "cycling"
+    PLATEAU = "plateau"
+    STUCK = "stuck"
     DIVERGED = "diverged"
-    ELSEWHERE = "converged to a non-equilibrium"
     NOWHERE = "no progress"
     UNDEFINED = "undefined"
     COLLAPSED = "collapsed"
     UNFINISHED = "unfinished"
 
 
-OF_ALARMS = {"divergence": "diverged", "collapse": "collapsed", "dominance": "no progress", "pruned": "unfinished"}
-"""Readings of the alarms that stop a run; trials of version 0.1 hold the alarm's name."""
+FORMER = {
+    "divergence": "diverged",
+    "collapse": "collapsed",
+    "dominance": "no progress",
+    "pruned": "unfinished",
+    "converged to a non-equilibrium": "plateau",
+}
+"""Verdicts by their words in trials of version 0.1, which were also the names of the alarms that stopped a run."""
 
 
 def verdict_of(word: str) -> str:
@@ -51,7 +61,7 @@ def verdict_of(word: str) -> str:
         >>> verdict_of("collapse"), verdict_of("cycling")
         ('collapsed', 'cycling')
     """
-    return OF_ALARMS.get(word, word)
+    return FORMER.get(word, word)
 
 
 def over_seeds(verdicts: Sequence[str]) -> str:
@@ -65,56 +75,95 @@ def over_seeds(verdicts: Sequence[str]) -> str:
     return ", ".join(word if len(counts) == 1 else f"{word} {count}/{len(verdicts)}" for word, count in counts.most_common())
 
 
-def verdict(scores: Sequence[float], *, updates: Sequence[float] = (), ceiling: float | None = None, status: str = "finished") -> Verdict:
-    """The verdict on one run.
+def verdict(  # noqa: PLR0911  (one return for each verdict)
+    scores: Sequence[float],
+    *,
+    updates: Sequence[Sequence[float]] = (),
+    ceiling: float | None = None,
+    exact: bool = False,
+    status: str = "finished",
+) -> Verdict:
+    """Return the verdict on one run.
 
-    diverged: a number was not finite, or the score ended above where it began and is still growing; converged: it ended below 1 % of
-    where it began, or within twice of what real data score; converging: it is below where it
-    began and still falls. Of those that neither fall nor grow, the ones
-    that are at rest have converged to a non-equilibrium, and the others are cycling; where the score has a ceiling, one that is not
-    below half of where it began has made no progress.
+    | verdict | measured |
+    |---|---|
+    | converged | the last score is below 1 % of the first one or, of a game with real data, below twice their score |
+    | converging | the last score is below the early ones, and the trend falls |
+    | diverged | a number is not finite, or the last score is above the first one and the trend rises |
+    | no progress | none of these, and the last score of a game with real data is above half of the first one |
+    | stuck | none of these, and the players no longer move |
+    | cycling | none of these, and the scores or the sizes of a player's updates are periodic |
+    | plateau | none of these: only the score stands still |
 
     Args:
-        scores: in the order of the turns; lower is better.
-        updates: sizes of the players' updates per learning rate, which tell whether they are at rest; without them the scores do.
-        ceiling: what real data score; None where the goal is 0.
-        status: how the run ended.
+        scores: In the order of the turns; lower is better.
+        updates: For each player, the sizes of its updates per learning rate, in the order of the turns.
+        ceiling: Score of real data; None if the goal is 0.
+        exact: Whether the scores have no noise.
+        status: How the run ended.
 
     Example:
         >>> spiral = [0.9**t for t in range(100)]
-        >>> str(verdict(spiral)), str(verdict(spiral[::-1])), str(verdict([1.0] * 100, updates=[1.0] * 100))
-        ('converged', 'diverged', 'cycling')
-        >>> str(verdict([3.0, 1.0, 0.5, *[0.3] * 50], ceiling=0.02)), str(verdict([], status="undefined"))
-        ('converged to a non-equilibrium', 'undefined')
+        >>> str(verdict(spiral)), str(verdict(spiral[::-1])), str(verdict([1.0] * 100, updates=[spiral, spiral]))
+        ('converged', 'diverged', 'stuck')
+        >>> str(verdict([2 + math.sin(t) for t in range(100)])), str(verdict([3.0, 1.0, 0.5, *[0.3] * 50], ceiling=0.02))
+        ('cycling', 'plateau')
+        >>> str(verdict([], status="undefined"))
+        'undefined'
     """
     if status in ("undefined", "diverged") or not all(map(math.isfinite, scores)):
         return Verdict.UNDEFINED if status == "undefined" else Verdict.DIVERGED
     if status in ("interrupted", "pruned", "lost") or len(scores) < 4:
         return Verdict.UNFINISHED
     values = np.maximum(np.asarray(scores, dtype=np.float64), 1e-300)
-    half = values[len(values) // 2 :]
-    first, highest, last = values[0], values[: max(len(values) // 8, 1)].max(), float(np.median(values[-max(len(values) // 8, 1) :]))
+    half, eighth = values[len(values) // 2 :], max(len(values) // 8, 1)
+    first, highest, last = values[0], values[:eighth].max(), float(np.median(values[-eighth:]))
     trend = math.expm1(slope(half) * (len(half) - 1))
-    least = EXACT_TREND if len(updates) else TREND
-    reached = last <= (REACHED * first if ceiling is None else NEAR * ceiling)
-    if reached or (trend < -least and last < highest):
-        return Verdict.CONVERGED if reached else Verdict.CONVERGING
+    least = EXACT_TREND if exact else TREND
+    if last <= (REACHED * first if ceiling is None else NEAR * ceiling):
+        return Verdict.CONVERGED
+    if trend < -least and last < highest:
+        return Verdict.CONVERGING
     if trend > least and last > first:
         return Verdict.DIVERGED
     if ceiling is not None and last > first / 2:
         return Verdict.NOWHERE
-    if len(updates):
-        at_rest = float(np.median(updates[-max(len(updates) // 8, 1) :])) < AT_REST * max(updates)
-    else:
-        low, middle, high = np.quantile(half, [0.1, 0.5, 0.9])
-        at_rest = (high - low) / middle < SETTLED
-    return Verdict.ELSEWHERE if at_rest else Verdict.CYCLING
+    moves = [np.asarray(sizes, dtype=np.float64) for sizes in updates]
+    if moves and len(moves[0]) >= 8 and _at_rest(np.hypot.reduce(moves)):
+        return Verdict.STUCK
+    return Verdict.CYCLING if any(periodic(series[len(series) // 2 :]) for series in [values, *moves]) else Verdict.PLATEAU
+
+
+def _at_rest(sizes: np.ndarray) -> bool:
+    typical = [float(np.median(part)) for part in np.array_split(sizes, 8)]
+    return typical[-1] <= AT_REST * max(typical)
+
+
+def periodic(values: Sequence[float] | np.ndarray) -> bool:
+    """Whether one line of the spectrum, at `CYCLES` periods or more, has most of the variance around a straight line.
+
+    The spectrum has a Hann window, whose line is three frequencies wide. Noise spreads over all of them, and a drift lies below `CYCLES`.
+
+    Example:
+        >>> periodic([math.sin(0.7 * t) for t in range(60)]), periodic([0.1 * t for t in range(60)])
+        (True, False)
+    """
+    series = np.asarray(values, dtype=np.float64)
+    if len(series) < 4 * CYCLES:
+        return False
+    places = np.arange(len(series))
+    rest = series - np.polyval(np.polyfit(places, series, 1), places)
+    if np.abs(rest).max() <= 1e-6 * np.abs(series).max():  # rounding
+        return False
+    power = np.abs(np.fft.rfft(rest * np.hanning(len(rest)))) ** 2
+    peak = int(power[1:].argmax()) + 1
+    return peak >= CYCLES and bool(power[peak - 1 : peak + 2].sum() >= REGULAR * power[1:].sum())
 
 
 def slope(values: Sequence[float] | np.ndarray) -> float:
-    """Change per step of a straight line through the logarithms, by least squares with the weights of a Hann window.
+    """Return the change per step of a straight line through the logarithms, by least squares with the weights of a Hann window.
 
-    The window keeps what merely oscillates from leaning on the line.
+    The window keeps an oscillation from tilting the line.
 
     Example:
         >>> round(slope([1.0, 0.5, 0.25, 0.125]), 6) == round(math.log(0.5), 6)

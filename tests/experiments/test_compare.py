@@ -1,6 +1,5 @@
 """Comparisons: what is planned, that measurement meets theory, the published verdicts, and that nothing is lost when processes die."""
 
-import math
 import re
 import subprocess
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from arena.experiments.compare.figures import labels
 from arena.experiments.compare.plan import Job, load, plan, values_of
 from arena.experiments.compare.play import finish
 from arena.experiments.compare.results import Summary, TracedRun, spent
-from arena.experiments.verdict import contraction, verdict
+from arena.experiments.verdict import contraction
 from arena.registry import entries
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -233,34 +232,6 @@ def test_a_comparison_never_overwrites(tmp_path: Path) -> None:
 
 def test_labels_name_the_setting_only_where_it_matters(bilinear) -> None:  # type: ignore[no-untyped-def]
     assert labels(bilinear.summaries)[0] == "adaptive-competitive-gradient-descent"
-
-
-# Verdicts on series whose answer is known -----------------------------------------------------------------------------------------
-
-T = np.arange(400)
-NOISE = np.random.default_rng(0).normal(size=400)
-
-
-@pytest.mark.parametrize(
-    ("scores", "updates", "ceiling", "expected"),
-    [
-        (0.9**T, 0.9**T, None, Verdict.CONVERGED),
-        (0.999**T, 0.999**T, None, Verdict.CONVERGING),
-        (1 + 0.05 * np.sin(0.2 * T), np.ones(400), None, Verdict.CYCLING),
-        (np.ones(400), np.ones(400), None, Verdict.CYCLING),  # a circle keeps its distance exactly
-        (1.005**T, 1.005**T, None, Verdict.DIVERGED),
-        (2 - 0.9**T, 0.9**T, None, Verdict.ELSEWHERE),
-        (1.0 + 0.01 * NOISE, (), 0.5, Verdict.CONVERGED),
-        (np.where(T < 20, 20.0, 5 + 0.1 * NOISE), (), 0.5, Verdict.ELSEWHERE),
-        (np.where(T < 20, 20.0, 5 * np.exp(NOISE)), (), 0.5, Verdict.CYCLING),
-        (20 + 0.1 * NOISE, (), 0.5, Verdict.NOWHERE),
-        (20 * 0.997**T + 1.5, (), 0.5, Verdict.CONVERGING),
-        ([1.0, 2.0, math.nan, 3.0], (), None, Verdict.DIVERGED),
-        ([1.0, 2.0], (), None, Verdict.UNFINISHED),
-    ],
-)
-def test_verdicts(scores, updates, ceiling, expected) -> None:  # type: ignore[no-untyped-def]
-    assert verdict(list(scores), updates=list(updates), ceiling=ceiling) == expected
 
 
 def test_contraction_is_not_misled_by_rotation_or_rounding() -> None:

@@ -22,7 +22,8 @@ COLOURS = {
     Verdict.CONVERGING: "#7fb069",
     Verdict.CYCLING: "#d99a2b",
     Verdict.DIVERGED: FIRST,
-    Verdict.ELSEWHERE: "#8a5fa8",
+    Verdict.STUCK: "#8a5fa8",
+    Verdict.PLATEAU: "#5a7fb0",
     Verdict.NOWHERE: DATA,
     Verdict.UNDEFINED: DATA,
     Verdict.UNFINISHED: DATA,
@@ -108,12 +109,12 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
             for x, middle, _ in curves.values():
                 axis.plot(x, middle, color="#dfe3e6", linewidth=0.7, zorder=1)
             x, middle, (low, high) = curves[summary.variant]
-            colour = COLOURS[summary.outcomes[0].verdict]
+            colour = COLOURS.get(summary.outcomes[0].verdict, DATA)
             axis.plot(x, middle, color=colour, linewidth=1.8, zorder=3)
             axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=2)
             axis.set_title(_wrapped(names[summary.variant]), fontsize=8)
         verdicts = dict.fromkeys(s.outcomes[0].verdict for s in shown)
-        lines = [Line2D([], [], color=COLOURS[verdict], linewidth=1.8, label=str(verdict)) for verdict in verdicts]
+        lines = [Line2D([], [], color=COLOURS.get(verdict, DATA), linewidth=1.8, label=str(verdict)) for verdict in verdicts]
         lines.append(Line2D([], [], color="#dfe3e6", linewidth=1.0, label="the others"))
         made.legend(handles=[*lines, *_band(several)], loc="outside upper center", ncols=len(lines) + 1)
     made.supxlabel("gradient evaluations, a product counted as three", fontsize=9, color=INK)
@@ -141,7 +142,7 @@ def trajectories(summaries: Sequence[Summary]) -> Figure | None:
         u, v = (np.divide(n, np.sqrt(length), out=np.zeros_like(n), where=length > 0) for n in (u, v))  # long arrows would hide the others
         axis.quiver(x, y, u, v, color="#d5d9dd", pivot="mid", width=0.006)
         for path, outcome in zip(paths, summary.outcomes, strict=False):
-            colour = COLOURS[outcome.verdict]
+            colour = COLOURS.get(outcome.verdict, DATA)
             axis.plot(path[:, 0], path[:, 1], color=colour, linewidth=1.0, alpha=0.9 if len(paths) == 1 else 0.7)
             axis.plot(*path[0], "o", color=INK, markersize=3)
         solution = game.solution()
@@ -149,7 +150,13 @@ def trajectories(summaries: Sequence[Summary]) -> Figure | None:
             axis.plot(*(float(p) for p in solution.values()), "+", color=INK, markersize=7)
         axis.set_title(f"{_wrapped(label)}\n", fontsize=8, pad=2)
         axis.text(
-            0.5, 1.03, summary.verdicts, transform=axis.transAxes, ha="center", fontsize=7, color=COLOURS[summary.outcomes[0].verdict]
+            0.5,
+            1.03,
+            summary.verdicts,
+            transform=axis.transAxes,
+            ha="center",
+            fontsize=7,
+            color=COLOURS.get(summary.outcomes[0].verdict, DATA),
         )
         axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
         axis.grid(False)
@@ -207,7 +214,7 @@ def _side_by_side(summaries: Sequence[Summary], files: Sequence[Path]) -> Figure
     if not shown:
         return None
     titles = [f"{label}, seed {outcome.job.seed}: {outcome.verdict}" for label, outcome, _ in shown]
-    return plots.sheet([image for *_, image in shown], titles, [COLOURS[outcome.verdict] for _, outcome, _ in shown])
+    return plots.sheet([image for *_, image in shown], titles, [COLOURS.get(outcome.verdict, DATA) for _, outcome, _ in shown])
 
 
 def _empty_after(axes: np.ndarray, count: int) -> None:

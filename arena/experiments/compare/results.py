@@ -1,5 +1,6 @@
 """The results of a comparison, read from the traces: one row for each run, one summary for each variant."""
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,13 +10,14 @@ from typing import Any
 
 from arena.config.settings import flatten
 from arena.core.field.frozen import PRODUCT
-from arena.core.result_table import VariantResult
+from arena.core.measures import is_finite
+from arena.core.result_table import ResultTable, VariantResult
 from arena.experiments.compare.plan import AS_IT_IS, Job, load
 from arena.experiments.compare.theory import claimed_map
 from arena.experiments.outcome import Outcome
 from arena.experiments.trials import Trials, record_of
 from arena.experiments.values import value_of_word
-from arena.experiments.verdict import Verdict, contraction, over_seeds, verdict
+from arena.experiments.verdict import contraction, over_seeds, verdict
 from arena.registry.grammar import split
 from arena.registry.lookup import lookup
 from arena.rules.linear import LinearMap
@@ -34,7 +36,7 @@ class TracedRun:
         rows: the turns of its trace.
         status: how it ended; interrupted if it has not.
         reason: why it diverged, was undefined or was ended by an alarm.
-        verdict: the reading of its scores.
+        verdict: the reading of its numbers; of a game with a table of its own, the verdict there.
         score: the last score; None if it was undefined or has not ended.
         ceiling: the score of real data.
         cost: gradient evaluations spent, a product counted as three.
@@ -45,7 +47,7 @@ class TracedRun:
     rows: Rows
     status: Status
     reason: str | None
-    verdict: Verdict
+    verdict: str
     score: float | None
     ceiling: float | None
     cost: int
@@ -126,7 +128,7 @@ def read_outcome(job: Job, folder: Path) -> TracedRun:
         rows=rows,
         status=status,
         reason=end.get("reason"),
-        verdict=verdict([row["score"] for row in scored], updates=_updates(rows) if far else (), ceiling=ceiling, status=status),
+        verdict=verdict([row["score"] for row in scored], updates=_updates(rows), ceiling=ceiling, exact=bool(far), status=status),
         score=scored[-1]["score"] if scored and status not in ("undefined", "interrupted") else None,
         ceiling=ceiling,
         cost=spent(rows[-1]) if rows else 0,
@@ -141,7 +143,26 @@ def summarise(jobs: Sequence[Job], folder: Path) -> list[Summary]:
     for variant in variants:
         own = [job for job in jobs if job.variant == variant]
         summaries.append(Summary(variant, [read_outcome(job, folder) for job in own], claimed_map(own[0].config)))
-    return summaries
+    table = own_table(summaries)
+    if table is None or "verdict" not in table.head:
+        return summaries
+    verdicts = [row[table.head.index("verdict")] for row in table.rows]
+    return [_judged(summary, word) for summary, word in zip(summaries, verdicts, strict=True)]
+
+
+def own_table(summaries: Sequence[Summary]) -> ResultTable | None:
+    """Return the table of the game's literature, with a row for each variant; None if the game has none."""
+    if not summaries:
+        return None
+    game: Any = lookup("game", summaries[0].outcomes[0].job.settings["game"]).target
+    made: ResultTable | None = game.comparison([_as_seen_by_the_game(summary) for summary in summaries])
+    return made
+
+
+def _judged(summary: Summary, word: str) -> Summary:
+    """Return a summary whose runs that reached their end have the verdict of the game's own table."""
+    runs = [dataclasses.replace(run, verdict=word) if run.status in WHOLE else run for run in summary.outcomes]
+    return dataclasses.replace(summary, outcomes=runs)
 
 
 def trials_of_runs(summaries: Sequence[Summary], folder: Path) -> Trials:
@@ -168,7 +189,7 @@ def trials_of_runs(summaries: Sequence[Summary], folder: Path) -> Trials:
         vary={name: ",".join(dict.fromkeys(summary.varied[name] for summary in summaries)) for name in summaries[0].varied},
         ceiling=next((run.ceiling for run in runs.values() if run.ceiling is not None), None),
         theory={number: summary.theory.spectral_radius() for number, summary in enumerate(summaries) if summary.theory is not None},
-        own_table=lookup("game", first.settings["game"]).target.comparison([_as_seen_by_the_game(s) for s in summaries]),  # type: ignore
+        own_table=own_table(summaries),
     )
 
 
@@ -182,12 +203,9 @@ def _as_seen_by_the_game(summary: Summary) -> VariantResult:
     return VariantResult(summary.varied, flatten(summary.outcomes[0].job.settings), ends, len(summary.outcomes))
 
 
-def _updates(rows: Rows) -> list[float]:
-    """Return the sizes of the updates per learning rate, row by row."""
-    found = []
-    for row in rows:
-        roles = [name.removesuffix(".update_norm") for name in row if name.endswith(".update_norm")]
-        steps = [row[f"{r}.update_norm"] / row[f"{r}.learning_rate"] for r in roles if row[f"{r}.learning_rate"] > 0]
-        if steps and all(math.isfinite(s) for s in steps):
-            found.append(math.hypot(*steps))
-    return found
+def _updates(rows: Rows) -> list[list[float]]:
+    """Return the sizes of each player's updates per learning rate, in the rows that have all of them."""
+    roles = sorted({name.removesuffix(".update_norm") for row in rows for name in row if name.endswith(".update_norm")})
+    needed = [f"{role}.{field}" for role in roles for field in ("update_norm", "learning_rate")]
+    whole = [row for row in rows if all(is_finite(row.get(name)) for name in needed) and all(row[name] > 0 for name in needed[1::2])]
+    return [[row[f"{role}.update_norm"] / row[f"{role}.learning_rate"] for row in whole] for role in roles]
