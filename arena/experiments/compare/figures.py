@@ -17,7 +17,7 @@ from arena.experiments.compare.results import Summary
 from arena.experiments.verdict import Verdict
 from arena.plots.style import DATA, FIRST, INK, SECOND, styled
 
-COLOURS = {
+COLOURS: dict[str, str] = {
     Verdict.CONVERGED: "#2b8a5a",
     Verdict.CONVERGING: "#7fb069",
     Verdict.CYCLING: "#d99a2b",
