@@ -15,84 +15,88 @@ import numpy as np
 from arena.config.config import Config
 from arena.errors import ArenaError, RunFailed
 from arena.experiments.ledger import SeedResult, TrialRecord
-from arena.experiments.playing import Look, Single, play_single
+from arena.experiments.playing import Look, Single, play_members, play_single
 from arena.experiments.values import Point
+from arena.experiments.verdict import Verdict
 from arena.tuning.plan import Sweep
 from arena.tuning.watch import RungResult, TrialMonitor
 
-Report = Callable[[int, float], bool]
-"""Takes a step, from 1, and the value there; returns whether to prune the trial."""
 
-
-class TrialRun:
-    """One run that is played by itself, rung by rung.
+class TrialRuns:
+    """Runs that are played together, from rung to rung: one by itself, or several as a population.
 
     Args:
-        sweep: the sweep that it belongs to.
-        config: its configuration.
-        state: of its arena and its history, as `state` returned it; None begins.
+        sweep: the sweep that they belong to.
+        configs: their configurations.
+        state: of a run by itself, as `state` returned it; None begins.
     """
 
-    def __init__(self, sweep: Sweep, config: Config, state: Mapping[str, Any] | None = None):
-        self.sweep = sweep
-        self.monitor: TrialMonitor | None = None
-        self._config, self._seed, self._state = config, config.run.seed, state
-        self._result: SeedResult | None = None if state is None else state["play"]
-        self._playing = play_single(config, sweep.every, criteria=True, state=None if state is None else state["arena"])
+    def __init__(self, sweep: Sweep, configs: Sequence[Config], state: Mapping[str, Any] | None = None):
+        self.sweep, self.monitors = sweep, list[TrialMonitor]()
+        self._configs, self._state, before = configs, state, state or {"arena": None, "play": None}
+        self._result: SeedResult | None = before["play"]
+        alone = play_single(configs[0], sweep.every, criteria=True, state=before["arena"])
+        self._playing = alone if len(configs) == 1 else play_members(configs, sweep.every, criteria=True)
         self._look: Look | None = None
         self._stops: Mapping[int, str] = {}
 
-    def advance(self, progress: float) -> None:
-        """Play on to that progress, in (0, 1], or to the end."""
+    def advance(self, progress: float = 1.0) -> None:
+        """Play on to that progress, in (0, 1], or to the end.
+
+        Raises:
+            CannotShare: if the runs do not fit together.
+        """
         while self.over is None:
             try:
                 self._look = next(self._playing) if self._look is None else self._playing.send(self._stops)
             except StopIteration as ended:
-                self._watching(self._look).end(ended.value[0])
+                for monitor, outcome in zip(self._watching(self._look), ended.value, strict=True):
+                    monitor.end(outcome)
                 return
-            monitor = self._watching(self._look)
-            rungs = len(monitor.history)
-            self._stops = look_at([monitor], self._look)
-            judged = len(monitor.history) > rungs
-            if judged and not self._stops and len(monitor.history) - 1 >= round(progress * monitor.rungs) and progress < 1:
+            monitors = self._watching(self._look)
+            rungs = len(monitors[0].history)
+            self._stops = look_at(monitors, self._look)
+            judged = len(monitors[0].history) > rungs and not self._stops
+            if judged and progress < 1 and len(monitors[0].history) - 1 >= round(progress * self.sweep.options.rungs):
                 return
 
     @property
     def over(self) -> SeedResult | None:
-        """Its result, once it has ended."""
-        return self._result or (self.monitor.result if self.monitor is not None else None)
-
-    def given_up(self) -> SeedResult:
-        """Return the partial result of a stopped run."""
-        return (
-            self.monitor.pruned()
-            if self.monitor is not None
-            else SeedResult(self._seed, "pruned", self.sweep.penalty, None, 0, "unfinished")
-        )
+        """The result of the first run, once it has ended."""
+        return self._result or (self.monitors[0].result if self.monitors else None)
 
     @property
-    def latest(self) -> float:
-        """Its value at this moment."""
-        return self.over.value if self.over is not None else self.monitor.latest if self.monitor is not None else self.sweep.penalty
+    def latest(self) -> SeedResult:
+        """The result of the first run, or what there is of it."""
+        if self.monitors or self._result:
+            return self._result or self.monitors[0].latest
+        return SeedResult(self._configs[0].run.seed, "pruned", self.sweep.penalty, None, 0, Verdict.UNFINISHED)
 
     def state(self) -> dict[str, Any]:
-        """The state from which another process can continue, between two rungs."""
+        """The state from which another process can continue a run by itself, between two rungs."""
         if self.over is not None:
             return {"arena": None, "play": self.over}
-        assert self._look is not None and isinstance(self._look.env, Single) and self.monitor is not None
-        alarms = self.monitor.alarms.state_dict()
-        return {"arena": self._look.env.arena.state_dict(), "history": self.monitor.history, "alarms": alarms, "play": None}
+        assert self._look is not None and isinstance(self._look.env, Single)
+        alarms, history = self.monitors[0].alarms.state_dict(), self.monitors[0].history
+        return {"arena": self._look.env.arena.state_dict(), "history": history, "alarms": alarms, "play": None}
 
-    def _watching(self, look: Look | None) -> TrialMonitor:
-        if self.monitor is None:
-            game = look.env.game if look is not None else self._config.example()
-            self.monitor = monitor_of(self.sweep, game, self._seed)
-            if self._state is not None:
-                self.monitor.history = [RungResult(*judged) for judged in self._state["history"]]
-                self.monitor.alarms.load_state_dict(self._state["alarms"])
-            else:
-                self.monitor.begin(float(look.env.scores[0]) if look is not None else math.nan)
-        return self.monitor
+    def _watching(self, look: Look | None) -> list[TrialMonitor]:
+        if not self.monitors:
+            game = look.env.game if look is not None else self._configs[0].example()
+            self.monitors = [TrialMonitor(self.sweep, game, config.run.seed) for config in self._configs]
+            for member, monitor in enumerate(self.monitors):
+                if self._state is None:
+                    monitor.begin(float(look.env.scores[member]) if look is not None else math.nan)
+                else:
+                    monitor.history = [RungResult(*judged) for judged in self._state["history"]]
+                    monitor.alarms.load_state_dict(self._state["alarms"])
+        return self.monitors
+
+
+Report = Callable[[int, float, Sequence[TrialRuns]], bool]
+"""Takes a step, from 1, the value there, and the run of each seed; returns whether to prune the trial."""
+Restore = Callable[[Sequence[Config]], Sequence[Mapping[str, Any] | None]]
+"""Takes the configuration of each seed; returns the state from which its run continues, or None."""
 
 
 def look_at(monitors: Sequence[TrialMonitor], look: Look) -> dict[int, str]:
@@ -110,50 +114,55 @@ def look_at(monitors: Sequence[TrialMonitor], look: Look) -> dict[int, str]:
     return stops
 
 
-def monitor_of(sweep: Sweep, game: Any, seed: int) -> TrialMonitor:
-    """Return the monitor of a run of a sweep."""
-    return TrialMonitor(game, seed, sweep.alarms, sweep.fatal, sweep.options.rungs, sweep.untrained, sweep.ceiling)
-
-
-def evaluate(sweep: Sweep, number: int, point: Point, report: Report = lambda step, value: False, **said: Any) -> TrialRecord:
+def evaluate(
+    sweep: Sweep,
+    number: int,
+    point: Point,
+    report: Report = lambda step, value, runs: False,
+    restore: Restore = lambda configs: [None] * len(configs),
+    first: int = 1,
+    **said: Any,
+) -> TrialRecord:
     """Play a point; return its record, in which every value is finite.
 
     Args:
         sweep: the sweep that it belongs to.
         number: of its trial.
         point: the value of every dimension.
-        report: called at every rung; returns True to prune the trial.
+        report: called at every rung.
+        restore: called once before the runs begin.
+        first: the rung at which they begin.
         said: further fields of the record.
     """
     began, clock = time.perf_counter(), Stopwatch()
     try:
-        runs = [TrialRun(sweep, sweep.config(point, seed)) for seed in sweep.options.seeds]
-        pruned = play(sweep, runs, report, clock)
+        configs = [sweep.config(point, seed) for seed in sweep.options.seeds]
+        runs = [TrialRuns(sweep, [config], state) for config, state in zip(configs, restore(configs), strict=True)]
+        pruned = play(sweep, runs, report, clock, first)
     except RunFailed:
         raise
     except ArenaError as error:  # values that do not go together
         return impossible(sweep, number, point, str(error), **said)
-    plays = [run.over or run.given_up() for run in runs]
     seconds = time.perf_counter() - began
-    return record_of(sweep, number, point, plays, pruned, seconds=seconds, overhead=seconds - clock.seconds, **said)
+    timed = {"seconds": seconds, "overhead": seconds - clock.seconds}
+    return record_of(sweep, number, point, [run.latest for run in runs], pruned, **timed, **said)
 
 
-def play(sweep: Sweep, runs: Sequence[TrialRun], report: Report, clock: "Stopwatch | None" = None, first: int = 1) -> bool:
-    """Play runs to their ends; return whether they were pruned.
+def play(sweep: Sweep, runs: Sequence[TrialRuns], report: Report, clock: "Stopwatch", first: int) -> bool:
+    """Play the run of each seed to its end; return whether they were pruned.
 
     Args:
         sweep: the sweep that they belong to.
         runs: one for each seed.
-        report: called at every rung; returns True to prune the trial.
+        report: called at every rung.
         clock: counts the seconds in which they are played.
         first: the rung at which they begin.
     """
-    clock = clock or Stopwatch()
     if sweep.options.by_seed:
         for step, run in enumerate(runs, 1):
             with clock.running():
-                run.advance(1.0)
-            if report(step, run.latest):
+                run.advance()
+            if report(step, run.latest.value, runs):
                 return True
         return False
     rungs = sweep.options.rungs
@@ -161,7 +170,8 @@ def play(sweep: Sweep, runs: Sequence[TrialRun], report: Report, clock: "Stopwat
         for run in runs:
             with clock.running():
                 run.advance(rung / rungs)
-        if report(rung, quantile([run.latest for run in runs], sweep.options.quantile)) and any(run.over is None for run in runs):
+        value = quantile([run.latest.value for run in runs], sweep.options.quantile)
+        if report(rung, value, runs) and any(run.over is None for run in runs):
             return True
         if settled(sweep, [run.over for run in runs]):
             return False

@@ -1,15 +1,15 @@
 """The monitor of one run of a sweep: its alarms, and its scores at the rungs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from arena.alarms.active import Alarms
 from arena.core.game import Game
 from arena.experiments.ledger import SeedResult
-from arena.experiments.outcome import FLED, Outcome, value_of
+from arena.experiments.outcome import Outcome, value_of
 from arena.experiments.verdict import Verdict, verdict, verdict_of
-from arena.runs.status import Status
+from arena.tuning.plan import Sweep
 
 
 class RungResult(NamedTuple):
@@ -21,38 +21,24 @@ class RungResult(NamedTuple):
 
 
 class TrialMonitor:
-    """Evaluates the alarms of one run, and judges it.
+    """Evaluates the alarms of one run of a sweep, and judges the run at the rungs.
 
     Args:
+        sweep: the plan.
         game: that is played.
         seed: of the run.
-        alarms: that are evaluated, as words.
-        fatal: those of them that stop it.
-        rungs: the number of times that it is judged.
-        untrained: the criterion of untrained players.
-        ceiling: the score of real data.
     """
 
-    def __init__(
-        self,
-        game: Game,
-        seed: int,
-        alarms: Sequence[str],
-        fatal: Sequence[str],
-        rungs: int,
-        untrained: float,
-        ceiling: float | None,
-    ):
-        self.seed, self.fatal, self.rungs, self.ceiling = seed, fatal, rungs, ceiling
-        self.untrained, self.penalty = untrained, FLED * untrained
-        self.alarms = Alarms(alarms, game)
+    def __init__(self, sweep: Sweep, game: Game, seed: int):
+        self.sweep, self.seed, self.alarms = sweep, seed, Alarms(sweep.alarms, game)
         self.history: list[RungResult] = []
         self.result: SeedResult | None = None
+        self._ceiling = {} if sweep.ceiling is None else {"ceiling": sweep.ceiling}
         self._stopped_by = ""
 
     def due(self, progress: float) -> bool:
         """Whether it is to be judged at that progress, in [0, 1]. At the end it always is."""
-        return len(self.history) - 1 < math.floor(progress * self.rungs + 1e-9) and progress < 1
+        return len(self.history) - 1 < math.floor(progress * self.sweep.options.rungs + 1e-9) and progress < 1
 
     def begin(self, score: float) -> None:
         """Record the score before the first turn."""
@@ -66,46 +52,26 @@ class TrialMonitor:
             self.history.append(judged)
             row |= {"score": judged.score, **self._ceiling}
         self.alarms.look(row)
-        self._stopped_by = next((name for name in self.fatal if name in self.alarms.ringing), "")
+        self._stopped_by = next((name for name in self.sweep.fatal if name in self.alarms.ringing), "")
         return f"{self._stopped_by}: {self.alarms.ringing[self._stopped_by]}" if self._stopped_by else None
 
-    def end(self, outcome: Outcome) -> SeedResult:
-        """Return the result of the run, once it has ended."""
-        status, score = outcome.status, outcome.score
-        if math.isfinite(score):
-            self.history.append(RungResult(outcome.turns, score, outcome.criterion))
-        whole = status in ("finished", "solved") and math.isfinite(outcome.criterion)
-        told = (
-            verdict_of(self._stopped_by)
-            if status == "alarmed"
-            else self._verdict("diverged" if not whole and status == "finished" else status)
-        )
-        value = value_of(status, outcome.criterion, told, self.untrained)
-        self.result = self._made(
-            status, value, score if math.isfinite(score) else None, outcome.turns, told, outcome.reason, outcome.signals
-        )
-        return self.result
+    def end(self, outcome: Outcome) -> None:
+        """Set the result of the run, which has ended."""
+        if math.isfinite(outcome.score):
+            self.history.append(RungResult(outcome.turns, outcome.score, outcome.criterion))
+        status = "diverged" if outcome.status == "finished" and not math.isfinite(outcome.criterion) else outcome.status
+        scores = [judged.score for judged in self.history]
+        told = verdict_of(self._stopped_by) if status == "alarmed" else verdict(scores, ceiling=self.sweep.ceiling, status=status)
+        value = value_of(outcome.status, outcome.criterion, told, self.sweep.untrained)
+        self.result = SeedResult.of(self.seed, outcome, told, value, self.history)
 
     def pruned(self) -> SeedResult:
-        """Return the partial result of a pruned run."""
-        turn, score, criterion = self.history[-1] if self.history else RungResult(0, math.nan, self.penalty)
-        value = min(criterion, self.penalty) if math.isfinite(criterion) else self.penalty
-        return self.result or self._made("pruned", value, score if math.isfinite(score) else None, turn, Verdict.UNFINISHED, "", {})
+        """Return what there is of the result of a run that is given up."""
+        turn, score, criterion = self.history[-1]
+        value = min(criterion, self.sweep.penalty) if math.isfinite(criterion) else self.sweep.penalty
+        return SeedResult.of(self.seed, Outcome("pruned", turn, score), Verdict.UNFINISHED, value, self.history)
 
     @property
-    def latest(self) -> float:
-        """Its value at this moment."""
-        return (self.result or self.pruned()).value
-
-    @property
-    def _ceiling(self) -> dict[str, float]:
-        return {} if self.ceiling is None else {"ceiling": self.ceiling}
-
-    def _verdict(self, status: str) -> str:
-        return str(verdict([judged.score for judged in self.history], ceiling=self.ceiling, status=status))
-
-    def _made(
-        self, status: Status, value: float, score: float | None, turns: int, told: str, reason: str, signals: Mapping[str, float]
-    ) -> SeedResult:
-        last = {name: number for name, number in signals.items() if math.isfinite(number)}
-        return SeedResult(self.seed, status, value, score, turns, told, reason, tuple(map(tuple, self.history)), last)  # type: ignore[arg-type]
+    def latest(self) -> SeedResult:
+        """Its result, or what there is of it."""
+        return self.result or self.pruned()

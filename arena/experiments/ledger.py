@@ -6,15 +6,17 @@ experiment are therefore those in that folder, whichever process was killed at w
 
 import dataclasses
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError
+from arena.experiments.outcome import Outcome
 from arena.experiments.values import Point
-from arena.experiments.verdict import over_seeds, verdict_of
+from arena.experiments.verdict import Verdict, over_seeds, verdict_of
 from arena.runs.status import WHOLE, Status, status_of
 
 FOLDER = "trials"
@@ -47,6 +49,21 @@ class SeedResult:
     reason: str = ""
     history: tuple[tuple[int, float, float], ...] = ()
     signals: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, seed: int, outcome: Outcome, verdict: str, value: float, history: Iterable[tuple[int, float, float]] = ()) -> "SeedResult":
+        """Return the result of a run from its outcome; without a history, its beginning is kept."""
+        score = outcome.score if math.isfinite(outcome.score) else None
+        signals = {name: number for name, number in outcome.signals.items() if math.isfinite(number)}
+        kept = tuple(map(tuple, history)) or (((0, outcome.start, outcome.start),) if math.isfinite(outcome.start) else ())
+        return cls(seed, outcome.status, value, score, outcome.turns, str(verdict), outcome.reason, kept, signals)  # type: ignore[arg-type]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Its outcome."""
+        score, start = (math.nan if self.score is None else self.score), (self.history[0][1] if self.history else math.nan)
+        status = "diverged" if self.verdict == Verdict.DIVERGED else self.status
+        return Outcome(status, self.turns, score, start, self.reason, self.signals, collapsed=self.verdict == Verdict.COLLAPSED)
 
     @property
     def stopped(self) -> bool:

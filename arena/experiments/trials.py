@@ -5,7 +5,6 @@ its `Trials`. A report registers in `arena.reports`: its name = a function of th
 none means all.
 """
 
-import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ from arena.experiments.ledger import SeedResult, TrialRecord
 from arena.experiments.outcome import Outcome, value_of
 from arena.experiments.plug_ins import plug_in
 from arena.experiments.values import Point
-from arena.experiments.verdict import Verdict
 
 Run = tuple[int, Outcome, str]
 """A run: its seed, its outcome and its verdict."""
@@ -125,26 +123,15 @@ def record_of(number: int, point: Point, runs: Sequence[Run], untrained: float, 
         cost: gradient evaluations of all runs.
 
     Example:
-        >>> runs = [(0, Outcome("finished", 9, 0.5, 2.0), "converging"), (1, Outcome("diverged", 3, math.nan, 2.0), "diverged")]
+        >>> runs = [(0, Outcome("finished", 9, 0.5, 2.0), "converging"), (1, Outcome("diverged", 3, float("nan"), 2.0), "diverged")]
         >>> record = record_of(0, {}, runs, untrained=2.0)
         >>> record.status, record.values, [run.score for run in record.runs]
         ('finished', {'score': 10.25}, [0.5, None])
-        >>> record_of(0, {}, [*runs, (2, Outcome("interrupted", 0, math.nan), "unfinished")], untrained=2.0).status
+        >>> record_of(0, {}, [*runs, (2, Outcome("interrupted", 0, float("nan")), "unfinished")], untrained=2.0).status
         'interrupted'
     """
     whole = all(outcome.status != "interrupted" for _, outcome, _ in runs)
-    results = []
-    for seed, outcome, verdict in runs:
-        score = outcome.score if math.isfinite(outcome.score) else None
-        history = ((0, outcome.start, outcome.start),) if math.isfinite(outcome.start) else ()
-        value = value_of(outcome.status, outcome.score, verdict, untrained)
-        results.append(SeedResult(seed, outcome.status, value, score, outcome.turns, verdict, outcome.reason, history, outcome.signals))
+    values_of = ((seed, outcome, verdict, value_of(outcome.status, outcome.score, verdict, untrained)) for seed, outcome, verdict in runs)
+    results = [SeedResult.of(*run) for run in values_of]
     values = {"score": statistics.median(result.value for result in results)}
     return TrialRecord(number, point, "finished" if whole else "interrupted", values, tuple(results), cost=cost)
-
-
-def outcome_of(run: SeedResult) -> Outcome:
-    """Return the outcome of a run of a trial."""
-    score, start = (math.nan if run.score is None else run.score), (run.history[0][1] if run.history else math.nan)
-    status = "diverged" if run.verdict == Verdict.DIVERGED else run.status
-    return Outcome(status, run.turns, score, start, run.reason, run.signals, collapsed=run.verdict == Verdict.COLLAPSED)

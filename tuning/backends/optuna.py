@@ -91,7 +91,7 @@ def play_next(queue: TrialQueue, worker: str) -> bool:
         return False
     prunes = queue.sweep.options.pruner != "none"
 
-    def report(step: int, value: float) -> bool:
+    def report(step: int, value: float, _: object) -> bool:
         if not prunes:
             return False
         trial.report(value, step)

@@ -1,5 +1,6 @@
 """The population backend: points known beforehand are played in one process, and the seeds of many points are members trained at once."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +11,13 @@ from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
 from arena.errors import ArenaError
 from arena.experiments.ledger import SeedResult, TrialRecord, numbers, read, write
-from arena.experiments.outcome import Outcome
-from arena.experiments.playing import play_members
 from arena.experiments.populations import populations
 from arena.experiments.values import Point
 from arena.runs.folders import disk_errors
 from arena.runs.processes import signals_interrupt
 from arena.tuning.backends.base import Tell
-from arena.tuning.objective import TrialRun, impossible, look_at, monitor_of, record_of
+from arena.tuning.objective import TrialRuns, impossible, record_of
 from arena.tuning.plan import Sweep
-from arena.tuning.watch import TrialMonitor
 
 AT_ONCE = 1024
 """Number of runs between two writes of the ledger. An interrupted sweep keeps those that were written."""
@@ -78,27 +76,11 @@ def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[Trial
 
 def _play(sweep: Sweep, configs: Sequence[Config], shared: bool) -> list[SeedResult]:
     if shared:
-        try:
-            return _play_together(sweep, configs)
-        except CannotShare:
-            pass
-    runs = [TrialRun(sweep, config) for config in configs]
+        together = TrialRuns(sweep, configs)
+        with contextlib.suppress(CannotShare):
+            together.advance()
+            return [monitor.latest for monitor in together.monitors]
+    runs = [TrialRuns(sweep, [config]) for config in configs]
     for run in runs:
-        run.advance(1.0)
-    return [run.over or run.given_up() for run in runs]
-
-
-def _play_together(sweep: Sweep, configs: Sequence[Config]) -> list[SeedResult]:
-    playing = play_members(configs, sweep.every, criteria=True)
-    monitors: list[TrialMonitor] = []
-    try:
-        look = next(playing)
-        monitors = [monitor_of(sweep, look.env.game, config.run.seed) for config in configs]
-        for monitor, score in zip(monitors, look.env.scores.tolist(), strict=True):
-            monitor.begin(score)
-        while True:
-            look = playing.send(look_at(monitors, look))
-    except StopIteration as over:
-        outcomes: list[Outcome] = over.value
-    monitors = monitors or [monitor_of(sweep, configs[0].example(), config.run.seed) for config in configs]
-    return [monitor.end(outcome) for monitor, outcome in zip(monitors, outcomes, strict=True)]
+        run.advance()
+    return [run.latest for run in runs]

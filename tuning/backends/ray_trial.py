@@ -7,17 +7,18 @@ from another trial's players with settings of its own; what it played with when 
 import functools
 import json
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
 
+from arena.config.config import Config
 from arena.experiments.ledger import TrialRecord, numbers, read, write
 from arena.experiments.values import Point
 from arena.tuning.backends.population import play_points
-from arena.tuning.objective import Stopwatch, TrialRun, impossible, play, record_of
+from arena.tuning.objective import TrialRuns, evaluate
 from arena.tuning.plan import Sweep, load
 
 POINTS, NUMBER, VALUE, OVER = "points", "number", "value", "over"
@@ -67,34 +68,23 @@ def number_of(config: dict[str, Any], trial_id: str) -> int:
 
 
 def _play(sweep: Sweep, folder: Path, number: int, point: Point) -> TrialRecord:
-    began, clock, state = time.perf_counter(), Stopwatch(), _restored()
-    from arena.errors import ArenaError, RunFailed
+    state, pbt = _restored(), sweep.options.pruner == "pbt"
 
-    try:
-        configs = [sweep.config(point, seed) for seed in sweep.options.seeds]
+    def restore(configs: Sequence[Config]) -> Sequence[dict[str, Any] | None]:
         states = state["runs"] if state is not None else [None] * len(configs)
-        if state is not None and state["point"] != point:
-            for config, own in zip(configs, states, strict=True):
-                _with_own_settings(config, own)
-        runs = [TrialRun(sweep, config, own) for config, own in zip(configs, states, strict=True)]
-        first = state["rung"] + 1 if state is not None else 1
+        for config, own in zip(configs, states, strict=True) if state is not None and state["point"] != point else ():
+            _with_own_settings(config, own)
+        return states
 
-        def report(rung: int, value: float) -> bool:
-            if sweep.options.pruner == "pbt":
-                _trace(folder, number, {"rung": rung, "value": value, **point, "went_on": state is not None})
-            if rung < sweep.options.rungs:
-                _checkpoint({"rung": rung, "point": point, "runs": [run.state() for run in runs]}, value)
-            return False
+    def report(rung: int, value: float, runs: Sequence[TrialRuns]) -> bool:
+        if pbt:
+            _trace(folder, number, {"rung": rung, "value": value, **point, "went_on": state is not None})
+        if rung < sweep.options.rungs:
+            _checkpoint({"rung": rung, "point": point, "runs": [run.state() for run in runs]}, value)
+        return False
 
-        play(sweep, runs, report, clock, first)
-    except RunFailed:
-        raise
-    except ArenaError as error:
-        return impossible(sweep, number, point, str(error))
-    plays = [run.over or run.given_up() for run in runs]
-    seconds = time.perf_counter() - began
-    resumed = int(state is not None and sweep.options.pruner != "pbt")
-    return record_of(sweep, number, point, plays, seconds=seconds, overhead=seconds - clock.seconds, resumed=resumed)
+    first = 1 if state is None else state["rung"] + 1
+    return evaluate(sweep, number, point, report, restore, first, resumed=int(state is not None and not pbt))
 
 
 def _restored() -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from arena.experiments.map.play import finished
 from arena.experiments.map.played import Map
 from arena.experiments.map.results import read, summary
 from arena.experiments.outcome import Outcome
-from arena.experiments.trials import Trials, outcome_of, record_of, trials_of
+from arena.experiments.trials import Trials, record_of, trials_of
 from arena.experiments.values import Axis, Value, parse_varied
 
 FEW = 12
@@ -69,7 +69,7 @@ def map_of(trials: Trials, names: Sequence[str] = ()) -> Map:
         members[x, y].append(record)
     runs: dict[Key, Outcome] = {}
     for at, records in members.items():
-        own = [outcome_of(run) for record in records for run in record.runs if run.status != "interrupted"]
+        own = [run.outcome for record in records for run in record.runs if run.status != "interrupted"]
         own += [Outcome("undefined", 0, math.nan, reason=record.reason) for record in records if not record.runs]
         runs |= {(*at, seed): outcome for seed, outcome in enumerate(own)}
     seeds = tuple(sorted({seed for _, _, seed in runs}))
