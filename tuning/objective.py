@@ -15,7 +15,7 @@ import numpy as np
 from arena.config.config import Config
 from arena.errors import ArenaError, RunFailed
 from arena.experiments.ledger import SeedResult, TrialRecord
-from arena.experiments.playing import Look, Single, play_members, play_single
+from arena.experiments.playing import Look, Single, computing, play_members, play_single
 from arena.experiments.values import Point
 from arena.experiments.verdict import Verdict
 from arena.tuning.plan import Sweep
@@ -46,6 +46,10 @@ class TrialRuns:
         Raises:
             CannotShare: if the runs do not fit together.
         """
+        with computing(self._configs[0]):
+            self._advance(progress)
+
+    def _advance(self, progress: float) -> None:
         while self.over is None:
             try:
                 self._look = next(self._playing) if self._look is None else self._playing.send(self._stops)

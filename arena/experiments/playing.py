@@ -1,14 +1,17 @@
 """Play one game or a population, pause where its signals are read, and return one outcome for each member."""
 
+import contextlib
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from arena.accelerate.autocast import multiplications
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
+from arena.core.torch_settings import using_threads
 from arena.engine.playing import play
 from arena.engine.vector_env import Population
 from arena.errors import GameFault, RuleUndefined
@@ -167,6 +170,13 @@ def _outcomes(
     return found
 
 
+@contextlib.contextmanager
+def computing(config: Config) -> Iterator[None]:
+    """Compute with the threads and the precision of a configuration within the block."""
+    with using_threads(config.run.threads), multiplications(config.run.tf32):
+        yield
+
+
 def play_members(configs: Sequence[Config], every: int, criteria: bool = False) -> Playing:
     """Play configurations as one population.
 
@@ -183,17 +193,21 @@ def play_single(config: Config, every: int, criteria: bool = False, state: Mappi
     return (yield from _watch(Single(config, state), [config], every, criteria))
 
 
-def play_together(configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None) -> list[Outcome]:
-    """Play configurations as one population, or one by one if they do not fit together.
+def play_group(
+    configs: Sequence[Config], every: int, tell: Callable[[int], None] = lambda turns: None, shared: bool = True
+) -> list[Outcome]:
+    """Play configurations as one population, or one by one if they do not fit together or the game fails for all at once.
 
     Args:
-        configs: to be played.
+        configs: to be played, with the threads and the precision of the first.
         every: turns between looks.
         tell: called with the turns of all members so far.
+        shared: whether they may be one population.
     """
-    try:
-        return _drive(play_members(configs, every), tell)
-    except CannotShare:
+    with computing(configs[0]):
+        if shared:
+            with contextlib.suppress(CannotShare, GameFault):  # alone, each run has its own reason
+                return _drive(play_members(configs, every), tell)
         return play_alone(configs, every, tell)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from arena.accelerate.autocast import multiplications
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
@@ -21,7 +20,7 @@ from arena.engine.members.stacking import signature
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting, GameFault
 from arena.experiments.outcome import Outcome
-from arena.experiments.playing import play_alone, play_together
+from arena.experiments.playing import play_group
 from arena.registry.lookup import lookup
 
 _FREE = ("turns", "seed", "threads", "until_solved")
@@ -90,9 +89,7 @@ class Populations:
         for group in self.groups:
             configs = [self.configs[i] for i in group.indices]
             onwards = lambda turns, before=before: tell(before + turns, total)  # noqa: E731
-            with using_threads(configs[0].run.threads), multiplications(configs[0].run.tf32):
-                outcomes = play_together(configs, self.every, onwards) if group.alone is None else play_alone(configs, self.every, onwards)
-            found |= dict(zip(group.indices, outcomes, strict=True))
+            found |= dict(zip(group.indices, play_group(configs, self.every, onwards, group.alone is None), strict=True))
             before += sum(config.run.turns for config in configs)
         return [found[i] for i in range(len(self.configs))]
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,9 +17,11 @@ from arena.core.torch_settings import using_threads
 from arena.engine.members.capacity import OBJECTS, fitting, need
 from arena.engine.vector_env import Population
 from arena.errors import BadSetting, RunFailed
-from arena.experiments.playing import play_alone, play_together
+from arena.experiments.playing import play_alone, play_group
+from arena.experiments.trials import trials_of
 from arena.games import Bilinear
 from arena.rules import UpdateRule
+from tests.conftest import Cli
 from tests.engine.test_vector_env import Asks, spectral
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 30}
@@ -123,7 +126,7 @@ def test_outcomes_are_those_of_runs_alone() -> None:
 def test_a_run_that_diverges_ends_as_it_would_alone() -> None:
     base = configure("quadratic", {"turns": 3000})
     configs = [base.vary({"x.lr": lr, "y.lr": lr}) for lr in (0.1, 30.0)]
-    together, alone = play_together(configs, 100), play_alone(configs, 100)
+    together, alone = play_group(configs, 100), play_alone(configs, 100)
     assert [o.status for o in together] == [o.status for o in alone]
     assert together[1].status == "diverged"
     assert together[1].reason == alone[1].reason
@@ -132,7 +135,7 @@ def test_a_run_that_diverges_ends_as_it_would_alone() -> None:
 
 def test_a_solved_game_ends_early_unless_it_must_not() -> None:
     base = configure("dirac", {"penalty": "r1", "turns": 4000, "score.every": 50})
-    together = play_together([base, base.vary({"seed": 1})], 100)
+    together = play_group([base, base.vary({"seed": 1})], 100)
     assert {o.status for o in together} == {"solved"}
     assert all(o.turns < 4000 and o.turns % 50 == 0 for o in together)
     alone = play_alone([base], 100)
@@ -261,3 +264,44 @@ def test_a_game_that_draws_from_elsewhere_is_played_one_by_one_and_said() -> Non
 def test_settings_changed_one_after_the_other_are_all_kept() -> None:
     changed = configure("swiss-roll").vary({"generator.lr": 0.5}).vary({"rule": "extragradient"}).vary({"seed": 3})
     assert [changed.flat()[name] for name in ("generator.lr", "rule.name", "seed")] == [0.5, "extragradient", 3]
+
+
+SPY = '''
+import torch
+from arena import Game, register
+from arena.players import Vector
+
+@register("spy")
+class Spy(Game):
+    """A game that scores 1 if it is played in TF32 with two threads."""
+    def __init__(self):
+        super().__init__(x=Vector(1), y=Vector(1))
+    def sample(self, rng):
+        return None
+    def losses(self, batch, coupling, movers):
+        x, y = self.players["x"](), self.players["y"]()
+        return {"x": (x * y).sum(), "y": -(x * y).sum()}
+    def score(self):
+        asked = torch.backends.cuda.matmul.fp32_precision == "tf32" and torch.get_num_threads() == 2
+        return 0 * self.players["x"]().sum() + (1 if asked else 2)
+'''
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", "--backend", "in-place"),
+        ("compare", "--backend", "population"),
+        ("map", "--vary", "y.lr=0.1,0.2", "--backend", "in-place"),
+        ("sweep", "--trials", "2", "--backend", "population"),
+        ("sweep", "--trials", "2", "--backend", "optuna"),
+    ],
+)
+def test_every_experiment_plays_with_the_precision_and_the_threads_of_its_configuration(
+    words: tuple[str, ...], quick_cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "spy.py").write_text(SPY)
+    shared = ("--vary", "x.lr=0.1,0.2", "--seeds", "2", "--turns", "3", "--tf32", "true", "--threads", "2", "--workers", "1")
+    done = quick_cli(words[0], "spy.py", *words[1:], *shared, "--trace.tensorboard", "false", "--out", "e")
+    assert done.returncode == 0, done.stderr
+    assert {run.score for record in trials_of(tmp_path / "e").records for run in record.runs} == {1.0}

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.core.torch_settings import using_threads
 from arena.experiments import ledger
 from arena.experiments.executors import Resources, processes
 from arena.runs.folders import disk_errors
@@ -73,7 +72,7 @@ class PlayTrials:
         """Play trials as the worker of that number; report each that ends."""
         deaths = len(list((self.folder / WORKERS).glob(f"{self.driver}-{number}-*")))
         name = f"{self.driver}-{number}-{os.getpid()}"
-        with using_threads(1), disk_errors("the sweep", self.folder), hold(self.folder / WORKERS / name):
+        with disk_errors("the sweep", self.folder), hold(self.folder / WORKERS / name):
             sweep = load(self.folder)
             # The random streams of a driver's workers follow from the seed of the sweep; a worker that takes another's place has its own.
             study = open_study(sweep, self.folder, sampler(sweep.options, number + 1000 * deaths), pruner(sweep.options))

@@ -8,7 +8,6 @@ from typing import Any
 
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
-from arena.core.torch_settings import using_threads
 from arena.errors import ArenaError
 from arena.experiments.ledger import SeedResult, TrialRecord, numbers, read, write
 from arena.experiments.populations import populations
@@ -63,8 +62,7 @@ def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[Trial
     sorted_ = populations(configs, every=sweep.every) if configs else None
     for group in sorted_.groups if sorted_ is not None else ():
         own, begun = [configs[i] for i in group.indices], time.perf_counter()
-        with using_threads(own[0].run.threads):
-            plays |= dict(zip(group.indices, _play(sweep, own, group.alone is None), strict=True))
+        plays |= dict(zip(group.indices, _play(sweep, own, group.alone is None), strict=True))
         playing += time.perf_counter() - begun
     seconds = time.perf_counter() - began
     each: dict[str, Any] = {"seconds": seconds / len(points), "overhead": (seconds - playing) / len(points)}

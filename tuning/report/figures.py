@@ -156,24 +156,12 @@ def _marks(axis: Any, x: Dimension, y: Dimension, trials: Trials, norm: Normaliz
         groups.setdefault(mark, []).append(record)
     for (marker, colour, word), group in sorted(groups.items(), key=lambda item: item[0][2] != "played"):
         at = [[_where(d, r.point[d.name]) + (rng.uniform(-0.18, 0.18) if d.choices or d.whole else 0) for r in group] for d in (x, y)]
-        if word == "played":
-            axis.scatter(
-                *at,
-                c=[r.value for r in group],
-                cmap=COLOURS,
-                norm=norm,
-                s=26,
-                edgecolors=INK,
-                linewidths=0.7,
-                label=f"played: {len(group)}",
-            )
-        else:
-            axis.scatter(*at, c=colour, marker=marker, s=30, edgecolors="white", linewidths=0.6, label=f"{word}: {len(group)}", zorder=3)
+        played = {"c": [r.value for r in group], "cmap": COLOURS, "norm": norm, "s": 26, "edgecolors": INK, "linewidths": 0.7}
+        marked = {"c": colour, "marker": marker, "s": 30, "edgecolors": "white", "linewidths": 0.6, "zorder": 3}
+        axis.scatter(*at, **(played if word == "played" else marked), label=f"{word}: {len(group)}")
     if (best := trials.best) is not None:
-        place = [[_where(d, best.point[d.name])] for d in (x, y)]
-        axis.plot(
-            *place, "*", color="white", markeredgecolor=INK, markersize=14, linestyle="none", label=f"best: {best.value:.3g}", zorder=5
-        )
+        star: dict[str, Any] = {"color": "white", "markeredgecolor": INK, "markersize": 14, "linestyle": "none", "zorder": 5}
+        axis.plot(*([_where(d, best.point[d.name])] for d in (x, y)), "*", label=f"best: {best.value:.3g}", **star)
 
 
 @styled

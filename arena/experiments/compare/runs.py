@@ -14,12 +14,11 @@ from typing import Any
 
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
-from arena.core.torch_settings import using_threads
 from arena.errors import GameFault, RuleUndefined
 from arena.experiments.budget import cost_per_turn
 from arena.experiments.compare.plan import Job
 from arena.experiments.outcome import Outcome
-from arena.experiments.playing import Look, play_members
+from arena.experiments.playing import Look, computing, play_members
 from arena.experiments.populations import populations
 
 Rows = list[dict[str, Any]]
@@ -78,7 +77,7 @@ def _play(jobs: Sequence[Job], folder: Path, turns: Callable[[int], None]) -> li
     costs = [cost_per_turn(config) for config in configs]
     rows: list[Rows] = [[] for _ in jobs]
     every = min(config.group("score").every or config.group("trace").every for config in configs)
-    with using_threads(configs[0].run.threads):
+    with computing(configs[0]):
         playing = play_members(configs, every)
         try:
             while True:

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.core.torch_settings import using_threads
-from arena.errors import GameFault
 from arena.experiments.map.plan import Key, Plan, load
 from arena.experiments.outcome import Outcome, judged
-from arena.experiments.playing import play_alone, play_together
+from arena.experiments.playing import play_group
 
 LOOK = 100
 """Turns between looks at the signals, at which runs that diverged are stopped."""
@@ -43,10 +41,6 @@ class PlayGroup:
         """Return the runs of a group, given whether it shares a population, and its keys."""
         shared, keys = job
         configs = [self.plan.config(key) for key in keys]
-        with using_threads(configs[0].run.threads):
-            try:
-                outcomes = play_together(configs, LOOK, turns) if shared else play_alone(configs, LOOK, turns)
-            except GameFault:  # of the rule on all members; alone, each run has its own reason
-                outcomes = play_alone(configs, LOOK, turns)
+        outcomes = play_group(configs, LOOK, turns, shared)
         game = configs[0].example()
         return [judged(outcome, game.collapsed(outcome.signals)) for outcome in outcomes]
