@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.experiments.options import FOLDER, OPTIONS, SEEDS, pop_resources, report_on
-from arena.runs.command_line import CommandLine
+from arena.experiments.options import FOLDER, OPTIONS, SEEDS, ExperimentLine
 
 USAGE = f"""\
 usage: arena sweep GAME [--vary SETTING=VALUES ...] [--trials N] [--seeds SEEDS] [--backend optuna|ray|population] [--sampler NAME]
@@ -46,34 +45,29 @@ EXPECTED = {int: "a whole number, such as 60", float: "a number, such as 0.5"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    line = CommandLine(arguments, USAGE, "arena sweep ring")
+    line = ExperimentLine(arguments, USAGE, "arena sweep ring", "sensitivity")
     if line.exit_code is not None:
         return line.exit_code
-    vary = line.pop_all("vary")
-    game, settings = line.game(file=line.pop("config"))
-    if report_on(line, game, vary, "sensitivity"):
-        return 0
-    saved, out = settings.pop("sweep", {}), line.pop("out")
+    saved = line.settings.pop("sweep", {})
     options = _options(saved, line)
 
     from arena.tuning.plan import begin, plan
     from arena.tuning.space import parse_space
 
-    space = parse_space(vary or saved["space"]) if vary or saved.get("space") else None
-    sweep = plan(game, settings, [*saved.get("arguments", []), *line.rest], space, options)
-    return play_on(begin(sweep, out))
+    vary = line.vary or saved.get("space")
+    sweep = plan(line.name, line.settings, [*saved.get("arguments", []), *line.rest], parse_space(vary) if vary else None, options)
+    return play_on(begin(sweep, line.out))
 
 
-def _options(saved: Mapping[str, Any], line: CommandLine) -> Any:
+def _options(saved: Mapping[str, Any], line: ExperimentLine) -> Any:
     """Return the options of a config file, updated by those of the command line."""
     from arena.experiments.values import parse_seeds
     from arena.tuning.options import Options
 
     names = inspect.signature(Options).parameters
     chosen: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items() if name in names}
-    workers, where = pop_resources(line)
     given = {name: line.pop_number(name.replace("_", "-"), EXPECTED[kind], kind, -math.inf) for name, kind in NUMBERS.items()}
-    given |= where | {"workers": workers} | {name: line.pop(name) for name in ("sampler", "pruner", "seeds")}
+    given |= line.where | {"workers": line.workers, "seeds": line.seeds} | {name: line.pop(name) for name in ("sampler", "pruner")}
     if (word := line.pop("objective")) is not None:
         given["objectives"] = tuple(word.split(","))
     chosen |= {name: value for name, value in given.items() if value is not None}
@@ -90,7 +84,5 @@ def play_on(folder: Path) -> int:
 
     sweep = load(folder)
     shown, tell = progress(sweep, folder)
-    if (played := shown.play(lambda: finish(sweep, folder, None, tell))) is None:
-        return 130
-    show(sweep.space, played.trials, played.findings, folder, shown.seconds)
-    return 0
+    report = lambda played, seconds: show(sweep.space, played.trials, played.findings, folder, seconds)  # noqa: E731
+    return shown.play(lambda: finish(sweep, folder, None, tell), report)

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from arena.errors import ArenaError, BadSetting, check_choice, check_number
 from arena.tuning.backends.base import check_backend
+from arena.tuning.samplers import PRUNERS, SAMPLERS
 
-SAMPLERS = ("tpe", "gp", "cma-es", "nsga-ii", "qmc", "grid", "random")
 PLANNED = ("qmc", "grid", "random")
 """Samplers whose points depend on the space and the seed alone, and are the same in every backend."""
-PRUNERS = ("none", "median", "hyperband", "successive-halving", "wilcoxon")
 RAY_PRUNERS = ("none", "median", "hyperband", "successive-halving", "pbt")
 OBJECTIVES = ("criterion", "score", "cost", "spread", "seconds")
 

@@ -1,14 +1,48 @@
-"""Optuna's samplers and pruners by name."""
+"""Optuna's samplers and pruners by name. A row here is all that a new one needs."""
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import optuna
+from optuna import pruners, samplers
 
-from arena.errors import ArenaError
-from arena.tuning.options import Options
+from arena.experiments.plug_ins import installed
+
+Make = Callable[[Any, int], samplers.BaseSampler]
+"""Takes the options of a sweep, and a seed."""
 
 
-def sampler(options: Options, worker: int = 0) -> optuna.samplers.BaseSampler:
+def _random(options: Any, seed: int) -> samplers.BaseSampler:
+    return samplers.RandomSampler(seed=seed)
+
+
+def _cma_es(options: Any, seed: int) -> samplers.BaseSampler:
+    with installed("the sampler cma-es"):
+        import cmaes  # noqa: F401
+    return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+
+
+SAMPLERS: dict[str, Make] = {
+    "tpe": lambda options, seed: samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True),
+    "gp": lambda options, seed: samplers.GPSampler(seed=seed, deterministic_objective=False),
+    "cma-es": _cma_es,
+    "nsga-ii": lambda options, seed: samplers.NSGAIISampler(seed=seed, population_size=max(8, min(50, options.trials // 4))),
+    "qmc": _random,  # the points of qmc and grid are queued
+    "grid": _random,
+    "random": _random,
+}
+PRUNERS: dict[str, Callable[[Any], pruners.BasePruner]] = {
+    "none": lambda options: pruners.NopPruner(),
+    "median": lambda options: pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=options.rungs // 3),
+    "hyperband": lambda options: pruners.HyperbandPruner(min_resource=1, max_resource=options.rungs, reduction_factor=3),
+    "successive-halving": lambda options: pruners.SuccessiveHalvingPruner(min_resource=max(1, options.rungs // 4), reduction_factor=2),
+    "wilcoxon": lambda options: pruners.WilcoxonPruner(p_threshold=0.1, n_startup_steps=2),
+}
+"""By options of a sweep; steps are rungs, or seeds for a pruner that compares points seed by seed."""
+
+
+def sampler(options: Any, worker: int = 0) -> samplers.BaseSampler:
     """Return the sampler of one of several processes, each with a random stream of its own.
 
     Args:
@@ -18,38 +52,13 @@ def sampler(options: Options, worker: int = 0) -> optuna.samplers.BaseSampler:
     Raises:
         ArenaError: if a package that it needs is missing.
     """
-    seed = options.sampler_seed + 1_000_003 * worker
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        match options.sampler:
-            case "tpe":
-                return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-            case "gp":
-                return optuna.samplers.GPSampler(seed=seed, deterministic_objective=False)
-            case "nsga-ii":
-                return optuna.samplers.NSGAIISampler(seed=seed, population_size=max(8, min(50, options.trials // 4)))
-            case "cma-es":
-                try:
-                    import cmaes  # noqa: F401
-                except ImportError as error:
-                    raise ArenaError("the sampler cma-es needs the package cmaes; type: pip install cmaes") from error
-                return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-            case _:
-                return optuna.samplers.RandomSampler(seed=seed)
+        return SAMPLERS[options.sampler](options, options.sampler_seed + 1_000_003 * worker)
 
 
-def pruner(options: Options) -> optuna.pruners.BasePruner:
-    """Return a pruner, whose steps are the rungs, or the seeds if it compares points seed by seed."""
+def pruner(options: Any) -> pruners.BasePruner:
+    """Return the pruner of a sweep."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        match options.pruner:
-            case "median":
-                return optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=options.rungs // 3)
-            case "hyperband":
-                return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=options.rungs, reduction_factor=3)
-            case "successive-halving":
-                return optuna.pruners.SuccessiveHalvingPruner(min_resource=max(1, options.rungs // 4), reduction_factor=2)
-            case "wilcoxon":
-                return optuna.pruners.WilcoxonPruner(p_threshold=0.1, n_startup_steps=2)
-            case _:
-                return optuna.pruners.NopPruner()
+        return PRUNERS.get(options.pruner, PRUNERS["none"])(options)

@@ -7,8 +7,7 @@ arena compare swiss-roll --vary generator.lr=1e-4,1e-3 --vary coupling=0.5,1
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.experiments.options import FOLDER, OPTIONS, SEEDS, pop_resources, report_on
-from arena.runs.command_line import CommandLine
+from arena.experiments.options import FOLDER, OPTIONS, SEEDS, ExperimentLine
 
 USAGE = f"""\
 usage: arena compare GAME [--vary SETTING=VALUES ...] [--seeds SEEDS] [--budget gradients|turns] [--backend NAME]
@@ -31,20 +30,15 @@ Play every combination of the values with every seed, in parallel; print and dra
 
 
 def main(arguments: Sequence[str]) -> int:
-    line = CommandLine(arguments, USAGE, "arena compare bilinear --vary rule=simultaneous,extragradient")
+    line = ExperimentLine(arguments, USAGE, "arena compare bilinear --vary rule=simultaneous,extragradient", "table")
     if line.exit_code is not None:
         return line.exit_code
-    vary = line.pop_all("vary")
-    game, settings = line.game(file=line.pop("config"))
-    if report_on(line, game, vary, "table"):
-        return 0
-    budget, out, seeds = (line.pop(name) for name in ("budget", "out", "seeds"))
-    workers, where = pop_resources(line)
+    budget = line.pop("budget") or "gradients"
 
     from arena.experiments.compare.plan import Plan, begin, plan, values_of
 
-    comparison = Plan(game, plan(game, settings, line.rest, values_of(vary), budget or "gradients", seeds), **where)
-    return play_on(begin(comparison, out), workers)
+    jobs = plan(line.name, line.settings, line.rest, values_of(line.vary), budget, line.seeds)
+    return play_on(begin(Plan(line.name, jobs, **line.where), line.out), line.workers)
 
 
 def play_on(folder: Path, workers: int | None = None) -> int:
@@ -55,7 +49,4 @@ def play_on(folder: Path, workers: int | None = None) -> int:
 
     comparison = load(folder)
     shown, tell = progress(comparison, folder)
-    if (played := shown.play(lambda: finish(comparison, folder, workers, tell))) is None:
-        return 130
-    report(played)
-    return 0
+    return shown.play(lambda: finish(comparison, folder, workers, tell), report)

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from arena.errors import ArenaError
-from arena.experiments.options import FOLDER, OPTIONS, SEEDS, pop_resources, report_on
+from arena.experiments.options import FOLDER, OPTIONS, SEEDS, ExperimentLine
 from arena.runs.command_line import CommandLine
 
 USAGE = f"""\
@@ -35,19 +35,14 @@ the best.
 
 
 def main(arguments: Sequence[str]) -> int:
-    line = CommandLine(arguments, USAGE, "arena map swiss-roll --vary generator.lr=1e-5:1e-1:16 --vary discriminator.lr=1e-5:1e-1:16")
+    if any(word.partition("=")[0] == "--sampler" for word in arguments):
+        return play_sampled(arguments)
+    example = "arena map swiss-roll --vary generator.lr=1e-5:1e-1:16 --vary discriminator.lr=1e-5:1e-1:16"
+    line = ExperimentLine(arguments, USAGE, example, "map")
     if line.exit_code is not None:
         return line.exit_code
-    vary, sampler = line.pop_all("vary"), line.pop("sampler")
-    game, settings = line.game(file=(config := line.pop("config")))
-    if report_on(line, game, vary, "map"):
-        return 0
-    if sampler is not None:
-        return play_sampled(game, vary, sampler, line, config)
-    seeds, members, out = (line.pop(name) for name in ("seeds", "members", "out"))
-    workers, where = pop_resources(line)
-    saved = settings.pop("map", {})
-    axes = vary or [saved[name] for name in ("x", "y") if name in saved]
+    members, saved = line.pop("members"), line.settings.pop("map", {})
+    axes = line.vary or [saved[name] for name in ("x", "y") if name in saved]
     if len(axes) != 2:
         raise ArenaError(f"a map varies two settings, not {len(axes)}. Fix: --vary generator.lr=1e-5:1e-1:16 --vary coupling=0:1:16")
     if members not in (None, "auto") and not (members.isdecimal() and int(members)):
@@ -58,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     from arena.experiments.map.play import default_workers, sized
 
     words = [*saved.get("options", []), *line.rest]
-    planned = plan(game, settings, words, axes[0], axes[1], seeds or seeds_of_plan(saved), size, **where)
-    return play_on(begin(sized(planned, workers or default_workers(planned)), out), workers)
+    planned = plan(line.name, line.settings, words, axes[0], axes[1], line.seeds or seeds_of_plan(saved), size, **line.where)
+    return play_on(begin(sized(planned, line.workers or default_workers(planned)), line.out), line.workers)
 
 
 def play_on(folder: Path, count: int | None = None) -> int:
@@ -72,18 +67,16 @@ def play_on(folder: Path, count: int | None = None) -> int:
     count = count or default_workers(planned)
     shown, tell = progress(planned, folder, count)
     explain = lambda why: shown.say(f"[dim]some runs are played one by one: {why}[/]")  # noqa: E731
-    if (played := shown.play(lambda: finish(sized(planned, count), folder, count, tell, explain))) is None:
-        return 130
-    report(played, shown.seconds)
-    return 0
+    return shown.play(lambda: finish(sized(planned, count), folder, count, tell, explain), report)
 
 
-def play_sampled(game: str, vary: Sequence[str], sampler: str, line: CommandLine, config: str | None) -> int:
+def play_sampled(arguments: Sequence[str]) -> int:
     """Play the points that a sampler chooses, by the command `sweep`, and draw their map; return the exit code."""
-    folder = line.pop("out") or next(f"runs/map-{n}" for n in itertools.count(1) if not Path(f"runs/map-{n}").exists())
+    line = CommandLine(arguments, USAGE, "")
+    vary, out = line.pop_all("vary"), line.pop("out")
+    folder = out or next(f"runs/map-{n}" for n in itertools.count(1) if not Path(f"runs/map-{n}").exists())
     sweep = next(point for point in entry_points(group="arena.commands") if point.name == "sweep").load()
-    words = [*(f"--vary={word}" for word in vary), f"--sampler={sampler}", f"--out={folder}", *([f"--config={config}"] if config else [])]
-    code = int(sweep([game, *words, *line.rest]))
+    code = int(sweep([*arguments, *([] if out else [f"--out={folder}"])]))
     if code == 0:
         from arena.experiments.trials import show_report
 

@@ -20,28 +20,41 @@ OPTIONS = """\
 Every setting of a game is an option, as in `arena play GAME --help`."""
 
 
-def pop_resources(line: CommandLine) -> tuple[int | None, dict[str, Any]]:
-    """Remove --workers, --backend, --address and --gpus; return the number of processes, and those of the others that were given."""
-    workers = line.pop_number("workers", "a whole number of at least 1")
-    where = {"backend": line.pop("backend"), "address": line.pop("address"), "gpus": line.pop_number("gpus", "a number", float, 0)}
-    return workers, {name: value for name, value in where.items() if value is not None}
-
-
-def report_on(line: CommandLine, game: str, names: Sequence[str], usual: str) -> bool:
-    """Print the report of an experiment's folder that is named in the place of a game; return whether it is one.
+class ExperimentLine(CommandLine):
+    """The command line of an experiment, or of a report on the folder of one, which is printed at once.
 
     Args:
-        line: the command line, from which `--report` is removed.
-        game: the word in the place of a game.
-        names: of settings.
-        usual: name of the report if no other is named.
-    """
-    from arena.experiments.trials import is_experiment, show_report
+        words: the words.
+        usage: text that `--help` prints.
+        example: a complete command, for the error if no game is named.
+        report: name of the report if the command line names none.
 
-    if not is_experiment(game):
-        return False
-    name = line.pop("report") or usual
-    if line.rest:
-        raise ArenaError(f"'{line.rest[0]}' is too much: a report takes a folder, --report NAME and --vary SETTING")
-    show_report(name, Path(game), names)
-    return True
+    Attributes:
+        vary: the words of all `--vary`.
+        name: the game.
+        settings: of the file that `--config` names.
+        out: the folder; None if it was not given.
+        seeds: as they were typed; None if they were not.
+        workers: number of processes; None if it was not given.
+        where: backend, address and gpus, of those that were given.
+    """
+
+    def __init__(self, words: Sequence[str], usage: str, example: str, report: str):
+        super().__init__(words, usage, example)
+        if self.exit_code is not None:
+            return
+        from arena.experiments.trials import is_experiment, show_report
+
+        self.vary = self.pop_all("vary")
+        self.name, self.settings = self.game(file=self.pop("config"))
+        if is_experiment(self.name):
+            report = self.pop("report") or report
+            if self.rest:
+                raise ArenaError(f"'{self.rest[0]}' is too much: a report takes a folder, --report NAME and --vary SETTING")
+            show_report(report, Path(self.name), self.vary)
+            self.exit_code = 0
+            return
+        self.out, self.seeds = self.pop("out"), self.pop("seeds")
+        self.workers: int | None = self.pop_number("workers", "a whole number of at least 1")
+        where = {"backend": self.pop("backend"), "address": self.pop("address"), "gpus": self.pop_number("gpus", "a number", float, 0)}
+        self.where: dict[str, Any] = {name: value for name, value in where.items() if value is not None}

@@ -43,11 +43,6 @@ class Progress:
         self._task = self._bar.add_task("", total=total, kept=0, runs=runs, unit=unit, note="")
         self._began = time.monotonic()
 
-    @property
-    def seconds(self) -> float:
-        """Seconds since the experiment began, or was resumed."""
-        return time.monotonic() - self._began
-
     def __enter__(self) -> "Progress":
         self._bar.start()
         return self
@@ -59,13 +54,20 @@ class Progress:
                 f"stopped with {self.kept:,} of {self.runs:,} {self.unit} kept. Continue with:  {command('arena')} resume {self.folder}"
             )
 
-    def play(self, finish: Callable[[], T]) -> T | None:
-        """Show the progress while an experiment is played; return its result, or None if it was interrupted."""
+    def play(self, finish: Callable[[], T], report: Callable[[T, float], None]) -> int:
+        """Show the progress while an experiment is played, and then its report; return the exit code.
+
+        Args:
+            finish: plays it and returns its result.
+            report: prints a result, given the seconds that it took.
+        """
         try:
             with self:
-                return finish()
+                played = finish()
         except KeyboardInterrupt:
-            return None
+            return 130
+        report(played, time.monotonic() - self._began)
+        return 0
 
     def update(self, done: float, kept: int, line: str = "", note: str = "") -> None:
         """Show how much is done.

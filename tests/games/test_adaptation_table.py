@@ -84,7 +84,7 @@ def played(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped
 
 def test_a_comparison_prints_and_keeps_the_game_s_own_table(played) -> None:  # type: ignore[no-untyped-def]
     printed = io.StringIO()
-    report(played, Console(file=printed, width=200))
+    report(played, console=Console(file=printed, width=200))
     kept = (Path(played.folder) / "table.md").read_text()
     assert kept.splitlines()[0].startswith("| regime | target accuracy % (mean ± SD) | ")
     assert "moons → rotated-moons" in kept and (Path(played.folder) / "comparison.csv").is_file()

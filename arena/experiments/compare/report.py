@@ -10,7 +10,7 @@ from arena.experiments.compare.plan import Job, Plan
 from arena.experiments.compare.play import Comparison
 from arena.experiments.progress import Progress
 from arena.experiments.table import show
-from arena.runs.display import command, show_line, terminal
+from arena.runs.display import command, duration, show_line, terminal
 
 
 def progress(found: Plan, folder: Path) -> tuple[Progress, Callable[[Job, str], None]]:
@@ -27,7 +27,7 @@ def progress(found: Plan, folder: Path) -> tuple[Progress, Callable[[Job, str], 
     return shown, tell
 
 
-def report(found: Comparison, console: Console | None = None) -> None:
+def report(found: Comparison, seconds: float | None = None, console: Console | None = None) -> None:
     """Print the table and the paths of all files."""
     console = console or terminal()
     show(found.trials, console=console)
@@ -36,3 +36,5 @@ def report(found: Comparison, console: Console | None = None) -> None:
     for name in ["comparison.csv"] if found.own_table is None else ["table.md", "comparison.csv"]:
         show_line(console, "table", str(found.folder / name))
     show_line(console, "look", f"{command('tensorboard')} --logdir {found.folder}")
+    if seconds is not None:
+        show_line(console, "took", duration(seconds))
