@@ -71,6 +71,7 @@ class Game(nn.Module):
         space: Default space of a sweep by setting: `LOW:HIGH`, `log:LOW:HIGH`, `int:LOW:HIGH` or `a,b,c`. If empty, a sweep varies the
             learning rates and their companions.
         sweep: Settings of a sweep that replace those of the recipe, such as fewer turns.
+        score_is: Name of the score on axes, such as "distance to the solution".
 
     Attributes:
         idle: Names of the numbers of `at_turn` that are 0 in this turn for all members of a population. `losses` may leave out the terms
@@ -114,6 +115,7 @@ class Game(nn.Module):
     uses_oracle: ClassVar[bool] = False
     space: ClassVar[Mapping[str, str]] = {}
     sweep: ClassVar[Mapping[str, Any]] = {}
+    score_is: ClassVar[str] = "score"
     idle: frozenset[str] = frozenset()
     evaluation: Evaluation = Evaluation()
     jointly: bool = True
@@ -264,6 +266,11 @@ class Game(nn.Module):
     def scores(self) -> tuple[str, ...]:
         """Names of the metrics that can be the score; `score` returns the one named by `evaluation.metric`."""
         return ()
+
+    @property
+    def score_name(self) -> str:
+        """Name of the score under the current evaluation: that of the metric, or `score_is`."""
+        return self.evaluation.metric or self.score_is
 
     @property
     def score_uses_oracle(self) -> bool:

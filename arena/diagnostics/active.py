@@ -30,6 +30,7 @@ class Diagnostics:
 
     def __init__(self, words: Sequence[str]):
         self.members: dict[str, Diagnostic] = construct_all("diagnostic", words)
+        self._measured: dict[str, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self.members)
@@ -46,20 +47,25 @@ class Diagnostics:
         return Cost(sum(cost.gradient_evaluations for cost in costs), sum(cost.products for cost in costs))
 
     def measure(self, arena: MeasuredGame) -> dict[str, Any]:
-        """Return all numbers by trace field; for a failed measurement, the reason."""
+        """Return all numbers by trace field; for a failed measurement, its numbers so far and the reason."""
         row: dict[str, Any] = {}
+        self._measured = {}
         for name, diagnostic in self.members.items():
             try:
-                row |= {f"diagnostics.{name}.{field}": value for field, value in diagnostic.measure(arena).items()}
+                numbers: Mapping[str, float] | None = diagnostic.measure(arena)
             except MeasurementFailed as error:  # one missing number must not end a long run
+                numbers = error.numbers
                 row[f"diagnostics.{name}.failure"] = str(error)
+            if numbers is not None:
+                row |= {f"diagnostics.{name}.{field}": value for field, value in numbers.items()}
+                self._measured[name] = arena.turns_played
         spent = self.spent
         return row | {"diagnostics.gradient_evaluations": spent.gradient_evaluations, "diagnostics.products": spent.products}
 
     def figures(self, arena: MeasuredGame) -> Iterator[tuple[str, "Figure"]]:
-        """Yield the figures of the latest measurement by the name of the diagnostic."""
-        for name, diagnostic in self.members.items():
-            if (drawn := diagnostic.figure(arena)) is not None:
+        """Yield the figures of the measurements of this turn by the name of the diagnostic; never that of an earlier turn."""
+        for name, turn in self._measured.items():
+            if turn == arena.turns_played and (drawn := self.members[name].figure(arena)) is not None:
                 yield name, drawn
 
     def state_dict(self) -> dict[str, Any]:

@@ -23,9 +23,18 @@ if TYPE_CHECKING:
 
 
 class MeasurementFailed(ArenaError):
-    """A measurement without a result; the run continues, and the reason is in the trace."""
+    """A measurement without a whole result; the run continues, and the reason is in the trace.
+
+    Args:
+        message: The reason.
+        numbers: The numbers that were found nevertheless, by name; None if there are none, and nothing to draw.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str, numbers: Mapping[str, float] | None = None):
+        super().__init__(message)
+        self.numbers = numbers
 
 
 class Cost(NamedTuple):

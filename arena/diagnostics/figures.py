@@ -1,20 +1,25 @@
 """Figures of diagnostics: eigenvalues in the complex plane, and the field along a path."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
-from arena.plots.style import ATTRACTED, DATA, INK, REPELLED, figure, styled
+from arena.plots.style import ATTRACTED, DATA, FIRST, INK, REPELLED, figure, styled
 
 
 @styled
-def eigenvalues(values: np.ndarray, complete: bool) -> Figure:
-    """Draw all (`complete`) or the outermost eigenvalues of a Jacobian in the complex plane, coloured by the sign of their real part."""
+def eigenvalues(values: np.ndarray, complete: bool, missing: Sequence[str] = ()) -> Figure:
+    """Draw all (`complete`) or the outermost eigenvalues of a Jacobian in the complex plane, coloured by the sign of their real part.
+
+    `missing` names the ends of the spectrum that were not found.
+    """
     drawing, axes = figure(4.9, 4.0)
     axis = axes[0, 0]
     axis.axvspan(-1e9, 0, color=REPELLED, alpha=0.05, linewidth=0)
     for line in (axis.axhline, axis.axvline):
         line(0, color=DATA, linewidth=0.8)
-    radius = float(np.abs(values).max()) or 1.0
+    radius = float(np.abs(values).max(initial=0)) or 1.0
     nought = np.abs(values.real) <= 1e-6 * radius  # within the accuracy of products with a Jacobian in float32
     groups = {
         "attracts": (~nought & (values.real > 0), ATTRACTED),
@@ -24,11 +29,17 @@ def eigenvalues(values: np.ndarray, complete: bool) -> Figure:
     for words, (chosen, colour) in groups.items():
         label = f"{words}: {int(chosen.sum())}"
         axis.scatter(values.real[chosen], values.imag[chosen], s=22, color=colour, alpha=0.7, linewidths=0, label=label, zorder=3)
-    margin = 0.12 * radius
-    axis.set_xlim(min(float(values.real.min()), 0) - margin, max(float(values.real.max()), 0) + margin)
-    axis.set_ylim(float(values.imag.min()) - margin, float(values.imag.max()) + margin)
+    for limits, parts in ((axis.set_xlim, values.real), (axis.set_ylim, values.imag)):
+        low, high = float(parts.min(initial=0)), float(parts.max(initial=0))
+        margin = 0.08 * (high - low) or 0.1 * radius
+        limits(low - margin, high + margin)
     which = "all" if complete else "outermost"
-    axis.set(xlabel="real part", ylabel="imaginary part", title=f"{which} {len(values)} eigenvalues of the field's Jacobian")
+    title = f"{which} {len(values)} eigenvalues of the field's Jacobian"
+    axis.set(xlabel="real part", ylabel="imaginary part", title=title)
+    if missing:
+        axis.set_title(
+            "\n".join([f"{len(values)} eigenvalues of the field's Jacobian", *(f"not found: {end}" for end in missing)]), color=FIRST
+        )
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     return drawing
 

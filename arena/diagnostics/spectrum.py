@@ -4,6 +4,7 @@ Descent z⁺ = z − ηv is stable for small η if every real part is positive (
 parts rotate and need small steps: |1 − ημ| < 1 needs η < 2·Re(μ)/|μ|² (Mescheder et al. 2017, arXiv:1705.10461).
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -28,16 +29,18 @@ class Spectrum(Diagnostic):
     `spectral_radius`, `smallest_real` (below 0: descent is repelled), `largest_imaginary`, and `rotating_share`: the share of eigenvalues
     with |Im μ| > |Re μ|. Separate Arnoldi iterations find the largest moduli, smallest real parts and largest imaginary parts, so that the
     first three numbers mean the same in both modes; the share is then among the `top` of largest modulus. Arnoldi starts from a fixed
-    vector and stops at residuals below √ε of the run's precision.
+    vector and stops at residuals below √ε of the run's precision, relative to the spectral radius. If one of the iterations does not
+    converge, its numbers are missing, the reason is in the trace, and the picture shows the eigenvalues that have converged.
 
     Cost: for each part that moves, dense, one product for each parameter; by Arnoldi, until it converges, at most 3 products for each of
-    `restarts + 1` times `basis` vectors, with `basis` = max(2·`top` + 1, 20), and a few more.
+    `restarts + 1` times `basis` vectors, and a few more.
 
     Args:
         mode: dense, arnoldi, or auto: dense for games of at most `dense` parameters.
         dense: Largest number of parameters for a dense Jacobian, at least 1.
         top: Number of eigenvalues at each end that Arnoldi finds, at least 1.
         restarts: Largest number of restarts of each Arnoldi iteration, at least 1.
+        basis: Vectors of an Arnoldi iteration, above `top + 1`; 0 takes the larger of 4·`top` and 40.
 
     Raises:
         BadSetting: A number is out of its range.
@@ -50,32 +53,42 @@ class Spectrum(Diagnostic):
         1.0
     """
 
-    def __init__(self, mode: Literal["auto", "dense", "arnoldi"] = "auto", dense: int = 200, top: int = 6, restarts: int = 100):
+    def __init__(
+        self, mode: Literal["auto", "dense", "arnoldi"] = "auto", dense: int = 200, top: int = 6, restarts: int = 100, basis: int = 0
+    ):
         check_choice("mode", mode, ("auto", "dense", "arnoldi"))
         check_number("dense", dense, least=1, whole=True)
         check_number("top", top, least=1, whole=True)
         check_number("restarts", restarts, least=1, whole=True)
-        self.mode, self.dense, self.top, self.restarts = mode, int(dense), int(top), int(restarts)
+        check_number("basis", basis, least=0, whole=True)
+        if 0 < basis < top + 2:
+            raise BadSetting("basis", basis, f"at least {top + 2}, two above top, or 0")
+        self.mode, self.dense, self.top, self.restarts, self.basis = mode, int(dense), int(top), int(restarts), int(basis)
         self.eigenvalues: np.ndarray | None = None
         self._complete = True
+        self._missing: dict[str, str] = {}
 
     def measure(self, arena: MeasuredGame) -> dict[str, float]:
         self.check(arena.game)
+        self.eigenvalues, self._missing = None, {}
+        self._complete = self._is_dense(arena.game)
         with self.looking(arena) as field:
-            self._complete = self._is_dense(arena.game)
             if self._complete:
                 matrix = jacobian(field)
-                outermost = self.eigenvalues = np.linalg.eigvals(matrix) if np.isfinite(matrix).all() else np.array([complex("nan")])
-            else:
-                ends = [self._extremes(field, which) for which in EXTREMES]
-                outermost, self.eigenvalues = ends[0], _merged(ends)
-        values = self.eigenvalues
-        return {
-            "spectral_radius": float(np.abs(values).max()),
-            "smallest_real": float(values.real.min()),
-            "largest_imaginary": float(np.abs(values.imag).max()),
-            "rotating_share": float(np.mean(np.abs(outermost.imag) > np.abs(outermost.real))),
-        }
+                values = self.eigenvalues = np.linalg.eigvals(matrix) if np.isfinite(matrix).all() else np.array([complex("nan")])
+                return _numbers(dict.fromkeys(EXTREMES, values))
+            found: dict[str, np.ndarray] = {}
+            complaints: dict[str, str] = {}
+            for which in EXTREMES:
+                shift = 2 * float(np.abs(found["LM"]).max(initial=0)) if found else 0.0
+                found[which], complaint = self._extremes(field, which, shift)
+                complaints |= {which: complaint} if complaint else {}
+        self.eigenvalues = _merged([*found.values()])
+        self._missing = {which: f"{EXTREMES[which]} ({len(found[which])} of {self.top} converged)" for which in complaints}
+        numbers = _numbers({which: values for which, values in found.items() if which not in complaints})
+        if complaints:
+            raise MeasurementFailed("spectrum: " + "; ".join(complaints.values()), numbers)
+        return numbers
 
     def cost(self, game: Game) -> Cost:
         size = parameters_in(game)
@@ -100,21 +113,25 @@ class Spectrum(Diagnostic):
 
         if self.eigenvalues is None or not np.isfinite(self.eigenvalues).all():
             return None
-        return figures.eigenvalues(self.eigenvalues, complete=self._complete)
+        return figures.eigenvalues(self.eigenvalues, complete=self._complete, missing=[*self._missing.values()])
 
     def _is_dense(self, game: Game) -> bool:
         return self.mode == "dense" or (self.mode == "auto" and parameters_in(game) <= self.dense)
 
     def _basis(self, size: int) -> int:
-        return min(size, max(2 * self.top + 1, 20))
+        return min(size, self.basis or max(4 * self.top, 40))
 
-    def _extremes(self, field: Field, which: str) -> np.ndarray:
-        """Return the `top` eigenvalues at one end of the spectrum."""
+    def _extremes(self, field: Field, which: str, shift: float) -> tuple[np.ndarray, str]:
+        """Return the converged ones of the `top` eigenvalues at one end of the spectrum, and why they are not all, or an empty string.
+
+        The iteration runs on J + sI with a shift s of twice the spectral radius: ARPACK's tolerance is relative to the modulus of each
+        eigenvalue, which no product in float32 meets for eigenvalues near 0, such as those of the smallest real part.
+        """
         from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigs
 
         like = next(iter(field.moving.values()))
         size = sum(p.numel() for p in field.moving.values())
-        product = LinearOperator((size, size), matvec=lambda vector: _product(field, vector), dtype=np.float64)
+        product = LinearOperator((size, size), matvec=lambda t: _product(field, t) + shift * t.reshape(-1), dtype=np.float64)
         options: dict[str, Any] = {
             "k": self.top,
             "which": which,
@@ -125,17 +142,30 @@ class Spectrum(Diagnostic):
             "return_eigenvectors": False,
         }
         try:
-            return eigs(product, **options)
+            return eigs(product, **options) - shift, ""
         except ArpackNoConvergence as error:
-            raise MeasurementFailed(
-                f"spectrum: the Arnoldi iteration found {len(error.eigenvalues)} of the {self.top} eigenvalues of {EXTREMES[which]} of a "
-                f"Jacobian of {size:,} parameters within {self.restarts} restarts; raise restarts or lower top"
-            ) from error
+            return error.eigenvalues - shift, (
+                f"the Arnoldi iteration found {len(error.eigenvalues)} of the {self.top} eigenvalues of {EXTREMES[which]} of a Jacobian of "
+                f"{size:,} parameters within {self.restarts} restarts; raise restarts or basis, or lower top"
+            )
         except ArpackError as error:
-            raise MeasurementFailed(
-                f"spectrum: the Arnoldi iteration for the {EXTREMES[which]} of a Jacobian of {size:,} parameters failed "
+            return np.zeros(0, complex), (
+                f"the Arnoldi iteration for the {EXTREMES[which]} of a Jacobian of {size:,} parameters failed "
                 f"({cause(error)}); choose another top"
-            ) from error
+            )
+
+
+def _numbers(ends: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return the numbers of the ends of the spectrum that have been found, by the letters of `EXTREMES`."""
+    numbers = {}
+    if "LM" in ends:
+        numbers["spectral_radius"] = float(np.abs(ends["LM"]).max())
+        numbers["rotating_share"] = float(np.mean(np.abs(ends["LM"].imag) > np.abs(ends["LM"].real)))
+    if "SR" in ends:
+        numbers["smallest_real"] = float(ends["SR"].real.min())
+    if "LI" in ends:
+        numbers["largest_imaginary"] = float(np.abs(ends["LI"].imag).max())
+    return numbers
 
 
 def jacobian(field: Field) -> np.ndarray:
@@ -160,4 +190,4 @@ def _merged(ends: list[np.ndarray]) -> np.ndarray:
         scale = max(abs(value), 1e-12)
         if all(abs(value - other) > 1e-3 * scale for other in kept):
             kept.append(value)
-    return np.array(kept)
+    return np.array(kept, dtype=complex)

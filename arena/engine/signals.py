@@ -7,6 +7,7 @@ was not finite, with its turn and its player.
 
 import contextlib
 import math
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ from torch import Tensor, nn
 
 from arena.core.field.field import Field
 from arena.core.game import Game
+
+KEPT = 20
+"""Most turns before a divergence whose losses are kept."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,23 @@ class Signals:
     """Both players' signals by name: `role.loss`, `role.gradient_norm`, `role.update_norm`, `role.update_cosine`.
 
     Losses and gradient norms are those at the position where the turn began. A player that did not move keeps its latest values.
+
+    Attributes:
+        before_divergence: The last finite turns before a divergence that had not been read before, and their losses and norms by name.
     """
 
     def __init__(self, game: Game):
         self.game = game
         self.values: dict[str, float] = {}
         self.divergence: Divergence | None = None
+        self.before_divergence: list[tuple[int, dict[str, float]]] = []
         self._notes: list[_Note] = []
         self._before: dict[str, list[Tensor]] = {}
         self._previous: dict[str, Tensor] = {}
         self._updates: dict[str, tuple[Tensor, Tensor | None]] = {}
         self._outputs: list[tuple[str, Tensor, Tensor]] = []
         self._fresh: set[str] = set()
+        self._window: dict[str, list[float]] = {}
 
     @property
     def names(self) -> list[str]:
@@ -122,15 +131,20 @@ class Signals:
         notes, self._notes = self._notes, []
         flat = [t for note in notes for key in note.losses for t in (note.losses[key], *note.norms.get(key, ()))]
         numbers = iter(torch.stack(flat).tolist() if flat else ())
+        finite: deque[tuple[int, dict[str, float]]] = deque(maxlen=KEPT)
         for note in notes:
+            latest: dict[str, float] = {}
             for key in note.losses:
-                self._fresh.add(f"{key}.loss")
-                latest = [self._set(f"{key}.loss", next(numbers))]
-                if key in note.norms:
-                    self._fresh.add(f"{key}.gradient_norm")
-                    latest.append(self._set(f"{key}.gradient_norm", math.hypot(*(next(numbers) for _ in note.norms[key]))))
-                if self.divergence is None and not all(map(math.isfinite, latest)):
-                    self.divergence = self._diagnose(note, key, "loss" if not math.isfinite(latest[0]) else "gradient")
+                latest[f"{key}.loss"] = loss = next(numbers)
+                self._window.setdefault(f"{key}.loss", []).append(loss)
+                norm = math.hypot(*(next(numbers) for _ in note.norms[key])) if key in note.norms else 0.0
+                latest |= {f"{key}.gradient_norm": norm} if key in note.norms else {}
+                if self.divergence is None and not (math.isfinite(loss) and math.isfinite(norm)):
+                    self.divergence = self._diagnose(note, key, "loss" if not math.isfinite(loss) else "gradient")
+                    self.before_divergence = [*finite]
+            finite.append((note.turn, latest))
+            self._fresh.update(latest)
+            self.values |= latest
         for role, (update, previous) in self._updates.items():
             self._fresh.add(f"{role}.update_norm")
             self.values[f"{role}.update_norm"] = float(update.norm())
@@ -145,9 +159,17 @@ class Signals:
         fresh, self._fresh = self._fresh, set()
         return fresh
 
-    def _set(self, name: str, value: float) -> float:
-        self.values[name] = value
-        return value
+    def take_window(self) -> dict[str, float]:
+        """Return the mean and the 10 % and 90 % quantiles of each loss over the turns since the last call, of at least two."""
+        window, self._window = self._window, {}
+        statistics = {}
+        for name, losses in window.items():
+            if len(losses) > 1 and all(map(math.isfinite, losses)):
+                losses.sort()
+                last = len(losses) - 1
+                statistics[f"{name}_mean"] = math.fsum(losses) / len(losses)
+                statistics |= {f"{name}_low": losses[round(0.1 * last)], f"{name}_high": losses[round(0.9 * last)]}
+        return statistics
 
     def _diagnose(self, note: _Note, key: str, what: str) -> Divergence:
         for role, fine_in, fine_out in note.outputs:  # in the order of the forward passes
@@ -161,6 +183,7 @@ class Signals:
         return {
             "values": dict(self.values),
             "fresh": sorted(self._fresh),
+            "window": {name: [*losses] for name, losses in self._window.items()},
             "notes": notes,
             "previous": dict(self._previous),
             "updates": updates,
@@ -168,7 +191,8 @@ class Signals:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.values, self._fresh = dict(state["values"]), set(state["fresh"])
+        self._window = {name: [*losses] for name, losses in state.get("window", {}).items()}
         self._notes = [_Note(n["turn"], n["losses"], n["norms"], []) for n in state["notes"]]
         self._previous = dict(state["previous"])
         self._updates = {role: (pair[0], pair[1]) for role, pair in state["updates"].items()}
-        self._before, self._outputs, self.divergence = {}, [], None
+        self._before, self._outputs, self.divergence, self.before_divergence = {}, [], None, []

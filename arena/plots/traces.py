@@ -1,31 +1,84 @@
 """Traces of a run over its turns."""
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from arena.plots.style import ATTRACTED, DATA, FIRST, INK, REPELLED, SECOND, figure, styled
 
+COLUMNS = 3
+"""Panels in a row."""
+
 
 @styled
-def traces(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], ceiling: float | None = None) -> Figure:
-    """Draw losses and gradient norms of the players or their parts, and the score, from the rows of a trace."""
-    drawing, axes = figure(9.6, 2.7, 1, 3)
-    for axis, what in zip(axes[0], ("loss", "gradient_norm"), strict=False):
-        colours = (FIRST, SECOND) if len(keys) == 2 else (FIRST, "#d99a2b", "#8a5fa8", SECOND, ATTRACTED, REPELLED)
-        for key, colour in zip(keys, colours, strict=False):
-            draw_column(axis, rows, f"{key}.{what}", color=colour, label=key)
-        axis.set(title=what.replace("_", " "), xlabel="turn")
-        _legend(axis)
-    axis = axes[0, 2]
+def traces(
+    rows: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    ceiling: float | None = None,
+    ceilings: Mapping[str, float] | None = None,
+    score: str = "score",
+) -> Figure:
+    """Draw losses and gradient norms of the players or their parts, the score, the game's signals and its metrics.
+
+    Args:
+        rows: Turns of a trace.
+        keys: The players or their parts.
+        ceiling: Score of real data.
+        ceilings: Metrics of real data, by name.
+        score: Name of the score.
+    """
+    ceilings = ceilings or {}
+    recorded = dict.fromkeys(name for name, value in chain.from_iterable(row.items() for row in rows) if _is_number(value))
+    signals: dict[str, list[str]] = {}
+    for name in recorded:
+        if name.startswith("game."):
+            signals.setdefault(_kind(name[5:]), []).append(name)
+    metrics = [name for name in recorded if name.startswith("metrics.")]
+    count = 3 + len(signals) + len(metrics)
+    lines = math.ceil(count / COLUMNS)
+    drawing, axes = figure(10.4, 2.35 * lines + 0.2, lines, COLUMNS)
+    panels = iter(axes.flat)
+    colours = (FIRST, SECOND) if len(keys) == 2 else (FIRST, "#d99a2b", "#8a5fa8", SECOND, ATTRACTED, REPELLED)
+    banded = any(f"{key}.loss_low" in recorded for key in keys)
+    axis = next(panels)
+    for key, colour in zip(keys, colours, strict=False):
+        _draw_loss(axis, rows, key, colour)
+    axis.set_title("loss: mean, 10 % to 90 % of the turns" if banded else "loss")
+    axis = next(panels)
+    for key, colour in zip(keys, colours, strict=False):
+        draw_column(axis, rows, f"{key}.gradient_norm", color=colour, label=key)
+    axis.set_title("gradient norm of single turns")
+    _scale(axis, rows, [f"{key}.gradient_norm" for key in keys], 3.0)
+    axis = next(panels)
     axis.plot(*column(rows, "score"), color=INK, marker="o", markersize=2.5, label="score")
     if ceiling is not None:
         axis.axhline(ceiling, color=DATA, linestyle="--", label="real data")
-    values = [v for v in column(rows, "score")[1] if v > 0]
-    wide = bool(values) and max(values) > 10 * min(values)
-    axis.set(title="score (lower is better)", xlabel="turn", yscale="log" if wide else "linear")
-    _legend(axis)
+    axis.set_title("score (lower is better)")
+    axis.set_ylabel(score, fontsize=8)
+    _scale(axis, rows, ["score"], 10.0)
+    for kind, names in signals.items():
+        axis = next(panels)
+        for name, colour in zip(names, (SECOND, FIRST, INK, ATTRACTED, REPELLED, DATA), strict=False):
+            draw_column(axis, rows, name, color=colour, label=name[5:].replace("_", " "))
+        axis.set_title(f"{kind} on the batch of the turn")
+        if kind == "D":
+            axis.set(title="discriminator's mean probability, one batch", ylim=(-0.03, 1.03))
+            axis.axhline(0.5, color=DATA, linestyle="--", label="½")
+    for name in metrics:
+        axis = next(panels)
+        axis.plot(*column(rows, name), color=INK, marker="o", markersize=2.5, linewidth=1.0, label="metric")
+        if (real := ceilings.get(name.removeprefix("metrics."))) is not None:
+            axis.axhline(real, color=DATA, linestyle="--", label="real data")
+        axis.set_title(name.removeprefix("metrics.").replace("-", " "))
+    for axis in axes.flat[:count]:
+        axis.set_xlabel("turn")
+        _legend(axis)
+    for axis in axes.flat[count:]:
+        axis.set_axis_off()
     return drawing
 
 
@@ -47,6 +100,41 @@ def draw_column(axis: Any, rows: Sequence[Mapping[str, Any]], name: str, **style
         axis.plot(turns, values, linewidth=1.0, marker="o" if len(values) == 1 else None, markersize=3, **style)
 
 
+def _draw_loss(axis: Any, rows: Sequence[Mapping[str, Any]], key: str, colour: str) -> None:
+    """Draw the mean loss between rows, with the band of its quantiles; the loss of a single turn where a row has no more."""
+    name = f"{key}.loss"
+    draw_column(axis, [{**row, name: row.get(f"{name}_mean", row.get(name))} for row in rows], name, color=colour, label=key)
+    turns, low = column(rows, f"{name}_low")
+    axis.fill_between(turns, low, column(rows, f"{name}_high")[1], color=colour, alpha=0.18, linewidth=0)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _kind(name: str) -> str:
+    """Return what a signal has in common with those that share its panel.
+
+    Example:
+        >>> [_kind(name) for name in ("D(x)", "D(G(z))", "label_loss", "spread")]
+        ['D', 'D', 'loss', 'spread']
+    """
+    return name.partition("(")[0] if "(" in name else name.rpartition("_")[2]
+
+
+def _scale(axis: Any, rows: Sequence[Mapping[str, Any]], names: Sequence[str], ratio: float) -> None:
+    """Make the vertical axis logarithmic if all values are above 0 and their ratio exceeds `ratio`."""
+    values = [value for name in names for value in column(rows, name)[1]]
+    if not values or min(values) <= 0 or max(values) <= ratio * min(values):
+        return
+    axis.set_yscale("log")
+    if max(values) < 1e3 * min(values):
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _legend(axis: Any) -> None:
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(loc="best", frameon=True, framealpha=0.85, edgecolor="none")
+    handles, _ = axis.get_legend_handles_labels()
+    if len(handles) > 1:
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=len(handles))

@@ -111,7 +111,7 @@ class Lines(Display):
         self._next = arena.turns_played
 
     def row(self, row: dict[str, Any]) -> None:
-        self._latest |= {name: value for name, value in row.items() if isinstance(value, (int, float))}
+        self._take(row)
         if row["turn"] < self._next:
             return
         self._next = row["turn"] + self.arena.turns / 20
@@ -128,6 +128,10 @@ class Lines(Display):
 
     def report(self, result: "Result") -> None:
         report(self.console, result)
+
+    def _take(self, row: dict[str, Any]) -> None:
+        self._latest |= {name: value for name, value in row.items() if isinstance(value, (int, float))}
+        self._latest |= {"score_turn": row["turn"]} if "score" in row else {}
 
     def _number(self, name: str) -> str:
         value = self._latest.get(name)
@@ -157,7 +161,7 @@ class Panel(Lines):
         self._drawn = 0.0
 
     def row(self, row: dict[str, Any]) -> None:
-        self._latest |= {name: value for name, value in row.items() if isinstance(value, (int, float))}
+        self._take(row)
         self._bar.update(self._task, completed=row["turn"], rate=self.rate)
         now = time.monotonic()
         if now - self._drawn > 0.1 or row["turn"] == self.arena.turns:
@@ -168,6 +172,11 @@ class Panel(Lines):
         self._live.update(self._view(), refresh=True)
         self._live.stop()
 
+    def _when(self, name: str) -> str:
+        """Return the turn of a number that was measured before the latest row, as a suffix."""
+        turn = self._latest.get(f"{name}_turn")
+        return f" in turn {turn:,}" if turn is not None and turn != self._latest["turn"] else ""
+
     def _view(self) -> Group:
         table = Table(box=None, padding=(0, 2), expand=False, header_style="dim")
         for head in ("", "loss", "‖gradient‖", "‖update‖", "cosine", "moves"):
@@ -177,7 +186,8 @@ class Panel(Lines):
             table.add_row(f"[{colour}]{role}[/]", *(self._number(f"{role}.{name}") for name in names))
         own = [f"{name[5:]} {self._number(name)}" for name in self._latest if name.startswith("game.")]
         real = f" (real data {self._number('ceiling')})" if "ceiling" in self._latest else ""
-        score = f"score [bold]{self._number('score')}[/]{_of(self.arena.judged)}{real}, best {self._number('best')}{_peeking(self.arena)}"
+        score = f"score [bold]{self._number('score')}[/]{_of(self.arena.judged)}{self._when('score')}{real}"
+        score += f", best {self._number('best')}{self._when('best')}{_peeking(self.arena)}"
         return Group(self._bar, table, "   ".join([score, *own]))
 
 
@@ -202,10 +212,14 @@ def report(console: Console, result: "Result") -> None:
         console.print(f"stopped after turn {result.turns:,}. Continue with:  {again}", highlight=False, soft_wrap=True)
     else:
         console.print(f"[bold]{result.status}[/] after {result.turns:,} turns", highlight=False)
+    best = f"best {result.best:.4g}{result.when('best')}{_peeking(result.arena)}" if result.best is not None else ""
     if result.score is not None:
         real = f", real data {result.ceiling:.4g} ({result.score / result.ceiling:.2f}×)" if result.ceiling else ""
-        best = f", best {result.best:.4g}{_peeking(result.arena)}" if result.best is not None else ""
-        line("score", f"{result.score:.4g}{_of(result.judged)}{real}{best}")
+        line("score", f"{result.score:.4g}{_of(result.judged)}{result.when('score')}{real}{best and ', '}{best}")
+    else:
+        line("score", best and f"none at the end; {best}")
+    if result.metrics and (when := result.when("metrics")):
+        line("metrics", f"those{when}:")
     wide = max([22, *map(len, result.metrics)]) + 2
     for place, (name, value) in enumerate(result.metrics.items()):
         number = "–" if value is None else f"{value:.4g}"

@@ -1,7 +1,7 @@
 """The pictures of a run: those of each turn in `pictures/`; the last ones, animations and traces beside the trace."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,27 @@ from arena.trace import read_trace
 
 
 def draw(
-    arena: Arena, folder: Path, game: str, ceiling: float | None, diagnosed: Iterable[tuple[str, Figure]], board: Any, *, last: bool
+    arena: Arena,
+    folder: Path,
+    game: str,
+    scored: int | None,
+    ceiling: float | None,
+    diagnosed: Iterable[tuple[str, Figure]],
+    board: Any,
+    *,
+    last: bool,
 ) -> None:
-    """Draw the pictures of a turn: those of the game, and `diagnosed`, the figures of diagnostics, by name; `last` marks the run's end."""
+    """Draw the pictures of a turn: those of the game, and `diagnosed`, the figures of diagnostics, by name.
+
+    `scored` is the turn of the latest score, `last` marks the run's end.
+    """
     from arena import plots
 
     turn, title = arena.turns_played, f"{game}, turn {arena.turns_played:,}"
     caption = title
-    if arena.last_score is not None:
-        caption += f", score {arena.last_score:.3g}" + (f" (real data {ceiling:.3g})" if ceiling is not None else "")
+    if arena.last_score is not None and scored is not None:
+        caption += f", score {arena.last_score:.3g}" + (f" in turn {scored:,}" if scored != turn else "")
+        caption += f" (real data {ceiling:.3g})" if ceiling is not None else ""
     figure = plots.game_figure(arena, caption)
     pictures = folder / "pictures"
     pictures.mkdir(exist_ok=True)
@@ -37,7 +49,7 @@ def draw(
             board.picture(plots.to_array(figure), turn, tag)
 
 
-def draw_last(game: Game, folder: Path, ceiling: float | None) -> None:
+def draw_last(game: Game, folder: Path, ceiling: float | None, ceilings: Mapping[str, float]) -> None:
     """Copy the last picture of each kind beside the trace, animate the pictures of an animated game, and draw the trace."""
     from arena import plots
 
@@ -50,7 +62,7 @@ def draw_last(game: Game, folder: Path, ceiling: float | None) -> None:
             shutil.copyfile(frames[-1], folder / f"{short}.png")
             if len(frames) > 1:
                 plots.animate(frames, folder / f"{short}.gif")
-    rows = read_trace(folder / "trace.jsonl")
-    plots.save(plots.traces(rows, game.keys, ceiling), folder / "traces.png")
-    for name, figure in game.trace_pictures([row for row in rows if row["kind"] == "turn"]).items():
+    rows = [row for row in read_trace(folder / "trace.jsonl") if row["kind"] == "turn"]
+    plots.save(plots.traces(rows, game.keys, ceiling, ceilings, game.score_name), folder / "traces.png")
+    for name, figure in game.trace_pictures(rows).items():
         plots.save(figure, folder / f"{name}.png")

@@ -107,4 +107,5 @@ def _ended(folder: Path) -> Result | None:
     status, turns, score, best, ceiling = (row[name] for name in ("status", "turn", "score", "best", "ceiling"))
     alarms = {row["alarm"]: (row["turn"], row["reason"]) for row in reversed(rows) if row["kind"] == "alarm" and row["raised"]}
     ends = status, turns, score, best, ceiling, row.get("reason"), None
-    return Result(folder, *ends, metrics, ceilings, dict(reversed(alarms.items())), row.get("judged", "raw"))
+    turn_of = {name: row[f"{name}_turn"] for name in ("score", "best", "metrics") if row.get(f"{name}_turn") is not None}
+    return Result(folder, *ends, metrics, ceilings, dict(reversed(alarms.items())), row.get("judged", "raw"), turn_of)

@@ -16,7 +16,7 @@ class Result:
         folder: The run folder.
         status: The status (`arena.runs.status`).
         turns: Turns played.
-        score: Last score; None if none was measured.
+        score: Last score; None if none was measured, or after a divergence.
         best: Lowest score.
         ceiling: Score of real data; None if it is not defined.
         reason: First player that was not finite, if the run diverged; the reason, if the rule was undefined or an alarm ended the run.
@@ -25,6 +25,7 @@ class Result:
         ceilings: Metrics of real data, by name.
         alarms: By the name of each raised alarm, the turn in which it was first raised, and its sentence.
         judged: Players that the score judges: `raw` for the live ones, `averaged`, or `averaged ROLE` if the rule averages one role.
+        turn_of: Turns in which `score`, `best` and `metrics` were measured, by name.
     """
 
     folder: Path
@@ -39,6 +40,12 @@ class Result:
     ceilings: Mapping[str, float] = field(default_factory=dict)
     alarms: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     judged: str = "raw"
+    turn_of: Mapping[str, int] = field(default_factory=dict)
+
+    def when(self, name: str) -> str:
+        """Return the turn of a number as a suffix, such as ` in turn 1,500`; nothing if it is the last turn, or unknown."""
+        turn = self.turn_of.get(name, self.turns)
+        return f" in turn {turn:,}" if turn != self.turns else ""
 
     @property
     def picture(self) -> Path:

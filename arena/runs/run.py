@@ -23,6 +23,7 @@ from arena.engine.env import Arena
 from arena.engine.playing import play
 from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed, cause
 from arena.runs.blame import blame
+from arena.runs.board import board
 from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last
 from arena.runs.processes import stopped_by
@@ -50,13 +51,7 @@ class Run:
         self.is_main = self.ranks is None or self.ranks.is_main  # the first of several processes writes
         checkpoint = config.group("checkpoint")
         self.checkpoints = Checkpoints(folder / "checkpoints", checkpoint.keep)
-        self.every = {
-            "trace": config.group("trace").every,
-            "score": config.group("score").every,
-            "metrics": config.group("metrics").every,
-            "picture": config.group("picture").every,
-            "checkpoint": checkpoint.every,
-        }
+        self.every = {name: config.group(name).every for name in ("trace", "score", "metrics", "picture", "checkpoint")}
         options = config.group("diagnostics")
         self.diagnostics = Diagnostics(options.names)
         if self.diagnostics:
@@ -68,6 +63,7 @@ class Run:
         self.judged = "raw"
         self.ceiling: float | None = None
         self.metrics: dict[str, float] = {}
+        self.turn_of: dict[str, int] = {}
         self.ceilings: dict[str, float] = {}
         self._stop: int | None = None
         self._said: set[str] = set()
@@ -102,11 +98,11 @@ class Run:
         finally:
             self.display.end()
             self.close()
-        ends = status, arena.turns_played, arena.last_score, self.best, self.ceiling, self._reason(status)
+        ends = status, arena.turns_played, self._score(status), self.best, self.ceiling, self._reason(status)
         arena.rest()
-        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.raised, self.judged)
+        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.raised, self.judged, self._turn_of(status))
         if status != "interrupted" and self.is_main:
-            draw_last(self.arena.game, self.folder, self.ceiling)
+            draw_last(self.arena.game, self.folder, self.ceiling, self.ceilings)
         self.display.report(result)
         return result
 
@@ -119,7 +115,7 @@ class Run:
         self.ceiling = self.arena.game.ceiling()
         self.ceilings = self.arena.metric_ceilings()
         self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.is_main else Unwritten()
-        self.board = self._tensorboard(resumed) if self.is_main else None
+        self.board = board(self.config, self.arena, self.folder, [*self.ceilings], resumed=resumed) if self.is_main else None
 
     def close(self) -> None:
         """Close the trace and TensorBoard."""
@@ -157,6 +153,7 @@ class Run:
             self.ranks.check_same("batch", (t for t in tree_leaves(arena.batch) if isinstance(t, torch.Tensor)))
         if arena.divergence is not None:
             self._blame()
+            self._before_divergence()
             self._row(values)
             return "diverged"
         self._say_why_not()
@@ -164,11 +161,12 @@ class Run:
             score, self.judged = arena.measure_score(), arena.judged
             better = math.isfinite(score) and (self.best is None or score < self.best)
             self.best = score if better else self.best
+            self.turn_of |= dict.fromkeys(("score", "best") if better else ("score",), arena.turns_played)
         solved = "score" in due and self.config.run.until_solved and arena.is_solved()
         due = {*self.every} if solved else due  # everything is recorded at the end of a run
         looked = self._diagnose() if self.diagnostics and self.is_main and due & {"diagnostics", "picture"} else {}
         if "metrics" in due and (measured := arena.measure_metrics()):
-            self.metrics = measured
+            self.metrics, self.turn_of["metrics"] = measured, arena.turns_played
             looked |= {f"metrics.{name}": value for name, value in measured.items()}
             looked |= {f"ceilings.{name}": value for name, value in self.ceilings.items()}
         if looked or due & {"score", "trace"}:
@@ -201,18 +199,27 @@ class Run:
         row: dict[str, Any] = {"kind": "turn", "turn": arena.turns_played, "progress": arena.progress, "coupling": values["coupling"]}
         row |= {"gradient_evaluations": arena.field.gradient_evaluations, "products": arena.field.products}
         row |= {name: value for name, value in values.items() if name in fresh or name.startswith(_MEASURED)}
+        row |= arena.signals.take_window()
         for role in arena.game.roles:
             row[f"{role}.learning_rate"] = arena.learning_rate(role)
             row[f"{role}.share"] = arena.latest_share[role]
             row[f"{role}.moves"] = arena.moves[role]
         if scored:
-            row |= {"score": arena.last_score, "best": self.best, **self._judged()}
+            row |= {"score": arena.last_score, "best": self.best, "best_turn": self.turn_of.get("best"), **self._judged()}
             row |= {"ceiling": self.ceiling} if self.ceiling is not None else {}
+        self._write(row)
+        self.display.row(row)
+        self._watch(row)
+
+    def _write(self, row: Mapping[str, Any]) -> None:
         self.trace.write(row)
         if self.board is not None:
             self.board.write(row)
-        self.display.row(row)
-        self._watch(row)
+
+    def _before_divergence(self) -> None:
+        """Write a row for each of the last finite turns, so that the trace shows how the run diverged."""
+        for turn, losses in self.arena.signals.before_divergence:
+            self._write({"kind": "turn", "turn": turn, "progress": turn / self.arena.turns, **losses})
 
     def _watch(self, row: Mapping[str, Any]) -> None:
         """Report the alarms that this row raises or clears."""
@@ -233,7 +240,9 @@ class Run:
         return row
 
     def _picture(self, *, last: bool) -> None:
-        draw(self.arena, self.folder, self.config.game.name, self.ceiling, self.diagnostics.figures(self.arena), self.board, last=last)
+        scored = self.turn_of.get("score")
+        figures = self.diagnostics.figures(self.arena)
+        draw(self.arena, self.folder, self.config.game.name, scored, self.ceiling, figures, self.board, last=last)
 
     # Ending -----------------------------------------------------------------------------------------------------------------
 
@@ -241,8 +250,9 @@ class Run:
         row: dict[str, Any] = {"kind": "end", "turn": self.arena.turns_played, "status": status}
         if reason := reason or self._reason(status):
             row["reason"] = reason
-        row |= {"score": self.arena.last_score, "best": self.best, "ceiling": self.ceiling, **self._judged()}
+        row |= {"score": self._score(status), "best": self.best, "ceiling": self.ceiling, **self._judged()}
         self.metrics = self.metrics if status in ("finished", "solved") else {}  # only then were they measured at the end
+        row |= {f"{name}_turn": turn for name, turn in self._turn_of(status).items()}
         row |= {f"metrics.{name}": value for name, value in self.metrics.items()}
         row |= {f"ceilings.{name}": value for name, value in self.ceilings.items() if self.metrics}
         self.trace.write(row)
@@ -252,9 +262,19 @@ class Run:
         self.arena.read_signals()
         if self.arena.divergence is not None:
             self._blame()
+            self._before_divergence()
             return self._end("diverged")
         self._save()
         return "interrupted"
+
+    def _score(self, status: Status) -> float | None:
+        """Return the last score; None after a divergence, which no score describes."""
+        return None if status == "diverged" else self.arena.last_score
+
+    def _turn_of(self, status: Status) -> dict[str, int]:
+        """Return the turns in which the score, the best score and the metrics of the result were measured, by name."""
+        there = {"score": self._score(status) is not None, "best": True, "metrics": bool(self.metrics)}
+        return {name: turn for name, turn in self.turn_of.items() if there[name]}
 
     def _judged(self) -> dict[str, str]:
         return {} if self.judged == "raw" else {"judged": self.judged}
@@ -275,6 +295,7 @@ class Run:
             "game": self.config.game.id,
             "arena": self.arena.state_dict(),
             "best": self.best,
+            "turn_of": dict(self.turn_of),
             "trace": self.trace.position,
             "diagnostics": self.diagnostics.state_dict(),
             "alarms": self.alarms.state_dict(),
@@ -311,20 +332,8 @@ class Run:
         self.diagnostics.load_state_dict(state.get("diagnostics", {}))
         if "alarms" in state:
             self.alarms.load_state_dict(state["alarms"])
-        self.best = state["best"]
+        self.best, self.turn_of = state["best"], dict(state.get("turn_of", {}))
         return int(state["trace"])
-
-    def _tensorboard(self, resumed: bool) -> Any:
-        if not self.config.group("trace").tensorboard:
-            return None
-        from arena.trace.tensorboard import TensorBoard
-
-        roles = self.arena.game.roles
-        again = self.arena.turns_played + 1 if resumed else 0  # later events of an earlier process are void
-        board = TensorBoard(self.folder, roles, self.arena.own_names, purge=again, metrics=[*self.ceilings])
-        if not resumed:
-            board.text("config", "```yaml\n" + self.config.dump() + "```")
-        return board
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
         """Let the first Ctrl-C or SIGTERM within the block end the run after the current turn, and a second one at once."""

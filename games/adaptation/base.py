@@ -59,6 +59,7 @@ class Adaptation(Game):
     looked_at: ClassVar[int] = 500
     embedded: ClassVar[int] = 250
     animated: ClassVar[bool] = True
+    score_is: ClassVar[str] = "error on the target"
     uses_oracle = True
     _kept_apart = False
 

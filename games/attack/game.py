@@ -86,6 +86,8 @@ class Attack(Game):
         "checkpoint.every": 2400,
     }
 
+    score_is = "error under attack"
+
     def __init__(
         self,
         classifier: PlayerSource = SmallConv,

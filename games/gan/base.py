@@ -59,6 +59,7 @@ class GAN(Game):
     penalty_now: Tensor
     scored: ClassVar[int] = 1024
     """Examples in each sample of a score."""
+    score_is: ClassVar[str] = "sliced Wasserstein distance"
     repeats: ClassVar[int] = 2
     """Independent pairs of samples per score."""
     collapsed_below: ClassVar[float] = 0.1

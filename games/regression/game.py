@@ -69,6 +69,8 @@ class CriticRegression(Game):
         **for_roles("regressor", "critic", lr=1e-3, betas=(0.5, 0.9), schedule="linear"),
     }
 
+    score_is = "distance to the nearest branch"
+
     def __init__(
         self,
         regressor: PlayerSource = functools.partial(MLP, hidden=(64, 64)),

@@ -74,6 +74,7 @@ class Dirac(Game):
     nodes: Tensor
     weights: Tensor
     solved_at = 1e-6
+    score_is = "distance to the equilibrium"
     recipe = {
         "turns": 500,
         **for_roles("generator", "discriminator", optimizer="sgd"),

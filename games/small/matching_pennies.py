@@ -41,6 +41,7 @@ class MatchingPennies(Game):
 
     zero_sum = True
     solved_at = 1e-6
+    score_is = "duality gap"
     recipe = {
         "turns": 500,
         **for_roles("even", "odd", optimizer="sgd", lr=0.5),  # a rotation takes 8π/η turns, so a run shows about ten

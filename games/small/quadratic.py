@@ -40,6 +40,7 @@ class Quadratic(Game):
     jacobian: Tensor
     recipe = {"turns": 200, "x.optimizer": "sgd", "y.optimizer": "sgd", "trace.every": 10, "score.every": 10, "picture.every": 0}
     solved_at = 1e-6
+    score_is = "distance to the solution"
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import arena
-from arena import Arena, ArenaError, configure
+from arena import Arena, ArenaError, configure, plots
 from arena.diagnostics import Cost, Diagnostic, Distance, DualityGap, MeasurementFailed, Path, Position, Rotation, Spectrum
 from arena.diagnostics.active import Diagnostics
 from arena.diagnostics.path import between
@@ -255,12 +255,70 @@ def test_an_iteration_that_does_not_converge_says_so_and_the_run_goes_on(tmp_pat
     with pytest.raises(
         MeasurementFailed, match=r"^spectrum: the Arnoldi iteration found \d of the 6 eigenvalues of largest modulus .*; raise restarts"
     ):
-        Spectrum(mode="arnoldi", restarts=1, top=6).measure(made)
-    names = ("spectrum(mode=arnoldi,restarts=1)",)
+        Spectrum(mode="arnoldi", restarts=1, top=6, basis=8).measure(made)
+    names = ("spectrum(mode=arnoldi,restarts=1,basis=8)",)
     settings = {**SMALL, **QUIET, "turns": 4, "trace.every": 2, "score.every": 2, "diagnostics.names": names}
     result = arena.play("ring", out=tmp_path / "run", display=False, **settings)
     assert result.status == "finished"
     assert read_trace(tmp_path / "run")[1]["diagnostics.spectrum.failure"].startswith("spectrum: the Arnoldi iteration found ")
+
+
+class Fails(Diagnostic):
+    """Measures once and fails from then on; its figure would be that of its only measurement."""
+
+    measured = 0
+
+    def measure(self, arena: Arena) -> dict[str, float]:
+        self.measured += 1
+        if self.measured > 1:
+            raise MeasurementFailed("no more")
+        return {}
+
+    def cost(self, game: Any) -> Cost:
+        return Cost()
+
+    def figure(self, arena: Any) -> Any:
+        return plots.figure(1, 1)[0]
+
+
+def test_a_failed_measurement_is_never_drawn_as_an_earlier_one() -> None:
+    made, chosen = ring(), Diagnostics([])
+    chosen.members = {"fails": Fails()}
+    drawn = []
+    for _ in range(2):
+        chosen.measure(made)
+        drawn.append([name for name, _ in chosen.figures(made)])
+        made.play_turn(BOTH)
+        assert not [*chosen.figures(made)], "that of another turn"
+    assert drawn == [["fails"], []]
+
+
+def test_the_picture_of_an_iteration_that_does_not_converge_shows_what_has_and_names_what_has_not() -> None:
+    made, spectrum = ring(), Spectrum(mode="arnoldi", top=4)
+    whole = spectrum.measure(made)
+    before = spectrum.eigenvalues
+    spectrum.restarts, spectrum.basis = 1, 7
+    made.play_turn(BOTH)
+    with pytest.raises(MeasurementFailed, match=r"found \d of the 4 eigenvalues of ") as caught:
+        spectrum.measure(made)
+    assert caught.value.numbers is not None and set(caught.value.numbers) < set(whole)
+    assert spectrum.eigenvalues is not None and before is not None
+    assert len(spectrum.eigenvalues) < len(before)
+    figure = spectrum.figure(made)
+    assert figure is not None
+    title = figure.axes[0].get_title()
+    assert title.startswith(f"{len(spectrum.eigenvalues)} eigenvalues") and "not found: " in title and " of 4 converged)" in title
+
+
+def test_eigenvalues_near_0_converge_although_a_tolerance_relative_to_them_cannot() -> None:
+    """Half of the eigenvalues are 0, which products in float32 reach only to the accuracy of the largest one."""
+    size = 60
+    diagonal = np.where(np.arange(size) < size // 2, np.linspace(1, 100, size), 0.0)
+    made = Arena(lambda: Quadratic(matrix=np.diag(diagonal).tolist()))
+    found = Spectrum(mode="arnoldi", top=4, restarts=50, basis=20).measure(made)
+    assert found["spectral_radius"] == pytest.approx(diagonal.max(), rel=1e-4)
+    assert abs(found["smallest_real"]) < 1e-2 * diagonal.max()
+    assert found["largest_imaginary"] < 1e-2 * diagonal.max()
 
 
 def test_rotation_is_1_on_a_bilinear_game_and_0_on_a_symmetric_jacobian() -> None:

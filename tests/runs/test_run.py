@@ -141,7 +141,8 @@ def test_the_trace_keeps_its_schema(unbroken: Path) -> None:
     assert rows[0]["turn"] == 0
     assert rows[0]["ceiling"] > 0
     end = {name: value for name, value in rows[-1].items() if not name.startswith(families)}
-    assert end == {"kind": "end", "turn": 600, "status": "finished", **{k: rows[-1][k] for k in ("score", "best", "ceiling")}}
+    numbers = {k: rows[-1][k] for k in ("score", "best", "ceiling", "best_turn")}
+    assert end == {"kind": "end", "turn": 600, "status": "finished", "score_turn": 600, "metrics_turn": 600, **numbers}
     row = next(r for r in rows if r["turn"] == 350 and r["kind"] == "turn")
     assert (row["generator.moves"], row["discriminator.moves"]) == (350, 350)
     assert row["gradient_evaluations"] == 1400  # extragradient asks both players twice a turn

@@ -28,7 +28,19 @@ def test_each_player_has_a_sub_run_with_the_same_tags(run: Path) -> None:
     generator, discriminator = (set(events(run / role).Tags()["scalars"]) for role in ("generator", "discriminator"))
     assert generator == discriminator
     assert generator == {
-        f"players/{what}" for what in ("loss", "gradient_norm", "update_norm", "update_cosine", "learning_rate", "share", "moves")
+        f"players/{what}"
+        for what in (
+            "loss",
+            "loss_mean",
+            "loss_low",
+            "loss_high",
+            "gradient_norm",
+            "update_norm",
+            "update_cosine",
+            "learning_rate",
+            "share",
+            "moves",
+        )
     }
 
 

@@ -37,7 +37,7 @@ class TracedRun:
         status: how it ended; interrupted if it has not.
         reason: why it diverged, was undefined or was ended by an alarm.
         verdict: the reading of its numbers; of a game with a table of its own, the verdict there.
-        score: the last score; None if it was undefined or has not ended.
+        score: the last score; None if it diverged, was undefined or has not ended.
         ceiling: the score of real data.
         cost: gradient evaluations spent, a product counted as three.
         contraction: factor per turn on the distance to the solution.
@@ -129,7 +129,7 @@ def read_outcome(job: Job, folder: Path) -> TracedRun:
         status=status,
         reason=end.get("reason"),
         verdict=verdict([row["score"] for row in scored], updates=_updates(rows), ceiling=ceiling, exact=bool(far), status=status),
-        score=scored[-1]["score"] if scored and status not in ("undefined", "interrupted") else None,
+        score=scored[-1]["score"] if scored and status not in ("diverged", "undefined", "interrupted") else None,
         ceiling=ceiling,
         cost=spent(rows[-1]) if rows else 0,
         contraction=contraction(*zip(*far, strict=True)) if far and status == "finished" else None,
