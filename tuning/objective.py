@@ -15,9 +15,11 @@ import numpy as np
 from arena.config.config import Config
 from arena.errors import ArenaError, RunFailed
 from arena.experiments.ledger import SeedResult, TrialRecord
+from arena.experiments.outcome import Outcome
 from arena.experiments.playing import Look, Single, computing, play_members, play_single
 from arena.experiments.values import Point
 from arena.experiments.verdict import Verdict
+from arena.runs.status import Status, status_of_error
 from arena.tuning.plan import Sweep
 from arena.tuning.watch import RungResult, TrialMonitor
 
@@ -54,7 +56,11 @@ class TrialRuns:
             try:
                 self._look = next(self._playing) if self._look is None else self._playing.send(self._stops)
             except StopIteration as ended:
-                for monitor, outcome in zip(self._watching(self._look), ended.value, strict=True):
+                outcomes: list[Outcome] = ended.value
+                if self._look is None and outcomes[0].gone:  # there is no game to watch
+                    self._result = SeedResult.of(self._configs[0].run.seed, outcomes[0], outcomes[0].status, self.sweep.penalty)
+                    return
+                for monitor, outcome in zip(self._watching(self._look), outcomes, strict=True):
                     monitor.end(outcome)
                 return
             monitors = self._watching(self._look)
@@ -145,8 +151,8 @@ def evaluate(
         pruned = play(sweep, runs, report, clock, first)
     except RunFailed:
         raise
-    except ArenaError as error:  # values that do not go together
-        return impossible(sweep, number, point, str(error), **said)
+    except ArenaError as error:  # values that do not go together, or that the game cannot take
+        return impossible(sweep, number, point, error, **said)
     seconds = time.perf_counter() - began
     timed = {"seconds": seconds, "overhead": seconds - clock.seconds}
     return record_of(sweep, number, point, [run.latest for run in runs], pruned, **timed, **said)
@@ -200,18 +206,18 @@ def quantile(values: Sequence[float], which: float) -> float:
 
 
 def record_of(sweep: Sweep, number: int, point: Point, plays: Sequence[SeedResult], pruned: bool = False, **said: Any) -> TrialRecord:
-    """A trial's record from its runs."""
+    """A trial's record from its runs; it has failed if one of them has."""
     cost = sum(play.turns for play in plays) * sweep.cost_per_turn(sweep.config(point, sweep.options.seeds[0]))
     values = dict(_values(sweep, plays, cost, said.get("seconds", 0.0)))
-    return TrialRecord(
-        number, point, "pruned" if pruned else "finished", values, tuple(plays), backend=sweep.options.backend, cost=cost, **said
-    )
+    failed = next((f"seed {play.seed}: {play.reason}" for play in plays if play.status == "failed"), "")
+    status: Status = "failed" if failed else "pruned" if pruned else "finished"
+    return TrialRecord(number, point, status, values, tuple(plays), failed, backend=sweep.options.backend, cost=cost, **said)
 
 
-def impossible(sweep: Sweep, number: int, point: Point, reason: str, **said: Any) -> TrialRecord:
+def impossible(sweep: Sweep, number: int, point: Point, error: ArenaError, **said: Any) -> TrialRecord:
     """The record of a point that cannot be played."""
     values = {name: 0.0 if name in ("cost", "seconds") else sweep.penalty for name in sweep.options.objectives}
-    return TrialRecord(number, point, "undefined", values, reason=reason, backend=sweep.options.backend, **said)
+    return TrialRecord(number, point, status_of_error(error), values, reason=str(error), backend=sweep.options.backend, **said)
 
 
 def _values(sweep: Sweep, plays: Sequence[SeedResult], cost: float, seconds: float) -> Iterator[tuple[str, float]]:

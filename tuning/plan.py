@@ -5,6 +5,7 @@ settings. The value of a run is at most the penalty, `FLED` times the value of u
 by an alarm, because a player collapsed or had nothing left to learn, gets the value of untrained players.
 """
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -19,7 +20,7 @@ import yaml
 from arena.config.config import Config
 from arena.config.configure import configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
-from arena.errors import ArenaError
+from arena.errors import ArenaError, GameFault
 from arena.experiments.budget import cost_per_turn
 from arena.experiments.outcome import FLED
 from arena.experiments.points import Points
@@ -127,7 +128,11 @@ class Sweep:
     @functools.cached_property
     def every(self) -> int:
         """Turns between looks at a run."""
-        return max(1, self.turns(self.base()) // (5 * self.options.rungs))
+        try:
+            turns = self.turns(self.base())
+        except GameFault:  # in the middle of the space; its runs will have the reason
+            turns = self.base().run.turns
+        return max(1, turns // (5 * self.options.rungs))
 
     def dump(self) -> str:
         """Return the sweep as YAML."""
@@ -183,7 +188,8 @@ def plan(
     made.untrained = _untrained(own)
     made.ceiling = own.build().game.ceiling()
     for point in _corners(space):
-        made.config(point, options.seeds[0]).parts()
+        with contextlib.suppress(GameFault):  # its trial will have the reason
+            made.config(point, options.seeds[0]).parts()
     if options.planned:
         made.points  # noqa: B018  # raises now if the space has no grid
     return made

@@ -19,6 +19,7 @@ from arena.accelerate.process_group import join
 from arena.config.components import components_of, inner_rules, roles_of, settings_of_choice
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, flatten, nest, plain, typed_as
+from arena.core.faults import faults_of
 from arena.core.game import Game
 from arena.core.measures import Evaluation
 from arena.core.preserve import wake
@@ -168,8 +169,10 @@ class Config:
         return call(component.prefix, factory) if component.kind in ("rule", "scheduler") else factory
 
 
-def _evaluated(build: Callable[[], Game], evaluation: Evaluation) -> Game:
-    return build().evaluated(evaluation)
+def _evaluated(build: functools.partial[Game], evaluation: Evaluation) -> Game:
+    with faults_of(f"{getattr(build.func, '__name__', 'game')}.__init__"):
+        game = build()
+    return game.evaluated(evaluation)
 
 
 def _as_it_was(module: nn.Module, start: Mapping[str, Any]) -> nn.Module:

@@ -162,7 +162,7 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
 
     def measure_criterion(self, score: float) -> float:
         """Evaluate the selection criterion, given the current score."""
-        return float(measuring.evaluate(self.episode, lambda: self.game.criterion(score)))
+        return float(measuring.evaluate(self.episode, lambda: self.game.criterion(score), "criterion"))
 
     def measure_metrics(self) -> dict[str, float]:
         """Measure the game's metrics, by name."""

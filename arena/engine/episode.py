@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from arena.core.directions import Number
+from arena.core.faults import faults_of
 from arena.core.field.field import Field
 from arena.core.field.members import Members
 from arena.core.game import Batch, Game
@@ -126,8 +127,10 @@ class Episode:
         """Return a throw-away batch, from which the names of the game's signals and the length of a block of batches are found."""
         _, data, noise, _ = streams_of(seed)
         with preserve_state(game), self.on_device(), self.in_memory(game):
-            batch = self.sample_of(game, Rng(self.device).seed_both(data, noise))
-            self.own_names = list(game.signals(batch))
+            with faults_of(f"{type(game).__name__}.sample"):
+                batch = self.sample_of(game, Rng(self.device).seed_both(data, noise))
+            with faults_of(f"{type(game).__name__}.signals"):
+                self.own_names = list(game.signals(batch))
             if self._block_turns is None:
                 self._block_turns = block_turns(lambda rng: self.sample_of(game, rng), Rng(self.device).seed_both(data, noise))
         return batch

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from arena.core.faults import faults_of
 from arena.core.game import Batch
 from arena.core.preserve import preserve_state
 from arena.engine.episode import Episode
@@ -20,17 +21,22 @@ AT_ONCE = 16
 """Members that are scored at once; more would need much memory, because the samples of a score are large."""
 
 
-def evaluate(episode: Episode, function: Callable[[], Any]) -> Any:
+def evaluate(episode: Episode, function: Callable[[], Any], what: str) -> Any:
     """Call a function of the game at the evaluated parameters: an average if the rule keeps one, else the live ones.
+
+    Args:
+        episode: The episode of one game or of a population.
+        function: Returns a number, or a dictionary of numbers.
+        what: Name of the game's method, for the error.
 
     Returns:
         The function's number or dictionary of numbers, each as a float; in a population, as an array of shape (K,).
     """
-    placed = episode.field.placed(episode.rule.evaluated_parameters())
+    placed, fault = episode.field.placed(episode.rule.evaluated_parameters()), faults_of(f"{type(episode.game).__name__}.{what}")
     if isinstance(episode, SingleEpisode):
-        with preserve_state(episode.game), episode.on_device(), placed:
+        with fault, preserve_state(episode.game), episode.on_device(), placed:
             return episode.on_main(lambda: tree_map(float, function()))
-    with episode.on_device(), placed:
+    with fault, episode.on_device(), placed:
         return tree_map(_array, each(episode, lambda: tree_map(_tensor, function())))
 
 
@@ -42,7 +48,7 @@ def judged(episode: Episode) -> str:
 
 def measure_score(episode: Episode) -> Any:
     """Measure the game's score; lower is better."""
-    episode.score = evaluate(episode, episode.game.score)
+    episode.score = evaluate(episode, episode.game.score, "score")
     return episode.score
 
 
@@ -53,13 +59,13 @@ def measure_criteria(episode: Episode) -> tuple[Any, Any]:
         score = _tensor(episode.game.score())
         return score, _tensor(episode.game.criterion(score)).to(score)
 
-    episode.score, criterion = evaluate(episode, both)
+    episode.score, criterion = evaluate(episode, both, "score")
     return episode.score, criterion
 
 
 def measure_metrics(episode: Episode) -> dict[str, Any]:
     """Measure the game's metrics, by name."""
-    metrics: dict[str, Any] = evaluate(episode, lambda: dict(episode.game.metrics()))
+    metrics: dict[str, Any] = evaluate(episode, lambda: dict(episode.game.metrics()), "metrics")
     return metrics
 
 
@@ -99,7 +105,7 @@ def _read_single(episode: SingleEpisode) -> dict[str, float]:
     if episode.batch is not None:
 
         def own() -> dict[str, float]:
-            with preserve_state(episode.game):
+            with faults_of(f"{type(episode.game).__name__}.signals"), preserve_state(episode.game):
                 signals = episode.game.signals(episode.batch)
             return {f"game.{k}": v for k, v in zip(signals, torch.stack([*signals.values()]).tolist(), strict=True)} if signals else {}
 

@@ -14,6 +14,7 @@ from arena.accelerate.compiled_field import Compiled
 from arena.accelerate.process_group import ProcessGroup
 from arena.accelerate.sharded_field import ShardedField
 from arena.core.directions import Number
+from arena.core.faults import described
 from arena.core.field.field import Field
 from arena.core.game import Batch, Clock, Game
 from arena.core.memory import out_of_memory, short_of_memory
@@ -21,7 +22,7 @@ from arena.core.rng import Rng
 from arena.engine.episode import Episode, Moving, parameter_groups, streams_of
 from arena.engine.signals import Signals
 from arena.engine.streams import BatchStream, channels_last
-from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, cause, check_number
+from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, check_number
 from arena.optimizers.factories import OptimizerFactory, adam
 from arena.rules.base import UpdateRule
 from arena.rules.simultaneous import Simultaneous as SimultaneousRule
@@ -218,8 +219,8 @@ class SingleEpisode(Episode):
             what = f"the memory of {self.device} does not hold a turn of {type(self.game).__name__}"
             return short_of_memory(error, what, "take a smaller batch, more micro_batches or smaller players")
         return GameFault(
-            f"{type(self.rule).__name__} on {type(self.game).__name__} failed in turn {self.turns_played + 1} ({cause(error)}). Fix: "
-            "correct the rule or the game; `arena check` tests both"
+            f"{type(self.rule).__name__} on {type(self.game).__name__} failed in turn {self.turns_played + 1} ({described(error)}). "
+            "Fix: correct the rule or the game; `arena check` tests both"
         )
 
 

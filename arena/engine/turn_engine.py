@@ -3,10 +3,11 @@
 Everything here is written over `Number`: a float, or one number for each member. Nothing in a turn waits for the device.
 """
 
+from arena.core.faults import faults_of
 from arena.engine.episode import Episode
 from arena.engine.measuring import read_signals
 from arena.engine.members.per_member import Shares
-from arena.errors import RuleUndefined
+from arena.errors import ArenaError, RuleUndefined
 
 _UNREAD: dict[str, float] = {}
 
@@ -31,7 +32,8 @@ def play(episode: Episode, first: Shares, second: Shares, coupling: Shares, meas
     episode.coupling = coupling
     moving, shares = episode.who_moves(first, second)
     if episode.batch_spent:
-        episode.draw()
+        with faults_of(f"{type(episode.game).__name__}.sample"):
+            episode.draw()
     if shares:
         signals, graphs = episode.signals, episode.graphs
         episode.movers, episode.masks = moving.keys, moving.masks
@@ -49,7 +51,9 @@ def play(episode: Episode, first: Shares, second: Shares, coupling: Shares, meas
                 episode.rule.step(episode.turn)
         except RuleUndefined as error:
             raise RuleUndefined(f"{type(episode.rule).__name__} in turn {_latest(episode) + 1}: {error}") from error
-        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
+        except ArenaError:
+            raise
+        except Exception as error:
             raise episode.fault(error) from error
         episode.count(shares)
         signals.note(episode.turns_played, episode.field, gradients=measure)

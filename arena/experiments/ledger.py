@@ -35,7 +35,7 @@ class SeedResult:
         score: the game's score at the end; None if there is none.
         turns: turns played.
         verdict: the reading of its scores; of a run that an alarm stopped, the alarm's.
-        reason: why it diverged, was undefined or was stopped.
+        reason: why it diverged, failed, was undefined or was stopped.
         history: (turn, score, criterion) at each rung, from before the first turn.
         signals: the last signals by name.
     """
@@ -68,7 +68,7 @@ class SeedResult:
     @property
     def stopped(self) -> bool:
         """Whether it ended early."""
-        return self.status in ("diverged", "undefined", "alarmed")
+        return self.status in ("diverged", "undefined", "failed", "alarmed")
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,11 @@ class TrialRecord:
     Args:
         number: of the trial.
         point: the value of every dimension.
-        status: finished; pruned; undefined if the values do not go together; lost if the process that played it was killed.
+        status: finished; pruned; undefined if the values do not go together; failed if one of its runs did; lost if the process that
+            played it was killed.
         values: the objectives, lower is better; all are finite.
         runs: one for each seed.
-        reason: why it is undefined or was lost.
+        reason: why it is undefined, failed or was lost.
         retry_of: number of the lost trial that this one repeats.
         resumed: number of restarts after a worker died.
         backend: that played it.

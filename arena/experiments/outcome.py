@@ -22,9 +22,9 @@ class Outcome:
     Args:
         status: how it ended.
         turns: turns played.
-        score: at the end; nan if it diverged or was undefined.
+        score: at the end; nan if it diverged, failed or was undefined.
         start: the score before the first turn.
-        reason: why it diverged, was undefined or was stopped; empty otherwise.
+        reason: why it diverged, failed, was undefined or was stopped; empty otherwise.
         signals: the last signals by name.
         criterion: the game's criterion at the end if it was measured, else the score.
         collapsed: whether the game reports that a player has collapsed.
@@ -43,16 +43,16 @@ class Outcome:
 
     @property
     def gone(self) -> bool:
-        """Whether it has no score because it diverged or was undefined."""
-        return self.status in ("diverged", "undefined")
+        """Whether it has no score because it diverged, failed or was undefined."""
+        return self.status in ("diverged", "undefined", "failed")
 
 
 def value_of(status: str, criterion: float, verdict: str, untrained: float) -> float:
     """Return the value by which a run is ranked, lower is better and always finite.
 
-    A run that ended is worth its criterion, at most the penalty of `FLED` times that of untrained players, which a run that diverged or was
-    undefined gets. A run that leaves the solution is worth at least as much as untrained players, because a seed that begins near the
-    solution hides that it leaves it; so is a run that another alarm stopped.
+    A run that ended is worth its criterion, at most the penalty of `FLED` times that of untrained players. The penalty is for runs that
+    diverged, failed or were undefined. A run that leaves the solution is worth at least as much as untrained players, because a seed that
+    begins near the solution hides that it leaves it; so is a run that another alarm stopped.
 
     Args:
         status: of the run.

@@ -10,13 +10,14 @@ import numpy as np
 
 from arena.accelerate.autocast import multiplications
 from arena.config.config import Config
+from arena.core.faults import faults_of
 from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
 from arena.engine.playing import play
 from arena.engine.vector_env import Population
 from arena.errors import GameFault, RuleUndefined
 from arena.experiments.outcome import Outcome
-from arena.runs.status import Status
+from arena.runs.status import Status, status_of_error
 
 T = TypeVar("T")
 Playing = Generator["Look", Mapping[int, str] | None, list[Outcome]]
@@ -40,6 +41,7 @@ class Single:
         self.game, self.score_every = self.arena.game, self.arena.score_every
         self.budgets, self.over = np.array([self.arena.turns]), np.array([self.arena.turns_played >= self.arena.turns])
         self.undefined: dict[int, str] = {}
+        self.status_without_answer: Status = "undefined"
         self._values: dict[str, np.ndarray] = {}
         self.read_signals()
 
@@ -54,7 +56,7 @@ class Single:
         return {} if self.arena.divergence is None else {0: self.arena.divergence}
 
     def play_scheduled_turn(self) -> None:
-        """Play a turn; if the rule has no answer, the run is undefined."""
+        """Play a turn; if the rule has no answer, or fails, the run is over."""
         self._guard(self.arena.play_scheduled_turn, None)
 
     def read_signals(self) -> dict[str, np.ndarray]:
@@ -80,9 +82,10 @@ class Single:
 
     def _guard(self, do: Callable[[], T], otherwise: T) -> T:
         try:
-            return do()
+            with faults_of(f"a turn of {type(self.game).__name__}"):
+                return do()
         except (RuleUndefined, GameFault) as error:
-            self.undefined[0], self.over[0] = str(error), True
+            self.undefined[0], self.over[0], self.status_without_answer = str(error), True, status_of_error(error)
             return otherwise
 
 
@@ -153,14 +156,16 @@ def _outcomes(
         scores = chosen_by = np.full(1, math.nan)
     else:
         scores, chosen_by = env.measure_criteria() if criteria else (env.measure_scores(),) * 2
-    found = []
+    found, without = [], env.status_without_answer if isinstance(env, Single) else "undefined"
     for member, config in enumerate(configs):
         reason = str(diverged[member]) if member in diverged else env.undefined.get(member)
-        status: Status = "diverged" if member in diverged else "undefined" if reason else "solved" if member in solved else "finished"
+        status: Status = "diverged" if member in diverged else without if reason else "solved" if member in solved else "finished"
         if goal is not None and status == "finished" and scores[member] <= goal:
             status = "solved"
         score, criterion = (float(numbers[member]) if reason is None else math.nan for numbers in (scores, chosen_by))
-        if reason is None and not math.isfinite(score):
+        if reason is None and (math.isnan(score) or math.isnan(criterion)):
+            status, reason = "failed", f"the {'score' if math.isnan(score) else 'criterion'} is NaN"
+        elif reason is None and not math.isfinite(score):
             status, reason = "diverged", "the score is not finite"
         if reason is None and member in stopped:
             status, reason = "alarmed", stopped[member]
@@ -189,8 +194,13 @@ def play_members(configs: Sequence[Config], every: int, criteria: bool = False) 
 
 
 def play_single(config: Config, every: int, criteria: bool = False, state: Mapping[str, Any] | None = None) -> Playing:
-    """Play one configuration by itself, from its beginning or from the state of an arena."""
-    return (yield from _watch(Single(config, state), [config], every, criteria))
+    """Play one configuration by itself, from its beginning or from the state of an arena; if its game cannot be built, it has failed."""
+    try:
+        with faults_of(f"the beginning of {config.game.name}"):
+            single = Single(config, state)
+    except (RuleUndefined, GameFault) as error:
+        return [Outcome(status_of_error(error), 0, math.nan, reason=str(error), config=config)]
+    return (yield from _watch(single, [config], every, criteria))
 
 
 def play_group(

@@ -154,18 +154,25 @@ def structure(config: Config) -> tuple[Any, ...]:
 def _split(configs: Sequence[Config], indices: Sequence[int], members: int | str) -> list[Group]:
     """Split configurations of one structure into groups whose games fit together and into memory."""
     by_shape: dict[Any, list[int]] = {}
+    found, shapes = list[Group](), dict[Any, Any]()
     try:
-        shapes: dict[Any, Any] = {}
         for i in indices:
             own = configs[i].numbers_of_game()
             if own not in shapes:
-                shapes[own] = signature(configs[i].example())
-            by_shape.setdefault(shapes[own], []).append(i)
+                try:
+                    shapes[own] = signature(configs[i].example())
+                except GameFault as error:
+                    shapes[own] = error
+            if isinstance(shapes[own], GameFault):
+                found.append(Group((i,), str(shapes[own])))
+            else:
+                by_shape.setdefault(shapes[own], []).append(i)
+        if not by_shape:
+            return found
         with using_threads(1):
-            most = fitting(Population([configs[indices[0]]]), members)
+            most = fitting(Population([configs[next(iter(by_shape.values()))[0]]]), members)
     except (CannotShare, GameFault) as error:
         return [Group((i,), str(error)) for i in indices]
-    found = []
     for alike in by_shape.values():
         try:
             with using_threads(1):

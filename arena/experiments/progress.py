@@ -54,20 +54,19 @@ class Progress:
                 f"stopped with {self.kept:,} of {self.runs:,} {self.unit} kept. Continue with:  {command('arena')} resume {self.folder}"
             )
 
-    def play(self, finish: Callable[[], T], report: Callable[[T, float], None]) -> int:
+    def play(self, finish: Callable[[], T], report: Callable[[T, float], bool]) -> int:
         """Show the progress while an experiment is played, and then its report; return the exit code.
 
         Args:
             finish: plays it and returns its result.
-            report: prints a result, given the seconds that it took.
+            report: prints a result, given the seconds that it took; returns whether anything succeeded.
         """
         try:
             with self:
                 played = finish()
         except KeyboardInterrupt:
             return 130
-        report(played, time.monotonic() - self._began)
-        return 0
+        return 0 if report(played, time.monotonic() - self._began) else 1
 
     def update(self, done: float, kept: int, line: str = "", note: str = "") -> None:
         """Show how much is done.

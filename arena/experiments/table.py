@@ -22,6 +22,7 @@ SHADES = {
     Verdict.DIVERGED: "red",
     Verdict.STUCK: "magenta",
     Verdict.PLATEAU: "magenta",
+    Verdict.FAILED: "red",
 }
 REASONS = 20
 """Largest number of points that have a line with a reason below the table."""
@@ -45,6 +46,8 @@ def show(trials: Trials, names: Sequence[str] = (), console: Console | None = No
         console.print(f"  [bold]{_plain(label)}[/]: {_plain(reason)}", highlight=False, soft_wrap=True)
     if len(stopped) > REASONS:
         console.print(f"  … and {len(stopped) - REASONS} more", highlight=False)
+    if text := failures(trials.records):
+        console.print(f"  [red]failed[/]  {_plain(text)}", highlight=False, soft_wrap=True)
 
 
 def table(trials: Trials, names: Sequence[str] = ()) -> Table:
@@ -73,6 +76,12 @@ def table(trials: Trials, names: Sequence[str] = ()) -> Table:
         verdict = f"[{SHADES.get(record.verdict, 'dim')}]{record.verdicts}[/]"
         made.add_row(*(_plain(own[row]) for own in words.values()), *cells, verdict)
     return made
+
+
+def failures(records: Sequence[TrialRecord]) -> str:
+    """Return how many trials failed and the first reason; nothing if none failed."""
+    failed = [record for record in records if Verdict.FAILED in (record.status, *(run.status for run in record.runs))]
+    return f"{len(failed):,} of {len(records):,} points, such as {failed[0].number}: {failed[0].why}" if failed else ""
 
 
 def table_of_game(found: ResultTable) -> Table:

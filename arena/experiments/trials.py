@@ -59,8 +59,8 @@ class Trials:
 
     @property
     def ended(self) -> list[TrialRecord]:
-        """The trials that count: those that were played to their ends, and those whose values do not go together."""
-        return [record for record in self.records if record.whole or record.status == "undefined"]
+        """The trials that count: those that were played to their ends or failed, and those whose values do not go together."""
+        return [record for record in self.records if record.whole or record.status in ("undefined", "failed")]
 
     @property
     def best(self) -> TrialRecord | None:
@@ -90,7 +90,9 @@ def trials_of(folder: Path, names: Iterable[str] = ()) -> Trials:
     found: Trials = readers[mark].load()(folder)
     if unknown := next((name for name in names if name not in found.vary), None):
         raise ArenaError(f"{folder} has trials over {', '.join(found.vary) or 'no settings'}, not over '{unknown}'")
-    if not any(record.status == "undefined" or any(run.status != "interrupted" for run in record.runs) for record in found.records):
+    if not any(
+        record.status in ("undefined", "failed") or any(run.status != "interrupted" for run in record.runs) for record in found.records
+    ):
         raise ArenaError(f"{folder} has no run that has ended. Fix: arena resume {folder}")
     return found
 

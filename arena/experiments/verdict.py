@@ -40,6 +40,7 @@ class Verdict(StrEnum):
     DIVERGED = "diverged"
     NOWHERE = "no progress"
     UNDEFINED = "undefined"
+    FAILED = "failed"
     COLLAPSED = "collapsed"
     UNFINISHED = "unfinished"
 
@@ -111,8 +112,10 @@ def verdict(  # noqa: PLR0911  (one return for each verdict)
         >>> str(verdict([], status="undefined"))
         'undefined'
     """
-    if status in ("undefined", "diverged") or not all(map(math.isfinite, scores)):
-        return Verdict.UNDEFINED if status == "undefined" else Verdict.DIVERGED
+    if status in (Verdict.UNDEFINED, Verdict.FAILED):
+        return Verdict(status)
+    if status == "diverged" or not all(map(math.isfinite, scores)):
+        return Verdict.DIVERGED
     if status in ("interrupted", "pruned", "lost") or len(scores) < 4:
         return Verdict.UNFINISHED
     values = np.maximum(np.asarray(scores, dtype=np.float64), 1e-300)

@@ -28,7 +28,7 @@ from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last
 from arena.runs.processes import stopped_by
 from arena.runs.result import Result
-from arena.runs.status import Status
+from arena.runs.status import Status, status_of_error
 from arena.trace import JSONLines, Unwritten
 from arena.trace.checkpoint import Checkpoints, Kind
 
@@ -93,7 +93,7 @@ class Run:
         except StopIteration as over:
             status: Status = over.value
         except (RuleUndefined, GameFault) as error:
-            self._end("undefined", str(error))
+            self._end(status_of_error(error), str(error))
             raise
         finally:
             self.display.end()

@@ -2,10 +2,12 @@
 
 from typing import Literal, get_args
 
-Status = Literal["finished", "solved", "diverged", "undefined", "alarmed", "interrupted", "pruned", "lost"]
+from arena.errors import ArenaError, GameFault
+
+Status = Literal["finished", "solved", "diverged", "undefined", "failed", "alarmed", "interrupted", "pruned", "lost"]
 """finished: the turns are spent; solved: the score reached the goal of the game; diverged: a number was not finite, or the score fled;
-undefined: the rule or the settings are undefined here, for the given reason; alarmed: an alarm ended the run; interrupted: stopped, and can
-be resumed; pruned: stopped by a pruner; lost: the process that played it died."""
+undefined: the rule or the settings are undefined here, for the given reason; failed: the game or the rule raised an error, or the score is
+NaN; alarmed: an alarm ended the run; interrupted: stopped, and can be resumed; pruned: stopped by a pruner; lost: its process died."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 WHOLE = ("finished", "solved")
@@ -25,3 +27,14 @@ def status_of(word: str) -> Status:
     if word not in STATUSES:
         raise ValueError(f"'{word}' is no status of a run")
     return word
+
+
+def status_of_error(error: ArenaError) -> Status:
+    """Return the status of a run that an error ended: failed if the game or the rule broke, undefined if it has no answer here.
+
+    Example:
+        >>> from arena.errors import RuleUndefined
+        >>> status_of_error(GameFault("TugOfWar.score failed")), status_of_error(RuleUndefined("the system is singular"))
+        ('failed', 'undefined')
+    """
+    return "failed" if isinstance(error, GameFault) else "undefined"

@@ -38,6 +38,6 @@ FIELDS = {
     "diagnostics.products": "products with the field's Jacobian that diagnostics have computed so far",
     "alarm": "in an alarm's row: its name; `arena list alarms` lists them",
     "raised": "in an alarm's row: whether it is raised or over",
-    "status": "in the end row: finished, solved, diverged, undefined (the rule had no result) or alarmed (by an alarm that stops the run)",
+    "status": "in the end row: finished, solved, diverged, undefined (the rule had no result), failed (an error) or alarmed (by an alarm)",
     "reason": "in the end row: the first player, number and turn that was not finite; the error of the rule; or the reason of the alarm",
 }

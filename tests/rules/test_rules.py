@@ -556,7 +556,10 @@ class Stumbles(Simultaneous):
     [
         (GivesAList, r"^a move was along list, but must be along a dictionary of one tensor for each of \['players.x.value', 'players.y"),
         (ForgetsAPlayer, r"^a move was along \['players.x.value'\], but must be along a dictionary"),
-        (Stumbles, r"^Stumbles on Quadratic failed in turn 1 \(KeyError: 'nobody'\). Fix: correct the rule or the game"),
+        (
+            Stumbles,
+            r"^Stumbles on Quadratic failed in turn 1 \(KeyError: 'nobody'; test_rules\.py, line \d+\)\. Fix: correct the rule",
+        ),
     ],
 )
 def test_a_faulty_rule_gets_one_sentence(rule: type[UpdateRule], message: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from arena.config.config import Config
 from arena.core.field.members import CannotShare
-from arena.errors import ArenaError
+from arena.errors import ArenaError, GameFault
 from arena.experiments.ledger import SeedResult, TrialRecord, numbers, read, write
 from arena.experiments.populations import populations
 from arena.experiments.values import Point
@@ -53,7 +53,7 @@ def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[Trial
             own = [sweep.config(point, seed) for seed in sweep.options.seeds]
             own[0].parts()
         except ArenaError as error:
-            records[number] = impossible(sweep, number, point, str(error))
+            records[number] = impossible(sweep, number, point, error)
             continue
         runs[number] = [len(configs) + i for i in range(len(own))]
         configs += own
@@ -75,7 +75,7 @@ def play_points(sweep: Sweep, points: Sequence[tuple[int, Point]]) -> list[Trial
 def _play(sweep: Sweep, configs: Sequence[Config], shared: bool) -> list[SeedResult]:
     if shared:
         together = TrialRuns(sweep, configs)
-        with contextlib.suppress(CannotShare):
+        with contextlib.suppress(CannotShare, GameFault):  # alone, each run has its own reason
             together.advance()
             return [monitor.latest for monitor in together.monitors]
     runs = [TrialRuns(sweep, [config]) for config in configs]

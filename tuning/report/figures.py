@@ -24,6 +24,7 @@ MAPS = 3
 MARKS = {
     "diverged": ("X", FIRST),
     "undefined": ("P", FIRST),
+    "failed": ("P", INK),
     "collapsed": ("v", "#8e3b9e"),
     "no progress": ("s", "#8a6d3b"),
     "cycling": ("D", SECOND),

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.progress import Progress
+from arena.experiments.table import failures
 from arena.experiments.trials import Trials
 from arena.experiments.values import short
 from arena.runs.display import command, duration, show_line, table_of, terminal
@@ -39,8 +40,8 @@ def progress(found: Sweep, folder: Path) -> tuple[Progress, Callable[[TrialRecor
     return shown, tell
 
 
-def show(space: Space, trials: Trials, found: Findings | None, folder: Path, seconds: float | None = None) -> None:
-    """Print the findings, the best point as a command, and the paths of all files.
+def show(space: Space, trials: Trials, found: Findings | None, folder: Path, seconds: float | None = None) -> bool:
+    """Print the findings, the best point as a command, and the paths of all files; return whether a trial succeeded.
 
     Args:
         space: of the points.
@@ -68,6 +69,7 @@ def show(space: Space, trials: Trials, found: Findings | None, folder: Path, sec
             line("settings", f"explain {found.settings} of the variance, the seeds the rest{among}")
     counts = Counter(r.verdict for r in trials.records)
     line("points", ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()))
+    line("failed", failures(trials.records))
     for warning in found.warnings if found is not None else []:
         line("careful", warning)
     if (best := trials.best) is not None:
@@ -85,6 +87,7 @@ def show(space: Space, trials: Trials, found: Findings | None, folder: Path, sec
     line("folder", str(folder))
     if seconds is not None:
         line("took", duration(seconds))
+    return any(record.status != "failed" for record in trials.records)
 
 
 def _table(importance: Mapping[str, Mapping[str, object]], title: str) -> Table:

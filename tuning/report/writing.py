@@ -72,7 +72,7 @@ def _row(trials: Trials, record: TrialRecord) -> Iterator[tuple[str, Any]]:
         run = by_seed.get(seed)
         yield from ((f"{name}.{seed}", run and getattr(run, name)) for name in ("value", "score", "verdict"))
     yield from (("cost", record.cost), ("seconds_taken", record.seconds), ("overhead", record.overhead), ("retry_of", record.retry_of))
-    yield from (("resumed", record.resumed), ("reason", record.reason))
+    yield from (("resumed", record.resumed), ("reason", record.why))
 
 
 def _importance_rows(found: Findings) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map
 from arena.accelerate.compiled_field import Compiled
 from arena.accelerate.tracing import compile_graph
 from arena.core.directions import Number
+from arena.core.faults import described
 from arena.core.field.field import Field
 from arena.core.field.members import CannotShare, Members
 from arena.core.game import Batch, Clock, Game
@@ -28,7 +29,7 @@ from arena.engine.members.per_member import Shared, Shares, builder_of, differin
 from arena.engine.members.signals import BatchedSignals
 from arena.engine.members.stacking import stack
 from arena.engine.streams import BatchStream, BatchStreams
-from arena.errors import ArenaError, BadSetting, GameFault, cause
+from arena.errors import ArenaError, BadSetting, GameFault
 from arena.optimizers.batched import BatchedOptimizer
 from arena.optimizers.batched_kinds import batched_optimizer
 from arena.schedulers.base import Moment
@@ -271,5 +272,5 @@ class BatchedEpisode(Episode):
             return too_many(self)
         return GameFault(
             f"{type(self.rule).__name__} on {self.size} members of {type(self.game).__name__} failed in turn "
-            f"{self.turns_played.max() + 1} ({cause(error)}). Fix: correct the rule or the game, or play the members one by one"
+            f"{self.turns_played.max() + 1} ({described(error)}). Fix: correct the rule or the game, or play the members one by one"
         )

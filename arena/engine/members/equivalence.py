@@ -21,6 +21,8 @@ TURNS = 3
 TOLERANCE = 1e-4
 """Largest difference between a parameter's displacements in the population and alone, relative to the displacement."""
 
+AS_BUFFERS = "register the tensors that it keeps as buffers, so that they have the precision of its players"
+
 _proven: set[Any] = set()
 
 
@@ -45,11 +47,11 @@ def check_equivalence(configs: Sequence[MemberConfig], population: Callable[...,
         for _ in range(TURNS):
             together.play_scheduled_turn()
     except GameFault as error:
-        raise CannotShare(f"{what}: the games are played one by one, because a population fails: {error}") from error
+        fix = f". Fix: {AS_BUFFERS}" if "dtype" in str(error) else ""
+        raise CannotShare(f"{what}: the games are played one by one, because a population fails: {error}{fix}") from error
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CannotShare(
-            f"{what} cannot be compared with single runs in float64 ({cause(error)}); the games are played one by one. Fix: register the "
-            "tensors that it keeps as buffers, so that they have the precision of its players"
+            f"{what} cannot be compared with single runs in float64 ({cause(error)}); the games are played one by one. Fix: {AS_BUFFERS}"
         ) from error
     for member, config in enumerate(picks):
         arena = config.build()

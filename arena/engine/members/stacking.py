@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from arena.core.faults import faults_of
 from arena.core.field.dropout import DropoutMasks
 from arena.core.field.members import CannotShare, Members
 from arena.core.game import Batch, Game
@@ -82,7 +83,7 @@ def _changed(game: Game, batch: Batch) -> set[str]:
 
 
 def _own(game: Game, batch: Batch) -> dict[str, Tensor]:
-    with preserve_state(game):
+    with faults_of(f"{type(game).__name__}.losses"), preserve_state(game):
         return {key: loss.detach().clone() for key, loss in game.losses(batch, 0.5 * game.max_coupling, game.keys).items()}
 
 

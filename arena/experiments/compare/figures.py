@@ -26,6 +26,7 @@ COLOURS: dict[str, str] = {
     Verdict.PLATEAU: "#5a7fb0",
     Verdict.NOWHERE: DATA,
     Verdict.UNDEFINED: DATA,
+    Verdict.FAILED: INK,
     Verdict.UNFINISHED: DATA,
 }
 

@@ -1,5 +1,6 @@
 """The plan of a comparison: every combination of the varied values, each with every seed, on equal budgets."""
 
+import contextlib
 import hashlib
 import itertools
 import re
@@ -14,7 +15,7 @@ from arena.config.config import Config
 from arena.config.configure import configure
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
 from arena.diagnostics.active import Diagnostics
-from arena.errors import ArenaError
+from arena.errors import ArenaError, GameFault
 from arena.experiments.budget import cost_per_turn
 from arena.experiments.executors import WHERE, Where
 from arena.experiments.points import Points
@@ -124,7 +125,8 @@ def plan(
         config = _points(game, settings, arguments, point).config()
         turns = config.run.turns
         if budget == "gradients":
-            turns = max(1, round(wanted / cost_per_turn(config)))
+            with contextlib.suppress(GameFault):  # its run will have the reason
+                turns = max(1, round(wanted / cost_per_turn(config)))
         suited = {key: value for key, value in _suited(config, turns).items() if key not in given}
         config = _points(game, {**suited, **settings}, arguments, point).config(turns=turns)
         name = ", ".join(map("=".join, point.items())) or AS_IT_IS
@@ -167,8 +169,7 @@ def load(folder: str | Path) -> Plan:
 
 def _suited(config: Config, turns: int) -> Settings:
     """Return the defaults of a comparison: no pictures on the way, no early end of solved games, double precision for small games."""
-    game = config.build().game
-    looks = [name for name in ("distance", "position") if _applies(name, game)]
+    looks = [name for name in ("distance", "position") if _applies(name, config)]
     every = max(1, turns // ROWS)
     suited: Settings = {
         "picture.every": 0,
@@ -182,9 +183,9 @@ def _suited(config: Config, turns: int) -> Settings:
     return {**suited, "score.every": every, "dtype": "float64", "diagnostics.names": looks}  # where scores are cheap
 
 
-def _applies(name: str, game: Any) -> bool:
+def _applies(name: str, config: Config) -> bool:
     try:
-        Diagnostics([name]).check(game)
+        Diagnostics([name]).check(config.example())
     except ArenaError:
         return False
     return True

@@ -27,8 +27,8 @@ def progress(found: Plan, folder: Path) -> tuple[Progress, Callable[[Job, str], 
     return shown, tell
 
 
-def report(found: Comparison, seconds: float | None = None, console: Console | None = None) -> None:
-    """Print the table and the paths of all files."""
+def report(found: Comparison, seconds: float | None = None, console: Console | None = None) -> bool:
+    """Print the table and the paths of all files; return whether a run succeeded."""
     console = console or terminal()
     show(found.trials, console=console)
     for picture in found.pictures:
@@ -38,3 +38,4 @@ def report(found: Comparison, seconds: float | None = None, console: Console | N
     show_line(console, "look", f"{command('tensorboard')} --logdir {found.folder}")
     if seconds is not None:
         show_line(console, "took", duration(seconds))
+    return any(run.status != "failed" for summary in found.summaries for run in summary.outcomes)

@@ -35,9 +35,9 @@ class TracedRun:
         job: its settings.
         rows: the turns of its trace.
         status: how it ended; interrupted if it has not.
-        reason: why it diverged, was undefined or was ended by an alarm.
+        reason: why it diverged, failed, was undefined or was ended by an alarm.
         verdict: the reading of its numbers; of a game with a table of its own, the verdict there.
-        score: the last score; None if it diverged, was undefined or has not ended.
+        score: the last score; None if it diverged, failed, was undefined or has not ended.
         ceiling: the score of real data.
         cost: gradient evaluations spent, a product counted as three.
         contraction: factor per turn on the distance to the solution.
@@ -122,14 +122,16 @@ def read_outcome(job: Job, folder: Path) -> TracedRun:
     scored = [row for row in rows if row.get("score") is not None]
     ceiling = scored[0].get("ceiling") if scored else None
     far = [(row["turn"], row["diagnostics.distance.total"]) for row in rows if row.get("diagnostics.distance.total") is not None]
-    status = status_of(end["status"])
+    status, reason = status_of(end["status"]), end.get("reason")
+    if status in WHOLE and end.get("score", 0.0) is None:
+        status, reason = "failed", "the score is NaN"
     return TracedRun(
         job=job,
         rows=rows,
         status=status,
-        reason=end.get("reason"),
+        reason=reason,
         verdict=verdict([row["score"] for row in scored], updates=_updates(rows), ceiling=ceiling, exact=bool(far), status=status),
-        score=scored[-1]["score"] if scored and status not in ("diverged", "undefined", "interrupted") else None,
+        score=scored[-1]["score"] if scored and status not in ("diverged", "undefined", "failed", "interrupted") else None,
         ceiling=ceiling,
         cost=spent(rows[-1]) if rows else 0,
         contraction=contraction(*zip(*far, strict=True)) if far and status == "finished" else None,

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from arena.config.config import Config
+from arena.core.faults import faults_of
 from arena.core.field.members import CannotShare
-from arena.errors import GameFault, RuleUndefined
+from arena.errors import ArenaError, GameFault, RuleUndefined
 from arena.experiments.budget import cost_per_turn
 from arena.experiments.compare.plan import Job
 from arena.experiments.outcome import Outcome
 from arena.experiments.playing import Look, computing, play_members
 from arena.experiments.populations import populations
+from arena.runs.status import Status, status_of_error
+from arena.trace import read_trace
 
 Rows = list[dict[str, Any]]
 
@@ -59,14 +62,15 @@ def play_run(job: Job, folder: Path) -> str:
     from arena.runs.play import resume, start
 
     try:
-        if (folder / "config.yaml").is_file():
-            status = resume(folder, display=False).status
-        else:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()  # killed between making its folder and writing into it
-            status = start(job.config, folder, display=False).status
-    except (RuleUndefined, GameFault):
-        return "undefined"  # its trace has the reason
+        with faults_of("the run"):
+            if (folder / "config.yaml").is_file():
+                status = resume(folder, display=False).status
+            else:
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()  # killed between making its folder and writing into it
+                status = start(job.config, folder, display=False).status
+    except (RuleUndefined, GameFault) as error:
+        return _end_by(error, job, folder)
     if status == "interrupted":
         raise KeyboardInterrupt
     return status
@@ -95,6 +99,17 @@ def _play(jobs: Sequence[Job], folder: Path, turns: Callable[[int], None]) -> li
         end = {"kind": "end", "turn": outcome.turns, "status": outcome.status, "score": outcome.score, "best": None, "ceiling": ceiling}
         _write(folder / job.folder, config, [*kept, _finite(end | ({"reason": outcome.reason} if outcome.reason else {}))])
     return [outcome.status for outcome in outcomes]
+
+
+def _end_by(error: ArenaError, job: Job, folder: Path) -> Status:
+    """Record that an error ended a run, unless its trace has the reason already; return the status."""
+    status = status_of_error(error)
+    trace = folder / "trace.jsonl"
+    rows = read_trace(trace) if trace.is_file() else []
+    if not rows or rows[-1]["kind"] != "end":
+        end = {"kind": "end", "turn": 0, "status": status, "reason": str(error), "score": None, "best": None, "ceiling": None}
+        _write(folder, job.config, [*rows, end])
+    return status
 
 
 def _record(look: Look, rows: Sequence[Rows], costs: Sequence[float]) -> None:

@@ -3,6 +3,7 @@
 import torch
 
 from arena.config.config import Config
+from arena.errors import GameFault
 from arena.rules.linear import LinearGame, LinearMap
 
 
@@ -12,7 +13,10 @@ def claimed_map(config: Config) -> LinearMap | None:
     It is known for rules that claim one, played by both players at once over plain SGD with constant rates and coupling, on a game that
     draws no batch and states its solution.
     """
-    arena = config.build()
+    try:
+        arena = config.build()
+    except GameFault:  # its run has the reason
+        return None
     flat = config.flat()
     constant = all(
         flat.get(f"{name}.name", "constant") == "constant" for name in ("coupling", *(f"{r}.schedule" for r in arena.game.roles))

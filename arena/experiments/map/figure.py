@@ -167,7 +167,8 @@ def _marks(axis: Any, made: Sequence[Cell], left: np.ndarray, below: np.ndarray,
     """Mark cells without a score or with a collapsed player; return the entries of the legend."""
     states = np.array([cell.verdict for cell in made], dtype=object).reshape(len(y.values), len(x.values))
     handles: list[tuple[Any, str]] = []
-    for state, face, hatch, colour in ((Verdict.DIVERGED, GONE, "////", FIRST), (Verdict.UNDEFINED, NOWHERE, "....", "#7d848c")):
+    gone = [(Verdict.DIVERGED, GONE, "////", FIRST), (Verdict.UNDEFINED, NOWHERE, "....", "#7d848c"), (Verdict.FAILED, GONE, "xxxx", INK)]
+    for state, face, hatch, colour in gone:
         there = states == state
         if there.any():
             corners = [_corners(left, below, i, j) for j, i in np.argwhere(there)]

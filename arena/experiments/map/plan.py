@@ -1,5 +1,6 @@
 """The plan of a map: one run for each cell and seed, checked before anything starts and saved for a replay."""
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import yaml
 
 from arena.config.config import Config
 from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
-from arena.errors import ArenaError
+from arena.errors import ArenaError, GameFault
 from arena.experiments.executors import WHERE, Where
 from arena.experiments.points import Points, key_of
 from arena.experiments.values import Axis, Seeds, Value, parse_seeds, parse_vary
@@ -149,7 +150,8 @@ def plan(
     if made.x.numeric and made.y.numeric:  # then later defaults cannot change a replay
         made.settings, made.arguments = plain(base.settings), []
     for key in _sides(made):
-        made.config(key).build()
+        with contextlib.suppress(GameFault):  # its run will have the reason
+            made.config(key).build()
     return made
 
 

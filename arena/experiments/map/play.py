@@ -4,6 +4,8 @@ The folder of a map holds `config.yaml` (the plan: `arena map --config FOLDER/co
 and `map.png`. Every population that ends is in `map.csv` before the next one begins.
 """
 
+import contextlib
+import itertools
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +16,7 @@ import torch
 
 from arena.engine.members.capacity import fitting, need
 from arena.engine.vector_env import Population
-from arena.errors import ArenaError, BadSetting
+from arena.errors import ArenaError, BadSetting, GameFault
 from arena.experiments.map.plan import PLAN, TABLE, Key, Plan, begin, plan
 from arena.experiments.map.played import Map
 from arena.experiments.map.results import read, write
@@ -170,5 +172,8 @@ def finish(
 def finished(found: Plan, folder: Path, runs: dict[Key, Outcome]) -> Map:
     """Return a map from its runs, with the score of real data if it is the same in all corners."""
     xs, ys, seed = found.x.values, found.y.values, found.seeds[0]
-    corners = {found.config((x, y, seed)).build().game.ceiling() for x in (xs[0], xs[-1]) for y in (ys[0], ys[-1])}
+    corners = set[float | None]()
+    for x, y in itertools.product((xs[0], xs[-1]), (ys[0], ys[-1])):
+        with contextlib.suppress(GameFault):  # its runs have the reason
+            corners.add(found.config((x, y, seed)).build().game.ceiling())
     return Map(folder, found, runs, corners.pop() if len(corners) == 1 else None)

@@ -70,7 +70,7 @@ def map_of(trials: Trials, names: Sequence[str] = ()) -> Map:
     runs: dict[Key, Outcome] = {}
     for at, records in members.items():
         own = [run.outcome for record in records for run in record.runs if run.status != "interrupted"]
-        own += [Outcome("undefined", 0, math.nan, reason=record.reason) for record in records if not record.runs]
+        own += [Outcome(record.status, 0, math.nan, reason=record.reason) for record in records if not record.runs]
         runs |= {(*at, seed): outcome for seed, outcome in enumerate(own)}
     seeds = tuple(sorted({seed for _, _, seed in runs}))
     return Map(trials.folder, Cells(axes[0], axes[1], seeds, trials, members), runs, trials.ceiling)

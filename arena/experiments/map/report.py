@@ -18,7 +18,13 @@ from arena.experiments.progress import Progress
 from arena.experiments.verdict import Verdict
 from arena.runs.display import command, duration, show_line, table_of, terminal
 
-SHADES = {Verdict.CONVERGED: "green", Verdict.COLLAPSED: "magenta", Verdict.DIVERGED: "red", Verdict.UNDEFINED: "yellow"}
+SHADES = {
+    Verdict.CONVERGED: "green",
+    Verdict.COLLAPSED: "magenta",
+    Verdict.DIVERGED: "red",
+    Verdict.UNDEFINED: "yellow",
+    Verdict.FAILED: "red",
+}
 
 
 def progress(found: Plan, folder: Path, workers: int) -> tuple[Progress, Callable[[int, int, Sequence[Outcome]], None]]:
@@ -42,15 +48,16 @@ def progress(found: Plan, folder: Path, workers: int) -> tuple[Progress, Callabl
     return shown, tell
 
 
-def report(found: Map, seconds: float | None = None, console: Console | None = None) -> None:
-    """Print a table of the cells, the best one as a command, and the paths of all files."""
+def report(found: Map, seconds: float | None = None, console: Console | None = None) -> bool:
+    """Print a table of the cells, the best one as a command, and the paths of all files; return whether a run succeeded."""
     console = console or terminal()
 
     line = functools.partial(show_line, console)
     console.print(table(found))
-    reasons = Counter(run.reason for run in found.runs.values() if run.status == "undefined")
-    for reason, count in reasons.most_common(1):
-        line("undefined", f"{reason} ({count} of the runs)")
+    for status in ("undefined", "failed"):
+        reasons = Counter(run.reason for run in found.runs.values() if run.status == status)
+        for reason, _ in reasons.most_common(1):
+            line(status, f"{reasons.total():,} of {len(found.runs):,} runs, such as: {reason}")
     if (best := found.best) is not None:
         line("best", play_command(best_config(found, best)))
     line("picture", str(found.picture))
@@ -59,6 +66,7 @@ def report(found: Map, seconds: float | None = None, console: Console | None = N
         line("replay", f"{command('arena')} map --config {found.folder / 'config.yaml'}")
     if seconds is not None:
         line("took", duration(seconds))
+    return any(run.status != "failed" for run in found.runs.values())
 
 
 def table(found: Map) -> Table:

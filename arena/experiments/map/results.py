@@ -3,6 +3,7 @@
 import csv
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,8 @@ class Cell:
 def cells(found: Grid, runs: Mapping[Key, Outcome], ceiling: float | None) -> list[Cell]:
     """Return every cell of a map, row by row from below.
 
-    A cell has diverged, is undefined or has collapsed if more than half of its seeds have. It has converged if most of its seeds solved
-    the game, or if its score is below `NEAR` times that of real data; without the latter, below `REACHED` times the score before the
+    A cell has diverged, failed, is undefined or has collapsed if more than half of its seeds have. It has converged if most of its seeds
+    solved the game, or if its score is below `NEAR` times that of real data; without the latter, below `REACHED` times the score before the
     first turn.
     """
     made = []
@@ -63,8 +64,9 @@ def summary(runs: Sequence[Outcome], ceiling: float | None) -> tuple[Verdict | s
         return Verdict.UNFINISHED, math.nan
     gone = [run.gone for run in runs]
     if 2 * sum(gone) > len(runs):
-        undefined = sum(run.status == "undefined" for run in runs)
-        return (Verdict.UNDEFINED if 2 * undefined > sum(gone) else Verdict.DIVERGED), math.nan
+        counts = Counter(run.status for run in runs)
+        most = next((status for status in ("failed", "undefined") if 2 * counts[status] > sum(gone)), "diverged")
+        return Verdict(most), math.nan
     ranked = sorted(math.inf if without else run.score for run, without in zip(runs, gone, strict=True))
     score = ranked[(len(ranked) - 1) // 2]
     if 2 * sum(run.collapsed for run in runs) > len(runs):

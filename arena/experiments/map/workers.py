@@ -42,5 +42,5 @@ class PlayGroup:
         shared, keys = job
         configs = [self.plan.config(key) for key in keys]
         outcomes = play_group(configs, LOOK, turns, shared)
-        game = configs[0].example()
-        return [judged(outcome, game.collapsed(outcome.signals)) for outcome in outcomes]
+        game = next((config.example() for config, run in zip(configs, outcomes, strict=True) if not run.gone), None)
+        return [judged(run, game is not None and not run.gone and game.collapsed(run.signals)) for run in outcomes]
