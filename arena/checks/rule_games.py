@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from arena.core.game import Game
-from arena.core.rng import Rng
+from arena.core.rng import Rng, global_streams
 from arena.engine.env import Arena
 from arena.optimizers.factories import OptimizerFactory, adam, adamw, rmsprop, sgd
 from arena.rules.base import UpdateRule
@@ -100,11 +100,9 @@ def quadratics(build: Build, optimizer: OptimizerFactory | None = None) -> Itera
             j = jacobian(seed)
             factories = {r: optimizer or functools.partial(sgd, lr=rate) for r, rate in zip(("first", "second"), rates, strict=True)}
             arena = arena_of(functools.partial(Linear, j), build(), factories)
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                with torch.no_grad():  # drawn in double precision, so that nothing is rounded
-                    for p in arena.game.parameters():
-                        p.normal_()
+            with global_streams(seed=seed), torch.no_grad():  # drawn in double precision, so that nothing is rounded
+                for p in arena.game.parameters():
+                    p.normal_()
             yield arena, {"jacobian": j, "split": SPLIT, "rates": rates}
 
 

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_map
 from arena.core.directions import Direction
 from arena.core.field.field import Field
 from arena.core.game import Batch, Game
-from arena.core.rng import Rng
+from arena.core.rng import Rng, global_streams
 
 
 @dataclass
@@ -22,8 +22,7 @@ class Subject:
 
     def game(self, seed: int = 0, dtype: torch.dtype = torch.float64) -> Game:
         """Build the game with the parameters of a seed."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with global_streams(seed=seed):
             return self.build().to(dtype)
 
     def batch(self, game: Game, seed: int = 0) -> Batch:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from inspect import Parameter
 from typing import Any
 
-import torch
-
 from arena.config.settings import Component, Settings, flatten
 from arena.core.game import Game
+from arena.core.rng import global_streams
 from arena.errors import ArenaError, BadSetting, GameFault
 from arena.registry.entries import Entry, entry_of
 from arena.registry.lookup import lookup
@@ -30,7 +29,7 @@ def game_entry(game: str | type[Game] | Game) -> tuple[Entry, dict[str, Any]]:
 def probe(game: Callable[..., Game]) -> Game:
     """Return the game with its default arguments, built once; its slots and recipe are read from it."""
     try:
-        with torch.random.fork_rng(devices=[]):
+        with global_streams():
             return game()
     except TypeError as error:
         name = getattr(game, "__name__", "game")

@@ -23,6 +23,7 @@ from arena.core.faults import faults_of
 from arena.core.game import Game
 from arena.core.measures import Evaluation
 from arena.core.preserve import wake
+from arena.core.rng import global_streams
 from arena.core.torch_settings import pick_device
 from arena.engine.env import Arena
 from arena.registry.construct import bind_schedule, call
@@ -116,7 +117,7 @@ class Config:
     def example(self) -> Game:
         """Return the game, with players of an arbitrary seed."""
         game = self.parts()["game"]
-        with torch.random.fork_rng(devices=[]):
+        with global_streams():
             return game if isinstance(game, Game) else game()
 
     def vary(self, changes: Mapping[str, Any]) -> "Config":

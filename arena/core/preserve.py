@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from arena.core.rng import global_streams
+
 _FLAG = "_training_before_rest"
 
 
@@ -27,7 +29,7 @@ def preserve_state(module: nn.Module, *, evaluation: bool = False) -> Iterator[N
     flags = {m: m.training for m in module.modules()}
     devices = {t.device for t in tensors if t.device.type == "cuda"}
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        with torch.no_grad(), global_streams(devices):
             if evaluation:
                 module.eval()
             yield

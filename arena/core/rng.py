@@ -1,6 +1,9 @@
-"""Random streams of a game: one for data, one for the players' noise, and epochs drawn from them."""
+"""Random streams of a game: one for data, one for the players' noise, and epochs drawn from them. And the global streams of torch."""
 
-from collections.abc import Mapping
+import contextlib
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -101,3 +104,32 @@ class Epoch(NamedTuple):
     began: Tensor
     order: Tensor
     place: int = 0
+
+
+one_thread = threading.RLock()
+"""Held while torch's state of the whole process is in use: its global random streams, and the level of forward-mode derivatives."""
+if hasattr(os, "register_at_fork"):  # a lock that another thread holds would stay locked in the child
+    os.register_at_fork(before=one_thread.acquire, after_in_parent=one_thread.release, after_in_child=one_thread.release)
+
+
+@contextlib.contextmanager
+def global_streams(devices: Iterable[torch.device] = (), seed: int | None = None) -> Iterator[None]:
+    """Have torch's global random streams to oneself within the block, and restore them at the end.
+
+    Layers draw their initial weights from these streams, which all threads share; other threads wait.
+
+    Args:
+        devices: GPUs whose streams are used as well.
+        seed: Seed of the streams within the block; None continues them.
+
+    Example:
+        >>> with global_streams(seed=0):
+        ...     first = torch.rand(2)
+        >>> with global_streams(seed=0):
+        ...     torch.equal(torch.rand(2), first)
+        True
+    """
+    with one_thread, torch.random.fork_rng(devices=[*devices]):
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from arena.core.memory import out_of_memory, short_of_memory
+from arena.core.rng import global_streams
 from arena.errors import ArenaError, SlotMismatch, first_line
 from arena.players.base import Shape, build_player, evaluating
 
@@ -68,7 +69,7 @@ change the module's last layer
         example = [] if self.inputs is None else [torch.zeros(2, *self.inputs, dtype=like.dtype, device=like.device)]
         try:
             # In evaluation mode, so that normalisation layers keep their statistics.
-            with torch.no_grad(), torch.random.fork_rng(devices=[]), evaluating(module):
+            with torch.no_grad(), global_streams(), evaluating(module):
                 output = module(*example)
         except Exception as error:
             raise SlotMismatch(f"{need} failed on it ({first_line(error)}); give a module that takes that shape") from error

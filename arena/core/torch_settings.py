@@ -1,25 +1,53 @@
-"""Device and number of CPU threads of torch."""
+"""Device and number of CPU threads of torch.
+
+The threads of OpenMP, in which torch computes, do not survive a fork: a child that computes in several threads waits for them for ever.
+So a forked process computes in one, as the workers of torch's own data loaders do.
+"""
 
 import contextlib
+import os
 from collections.abc import Generator
 
 import torch
 
 from arena.errors import BadSetting
 
+_threads = {"several": False, "lost": False}
+"""Whether this process has computed in several threads, and whether it was forked from one that has."""
+
+
+def _one_thread() -> None:
+    _threads["lost"] = _threads["lost"] or _threads["several"]
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_one_thread)
+
 
 @contextlib.contextmanager
 def using_threads(threads: int) -> Generator[None, None, None]:
     """Use that many threads within the block; 0 keeps the current number.
+
+    Raises:
+        BadSetting: Several threads in a process that was forked from one that has computed in several.
 
     Example:
         >>> with using_threads(1):
         ...     torch.get_num_threads()
         1
     """
+    if threads > 1 and _threads["lost"]:
+        raise BadSetting(
+            "threads",
+            threads,
+            "0 or 1 in a forked process, whose parent has computed in several threads, which do not survive a fork. "
+            "Fix: start the process by spawn",
+        )
     before = torch.get_num_threads()
     if threads:
         torch.set_num_threads(threads)
+    _threads["several"] = _threads["several"] or torch.get_num_threads() > 1
     try:
         yield
     finally:

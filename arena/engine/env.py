@@ -54,7 +54,7 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
         micro_batches: Equal parts into which a batch is split and whose fields are averaged.
         autocast: bfloat16 computes the losses under torch.autocast; none computes them in `dtype`.
         channels_last: Keep images and the players' convolutions in torch.channels_last.
-        threads: CPU threads of torch within `reset` and `step`; 0 keeps torch's own number.
+        threads: CPU threads of torch in which the environment is built, reset and played; 0 keeps torch's own number.
         ranks: Processes among which batches are dealt out, if several play this game.
         render_mode: `rgb_array`, or None.
 
@@ -102,7 +102,8 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
         self.seed, self.score_every, self.threads, self.render_mode = int(seed), int(score_every), threads, render_mode
         setup = Setup(game, rule, optimizers or {}, rates or {}, scheduler, coupling, turns, torch.device(device), dtype)
         acceleration = Acceleration(compile, cuda_graphs, micro_batches, autocast, channels_last, ranks)
-        self.episode = SingleEpisode(setup, acceleration, self.seed)
+        with using_threads(threads):
+            self.episode = SingleEpisode(setup, acceleration, self.seed)
         self._episodes = 0
         self.action_space = gymnasium.spaces.Box(0.0, 1.0, (3,), np.float32)
         self.observation_space = gymnasium.spaces.Box(-BOUND, BOUND, (len(self.signal_names),), np.float32)

@@ -21,7 +21,7 @@ from arena.core.field.members import Members
 from arena.core.game import Batch, Game
 from arena.core.memory import in_memory
 from arena.core.preserve import preserve_state, rest, wake
-from arena.core.rng import Rng
+from arena.core.rng import Rng, global_streams
 from arena.engine.cuda_graph import Graphs
 from arena.engine.members.per_member import Shares
 from arena.engine.scheduled_buffers import ScheduledBuffers
@@ -107,8 +107,7 @@ class Episode:
 
     def _build(self, make: Callable[[], Game], seed: int) -> Game:
         """Build a game under the first of the seed's streams."""
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(streams_of(seed)[0])
+        with global_streams([self.device] if self.device.type == "cuda" else [], streams_of(seed)[0]):
             game = make().to(self.device, self.dtype)
         wake(game)
         return game
@@ -235,14 +234,12 @@ def parameter_groups(field: Field, role: str) -> Any:
 
 
 def place(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
-    """Move a batch to the device and precision of the run."""
-    if device.type == "cpu" and dtype == torch.float32:
-        return batch
+    """Move a batch to the device and precision of the run; tensors that are there stay the same objects."""
 
     def moved(leaf: Any) -> Any:
-        return leaf.to(device, dtype if leaf.is_floating_point() else None) if isinstance(leaf, Tensor) else leaf
+        return leaf.to(device, dtype if leaf.is_floating_point() else leaf.dtype) if isinstance(leaf, Tensor) else leaf
 
-    return tree_map(moved, batch)
+    return moved(batch) if isinstance(batch, Tensor) or batch is None else tree_map(moved, batch)
 
 
 def streams_of(seed: int) -> tuple[int, int, int, int]:

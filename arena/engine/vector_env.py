@@ -58,10 +58,11 @@ class Population(Environment, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray,
 
     def __init__(self, configs: Sequence[MemberConfig], *, render_mode: str | None = None, check_equivalence: bool = True):
         self.configs, self.render_mode = list(configs), render_mode
-        self.episode = BatchedEpisode(self.configs)
+        self.threads = int(self.configs[0].run.threads) if self.configs else 0
+        with using_threads(self.threads):
+            self.episode = BatchedEpisode(self.configs)
         self.num_envs = self.episode.size
-        parts = self.configs[0].parts()
-        self.score_every, self.threads = int(parts["score_every"]), int(parts["threads"])
+        self.score_every = int(self.configs[0].parts()["score_every"])
         self._episodes = 0
         self._ended = np.zeros(self.num_envs, dtype=bool)
         self.single_action_space = gymnasium.spaces.Box(0.0, 1.0, (3,), np.float32)

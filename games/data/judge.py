@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from arena.core.rng import global_streams
 from arena.errors import DataDamaged
 from arena.games.data import images
 
@@ -162,8 +163,7 @@ def pixels(x: Tensor) -> Tensor:
 
 def _untrained(data: dict[str, Tensor]) -> Classifier:
     channels, height, width = pixels(data["x_train"][:1]).shape[1:]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
+    with global_streams(seed=SEED):
         return Classifier((channels, height, width), int(data["y_train"].max()) + 1)
 
 

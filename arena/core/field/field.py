@@ -17,6 +17,7 @@ from arena.core.field.members import Members
 from arena.core.field.mover_plan import Graph, Plan, backward
 from arena.core.game import JOINT, Game
 from arena.core.protocols import CompiledField
+from arena.core.rng import one_thread
 
 
 class Field(Frozen):
@@ -136,7 +137,7 @@ class Field(Frozen):
         if joint:
             point = self.moving_at(at)
             zeros = {name: torch.zeros_like(p) for name, p in point.items()}
-            with self.same_masks():
+            with self.same_masks(), one_thread:
                 return jvp(functional.joint_field(self, point), (point,), ({**zeros, **tangent},))[1]
         with self.placed(at), self.statistics_at_rest(), second_order.plain(self):
             try:

@@ -18,6 +18,7 @@ from arena.core.field.dropout import LAYERS, DropoutMasks
 from arena.core.field.members import Members
 from arena.core.field.mover_plan import Graph, Plan
 from arena.core.game import JOINT, Batch, Game
+from arena.core.rng import global_streams
 from arena.errors import GameFault, refuse
 
 NOTHING = contextlib.nullcontext()
@@ -302,6 +303,5 @@ class Frozen:
     def _global_stream(self) -> Iterator[None]:
         """Seed torch's global generator, so that layers that draw from it draw the same in every evaluation of a turn."""
         devices = {p.device for p in self.game.parameters() if p.device.type == "cuda"}
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(self._seed if isinstance(self._seed, int) else 0)
+        with global_streams(devices, self._seed if isinstance(self._seed, int) else 0):
             yield

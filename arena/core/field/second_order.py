@@ -19,6 +19,7 @@ from arena.core.field.batch_norm import in_plain_arithmetic
 from arena.core.field.frozen import NOTHING, Frozen
 from arena.core.field.mover_plan import Graph, Plan
 from arena.core.game import Game
+from arena.core.rng import one_thread
 from arena.errors import RuleUndefined
 
 
@@ -69,7 +70,7 @@ def forward_over_reverse(field: Frozen, plan: Plan, tangent: Direction) -> Direc
     """Return J·t by forward mode over reverse mode."""
     found: Direction = {}
     _quiet_forward_mode()
-    with forward_ad.dual_level():
+    with one_thread, forward_ad.dual_level():
         duals = {name: forward_ad.make_dual(field.named[name], t) for name, t in tangent.items()}
         losses = field.call(duals, plan.movers)
         for key, own in plan.own.items():
