@@ -77,6 +77,7 @@ class Game(nn.Module):
         idle: Names of the numbers of `at_turn` that are 0 in this turn for all members of a population. `losses` may leave out the terms
             that they multiply, but may not branch on the numbers, which are tensors.
         evaluation: The metric that is the score, and its settings.
+        path: Positions of two players of one number each before this turn, if the run keeps them, for `picture`.
 
     Raises:
         GameFault: There are not exactly two players.
@@ -118,6 +119,7 @@ class Game(nn.Module):
     score_is: ClassVar[str] = "score"
     idle: frozenset[str] = frozenset()
     evaluation: Evaluation = Evaluation()
+    path: list[list[float]] = []
     jointly: bool = True
 
     def __init__(self, **players: nn.Module | Slot):

@@ -1,6 +1,7 @@
 """Grids of images."""
 
 from collections.abc import Mapping
+from itertools import chain
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,15 +11,16 @@ from arena.plots.style import figure, styled
 
 
 @styled
-def image_grids(panels: Mapping[str, Tensor], columns: int = 8) -> Figure:
-    """Draw grids of N × C × H × W images (pixels in [0, 1], C 1 or 3) side by side, under their titles."""
-    tiles = {title: tiled(images, columns) for title, images in panels.items()}
-    height = max(4.4 * t.shape[0] / t.shape[1] for t in tiles.values())
-    drawing, axes = figure(4.4 * len(tiles), height + (0.3 if any(tiles) else 0), 1, len(tiles))
-    for axis, (title, tile) in zip(axes[0], tiles.items(), strict=True):
+def image_grids(panels: Mapping[str, Tensor], below: Mapping[str, Tensor] | None = None, columns: int = 8) -> Figure:
+    """Draw grids of N × C × H × W images (pixels in [0, 1], C 1 or 3) side by side under their titles, and others `below` them."""
+    rows = [{title: tiled(images, columns) for title, images in row.items()} for row in (panels, below or {}) if row]
+    heights = [max(4.4 * tile.shape[0] / tile.shape[1] for tile in row.values()) + (0.45 if any(row) else 0) for row in rows]
+    drawing, axes = figure(4.4 * len(panels), sum(heights), len(rows), len(panels), height_ratios=heights)
+    for axis, (title, tile) in zip(axes.flat, chain.from_iterable(row.items() for row in rows), strict=False):
         axis.imshow(tile, interpolation="nearest")
-        axis.set_axis_off()
         axis.set_title(title)
+    for axis in axes.flat:
+        axis.set_axis_off()
     return drawing
 
 

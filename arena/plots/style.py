@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 FIRST, SECOND, DATA, INK = "#e4572e", "#2e6fb7", "#9aa0a6", "#22262a"
 ATTRACTED, REPELLED = "#1b8a78", "#8e3b9e"
 CLASSES = ("#1b8a78", "#8e3b9e", "#e0a526", "#56b4e9", "#c0304d", "#8fb339", "#8c564b", "#e78ac3", "#5f6670", "#274b8f")
-SURFACE = LinearSegmentedColormap.from_list("surface", ["#f9d9c9", "#ffffff", "#bcd6f2"])
-CLASS_SURFACE = LinearSegmentedColormap.from_list("classes", ["#cfe8e3", "#ffffff", "#e8d3ec"])
+SURFACE = LinearSegmentedColormap.from_list("surface", ["#f2b89c", "#fbe6dc", "#f6f6f6", "#d9e8f8", "#8fbcea"])
+CLASS_SURFACE = LinearSegmentedColormap.from_list("classes", ["#a9d8cf", "#f6f6f6", "#d8b4e0"])
 """Colours of the probability of class 1."""
 DIFFERENCE = LinearSegmentedColormap.from_list("difference", [FIRST, "#ffffff", SECOND])
 DPI = 200
@@ -111,9 +111,15 @@ def save(drawing: Figure, path: Any) -> None:
 
 
 def animate(frames: Sequence[Path], path: Path, milliseconds: int = 500) -> None:
-    """Write PNG files of one size as an animated GIF, with the last frame shown four times as long."""
+    """Write PNG files of one size as an animated GIF, with the last frame shown four times as long.
+
+    All frames share a palette of the colours of them all, so that none of them flickers.
+    """
     from PIL import Image
 
-    images = [Image.open(frame).convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
+    still = [Image.open(frame).convert("RGB") for frame in frames]
+    some = [np.asarray(still[place]) for place in np.linspace(0, len(still) - 1, min(len(still), 4)).round().astype(int)]
+    palette = Image.fromarray(np.concatenate(some)).quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
+    images = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in still]
     durations = [milliseconds] * (len(images) - 1) + [4 * milliseconds]
-    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)

@@ -11,25 +11,29 @@ from arena.plots.style import DATA, FIRST, INK, figure, styled
 
 @styled
 def arrows(game: Game) -> Figure | None:
-    """Draw the position of two players of one number each among the arrows of descent in a game without batches; else return None."""
+    """Draw two players of one number each, and their path, among the arrows of descent of a game without batches; else return None."""
     field = Field(game)
     if [p.numel() for p in field.moving.values()] != [1, 1]:
         return None
     field.freeze(None, game.max_coupling)
     first, second = (p.detach() for p in field.moving.values())
-    reach = max(1.5, 1.2 * float(first.abs()), 1.2 * float(second.abs()))
-    reach = reach if np.isfinite(reach) else 1.5
+    path_T2 = np.array([*game.path, [float(first), float(second)]], dtype=float)
+    path_T2 = path_T2[np.isfinite(path_T2).all(axis=1)]
+    reach = 1.2 * float(np.abs(path_T2).max(initial=1.25))
     drawing, axes = figure(4.2, 4.5)
     axis = axes[0, 0]
     axis.quiver(*flow(game, reach, 15), color=DATA, alpha=0.75, pivot="mid")
     solution = game.solution()
     if solution is not None:
         axis.plot(*(float(solution[name]) for name in field.moving), "+", color=INK, markersize=10, label="answer")
+    if len(game.path) > 1:
+        axis.plot(*path_T2.T, color=FIRST, linewidth=1.1, alpha=0.8, label="path")
+        axis.plot(*path_T2[0], "o", color=FIRST, markersize=7, markerfacecolor="white", label="start")
     axis.plot(float(first), float(second), "o", color=FIRST, markersize=7, label="the players")
     first_role, second_role = game.roles
     axis.set(xlabel=f"player 1: {first_role}", ylabel=f"player 2: {second_role}")
     axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, columnspacing=1.2)
     return drawing
 
 

@@ -11,6 +11,22 @@ from arena.core.game import Game
 from arena.engine.env import Arena
 from arena.trace import read_trace
 
+PATH = 5000
+"""Most positions on the path of a run."""
+
+
+def positions_of(arena: Arena) -> list[list[float]]:
+    """Return the position of two players of one number each as a list of one; an empty one for other players, and on a GPU."""
+    parameters = [*arena.game.parameters()]
+    small = [p.numel() for p in parameters] == [1, 1] and parameters[0].device.type == "cpu"
+    return [[p.item() for p in parameters]] if small else []
+
+
+def keep_position(arena: Arena) -> None:
+    """Add the position to the path that the game keeps, at most `PATH` times in a run."""
+    if arena.game.path and arena.turns_played % max(1, arena.turns // PATH) == 0:
+        arena.game.path += positions_of(arena)
+
 
 def draw(
     arena: Arena,

@@ -25,7 +25,7 @@ from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed
 from arena.runs.blame import blame
 from arena.runs.board import board
 from arena.runs.display import Display
-from arena.runs.pictures import draw, draw_last
+from arena.runs.pictures import draw, draw_last, keep_position, positions_of
 from arena.runs.processes import stopped_by
 from arena.runs.result import Result
 from arena.runs.status import Status, status_of_error
@@ -112,6 +112,7 @@ class Run:
         resumed = resumed and self._has_checkpoint()  # a run that was killed before its first checkpoint begins again
         keep = self._restore() if resumed else 0
         self.judged = self.arena.judged
+        self.arena.game.path = self.arena.game.path if resumed else positions_of(self.arena)
         self.ceiling = self.arena.game.ceiling()
         self.ceilings = self.arena.metric_ceilings()
         self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.is_main else Unwritten()
@@ -133,6 +134,7 @@ class Run:
         step = lambda turn: arena.play_scheduled_turn(measure=turn % every >= every - window)  # noqa: E731
         for turn, regular in play(step, lambda: arena.turns_played, arena.turns, self.every):
             last = turn == arena.turns
+            keep_position(arena)
             if due := {*self.every} if last else regular:
                 self.display.rate = (turn - before) / (time.perf_counter() - began)
                 if (ended := self._look(due)) is not None:
@@ -153,7 +155,6 @@ class Run:
             self.ranks.check_same("batch", (t for t in tree_leaves(arena.batch) if isinstance(t, torch.Tensor)))
         if arena.divergence is not None:
             self._blame()
-            self._before_divergence()
             self._row(values)
             return "diverged"
         self._say_why_not()
@@ -240,9 +241,8 @@ class Run:
         return row
 
     def _picture(self, *, last: bool) -> None:
-        scored = self.turn_of.get("score")
-        figures = self.diagnostics.figures(self.arena)
-        draw(self.arena, self.folder, self.config.game.name, scored, self.ceiling, figures, self.board, last=last)
+        game, scored = self.config.game.name, self.turn_of.get("score")
+        draw(self.arena, self.folder, game, scored, self.ceiling, self.diagnostics.figures(self.arena), self.board, last=last)
 
     # Ending -----------------------------------------------------------------------------------------------------------------
 
@@ -262,7 +262,6 @@ class Run:
         self.arena.read_signals()
         if self.arena.divergence is not None:
             self._blame()
-            self._before_divergence()
             return self._end("diverged")
         self._save()
         return "interrupted"
@@ -283,7 +282,8 @@ class Run:
         return str(self.arena.divergence) if status == "diverged" else self._fatal_alarm() if status == "alarmed" else None
 
     def _blame(self) -> None:
-        """Name the player that diverged first, if there is a checkpoint to replay from."""
+        """Write the last finite turns, and name the player that diverged first, if there is a checkpoint to replay from."""
+        self._before_divergence()
         if self._has_checkpoint():
             blame(self.arena, self._latest()[1]["arena"])
 
@@ -296,6 +296,7 @@ class Run:
             "arena": self.arena.state_dict(),
             "best": self.best,
             "turn_of": dict(self.turn_of),
+            "path": [*self.arena.game.path],
             "trace": self.trace.position,
             "diagnostics": self.diagnostics.state_dict(),
             "alarms": self.alarms.state_dict(),
@@ -332,7 +333,7 @@ class Run:
         self.diagnostics.load_state_dict(state.get("diagnostics", {}))
         if "alarms" in state:
             self.alarms.load_state_dict(state["alarms"])
-        self.best, self.turn_of = state["best"], dict(state.get("turn_of", {}))
+        self.best, self.turn_of, self.arena.game.path = state["best"], dict(state.get("turn_of", {})), [*state.get("path", [])]
         return int(state["trace"])
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:

@@ -229,7 +229,10 @@ class GenerateToAdapt(Adaptation):
                 x = held_out[:n].to(like)
                 labels = labels_N[:n] if which == 0 else None
                 examples += [x, self.generate(self.features_of(x, which), labels, noise_NZ[: len(x)])]
-        return {"generated": domain_pictures.generated(*examples), **super().pictures(last=last)}
+        labels = [labels_N[:n].cpu() for _, labels_N in drawn]
+        if not self.target.labels:
+            labels[1] = torch.full_like(labels[1], -1)
+        return {"generated": domain_pictures.generated(*examples, *labels), **super().pictures(last=last)}
 
 
 def _batched(shape: Shape) -> str:

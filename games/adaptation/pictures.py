@@ -78,18 +78,27 @@ def embedding(source: Tensor, target: Tensor, source_labels: Tensor, target_labe
 
 
 @plots.styled
-def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tensor) -> Any:
-    """Draw source and target examples, N × 2 points or N × C × H × W images in [−½, ½], and those generated from their features."""
+def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tensor, source_labels: Tensor, target_labels: Tensor) -> Any:
+    """Draw source and target examples, N × 2 points or N × C × H × W images in [−½, ½], and those generated from their features.
+
+    Points have the colours of their classes; labels of the target are unknown to the players, and below 0 if there are none.
+    """
+    labels = (source_labels, source_labels, target_labels, target_labels)
     panels = {"source": source, "made of the source": of_source, "target": target, "made of the target": of_target}
     drawing, axes = plots.figure(10.4, 2.3 if source.dim() == 4 else 2.9, columns=4)
-    for axis, (title, examples), colour in zip(axes[0], panels.items(), (plots.DATA, plots.FIRST) * 2, strict=True):
+    for axis, (title, examples), label_N in zip(axes[0], panels.items(), labels, strict=True):
         axis.set_title(title)
         if source.dim() == 4:
             axis.imshow(tiled(examples.cpu() + 0.5, 6), interpolation="nearest")
             axis.set_axis_off()
         else:
-            axis.scatter(*examples.cpu().T.numpy(), s=5, color=colour, alpha=0.6, linewidths=0)
+            axis.set_axisbelow(True)
+            for label in label_N.unique().tolist():
+                points, colour = examples[label_N == label].cpu(), plots.CLASSES[label % 10] if label >= 0 else plots.INK
+                axis.scatter(*points.T.numpy(), s=6, color=colour, alpha=0.7, linewidths=0, label=f"class {label}" if label >= 0 else None)
             axis.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.1, 2.1))
+    if source.dim() != 4:
+        drawing.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, markerscale=2)
     return drawing
 
 

@@ -131,7 +131,7 @@ class ImageGAN(GAN):
         return self._distinct(n, rng, "x_train")
 
     def picture(self) -> Any:
-        """The images of 64 fixed noise vectors, and eight ways from one fixed noise vector to another."""
+        """The images of 64 fixed noise vectors over a row of real ones, and eight ways from one fixed noise vector to another."""
         from arena.plots.images import image_grids
 
         low, high = RANGES[self.pixels]
@@ -140,7 +140,10 @@ class ImageGAN(GAN):
         ends = torch.randn(2, 8, self.latent, generator=torch.Generator(device=torch.empty(0).device).manual_seed(1)).to(like)
         ways = between(ends[0], ends[1], 8).flatten(0, 1)
         panels = {"fixed noise": self.generate(64), "from one noise vector to another": generator(ways)}
-        return image_grids({title: (x - low) / (high - low) for title, x in panels.items()})
+        real = self.held_out(16, torch.Generator(device=torch.empty(0).device).manual_seed(2)).to(like)
+        below = dict(zip(("real images", "more real images"), real.split(8), strict=True))
+        shown = [{title: (x - low) / (high - low) for title, x in row.items()} for row in (panels, below)]
+        return image_grids(*shown)
 
     def _distinct(self, n: int, rng: torch.Generator, part: str) -> Tensor:
         """Draw n distinct images, or all, because a repeated image would be its own nearest neighbour."""

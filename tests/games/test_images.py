@@ -357,7 +357,12 @@ def test_ways_between_noise_vectors() -> None:
 def test_the_picture_shows_the_same_noise_each_time() -> None:
     arena = configure("digits").build()
     first, again = (game_figure(arena) for _ in range(2))
-    assert [axis.get_title() for axis in first.axes] == ["fixed noise", "from one noise vector to another"]
+    assert [axis.get_title() for axis in first.axes] == [
+        "fixed noise",
+        "from one noise vector to another",
+        "real images",
+        "more real images",
+    ]
     shown, twice = ([axis.images[0].get_array() for axis in made.axes] for made in (first, again))
     assert all(np.array_equal(a, b) for a, b in zip(shown, twice, strict=True))
     assert shown[0].shape == shown[1].shape == (8 * 9 + 1, 8 * 9 + 1, 3)

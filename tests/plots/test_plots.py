@@ -1,13 +1,18 @@
 """Pictures show what they say: the arrows are the game's own field, and nothing is printed over anything else."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from matplotlib.quiver import Quiver
+from PIL import Image
 
+import arena
 from arena import configure, plots
 from arena.games import Bilinear, Dirac, MatchingPennies, Quadratic
 from arena.plots import arrows
+from tests.conftest import QUIET
 
 
 def test_the_arrows_are_the_negated_field() -> None:
@@ -28,6 +33,30 @@ def test_the_players_stand_where_their_parameters_say(game: torch.nn.Module) -> 
     if game.solution() is not None:  # type: ignore[operator]
         expected["answer"] = [0.0, 0.0]
     assert drawn == expected
+
+
+def test_a_run_draws_the_path_of_two_players_of_one_number(tmp_path: Path) -> None:
+    run = arena.play("bilinear", turns=30, out=tmp_path / "run", display=False, **QUIET)
+    assert run.arena is not None
+    made = arrows(run.arena.game)
+    assert made is not None
+    lines = {line.get_label(): np.stack(line.get_data(), axis=1) for line in made.axes[0].lines}  # type: ignore[call-overload]
+    assert len(lines["path"]) == 32, "31 positions, and that of now"
+    np.testing.assert_array_equal(lines["path"][-2:], [lines["the players"][0]] * 2)
+    np.testing.assert_array_equal(lines["start"][0], lines["path"][0])
+    assert np.abs(lines["path"]).max() < made.axes[0].get_xlim()[1], "the path is within the frame"
+
+
+def test_frames_of_a_film_have_the_colours_of_the_stills(tmp_path: Path) -> None:
+    still = [np.full((8, 8, 3), colour, np.uint8) for colour in ((228, 87, 46), (46, 111, 183))]
+    files = [tmp_path / f"{i}.png" for i in range(2)]
+    for pixels, file in zip(still, files, strict=True):
+        Image.fromarray(pixels).save(file)
+    plots.animate(files, tmp_path / "film.gif")
+    with Image.open(tmp_path / "film.gif") as film:
+        for frame, pixels in enumerate(still):
+            film.seek(frame)
+            assert np.abs(np.asarray(film.convert("RGB"), int) - pixels).max() <= 4
 
 
 def test_players_of_several_numbers_have_no_arrows() -> None:
