@@ -229,10 +229,9 @@ class GenerateToAdapt(Adaptation):
                 x = held_out[:n].to(like)
                 labels = labels_N[:n] if which == 0 else None
                 examples += [x, self.generate(self.features_of(x, which), labels, noise_NZ[: len(x)])]
-        labels = [labels_N[:n].cpu() for _, labels_N in drawn]
-        if not self.target.labels:
-            labels[1] = torch.full_like(labels[1], -1)
-        return {"generated": domain_pictures.generated(*examples, *labels), **super().pictures(last=last)}
+        of_source, of_target = (labels_N[:n].cpu() for _, labels_N in drawn)
+        of_target = of_target if self.target.labels else torch.full_like(of_target, -1)
+        return {"generated": domain_pictures.generated(*examples, of_source, of_target), **super().pictures(last=last)}
 
 
 def _batched(shape: Shape) -> str:

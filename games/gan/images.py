@@ -143,7 +143,7 @@ class ImageGAN(GAN):
         real = self.held_out(16, torch.Generator(device=torch.empty(0).device).manual_seed(2)).to(like)
         below = dict(zip(("real images", "more real images"), real.split(8), strict=True))
         shown = [{title: (x - low) / (high - low) for title, x in row.items()} for row in (panels, below)]
-        return image_grids(*shown)
+        return image_grids(shown[0], shown[1])
 
     def _distinct(self, n: int, rng: torch.Generator, part: str) -> Tensor:
         """Draw n distinct images, or all, because a repeated image would be its own nearest neighbour."""
