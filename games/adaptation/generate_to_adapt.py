@@ -231,7 +231,7 @@ class GenerateToAdapt(Adaptation):
                 examples += [x, self.generate(self.features_of(x, which), labels, noise_NZ[: len(x)])]
         of_source, of_target = (labels_N[:n].cpu() for _, labels_N in drawn)
         of_target = of_target if self.target.labels else torch.full_like(of_target, -1)
-        return {"generated": domain_pictures.generated(*examples, of_source, of_target), **super().pictures(last=last)}
+        return {"generated": domain_pictures.generated(examples, of_source, of_target), **super().pictures(last=last)}
 
 
 def _batched(shape: Shape) -> str:

@@ -3,7 +3,7 @@
 Shapes: N = examples, F = features.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,15 +78,16 @@ def embedding(source: Tensor, target: Tensor, source_labels: Tensor, target_labe
 
 
 @plots.styled
-def generated(source: Tensor, of_source: Tensor, target: Tensor, of_target: Tensor, source_labels: Tensor, target_labels: Tensor) -> Any:
+def generated(examples_of: Sequence[Tensor], source_labels: Tensor, target_labels: Tensor) -> Any:
     """Draw source and target examples, N × 2 points or N × C × H × W images in [−½, ½], and those generated from their features.
 
-    Points have the colours of their classes; labels of the target are unknown to the players, and below 0 if there are none.
+    `examples_of` are source, made of the source, target, made of the target. Points have the colours of their classes; labels of the target
+    are unknown to the players, and below 0 if there are none.
     """
     labels = (source_labels, source_labels, target_labels, target_labels)
-    panels = {"source": source, "made of the source": of_source, "target": target, "made of the target": of_target}
+    source, panels = examples_of[0], zip(("source", "made of the source", "target", "made of the target"), examples_of, labels, strict=True)
     drawing, axes = plots.figure(10.4, 2.3 if source.dim() == 4 else 2.9, columns=4)
-    for axis, (title, examples), label_N in zip(axes[0], panels.items(), labels, strict=True):
+    for axis, (title, examples, label_N) in zip(axes[0], panels, strict=True):
         axis.set_title(title)
         if source.dim() == 4:
             axis.imshow(tiled(examples.cpu() + 0.5, 6), interpolation="nearest")
