@@ -9,13 +9,27 @@ import importlib
 import os
 import sys
 import warnings
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from arena.errors import ArenaError, ArenaWarning, UnknownName
+from arena.runs.index import keep
+from arena.runs.usage import show_usage
 
 INTERRUPTED = 130
+HELP = """\
+usage: arena COMMAND [OPTIONS]
+
+A laboratory for two-player optimisation.
+
+commands:
+{commands}
+
+options:
+  -h, --help     show this help and exit
+  -V, --version  show the version and exit
+
+More help: arena play --help, arena play swiss-roll --help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = {point.name: point for point in sorted(entry_points(group="arena.commands"), key=lambda p: p.name)}
     try:
         if not words or words[0] in ("-h", "--help"):
-            print(_help(commands))
+            show_usage(_help(commands))
             return 0
-        if words[0] == "--version":
+        if words[0] in ("-V", "--version"):
             from arena import __version__
 
             print(f"arena {__version__}")
@@ -50,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has ended
         sys.stderr.close()
         return 0
+    finally:
+        if not _process():
+            keep()
 
 
 def _leave(code: int) -> None:
@@ -84,15 +101,7 @@ def _process() -> str:
 
 def _help(commands: dict[str, EntryPoint]) -> str:
     lines = [f"  {name:<10}{_summary(point)}" for name, point in commands.items()]
-    parser = ArgumentParser(
-        prog="arena",
-        usage="arena COMMAND [OPTIONS]",
-        description="A laboratory for two-player optimisation.\n\ncommands:\n" + "\n".join(lines),
-        epilog="More help: arena play --help, arena play swiss-roll --help.",
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="store_true", help="show the version and exit")
-    return parser.format_help().rstrip()
+    return HELP.format(commands="\n".join(lines))
 
 
 def _summary(point: EntryPoint) -> str:

@@ -22,10 +22,10 @@ class ArenaWarning(UserWarning):
 
 
 class UnknownName(ArenaError):
-    """An unknown name, with the nearest known one; if `known` is None, with a hint alone."""
+    """An unknown name, with the nearest known one; if `known` is None, with a hint alone. `listing` prints all names."""
 
-    def __init__(self, what: str, name: str, known: Iterable[str] | None, hint: str = ""):
-        super().__init__(f"unknown {what} '{name}': {'' if known is None else did_you_mean(name, known)}{hint}")
+    def __init__(self, what: str, name: str, known: Iterable[str] | None, hint: str = "", listing: str = "--help"):
+        super().__init__(f"unknown {what} '{name}': {'' if known is None else did_you_mean(name, known, listing)}{hint}")
 
 
 class BadSetting(ArenaError):
@@ -78,8 +78,8 @@ class RunFailed(ArenaError):
     exit_code = 1
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the nearest known name as a question, or the list of all names if none is near.
+def did_you_mean(name: str, known: Iterable[str], listing: str = "--help") -> str:
+    """Return the nearest known name as a question, or the list of all names if none is near; of many, the command that lists them.
 
     Example:
         >>> did_you_mean("extragradiant", ["simultaneous", "extragradient"])
@@ -96,7 +96,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if len(names) == 1:
         return f"there is only {names[0]}."
     if len(names) > 16:
-        return f"no similar name among {len(names)}; see --help."
+        return f"no similar name among {len(names)}; see {listing}."
     return f"there are {', '.join(names[:-1])} and {names[-1]}."
 
 

@@ -16,6 +16,13 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def show_help(text: str | None) -> None:
+    """Print the documentation of a benchmark and exit, if `--help` or `-h` was typed."""
+    if not {"-h", "--help"}.isdisjoint(sys.argv[1:]):
+        print((text or "").strip())
+        sys.exit(0)
+
+
 def _print_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print an error of the arena, such as missing data, without a traceback."""
     if isinstance(error, ArenaError):

@@ -24,7 +24,7 @@ import torch
 from arena.config import configure
 from arena.runs.display import Silent
 from arena.runs.run import Run
-from benchmarks import processor
+from benchmarks import processor, show_help
 from benchmarks.loops import convolutional_gan, fast_adversarial, image_gan, planar_gan
 
 ROUNDS = 50
@@ -145,4 +145,5 @@ def _extracted(root: Path, folder: Path) -> str:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

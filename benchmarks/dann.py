@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from arena.config import configure
-from benchmarks import processor
+from benchmarks import processor, show_help
 from benchmarks.loops import dann, moons_dann
 from benchmarks.population import seconds
 from benchmarks.published.mnist_usps import PLAIN
@@ -96,4 +96,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

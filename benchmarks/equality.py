@@ -24,6 +24,7 @@ from arena.config import configure
 from arena.engine.vector_env import Population
 from arena.errors import RuleUndefined
 from arena.registry import entries
+from benchmarks import show_help
 from tests.support.population_games import CriticRegression, MoonsDANN
 
 
@@ -151,4 +152,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from arena.config import configure
 from arena.engine.vector_env import Population
 from arena.players import ConvDiscriminator, ConvGenerator
+from benchmarks import show_help
 from benchmarks.loops import planar_gan
 
 
@@ -148,4 +149,5 @@ def extra(compiled: bool) -> str:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

@@ -15,6 +15,7 @@ import torch
 
 import arena.games  # noqa: F401 (registers the games)
 from arena.config import configure
+from benchmarks import show_help
 
 ROUNDS, TURNS = 7, 200
 
@@ -64,4 +65,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

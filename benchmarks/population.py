@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from arena.config import configure
 from arena.engine.vector_env import Population
+from benchmarks import show_help
 from benchmarks.loops import planar_gan
 
 SIZES = ((16, 32, 25.0), (32, 64, 10.0), (64, 64, 4.5), (128, 256, 1.5))
@@ -225,4 +226,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

@@ -19,7 +19,7 @@ from arena.config import configure
 from arena.core.field.frozen import PRODUCT
 from arena.engine.env import Arena
 from arena.registry import entries
-from benchmarks import processor
+from benchmarks import processor, show_help
 
 BOTH = (1.0, 1.0, 1.0)
 SETTINGS = {"follow-the-ridge": {"rule.damping": 1.0, "rule.iterations": 5, "rule.incomplete": "accept"}}
@@ -87,4 +87,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

@@ -17,6 +17,7 @@ import torch
 
 import arena
 from arena.games.gan.base import GAN
+from benchmarks import show_help
 
 LARGER = (4, 16)
 """Additional sample sizes, as multiples of the game's own."""
@@ -53,4 +54,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

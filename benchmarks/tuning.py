@@ -32,6 +32,7 @@ from arena.tuning.backends.base import backend
 from arena.tuning.plan import Sweep, begin, plan
 from arena.tuning.play import report
 from arena.tuning.points import planned_points
+from benchmarks import show_help
 
 SMALL: dict[str, Any] = {"generator.hidden": (16, 16), "discriminator.hidden": (16, 16), "batch": 32}
 RATES = {"generator.lr": "log:1e-5:1e-1", "discriminator.lr": "log:1e-5:1e-1"}
@@ -137,4 +138,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     sys.exit(main(sys.argv[1:]))

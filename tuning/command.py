@@ -14,7 +14,7 @@ from typing import Any
 from arena.experiments.options import FOLDER, OPTIONS, SEEDS, ExperimentLine
 
 USAGE = f"""\
-usage: arena sweep GAME [--vary SETTING=VALUES ...] [--trials N] [--seeds SEEDS] [--backend optuna|ray|population] [--sampler NAME]
+usage: arena sweep GAME [--vary SETTING=VALUES ...] [--trials N] [--seeds SEEDS] [--backend NAME] [--sampler NAME]
                    [--pruner NAME] [--objective NAME[,NAME]] [--quantile Q] [--workers N] [--out FOLDER] [--config FILE]
                    [--SETTING VALUE ...]
        arena sweep FOLDER [--vary SETTING ...] [--report NAME]
@@ -32,7 +32,7 @@ tolerance of each, and the best point.
                     members of populations (default: optuna)
   --sampler NAME    tpe, gp, cma-es, nsga-ii; or, known beforehand, qmc, grid, random (default: tpe, or qmc if points must be known)
   --pruner NAME     none, median, hyperband, successive-halving, wilcoxon; with ray also pbt (default: none)
-  --objective NAMES criterion (by which the game is judged), score, cost, spread, seconds; several give a Pareto front
+  --objective NAME  criterion (by which the game is judged), score, cost, spread, seconds; several give a Pareto front
   --quantile Q      quantile over a point's seeds: 0.5 is the median, 0.9 nearly the worst (default: 0.5)
   --rungs N         evaluations of a run on its way (default: 8)
   --members N       points that one trial of ray, or one population, plays at once

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     from arena.bench.report import report
     from arena.config.configure import configure
 
-    config = configure(game, settings, line.rest, prog="arena bench")
+    config = configure(game, settings, line.rest)
     console = Console()
     with _claimed(out, config.game.name) as path:
         console.print(f"measuring {config.game.name} for {seconds:g} s", highlight=False, style="dim")

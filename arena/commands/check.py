@@ -8,6 +8,8 @@ arena check --rules my_rule.py:MyRule
 from collections.abc import Sequence
 
 from arena.errors import ArenaError, DataUnavailable
+from arena.runs.command_line import wants_help
+from arena.runs.usage import show_usage
 
 USAGE = """\
 usage: arena check [GAME ...]
@@ -20,8 +22,8 @@ Put games, or update rules, through every check, cheapest first; with a message 
 
 
 def main(arguments: Sequence[str]) -> int:
-    if arguments and arguments[0] in ("-h", "--help"):
-        print(USAGE)
+    if wants_help(arguments):
+        show_usage(USAGE)
         return 0
     from rich.console import Console
 

@@ -7,6 +7,9 @@ arena choose runs/compare-dann-1
 from collections.abc import Sequence
 from pathlib import Path
 
+from arena.runs.command_line import wants_help
+from arena.runs.usage import show_usage
+
 USAGE = """\
 usage: arena choose FOLDER ...
 
@@ -18,8 +21,8 @@ What there is to choose from was measured while the run went on: `arena play dan
 
 
 def main(arguments: Sequence[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
+    if not arguments or wants_help(arguments):
+        show_usage(USAGE)
         return 0 if arguments else 2
 
     from arena.experiments.table import table_of_game

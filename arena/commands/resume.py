@@ -9,6 +9,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from arena.errors import ArenaError
+from arena.runs.command_line import wants_help
+from arena.runs.usage import show_usage
 
 USAGE = """\
 usage: arena resume FOLDER
@@ -20,8 +22,8 @@ Go on with a run from its latest checkpoint; it ends bit for bit as if it had ne
 
 
 def main(arguments: Sequence[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
+    if not arguments or wants_help(arguments):
+        show_usage(USAGE)
         return 0 if arguments else 2
     if len(arguments) > 1:
         raise ArenaError(f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {arguments[0]}`")

@@ -8,18 +8,18 @@ from typing import Any
 from arena.config.components import choose, components_of, game_entry, inner_rules, probe, recipe_of, roles_of, split_objects, swappable
 from arena.config.config import Config
 from arena.config.form import Form
-from arena.config.options import GROUPS
-from arena.config.settings import flatten, nest, normal, typed_pairs
+from arena.config.options import GROUPS, RunOptions
+from arena.config.settings import flatten, nest, normal, of_both, typed_pairs
 from arena.core.game import Game
 from arena.core.torch_settings import pick_device
+from arena.registry.entries import Entry
+from arena.registry.signature import settings_of
 
 
 def configure(
     game: str | type[Game] | Game,
     settings: Mapping[str, Any] | None = None,
     arguments: Sequence[str] = (),
-    *,
-    prog: str = "arena play",
 ) -> Config:
     """Return a complete, checked configuration; arguments win over settings, and settings over the game's recipe.
 
@@ -27,7 +27,7 @@ def configure(
         game: Id, import path or file of a game, a Game class, or a Game.
         settings: Nested data as in a config file, or dotted names; components may also be objects.
         arguments: Options as on the command line, such as `["--rule", "extragradient", "--rule.gamma", ".5"]`; `--help` prints all.
-        prog: First words of the command line, for the help page.
+            `*.lr` is the setting `lr` of both players.
 
     Raises:
         UnknownName: Unknown game, component or setting; the error gives the nearest one.
@@ -45,7 +45,8 @@ def configure(
     """
     entry, objects = game_entry(game)
     components = more = list(components_of(entry.target))
-    given, pairs = flatten(settings or {}), typed_pairs(arguments)
+    roles = roles_of(entry.target)
+    given, pairs = dict(of_both(flatten(settings or {}).items(), roles)), of_both(typed_pairs(arguments, _flags(entry)), roles)
     given.pop("game", None)
     while more:  # because a rule may wrap another rule, whose arguments are settings as well
         short = {component.short for component in components}
@@ -61,9 +62,9 @@ def configure(
     if "--help" in arguments or "-h" in arguments:
         from arena.config.help import print_help
 
-        print_help(prog, entry, form)
+        print_help(entry, form)
         raise SystemExit(0)
-    fixed = set(roles_of(entry.target)) - set(swappable(entry.target))
+    fixed = set(roles) - set(swappable(entry.target))
     values = {"game": entry.id, **form.fill(data, typed, fixed)}
     values |= {key: f"python:{_described(thing)}" for key, thing in objects.items() if key != "game"}
     values["device"] = str(pick_device(values["device"]))
@@ -73,6 +74,13 @@ def configure(
     if config.run.metric:
         copy.copy(probe(entry.target)).evaluated(config.evaluation)  # raises for an unknown metric
     return config
+
+
+def _flags(game: Entry) -> set[str]:
+    """Return the settings that are true or false."""
+    targets = {"": RunOptions, **{f"{prefix}.": options for prefix, options in GROUPS.items()}}
+    places = [("", game.target), *targets.items()]
+    return {f"{prefix}{name}" for prefix, target in places for name, p in settings_of(target).items() if p.annotation is bool}
 
 
 def _described(value: Any) -> str:

@@ -38,7 +38,7 @@ class Form:
     """
 
     def __init__(self, game: Entry, chosen: Mapping[Component, Entry], recipe: Settings):
-        roles = roles_of(game.target)
+        self.roles = roles = roles_of(game.target)
         settings = {name: p for name, p in settings_of(game.target).items() if name not in roles}
         if taken := _RESERVED & settings.keys():
             raise GameFault(f"{game.id} has an argument '{min(taken)}', which is the name of a setting of every run; rename it")
@@ -92,8 +92,10 @@ class Form:
         if (role := name.removesuffix(".player")) in fixed:
             hint = f"the game builds its {role} itself; give its __init__ an argument {role} to choose one"
             return UnknownName("setting", name, None, hint)
-        if below := [key for key in known if key.startswith(f"{name}.")]:
-            return UnknownName("setting", name, below, " (It is the place of several settings.)")
+        of_players = self._of_players(name)
+        if below := of_players or [key for key in known if key.startswith(f"{name}.")]:
+            hint = " (It is a setting of a player.)" if of_players else " (It is the place of several settings.)"
+            return UnknownName("setting", name, below, hint)
         places = {place for key in known for place in _places(key)}
         prefix, _, _ = name.rpartition(".")
         choice = self.values.get(f"{prefix}.name")
@@ -101,6 +103,11 @@ class Form:
         if choice is None or difflib.get_close_matches(name, beside, cutoff=0.6):
             return UnknownName("setting", name, places)
         return UnknownName("setting", name, beside, f" (The {prefix} is {choice}.)")
+
+    def _of_players(self, name: str) -> list[str]:
+        """Return the settings of the players that a name without a role can mean: `lr` means `*.lr`."""
+        there = [f"{role}.{name}" for role in self.roles if f"{role}.{name}" in self.parameters]
+        return [f"*.{name}"] if len(there) == len(self.roles) else there
 
 
 _CHOICE = Parameter("choice", Parameter.KEYWORD_ONLY, annotation=str)

@@ -1,5 +1,6 @@
 """The help page of a game: its settings with their types, defaults and documentation."""
 
+from argparse import SUPPRESS
 from collections.abc import Callable
 from inspect import Parameter
 from typing import Any
@@ -11,10 +12,9 @@ from arena.config.form import Form
 from arena.registry.entries import Entry, entries
 
 
-def print_help(prog: str, game: Entry, form: Form) -> None:
+def print_help(game: Entry, form: Form) -> None:
     """Print the settings of a form, in the order in which they are written to `config.yaml`."""
-    usage = f"{prog} {game.id} [--out FOLDER] [--config FILE] [--SETTING VALUE ...]"
-    parser = ArgumentParser(prog=f"{prog} {game.id}", usage=usage, description=game.summary, default_env=False)
+    parser = ArgumentParser(usage=SUPPRESS, description=game.summary, default_env=False, add_help=False)
     titles = [f"the game: {game.name}", "the run"]
     for number, section in enumerate(form.sections):
         prefix, summary = section.prefix.removesuffix("."), None

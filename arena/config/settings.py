@@ -4,6 +4,7 @@ Short forms (`rule: extragradient(gamma=0.5)`, `coupling: 0.5`, `--generator mlp
 its `key`, the arguments of the choice under its `prefix`.
 """
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,8 +134,18 @@ def normal(pairs: Iterable[tuple[str, Any]], components: Sequence[Component]) ->
     return flat
 
 
-def typed_pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
-    """Return command-line options as pairs of a setting and its text.
+def of_both(pairs: Iterable[tuple[str, Any]], roles: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return pairs of a setting and its value in which a setting of both players, such as `*.lr`, is one of each.
+
+    Example:
+        >>> of_both([("*.lr", 0.1), ("turns", 3)], ("x", "y"))
+        [('x.lr', 0.1), ('y.lr', 0.1), ('turns', 3)]
+    """
+    return [(n, value) for name, value in pairs for n in ([f"{role}{name[1:]}" for role in roles] if name.startswith("*.") else [name])]
+
+
+def typed_pairs(arguments: Sequence[str], flags: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Return command-line options as pairs of a setting and its text; `flags` are the settings that are true or false.
 
     Example:
         >>> typed_pairs(["--x.lr", "0.1", "--until-solved=false"])
@@ -145,12 +156,14 @@ def typed_pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
     while words:
         option = words.pop(0)
         if not option.startswith("--"):
-            raise ArenaError(f"'{option}' is not an option; options look like --turns 1000")
+            several = list(itertools.takewhile(_NUMBER.fullmatch, [pairs[-1][1], option, *words])) if pairs else []
+            fix = f"write several values as --{pairs[-1][0]} {','.join(several)}" if len(several) > 1 else "options look like --turns 1000"
+            raise ArenaError(f"'{option}' is not an option; {fix}")
         name, given, value = option[2:].partition("=")
         name = name.replace("-", "_")
         if not given:
             if not words or words[0].startswith("--"):
-                raise ArenaError(f"--{name} has no value; write --{name} VALUE")
+                raise ArenaError(f"--{name} has no value; write --{name} {'true' if name in flags else 'VALUE'}")
             value = words.pop(0)
         pairs.append((name, value))
     return pairs

@@ -13,7 +13,7 @@ FOLDER = """\
 SEEDS = "3 (0, 1 and 2), 0:3 (the same) or 0,1,5"
 OPTIONS = """\
   --workers N       processes (default: one for each core)
-  --address ADDRESS of a running Ray cluster, whose nodes see the folder under the same path (default: start one here)
+  --address HOST    of a running Ray cluster, whose nodes see the folder under the same path (default: start one here)
   --gpus N          GPUs that Ray gives to each job, such as 0.25
   --out FOLDER      the folder, which must not exist (default: the next runs/{name}-GAME-NUMBER)
 
@@ -43,10 +43,11 @@ class ExperimentLine(CommandLine):
         super().__init__(words, usage, example)
         if self.exit_code is not None:
             return
-        from arena.experiments.trials import is_experiment, show_report
-
         self.vary = self.pop_all("vary")
         self.name, self.settings = self.game(file=self.pop("config"))
+
+        from arena.experiments.trials import is_experiment, show_report  # which load torch
+
         if is_experiment(self.name):
             report = self.pop("report") or report
             if self.rest:

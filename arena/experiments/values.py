@@ -186,7 +186,7 @@ def parse_varied(word: str) -> Varied:
     name, said = name.strip().replace("-", "_"), f"--vary {word}"
     if not name or not text:
         raise ArenaError(f"{said} is not SETTING=VALUES. Fix: --vary rule=simultaneous,extragradient or --vary coupling=0:1:8")
-    refuse_seed(name)
+    refuse_seed(name, text)
     if not re.match(r"(int|log|linear):|[-+]?\.?\d[-+.\deE]*:", text):
         words = list(entries(name)) if text == "all" and name in ("rule", "scheduler") else split(text)
         values = [word if (number := _number(word)) is None else number for word in words]
@@ -240,10 +240,17 @@ def typed(vary: Sequence[str] | Mapping[str, str | Sequence[Any]]) -> list[str]:
     return [f"{name}={v if isinstance(v, str) else ','.join(str(plain(value)) for value in v)}" for name, v in vary.items()]
 
 
-def refuse_seed(name: str) -> None:
-    """Raise if a varied setting is the seed."""
+def as_range(text: str) -> str:
+    """Return `0-3` as `0:3`, as ranges are written; nothing for any other text."""
+    ends = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", text)
+    return f"{ends[1]}:{ends[2]}" if ends else ""
+
+
+def refuse_seed(name: str, text: str = "") -> None:
+    """Raise if a varied setting is the seed, with the values that were typed."""
     if name == "seed":
-        raise ArenaError("the seed is no setting to vary. Fix: --seeds 3, which plays everything with the seeds 0, 1 and 2")
+        seeds = as_range(text) or "3, which plays everything with the seeds 0, 1 and 2"
+        raise ArenaError(f"the seed is no setting to vary. Fix: --seeds {seeds}")
 
 
 Seeds = int | str | Sequence[int]
@@ -275,7 +282,7 @@ def parse_seeds(given: Seeds) -> tuple[int, ...]:
     if not words or len(set(seeds)) < len(words):
         raise ArenaError(
             f"the seeds are '{text}'. Expected a count such as 3 (0, 1 and 2), a range such as 0:3, or different whole numbers such as "
-            "0,1,5. Fix: --seeds 3"
+            f"0,1,5. Fix: --seeds {as_range(text) or 3}"
         )
     return seeds
 

@@ -37,4 +37,4 @@ def lookup(kind: str, name: str) -> Entry:
         return from_file(kind, name)
     if "." in name:
         return from_import_path(kind, name)
-    raise UnknownName(kind, name, known)
+    raise UnknownName(kind, name, known, listing=f"`arena list {kind}s`")

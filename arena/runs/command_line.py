@@ -2,10 +2,19 @@
 
 import contextlib
 import math
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError
+from arena.runs.index import check_names
+from arena.runs.usage import show_usage
+
+
+def wants_help(words: Sequence[str]) -> bool:
+    """Return whether `--help` or `-h` is among the words."""
+    return not {"-h", "--help"}.isdisjoint(words)
 
 
 class CommandLine:
@@ -13,7 +22,7 @@ class CommandLine:
 
     Args:
         words: The words.
-        usage: Text that `--help` prints.
+        usage: Text that `--help` prints, followed by the settings of the game if one is named.
         example: A complete command, for the error if no game is named.
 
     Attributes:
@@ -29,12 +38,13 @@ class CommandLine:
     """
 
     def __init__(self, words: Sequence[str], usage: str, example: str):
-        self.rest, self._example = list(words), example
+        self.rest, self._usage, self._example = list(words), usage, example
         self.exit_code: int | None = None
-        if not self.rest or self.rest[0] in ("-h", "--help"):
-            print(usage)
-            self.exit_code = 0 if self.rest else 2
         self._game = None if not self.rest or self.rest[0].startswith("-") else self.rest.pop(0)
+        self._helps = wants_help(words)
+        if not words or (self._helps and (self._game is None or Path(self._game).is_dir())):
+            show_usage(usage)
+            self.exit_code = 0 if words else 2
 
     def pop(self, name: str) -> str | None:
         """Remove `--name VALUE` or `--name=VALUE` and return the value, or None; raise ArenaError for an option without value."""
@@ -85,11 +95,19 @@ class CommandLine:
 
     def game(self, *, file: str | None = None) -> tuple[str, dict[str, Any]]:
         """Return the game that is named here or in a file, and the file's other settings; raise ArenaError if none is named."""
-        from arena.config.settings import load_file
+        settings: dict[str, Any] = {}
+        if file is not None:
+            from arena.config.settings import load_file
 
-        settings = load_file(file) if file is not None else {}
+            settings = load_file(file)
         in_file = settings.pop("game", None)
         game = self._game or in_file
         if not isinstance(game, str):
             raise ArenaError(f"no game is named. Fix: {self._example} (`arena list` shows all games)")
+        check_names(game, self.rest, re.findall(r"--([a-z-]+)", self._usage))
+        if self._helps:
+            from arena.config.configure import configure
+
+            show_usage(self._usage)
+            configure(game, settings, [*self.rest, "--help"])  # prints the settings and exits
         return game, settings

@@ -19,7 +19,7 @@ from arena.config import configure
 from arena.engine.vector_env import Population
 from arena.games.adaptation.dann import DANN
 from arena.games.adaptation.generate_to_adapt import GenerateToAdapt
-from benchmarks import processor
+from benchmarks import processor, show_help
 
 
 def accuracies(game: str, regime: str, seeds: int, turns: int | None = None) -> list[float]:
@@ -65,4 +65,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main()

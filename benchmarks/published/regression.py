@@ -22,6 +22,7 @@ from arena.config import Config, configure
 from arena.engine.vector_env import Population
 from arena.games.regression.game import CriticRegression, squared_error
 from arena.games.regression.pictures import draw
+from benchmarks import show_help
 
 GAMES = ("regression", "regression-gap", "regression-2d")
 LAMBDAS: tuple[Any, ...] = (0.0, 0.05, 0.1, 0.2, 0.3, 1.0, "linear(start=0,end=0.3)")
@@ -149,4 +150,5 @@ def main(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    show_help(__doc__)
     main(sys.argv[1:])

@@ -267,3 +267,8 @@ def test_mlp_is_the_default_player_with_the_games_own_arguments() -> None:
     assert settings["hidden"] == (100, 300)
     assert settings["final"] == "tanh"
     assert MLP.__name__ == "MLP"
+
+
+def test_a_setting_of_both_players_is_given_once() -> None:
+    typed, data = configure("bilinear", {}, ["--*.lr", "0.2"]).flat(), configure("bilinear", {"*.lr": 0.3, "y.lr": 0.1}).flat()
+    assert (typed["x.lr"], typed["y.lr"], data["x.lr"], data["y.lr"]) == (0.2, 0.2, 0.3, 0.1)

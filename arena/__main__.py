@@ -1,0 +1,7 @@
+"""`python -m arena COMMAND …` is `arena COMMAND …`."""
+
+import sys
+
+from arena.cli import main
+
+sys.exit(main())
