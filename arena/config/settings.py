@@ -198,3 +198,21 @@ def moved_by_rules(settings: Mapping[str, Any], given: Collection[str], varied: 
     """
     scheduled = any(name.partition(".")[0] == "scheduler" for name in (*given, *varied))
     return {**settings, "scheduler": "simultaneous"} if "rule" in varied and not scheduled else dict(settings)
+
+
+SAME_NUMBERS = ("device", "threads")
+"""Settings that say where a run is played."""
+
+
+def changes(before: str | None, now: str) -> str:
+    """Return the settings that differ between two configurations in YAML, apart from `SAME_NUMBERS`; empty if there are none.
+
+    Example:
+        >>> changes("game: ring\\nrule: {name: sga}", "game: ring\\nrule: {name: lola}\\nthreads: 2")
+        'rule.name was sga and is lola'
+    """
+    if before is None:  # a checkpoint of version 0.1
+        return ""
+    old, new = (flatten(yaml.safe_load(text)) for text in (before, now))
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in SAME_NUMBERS]
+    return ", ".join(f"{name} was {old.get(name)} and is {new.get(name)}" for name in names)

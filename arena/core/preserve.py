@@ -12,10 +12,11 @@ _FLAG = "_training_before_rest"
 
 
 @contextlib.contextmanager
-def preserve_state(module: nn.Module, *, evaluation: bool = False) -> Iterator[None]:
+def preserve_state(module: nn.Module, *, evaluation: bool = False, seed: int | None = None) -> Iterator[None]:
     """Restore parameters, buffers, training flags and torch's global random streams exactly; no gradient is recorded inside.
 
-    With `evaluation`, the module is in evaluation mode inside.
+    With `evaluation`, the module is in evaluation mode inside. With a seed, the global random streams start from it, so that what the
+    module draws there (a dropout mask) depends on nothing else.
 
     Example:
         >>> layer = nn.BatchNorm1d(2)
@@ -29,7 +30,7 @@ def preserve_state(module: nn.Module, *, evaluation: bool = False) -> Iterator[N
     flags = {m: m.training for m in module.modules()}
     devices = {t.device for t in tensors if t.device.type == "cuda"}
     try:
-        with torch.no_grad(), global_streams(devices):
+        with torch.no_grad(), global_streams(devices, seed):
             if evaluation:
                 module.eval()
             yield

@@ -106,7 +106,7 @@ class Diagnostic:
         if self._field is None or self._field.game is not arena.game:  # because each episode has its own game
             self._field, self._batch = Field(arena.game), None
         field = self._field
-        with preserve_state(arena.game), field.statistics_at_rest(), arena.on_device():
+        with preserve_state(arena.game, seed=0), field.statistics_at_rest(), arena.on_device():
             if self._batch is None:
                 self._batch = arena.sample(Rng(arena.device).seed_both(0, 1))
             for on_batch in hooks(arena.game.players, "on_batch"):  # replaces the players' state of another batch

@@ -124,7 +124,7 @@ class Episode:
 
     def _trial(self, game: Game, seed: int) -> Batch:
         """Return a throw-away batch, from which the names of the game's signals and the length of a block of batches are found."""
-        _, data, noise, _ = streams_of(seed)
+        _, data, noise, self._looks = streams_of(seed)
         with preserve_state(game), self.on_device(), self.in_memory(game):
             with faults_of(f"{type(game).__name__}.sample"):
                 batch = self.sample_of(game, Rng(self.device).seed_both(data, noise))
@@ -161,7 +161,7 @@ class Episode:
 
     def freeze(self) -> None:
         """Freeze the field on the batch for this turn's movers."""
-        seed = self.mask_seed() if self.field.stochastic else None
+        seed = self.mask_seed() if self.field.stochastic else self.look_seed if self.field.unseen else None
         self.field.freeze(self.batch, self.lam, self.movers, seed, self.masks)
 
     def freeze_afresh(self) -> None:
@@ -201,6 +201,11 @@ class Episode:
     def draw(self) -> None:
         """Draw the next batch, and show it to the players."""
         raise NotImplementedError
+
+    @property
+    def look_seed(self) -> int:
+        """Seed of the players' own randomness in measurements after this turn."""
+        return (self._looks + int(np.max(self.turns_played))) % 2**63
 
     def mask_seed(self) -> int | Sequence[int]:
         """Return the seed of this turn's dropout masks; in a population, one for each stream."""

@@ -34,7 +34,7 @@ def evaluate(episode: Episode, function: Callable[[], Any], what: str) -> Any:
     """
     placed, fault = episode.field.placed(episode.rule.evaluated_parameters()), faults_of(f"{type(episode.game).__name__}.{what}")
     if isinstance(episode, SingleEpisode):
-        with fault, preserve_state(episode.game), episode.on_device(), placed:
+        with fault, preserve_state(episode.game, seed=episode.look_seed), episode.on_device(), placed:
             return episode.on_main(lambda: tree_map(float, function()))
     with fault, episode.on_device(), placed:
         return tree_map(_array, each(episode, lambda: tree_map(_tensor, function())))
@@ -72,7 +72,7 @@ def measure_metrics(episode: Episode) -> dict[str, Any]:
 def metric_ceilings(episode: Episode) -> Any:
     """Return the metrics of real data by name; in a population a list, measured once if no number differs between the games."""
     game, members = episode.game, episode.members
-    with preserve_state(game), episode.on_device():
+    with preserve_state(game, seed=episode.look_seed), episode.on_device():
         if isinstance(episode, SingleEpisode):
             return episode.on_main(game.metric_ceilings)
         assert members is not None
@@ -105,7 +105,7 @@ def _read_single(episode: SingleEpisode) -> dict[str, float]:
     if episode.batch is not None:
 
         def own() -> dict[str, float]:
-            with faults_of(f"{type(episode.game).__name__}.signals"), preserve_state(episode.game):
+            with faults_of(f"{type(episode.game).__name__}.signals"), preserve_state(episode.game, seed=episode.look_seed):
                 signals = episode.game.signals(episode.batch)
             return {f"game.{k}": v for k, v in zip(signals, torch.stack([*signals.values()]).tolist(), strict=True)} if signals else {}
 
@@ -118,7 +118,7 @@ def each(episode: Episode, function: Callable[..., Any], batch: Batch = None) ->
     game, members = episode.game, episode.members
     assert members is not None
     arguments = () if batch is None else (batch,)
-    with preserve_state(game), torch.no_grad():
+    with preserve_state(game, seed=episode.look_seed), torch.no_grad():
         try:
             return members.each(game, function, batch, at_once=AT_ONCE)
         except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError):

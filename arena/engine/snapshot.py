@@ -38,6 +38,7 @@ def state_dict(episode: Episode) -> dict[str, Any]:
             "latest_rate": dict(episode.latest_rate),
             "costs": [episode.field.gradient_evaluations, episode.field.products],
             "last_score": episode.score,
+            "draws": _draws(episode),
         }
     assert isinstance(episode, BatchedEpisode)
     return {
@@ -54,7 +55,13 @@ def state_dict(episode: Episode) -> dict[str, Any]:
         "undefined": dict(episode.undefined),
         "scores": torch.from_numpy(episode.score.copy()),
         "coupling": torch.from_numpy(episode.coupling_played.copy()),
+        "draws": _draws(episode),
     }
+
+
+def _draws(episode: Episode) -> bool | None:
+    """Return whether a player draws from torch's global generator; None before the first turn."""
+    return None if episode.field.unseen else episode.field.draws_globally
 
 
 def load_state_dict(episode: Episode, state: Mapping[str, Any]) -> None:
@@ -69,6 +76,8 @@ def load_state_dict(episode: Episode, state: Mapping[str, Any]) -> None:
     episode.batch, episode.batch_spent = batch, state.get("batch_spent", batch is None)
     episode.signals.load_state_dict(signals)
     episode.rule.load_state_dict(rule)
+    if state.get("draws") is not None:
+        episode.field.saw(drawn=state["draws"])
     if isinstance(episode, SingleEpisode):
         episode.scheduler.load_state_dict(state["scheduler"])
         episode.stream.load_state_dict(state["streams"][0])

@@ -12,7 +12,7 @@ from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
 @styled
 def game_figure(arena: PlayedGame, caption: str | None = None) -> Figure:
     """Draw the game's picture, or else the distribution of each player's parameters; the game's state does not change."""
-    with preserve_state(arena.game, evaluation=True), arena.on_device(), arena.evaluated_parameters():
+    with preserve_state(arena.game, evaluation=True, seed=0), arena.on_device(), arena.evaluated_parameters():
         drawing = arena.game.picture() or _parameters(arena)
     if caption:
         drawing.suptitle(caption, fontsize=10, color=INK)
@@ -22,7 +22,7 @@ def game_figure(arena: PlayedGame, caption: str | None = None) -> Figure:
 @styled
 def more_figures(arena: PlayedGame, *, last: bool) -> list[tuple[str, Figure]]:
     """Draw the game's further figures by name; the game's state does not change."""
-    with preserve_state(arena.game, evaluation=True), arena.on_device(), arena.evaluated_parameters():
+    with preserve_state(arena.game, evaluation=True, seed=0), arena.on_device(), arena.evaluated_parameters():
         return list(arena.game.pictures(last=last).items())
 
 

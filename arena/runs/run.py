@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 from arena.accelerate.autocast import multiplications
 from arena.alarms.active import Alarms
 from arena.config.config import Config
+from arena.config.settings import changes
 from arena.core.torch_settings import using_threads
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
@@ -293,6 +294,7 @@ class Run:
         return {
             "turn": self.arena.turns_played,
             "game": self.config.game.id,
+            "settings": self.config.dump(),
             "arena": self.arena.state_dict(),
             "best": self.best,
             "turn_of": dict(self.turn_of),
@@ -323,6 +325,11 @@ class Run:
             raise CheckpointUnusable(
                 f"the checkpoint {path} is of the game '{state.get('game')}', but the run plays '{self.config.game.id}'; "
                 "restore the config.yaml of the run"
+            )
+        if changed := changes(state.get("settings"), self.config.dump()):
+            raise CheckpointUnusable(
+                f"{self.folder / 'config.yaml'} has changed since {path.name} was saved: {changed}. Expected the settings of the run. Fix: "
+                f"restore them, or start another run: arena play --config {self.folder / 'config.yaml'}"
             )
         try:
             self.arena.load_state_dict(state["arena"])

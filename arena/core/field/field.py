@@ -195,7 +195,7 @@ class Field(Frozen):
         for p in plan.still:  # as `still` does, without its overhead of microseconds in every turn
             p.requires_grad_(False)
         try:
-            with self.same_masks() if self.stochastic else NOTHING:
+            with self.same_masks() if self.draws else NOTHING:
                 losses = self.losses(plan, jointly=self.jointly and plan.all)
                 flat: list[Tensor | None] = []
                 if JOINT in losses:
@@ -211,6 +211,8 @@ class Field(Frozen):
         return losses, {name: torch.zeros_like(p) if g is None else g for (name, p), g in pairs}  # None: no path from this loss
 
     def _by_compiled(self, compiled: CompiledField, plan: Plan) -> tuple[dict[str, Tensor], Direction] | None:
+        if self.unseen:
+            return None  # the first evaluation shows whether a player draws
         if self.stochastic or self.norms:
             name = type(self.game).__name__
             compiled.why_not = f"{name} has layers of dropout or batch norm, which are not compiled; it is played uncompiled"

@@ -45,7 +45,9 @@ class Frozen:
         named: All live parameters, by name.
         buffers: All buffers, by name.
         plan: The movers' tensors.
-        stochastic: Whether a player draws random numbers in its forward (dropout).
+        stochastic: Whether a player draws random numbers in its forward (dropout); a functional draw shows at the first evaluation.
+        draws_globally: Whether a player draws from torch's global generator.
+        unseen: Whether no evaluation has shown yet if a player does.
         norms: Batch normalisation layers.
         first: Losses and gradients of the first evaluation since `freeze`, at the position where the turn began.
         kept_graph: The movers' gradients with their graph, kept until a player moves.
@@ -62,7 +64,8 @@ class Frozen:
         self.first: tuple[dict[str, Tensor], Direction] | None = None
         self.stochastic = any(isinstance(m, _RANDOM) for m in game.modules())
         self._dropout = DropoutMasks(game, None if members is None else members.count)
-        self._global = any(isinstance(m, _RANDOM) and not isinstance(m, LAYERS) for m in game.modules())
+        self.draws_globally = any(isinstance(m, _RANDOM) and not isinstance(m, LAYERS) for m in game.modules())
+        self.unseen = not self.draws_globally
         self._tracking = [m for m in game.modules() if isinstance(m, nn.modules.batchnorm._NormBase) and m.track_running_stats]
         self.norms = layers_of(game)
         self._seed: int | Sequence[int] | None = None
@@ -293,15 +296,30 @@ class Frozen:
 
     @contextlib.contextmanager
     def same_masks(self) -> Iterator[None]:
-        if not self.stochastic or self._seed is None:
+        if not self.draws or self._seed is None:
             yield
             return
-        with self._dropout.applied(), self._global_stream() if self._global else NOTHING:
+        with self._dropout.applied(), self._global_stream() if self.draws_globally or self.unseen else NOTHING:
             yield
+
+    @property
+    def draws(self) -> bool:
+        """Whether an evaluation needs random streams: a player draws, or may do so, since none has been evaluated yet."""
+        return self.stochastic or self.unseen
 
     @contextlib.contextmanager
     def _global_stream(self) -> Iterator[None]:
-        """Seed torch's global generator, so that layers that draw from it draw the same in every evaluation of a turn."""
+        """Seed torch's global generator, so that whatever draws from it draws the same in every evaluation of a turn."""
         devices = {p.device for p in self.game.parameters() if p.device.type == "cuda"}
         with global_streams(devices, self._seed if isinstance(self._seed, int) else 0):
+            before = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)] if self.unseen else []
             yield
+            if self.unseen:
+                after = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, devices)]
+                self.saw(drawn=not all(map(torch.equal, before, after)))
+
+    def saw(self, *, drawn: bool) -> None:
+        """Take note that an evaluation has drawn from torch's global generator, or has not."""
+        self.unseen = False
+        self.draws_globally |= drawn
+        self.stochastic |= drawn

@@ -30,7 +30,7 @@ def graph(field: Frozen, *, fresh: bool = False) -> Graph:
         return field.kept_graph
     plan = field.plan
     gradients: Direction = {}
-    with field.still(plan), field.same_masks() if field.stochastic else NOTHING, plain(field):
+    with field.still(plan), field.same_masks() if field.draws else NOTHING, plain(field):
         losses = field.losses(plan)
         for key, own in plan.own.items():
             found = torch.autograd.grad(losses[key], own, torch.ones_like(losses[key]), create_graph=True, allow_unused=True)
