@@ -102,7 +102,10 @@ def test_other_players_are_refused(run: Path) -> None:
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["generator"]["hidden"] = [16]
     (run / "config.yaml").write_text(yaml.safe_dump(config))
-    with pytest.raises(CheckpointUnusable, match="does not fit the players of this configuration"):
+    with pytest.raises(
+        CheckpointUnusable,
+        match=r"config.yaml has changed since turn-00000030.pt was saved: generator.hidden was \[128, 128\] and is \[16\]",
+    ):
         arena.resume(run, display=False)
 
 
