@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, CheckpointUnusable
 from arena.registry.grammar import parse
 
 Settings = dict[str, Any]
@@ -204,15 +204,26 @@ SAME_NUMBERS = ("device", "threads")
 """Settings that say where a run is played."""
 
 
-def changes(before: str | None, now: str) -> str:
-    """Return the settings that differ between two configurations in YAML, apart from `SAME_NUMBERS`; empty if there are none.
+def check_unchanged(before: str | None, now: str, file: Path, saved: str) -> None:
+    """Raise CheckpointUnusable if a configuration in YAML has changed since a checkpoint was saved, apart from `SAME_NUMBERS`.
+
+    Args:
+        before: Configuration in the checkpoint; None in a checkpoint of version 0.1.
+        now: Configuration of the run.
+        file: The file that holds it.
+        saved: Name of the checkpoint.
 
     Example:
-        >>> changes("game: ring\\nrule: {name: sga}", "game: ring\\nrule: {name: lola}\\nthreads: 2")
-        'rule.name was sga and is lola'
+        >>> check_unchanged("rule: {name: sga}", "rule: {name: lola}", Path("config.yaml"), "turn-5.pt")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        arena.errors.CheckpointUnusable: config.yaml has changed since turn-5.pt was saved: rule.name was sga and is lola. Expected ...
     """
-    if before is None:  # a checkpoint of version 0.1
-        return ""
-    old, new = (flatten(yaml.safe_load(text)) for text in (before, now))
+    old, new = (flatten(yaml.safe_load(text)) for text in (before or now, now))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in SAME_NUMBERS]
-    return ", ".join(f"{name} was {old.get(name)} and is {new.get(name)}" for name in names)
+    if names:
+        changes = ", ".join(f"{name} was {old.get(name)} and is {new.get(name)}" for name in names)
+        raise CheckpointUnusable(
+            f"{file} has changed since {saved} was saved: {changes}. Expected the settings of the run. Fix: restore them, or start another "
+            f"run: arena play --config {file}"
+        )

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from arena.accelerate.autocast import multiplications
 from arena.alarms.active import Alarms
 from arena.config.config import Config
-from arena.config.settings import changes
+from arena.config.settings import check_unchanged
 from arena.core.torch_settings import using_threads
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
@@ -326,11 +326,7 @@ class Run:
                 f"the checkpoint {path} is of the game '{state.get('game')}', but the run plays '{self.config.game.id}'; "
                 "restore the config.yaml of the run"
             )
-        if changed := changes(state.get("settings"), self.config.dump()):
-            raise CheckpointUnusable(
-                f"{self.folder / 'config.yaml'} has changed since {path.name} was saved: {changed}. Expected the settings of the run. Fix: "
-                f"restore them, or start another run: arena play --config {self.folder / 'config.yaml'}"
-            )
+        check_unchanged(state.get("settings"), self.config.dump(), self.folder / "config.yaml", path.name)
         try:
             self.arena.load_state_dict(state["arena"])
         except (KeyError, ValueError, RuntimeError) as error:
