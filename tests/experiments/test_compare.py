@@ -74,7 +74,28 @@ def test_every_rule_has_its_panel(bilinear) -> None:  # type: ignore[no-untyped-
     assert chart is not None
     assert [axis.xaxis.get_tick_params()["labelbottom"] for axis in chart.axes] == [False] * 11 + [True] * 7
     words = [text.get_text() for text in chart.legends[0].get_texts()]
-    assert words == ["converged", "converging", "cycling", "diverged", "the others"]
+    assert words == ["converged", "converging", "cycling", "diverged", "the others", "follow-the-ridge: undefined"]
+
+
+def test_the_path_of_averages_is_drawn_where_the_averages_are(bilinear) -> None:  # type: ignore[no-untyped-def]
+    """Grey are the players that are averaged; the coloured path is what the score judges, and stays within the frame."""
+    drawn = figures.trajectories(bilinear.summaries)
+    assert drawn is not None
+    (panel,) = (axis for axis in drawn.axes if axis.get_title().strip() == "averaging")
+    summary = next(s for s in bilinear.summaries if s.variant == "rule=averaging")
+    live, averages = (line.get_xydata() for line in panel.lines[:2])
+    assert np.hypot(*averages[-1]) == pytest.approx(summary.outcomes[0].score)
+    assert np.abs(live).max() > panel.get_xlim()[1] > np.abs(averages).max()
+    (spectrum,) = (axis for axis in figures.spectra(bilinear.summaries).axes if axis.get_title().startswith("consensus"))  # type: ignore
+    assert spectrum.get_xlim()[0] > 0.5, "zoomed to the eigenvalues near 1"
+
+
+def test_the_score_of_real_data_is_on_the_chart_if_it_is_in_the_legend() -> None:
+    rows = [{"turn": n, "gradient_evaluations": n, "products": 0, "score": v} for n, v in enumerate((100.0, 10.0, 1.0))]
+    run = TracedRun(Job("loss=hinge", 0, {"game": "ring"}), rows, "finished", None, Verdict.CONVERGING, 1.0, 0.01, 3, None)
+    drawn = figures.scores([Summary("loss=hinge", [run], None)])
+    assert drawn is not None
+    assert drawn.axes[0].get_ylim()[0] < 0.01
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

@@ -91,18 +91,20 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
             axis.axhline(ceiling, color=DATA, linestyle="--", linewidth=1.2, label="real data")
         if wide:
             least, most = max(everything.min(), 1e-16 * first), min(everything.max(), 1e3 * first) * 1.6
+            least = min(least, ceiling) if ceiling else least
             if nought:
                 least = 10.0 ** math.floor(math.log10(least))
                 axis.set_yscale("symlog", linthresh=least, linscale=0.4)
             else:
                 axis.set_yscale("log")
             axis.set_ylim(-0.1 * least if nought else least / 1.6, most)
+    without = [Line2D([], [], linestyle="none", label=f"{names[s.variant]}: {s.verdicts}") for s in summaries if s.variant not in curves]
     if columns == 1:
         for summary, colour in zip(shown, _line_colours(len(shown)), strict=True):
             x, middle, (low, high) = curves[summary.variant]
             axes[0, 0].plot(x, middle, color=colour, label=names[summary.variant], linewidth=1.5)
             axes[0, 0].fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0)
-        handles = [*axes[0, 0].get_legend_handles_labels()[0], *_band(several)]
+        handles = [*axes[0, 0].get_legend_handles_labels()[0], *_band(several), *without]
         axes[0, 0].legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     else:
         _empty_after(axes, len(shown))
@@ -117,7 +119,7 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
         verdicts = dict.fromkeys(s.outcomes[0].verdict for s in shown)
         lines = [Line2D([], [], color=COLOURS.get(verdict, DATA), linewidth=1.8, label=str(verdict)) for verdict in verdicts]
         lines.append(Line2D([], [], color="#dfe3e6", linewidth=1.0, label="the others"))
-        made.legend(handles=[*lines, *_band(several)], loc="outside upper center", ncols=len(lines) + 1)
+        made.legend(handles=[*lines, *_band(several), *without], loc="outside upper center", ncols=len(lines) + 1)
     made.supxlabel("gradient evaluations, a product counted as three", fontsize=9, color=INK)
     made.supylabel("score (lower is better)", fontsize=9, color=INK)
     return made
@@ -131,9 +133,14 @@ def trajectories(summaries: Sequence[Summary]) -> Figure | None:
         return None
     columns = min(6, len(shown)) if len(shown) > 4 else len(shown)
     rows = math.ceil(len(shown) / columns)
-    made, axes = plots.figure(1.95 * columns + 0.2, 2.15 * rows + 0.2, rows, columns)
+    made, axes = plots.figure(max(2.0 * columns + 0.2, 4.6), 2.25 * rows + 0.7, rows, columns)
     for axis in axes.flat[len(shown) :]:
         axis.set_axis_off()
+    rates = [_rates(summary.outcomes[0]) for _, summary in shown]
+    if len({*rates}) == 1:
+        made.suptitle(rates[0], fontsize=9, color=INK)
+    marks: dict[str, dict[str, Any]] = {"start": {"marker": "o", "markerfacecolor": "white"}, "end": {"marker": "o"}}
+    marks["solution"] = {"marker": "+", "markersize": 8}
     for axis, (label, summary) in zip(axes.flat, shown, strict=False):
         paths = [p for o in summary.outcomes if (p := _path(o)) is not None]
         reach = 1.25 * max(float(np.abs(path[0]).max()) for path in paths)
@@ -143,9 +150,13 @@ def trajectories(summaries: Sequence[Summary]) -> Figure | None:
         u, v = (np.divide(n, np.sqrt(length), out=np.zeros_like(n), where=length > 0) for n in (u, v))  # long arrows would hide the others
         axis.quiver(x, y, u, v, color="#d5d9dd", pivot="mid", width=0.006)
         for path, outcome in zip(paths, summary.outcomes, strict=False):
-            colour = COLOURS.get(outcome.verdict, DATA)
+            colour, live = COLOURS.get(outcome.verdict, DATA), _path(outcome, evaluated=False)
+            if not np.array_equal(path, live):
+                axis.plot(*live.T, color=DATA, linewidth=0.7)
+                marks["players that are averaged"] = {"color": DATA, "linestyle": "-"}
             axis.plot(path[:, 0], path[:, 1], color=colour, linewidth=1.0, alpha=0.9 if len(paths) == 1 else 0.7)
-            axis.plot(*path[0], "o", color=INK, markersize=3)
+            axis.plot(*path[0], "o", color=INK, markersize=3.5, markerfacecolor="white", zorder=4)
+            axis.plot(*path[-1], "o", color=colour, markeredgecolor=INK, markeredgewidth=0.5, markersize=4, zorder=5)
         solution = game.solution()
         if solution is not None:
             axis.plot(*(float(p) for p in solution.values()), "+", color=INK, markersize=7)
@@ -159,8 +170,13 @@ def trajectories(summaries: Sequence[Summary]) -> Figure | None:
             fontsize=7,
             color=COLOURS.get(summary.outcomes[0].verdict, DATA),
         )
-        axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+        if len({*rates}) > 1:
+            axis.set_xlabel(_rates(summary.outcomes[0]), fontsize=7)
+        axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+        _few_ticks(axis)
         axis.grid(False)
+    handles = [Line2D([], [], label=name, **{"color": INK, "linestyle": "none", "markersize": 5, **look}) for name, look in marks.items()]
+    made.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return made
 
 
@@ -171,14 +187,15 @@ def spectra(summaries: Sequence[Summary]) -> Figure | None:
         return None
     columns = min(6, len(summaries))
     rows = math.ceil(len(summaries) / columns)
-    made, axes = plots.figure(max(1.95 * columns + 0.3, 6.0), 2.3 * rows + 0.7, rows, columns, sharex=True, sharey=True)
-    circle = np.exp(1j * np.linspace(0, 2 * np.pi, 400))
-    reach = 1.15
-    _empty_after(axes, len(summaries))
+    made, axes = plots.figure(max(1.95 * columns + 0.3, 6.0), 2.4 * rows + 0.7, rows, columns)
+    circle = np.exp(1j * np.linspace(0, 2 * np.pi, 20_000))
+    for axis in axes.flat[len(summaries) :]:
+        axis.set_axis_off()
     for axis, label, summary in zip(axes.flat, labels(summaries), summaries, strict=False):
         axis.fill(circle.real, circle.imag, color="#f3f5f7", zorder=0)
         axis.plot(circle.real, circle.imag, color=DATA, linewidth=1.0)
-        axis.set(aspect="equal", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+        axis.set_aspect("equal")
+        _few_ticks(axis)
         if summary.theory is None:
             axis.set_title(f"{_wrapped(label)}\n", fontsize=8)
             axis.text(0, 0, "no linear map\nis known", ha="center", va="center", fontsize=8, color="#5f6670")
@@ -186,12 +203,13 @@ def spectra(summaries: Sequence[Summary]) -> Figure | None:
         claim = summary.theory
         values, rho = np.linalg.eigvals(claim.matrix.numpy()), claim.spectral_radius()
         per_turn = np.abs(values) ** (1 / claim.turns) * np.exp(1j * np.angle(values) / claim.turns)
-        reach = max(reach, 1.1 * float(np.abs(per_turn).max()))
+        across, up = _window(np.concatenate([per_turn, np.exp(1j * np.angle(per_turn))]))  # with the arc beside each eigenvalue
+        axis.set(xlim=across, ylim=up)
         colour = list(SIDE_COLOURS.values())[1 + int(np.sign(round(rho, 4) - 1))]
         axis.plot(per_turn.real, per_turn.imag, "o", color=colour, markersize=5, alpha=0.6, markeredgewidth=0, zorder=3)
         axis.set_title(f"{_wrapped(label)}\nρ = {rho:.4f}", fontsize=8)
-    axes[0, 0].set(xlim=(-reach, reach), ylim=(-reach, reach))
     handles = [Line2D([], [], color=colour, marker="o", linestyle="none", label=side) for side, colour in SIDE_COLOURS.items()]
+    handles.append(Line2D([], [], color=DATA, linewidth=1.0, label="unit circle"))
     made.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     made.supxlabel("real part", fontsize=9, color=INK)
     made.supylabel("imaginary part", fontsize=9, color=INK)
@@ -242,12 +260,41 @@ def _score_curve(summary: Summary) -> tuple[np.ndarray, np.ndarray, tuple[np.nda
     return np.array(curves[0][0][:length]), middle, (values.min(axis=0), values.max(axis=0))
 
 
-def _path(outcome: Any) -> np.ndarray | None:
-    """Return the positions of two players of one number each, turn by turn."""
+def _few_ticks(axis: Any) -> None:
+    axis.tick_params(labelsize=6, length=2, labelfontfamily="DejaVu Sans")
+    axis.locator_params(nbins=4)
+    axis.ticklabel_format(useOffset=False)
+
+
+def _window(points: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the limits of a square around complex points, with a margin.
+
+    Example:
+        >>> _window(np.array([0j, 2 + 1j]))
+        ((-0.3, 2.3), (-0.8, 1.8))
+    """
+    (left, right), (below, above) = ((float(part.min()), float(part.max())) for part in (points.real, points.imag))
+    reach = 0.65 * max(right - left, above - below, 0.01)
+    middle = ((left + right) / 2, (below + above) / 2)
+    across, up = ((m - reach, m + reach) for m in middle)
+    return across, up
+
+
+def _rates(outcome: Any) -> str:
+    """Return the learning rates of both players in words."""
+    flat, roles = outcome.job.config.flat(), outcome.job.config.roles
+    rates = [flat[f"{role}.lr"] for role in roles]
+    return f"η = {rates[0]:g}" if rates[0] == rates[1] else ", ".join(f"η of {r} {v:g}" for r, v in zip(roles, rates, strict=True))
+
+
+def _path(outcome: Any, *, evaluated: bool = True) -> Any:
+    """Return the positions of two players of one number each, turn by turn, those of averages if they are evaluated; else None."""
     names = [name for row in outcome.rows[:1] for name in row if name.startswith("diagnostics.position.")]
     if len(names) != 2 or len({name.split(".")[2] for name in names}) != 2:
         return None
-    places = [[row[name] for name in names] for row in outcome.rows if all(row.get(name) is not None for name in names)]
+    rows = [row for row in outcome.rows if all(row.get(name) is not None for name in names)]
+    averages = {name: name.replace("position.", "position.evaluated.") for name in names}
+    places = [[row.get(averages[name], row[name]) if evaluated else row[name] for name in names] for row in rows]
     return np.array(places, dtype=float)
 
 
