@@ -7,32 +7,33 @@ arena choose runs/compare-dann-1
 from collections.abc import Sequence
 from pathlib import Path
 
-from arena.runs.command_line import wants_help
-from arena.runs.usage import show_usage
+from arena.runs.command_line import CommandLine
 
 USAGE = """\
-usage: arena choose FOLDER ...
+usage: arena choose FOLDER ... [--after TURNS]
 
 Say which turn each of a game's criteria would have chosen, and how good that was, beside the last turn and an oracle that peeks.
 
-  FOLDER   a run folder, as `arena play` named it, or that of a comparison, whose variants get a table each, over their seeds
+  FOLDER          a run folder, as `arena play` named it, or that of a comparison, whose variants get a table each, over their seeds
+  --after TURNS   the first turn that may be chosen (default: a tenth of the run, because criteria may prefer untrained players)
 
 What there is to choose from was measured while the run went on: `arena play dann --metrics.every 100`."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    if not arguments or wants_help(arguments):
-        show_usage(USAGE)
-        return 0 if arguments else 2
+    line = CommandLine(arguments, USAGE, "arena choose runs/dann-1")
+    if line.exit_code is not None:
+        return line.exit_code
+    after = line.pop_number("after", "a whole number of turns, such as 1000", least=0)
 
     from arena.experiments.table import table_of_game
     from arena.runs.display import terminal
     from arena.runs.model_selection import runs_in, side_by_side
 
     screen = terminal()
-    for folder in arguments:
+    for folder in line.words:
         for variant, runs in runs_in(Path(folder)).items():
-            found = side_by_side(runs)
+            found = side_by_side(runs, after)
             screen.print(f"[bold]{variant}[/]", highlight=False)
             screen.print(table_of_game(found))
             for note in found.notes:

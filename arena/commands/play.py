@@ -31,9 +31,11 @@ def main(arguments: Sequence[str]) -> int:
     game, settings = line.game(file=line.pop("config"))
 
     from arena.config.configure import configure
+    from arena.config.settings import named_in
     from arena.runs.play import start
 
-    return exit_code(start(configure(game, settings, line.rest), out).status)
+    config = configure(game, settings, line.rest)
+    return exit_code(start(config.paced(named_in(settings, line.rest)), out).status)
 
 
 def exit_code(status: str) -> int:

@@ -7,7 +7,7 @@ top (`batch`, `noise`). The settings are the arguments of the chosen classes and
 import copy
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +136,25 @@ class Config:
         if not all(_same_kind(flat.get(name), value) for name, value in changes.items()):
             return self.configure(game, settings, arguments)
         return dataclasses.replace(self, settings=copy.deepcopy(nest({**flat, **changes})), source=(game, settings, arguments))
+
+    def paced(self, named: Collection[str]) -> "Config":
+        """Return the configuration with as many scores, metrics, pictures and checkpoints in its turns as the game's own has.
+
+        Args:
+            named: Settings that were given. Without `turns` among them nothing changes; intervals among them stay.
+
+        Example:
+            >>> from arena import configure
+            >>> short = configure("swiss-roll", {"turns": 100}).paced({"turns"})
+            >>> short.settings["score"]["every"], short.settings["trace"]["every"]
+            (10, 100)
+        """
+        if "turns" not in named:
+            return self
+        usual, flat = self.configure(self.source[0]).flat(), self.flat()
+        names = [f"{group}.every" for group in ("score", "metrics", "picture", "checkpoint")]
+        scaled = {name: max(1, round(usual[name] * flat["turns"] / usual["turns"])) for name in names if usual[name]}
+        return self.vary({name: every for name, every in scaled.items() if name not in named})
 
     def _game_builder(self, players: Mapping[str, Any]) -> Game | Callable[[], Game]:
         """Return the game that was given, or a function that builds the game."""

@@ -66,9 +66,9 @@ def play(episode: Episode, first: Shares, second: Shares, coupling: Shares, meas
 
 
 def play_scheduled(episode: Episode, measure: bool = False) -> None:
-    """Play one turn with the scheduler's action."""
+    """Play one turn with the scheduler's action; it is measured if the next action reads its signals, as every turn of `step` is."""
     first, second, coupling = episode.action(read_signals(episode) if episode.observes else _UNREAD)
-    play(episode, first, second, coupling, measure)
+    play(episode, first, second, coupling, measure or episode.observes)
 
 
 def _latest(episode: Episode) -> int:

@@ -46,6 +46,11 @@ class CommandLine:
             show_usage(usage)
             self.exit_code = 0 if words else 2
 
+    @property
+    def words(self) -> list[str]:
+        """All words that have not been popped, with the one in the place of a game."""
+        return [*([self._game] if self._game is not None else []), *self.rest]
+
     def pop(self, name: str) -> str | None:
         """Remove `--name VALUE` or `--name=VALUE` and return the value, or None; raise ArenaError for an option without value."""
         option, words = f"--{name}", self.rest

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,16 @@ class Display:
 
 class Silent(Display):
     """A display that prints nothing."""
+
+
+class Turns(Display):
+    """Reports the turns played at each row of the trace, and nothing else."""
+
+    def __init__(self, tell: Callable[[int], None]):
+        self.tell = tell
+
+    def row(self, row: dict[str, Any]) -> None:
+        self.tell(row["turn"])
 
 
 class _Console(Console):
@@ -107,6 +117,7 @@ class Lines(Display):
         flat = config.flat()
         what = f"{flat['rule.name']} rule, {flat['scheduler.name']} scheduler, seed {flat['seed']}, on {arena.device}"
         done = f"turn {arena.turns_played:,} of " if arena.turns_played else ""
+        self._began = time.monotonic()
         self._print(f"[bold]{config.game.name}[/]: {done}{arena.turns:,} turns, {what}, into {folder}")
         self._next = arena.turns_played
 
@@ -127,7 +138,7 @@ class Lines(Display):
         self._print(text)
 
     def report(self, result: "Result") -> None:
-        report(self.console, result)
+        report(self.console, result, time.monotonic() - self._began)
 
     def _take(self, row: dict[str, Any]) -> None:
         self._latest |= {name: value for name, value in row.items() if isinstance(value, (int, float))}
@@ -201,8 +212,8 @@ def _peeking(arena: "Arena | None") -> str:
     return " (an oracle's: it uses labels)" if arena is not None and arena.game.score_uses_oracle else ""
 
 
-def report(console: Console, result: "Result") -> None:
-    """Print how a run ended and the paths of its files."""
+def report(console: Console, result: "Result", seconds: float | None = None) -> None:
+    """Print how a run ended, the seconds that it took and the paths of its files."""
 
     line = functools.partial(show_line, console, markup=True)
     if result.status in ("diverged", "alarmed"):
@@ -230,6 +241,8 @@ def report(console: Console, result: "Result") -> None:
     if result.picture.is_file():
         line("picture", str(result.picture))
         line("", f"beside it {', '.join(str(file.relative_to(result.folder)) for file in result.pictures[1:])}")
+    if seconds is not None:
+        line("took", duration(seconds))
     line("trace", str(result.trace))
     line("run folder", str(result.folder))
     line("look", f"{command('tensorboard')} --logdir {result.folder}")

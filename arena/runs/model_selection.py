@@ -34,11 +34,12 @@ class Choice:
     kept: bool
 
 
-def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = None) -> dict[str, Choice]:
+def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = None, after: int = 0) -> dict[str, Choice]:
     """Return the choice of each criterion by name, and those of `last` and `oracle`; exactly one criterion uses labels.
 
-    `rows` are those of a trace, `folder` is that of the run, for its checkpoints.
+    `rows` are those of a trace, `folder` is that of the run, for its checkpoints. Turns before `after` are no candidates.
     """
+    rows = [row for row in rows if row["turn"] >= after]
     oracle = next(criterion for criterion in criteria if criterion.uses_oracle)
     blind = [criterion for criterion in criteria if not criterion.uses_oracle]
     judged = [row for row in rows if is_finite(row.get(oracle.field))]
@@ -57,13 +58,19 @@ def choices(rows: Rows, criteria: Sequence[Criterion], folder: Path | None = Non
     }
 
 
-def side_by_side(folders: Sequence[Path]) -> ResultTable:
+EARLY = 0.1
+"""Share of a run whose measurements are no candidates, because criteria without labels may prefer untrained players."""
+
+
+def side_by_side(folders: Sequence[Path], after: int | None = None) -> ResultTable:
     """Return a table of the choices of all criteria: means over runs of one game, and the distance to the oracle.
+
+    Turns before `after` are no candidates; None leaves out the first `EARLY` of each run.
 
     Raises ArenaError if a folder is not a run, or its game has no criteria.
     """
     chosen: list[dict[str, Choice]] = []
-    measurements: list[int] = []
+    measurements, firsts = list[int](), list[int]()
     for folder in folders:
         settings = load_file(folder / "config.yaml")
         criteria = lookup("game", str(settings.get("game"))).target.criteria()  # type: ignore[attr-defined]
@@ -73,9 +80,12 @@ def side_by_side(folders: Sequence[Path]) -> ResultTable:
             )
         rows = [row for row in read_trace(folder / "trace.jsonl") if row["kind"] == "turn"]
         measurements.append(sum(any(name.startswith("metrics.") for name in row) for row in rows))
-        chosen.append(choices(rows, criteria, folder))
+        first = math.ceil(EARLY * rows[-1]["turn"]) if after is None and rows else after or 0
+        firsts.append(first)
+        chosen.append(choices(rows, criteria, folder, first))
         if not chosen[-1]:
-            raise ArenaError(f"the trace of {folder} has no metrics to choose by. Fix: play longer, or lower --metrics.every")
+            since = f" from turn {first:,} on" if first else ""
+            raise ArenaError(f"the trace of {folder} has no metrics to choose by{since}. Fix: play longer, or lower --metrics.every")
     labelled = all("oracle" in of_run for of_run in chosen)
     oracle = [of_run["oracle"].truth if labelled else math.nan for of_run in chosen]
     several = len(chosen) > 1
@@ -97,8 +107,9 @@ def side_by_side(folders: Sequence[Path]) -> ResultTable:
     truth = next(c.name for c in criteria if c.uses_oracle).replace("-", " ")
     head = ["chosen by", "turn" + ("s" if several else ""), f"{truth} %" + (" (mean ± SD)" if several else ""), "behind the oracle", "kept"]
     note = f"{min(measurements)} measurements in a run (`--metrics.every`); `--checkpoint.every` and `--checkpoint.keep` keep checkpoints."
+    early = [f"Turns before {max(firsts):,} are no candidates (`--after`)."] if max(firsts) else []
     blind = "The data have no labels, so that the choices cannot be judged."
-    return ResultTable(head, table, [note] if labelled else [note, blind])
+    return ResultTable(head, table, [note, *early] if labelled else [note, *early, blind])
 
 
 def runs_in(folder: Path) -> dict[str, list[Path]]:

@@ -4,6 +4,7 @@ A run folder holds `config.yaml`, `trace.jsonl`, `pictures/`, `checkpoints/`, `p
 is a pure function of its configuration: if it is killed at any moment and resumed, it ends with the same bits.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from arena.core.game import Game
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
 from arena.errors import ArenaError
-from arena.runs.display import Silent, show
-from arena.runs.folders import new_folder
+from arena.runs.display import Display, Silent, show
+from arena.runs.environment import recorded
+from arena.runs.folders import disk_errors, new_folder
 from arena.runs.result import Result
 from arena.runs.run import Run
 from arena.trace import read_trace
@@ -51,7 +53,7 @@ def play(
     return start(configure(game, merged), out, display=display)
 
 
-def start(config: Config, out: str | Path | None = None, *, display: bool = True) -> Result:
+def start(config: Config, out: str | Path | None = None, *, display: bool | Display = True) -> Result:
     """Play a configuration in a new run folder; under torchrun, together with the other processes."""
     arena = config.build()
     Diagnostics(config.group("diagnostics").names).check(arena.game)  # before there is a folder
@@ -61,12 +63,12 @@ def start(config: Config, out: str | Path | None = None, *, display: bool = True
     return _go(config, arena, arena.ranks.on_main(lambda: _new_folder(config, out)), display=display)
 
 
-def resume(folder: str | Path, *, display: bool = True) -> Result:
+def resume(folder: str | Path, *, display: bool | Display = True) -> Result:
     """Continue a run from its latest checkpoint.
 
     Args:
         folder: Run folder.
-        display: Show progress in the terminal.
+        display: Show progress in the terminal, or by this display.
 
     Raises:
         CheckpointUnusable: The latest checkpoint is damaged, or of another game or version.
@@ -86,9 +88,11 @@ def resume(folder: str | Path, *, display: bool = True) -> Result:
     return _go(config, config.build(), folder, display=display, resumed=True)
 
 
-def _go(config: Config, arena: Arena, folder: Path, *, display: bool, resumed: bool = False) -> Result:
+def _go(config: Config, arena: Arena, folder: Path, *, display: bool | Display, resumed: bool = False) -> Result:
     is_main = arena.ranks is None or arena.ranks.is_main
-    return Run(config, arena, folder, show() if display and is_main else Silent()).go(resumed=resumed)
+    shown = (show() if display is True else display or Silent()) if is_main else Silent()
+    with disk_errors("the run", folder), recorded(folder, arena.device) if is_main else contextlib.nullcontext():
+        return Run(config, arena, folder, shown).go(resumed=resumed)
 
 
 def _new_folder(config: Config, out: str | Path | None) -> Path:

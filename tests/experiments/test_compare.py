@@ -155,7 +155,7 @@ def test_a_comparison_as_populations_reads_the_same(tmp_path: Path) -> None:
     assert load(other.folder).backend == "population"
     before = {path: path.stat().st_mtime_ns for path in other.folder.glob("*/*/*")}
     ended: list[str] = []
-    finish(load(other.folder), other.folder, 1, lambda job, status: ended.append(status))
+    finish(load(other.folder), other.folder, 1, lambda job, status, turns: ended.append(status))
     assert len(ended) == 8 and {path: path.stat().st_mtime_ns for path in before} == before
 
 

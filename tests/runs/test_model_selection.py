@@ -226,3 +226,10 @@ def test_a_comparison_is_sorted_into_variants(tmp_path: Path) -> None:
         (tmp_path / name / "trace.jsonl").touch()
     found = {variant: [run.name for run in runs] for variant, runs in runs_in(tmp_path).items()}
     assert found == {"regime=adapt": ["seed-2", "seed-10"], "regime=source-only": ["seed-0"]}
+
+
+def test_untrained_players_are_no_candidates() -> None:
+    rows = [{"turn": turn, "metrics.entropy": turn / 10, "metrics.accuracy": 0.5 + turn / 100} for turn in range(0, 21, 2)]
+    criteria = [Criterion("entropy", higher_is_better=False), Criterion("accuracy", uses_oracle=True)]
+    assert choices(rows, criteria)["entropy"].turn == 0
+    assert choices(rows, criteria, after=3)["entropy"].turn == 4

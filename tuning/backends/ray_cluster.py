@@ -37,13 +37,26 @@ def connect(address: str, workers: int, gpus: float) -> bool:
             else:
                 ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ArenaError(f"Ray could not be reached ({first_line(error)}); check --address, or leave it out") from error
+            raise ArenaError(f"Ray could not be reached ({first_line(error)}). {fix_of(error)}") from error
     there = ray.cluster_resources().get("GPU", 0)
     if gpus > there:
         if begun:
             ray.shutdown()
         raise ArenaError(f"--gpus {gpus:g} is asked for each trial, but the cluster has {there:g} GPUs; leave it out")
     return begun
+
+
+def fix_of(error: Exception) -> str:
+    """Return the likeliest fix of a connection that failed.
+
+    Example:
+        >>> fix_of(RuntimeError("AuthenticationError: invalid token"))
+        'Fix: set RAY_AUTH_MODE=token and the RAY_AUTH_TOKEN of the cluster, as its nodes have them'
+    """
+    refused = any(word in str(error).lower() for word in ("authenticat", "unauthorized", "auth_token", "auth token"))
+    if refused:
+        return "Fix: set RAY_AUTH_MODE=token and the RAY_AUTH_TOKEN of the cluster, as its nodes have them"
+    return "Fix: check --address, or leave it out"
 
 
 def first_line(error: Any) -> str:

@@ -13,11 +13,14 @@ from arena.experiments.table import failures
 from arena.experiments.trials import Trials
 from arena.experiments.values import short
 from arena.runs.display import command, duration, show_line, table_of, terminal
+from arena.runs.folders import disk_errors
 from arena.tuning.plan import Sweep
 from arena.tuning.played import front_of
 from arena.tuning.report.importance import METHODS
 from arena.tuning.report.sensitivity import Findings
 from arena.tuning.space import Space
+
+REPORT = "report.txt"
 
 
 def progress(found: Sweep, folder: Path) -> tuple[Progress, Callable[[TrialRecord], None]]:
@@ -43,6 +46,8 @@ def progress(found: Sweep, folder: Path) -> tuple[Progress, Callable[[TrialRecor
 def show(space: Space, trials: Trials, found: Findings | None, folder: Path, seconds: float | None = None) -> bool:
     """Print the findings, the best point as a command, and the paths of all files; return whether a trial succeeded.
 
+    The same is written into `report.txt`.
+
     Args:
         space: of the points.
         trials: of the experiment.
@@ -51,6 +56,7 @@ def show(space: Space, trials: Trials, found: Findings | None, folder: Path, sec
         seconds: duration of the experiment.
     """
     out = terminal()
+    out.record = True
 
     line = functools.partial(show_line, out, width=14)
     if found is None:
@@ -87,6 +93,8 @@ def show(space: Space, trials: Trials, found: Findings | None, folder: Path, sec
     line("folder", str(folder))
     if seconds is not None:
         line("took", duration(seconds))
+    with disk_errors("the report", folder):
+        out.save_text(str(folder / REPORT))
     return any(record.status != "failed" for record in trials.records)
 
 

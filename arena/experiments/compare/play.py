@@ -19,6 +19,7 @@ from arena.experiments.tables import write_csv
 from arena.experiments.trials import Trials
 from arena.experiments.values import Seeds
 
+Tell = Callable[[Job, str, int], None]
 COLUMNS = ("variant", "seed", "verdict", "status", "score", "ceiling", "cost", "contraction", "theory", "reason")
 
 
@@ -91,14 +92,14 @@ def compare(
     return finish(found, begin(found, out), workers)
 
 
-def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable[[Job, str], None] = lambda job, how: None) -> Comparison:
+def finish(found: Plan, folder: Path, workers: int | None = None, tell: Tell = lambda job, how, turns: None) -> Comparison:
     """Play the runs that have not ended, and write the table and the pictures.
 
     Args:
         found: the plan.
         folder: the comparison's folder.
         workers: processes; None uses one for each core.
-        tell: called with each run that ends, and its status.
+        tell: called with a run, its status and its turns; on the way, the status is empty.
 
     Raises:
         RunFailed: if a process died or the disk failed. Runs that have ended are kept.
@@ -110,14 +111,18 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Callable
         if (status := read_outcome(job, folder).status) == "interrupted":
             left.append(job)
         else:
-            tell(job, status)
+            tell(job, status, job.settings["turns"])
     groups = grouped(left) if found.backend == "population" else [[job] for job in left]
 
     def ended(index: int, statuses: Sequence[str]) -> None:
         for job, status in zip(groups[index], statuses, strict=True):
-            tell(job, status)
+            tell(job, status, job.settings["turns"])
 
-    found.play(PlayRuns(folder.resolve()), groups, ended, lambda index, turns: None, folder, workers or 0)
+    def turns(index: int, count: int) -> None:
+        for job in groups[index]:
+            tell(job, "", count // len(groups[index]))
+
+    found.play(PlayRuns(folder.resolve()), groups, ended, turns, folder, workers or 0)
     summaries = summarise(found.jobs, folder)
     write_csv(folder / "comparison.csv", table_rows(summaries))
     trials = trials_of_runs(summaries, folder)

@@ -1,28 +1,29 @@
 """The report of a comparison in the terminal."""
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
 from arena.experiments.compare.plan import Job, Plan
-from arena.experiments.compare.play import Comparison
+from arena.experiments.compare.play import Comparison, Tell
 from arena.experiments.progress import Progress
 from arena.experiments.table import show
 from arena.runs.display import command, duration, show_line, terminal
 
 
-def progress(found: Plan, folder: Path) -> tuple[Progress, Callable[[Job, str], None]]:
-    """Return the progress of a comparison, and the function that takes each run that ends with its status."""
-    jobs, ended = found.jobs, Counter[str]()
+def progress(found: Plan, folder: Path) -> tuple[Progress, Tell]:
+    """Return the progress of a comparison in turns, and the function that takes runs on their way and at their ends."""
+    jobs, done, ended = found.jobs, dict[str, int](), Counter[str]()
     variants = len({job.variant for job in jobs})
     what = f"{variants} variant{'s' * (variants > 1)}" + (f" × {len(jobs) // variants} seeds" if len(jobs) > variants else "")
-    shown = Progress(folder, len(jobs), len(jobs), "runs", f"[bold]{found.game}[/]: {what}, into {folder}")
+    shown = Progress(folder, sum(job.settings["turns"] for job in jobs), len(jobs), "runs", f"[bold]{found.game}[/]: {what}, into {folder}")
 
-    def tell(job: Job, status: str) -> None:
-        ended[status] += 1
-        shown.update(ended.total(), ended.total(), f"{status:<12}{job.variant}, seed {job.seed}")
+    def tell(job: Job, status: str, turns: int) -> None:
+        done[job.folder] = max(turns, done.get(job.folder, 0))
+        ended.update([status] if status else [])
+        line = f"{status:<12}{job.variant}, seed {job.seed}" if status else ""
+        shown.update(sum(done.values()), ended.total(), line)
 
     return shown, tell
 

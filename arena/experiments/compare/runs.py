@@ -21,6 +21,7 @@ from arena.experiments.compare.plan import Job
 from arena.experiments.outcome import Outcome
 from arena.experiments.playing import Look, computing, play_members
 from arena.experiments.populations import populations
+from arena.runs.display import Turns
 from arena.runs.status import Status, status_of_error
 from arena.trace import read_trace
 
@@ -54,21 +55,21 @@ class PlayRuns:
         if len(jobs) > 1:
             with contextlib.suppress(CannotShare, GameFault):  # by itself, each run has its own reason
                 return _play(jobs, self.folder, turns)
-        return [play_run(job, self.folder / job.folder) for job in jobs]
+        return [play_run(job, self.folder / job.folder, turns) for job in jobs]
 
 
-def play_run(job: Job, folder: Path) -> str:
+def play_run(job: Job, folder: Path, turns: Callable[[int], None]) -> str:
     """Play a run in its folder to its end, or on from its latest checkpoint; return its status."""
     from arena.runs.play import resume, start
 
     try:
         with faults_of("the run"):
             if (folder / "config.yaml").is_file():
-                status = resume(folder, display=False).status
+                status = resume(folder, display=Turns(turns)).status
             else:
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()  # killed between making its folder and writing into it
-                status = start(job.config, folder, display=False).status
+                status = start(job.config, folder, display=Turns(turns)).status
     except (RuleUndefined, GameFault) as error:
         return _end_by(error, job, folder)
     if status == "interrupted":
