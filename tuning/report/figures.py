@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from arena.experiments.ledger import TrialRecord
@@ -21,6 +23,8 @@ from arena.tuning.space import Dimension, Space, Value
 
 MAPS = 3
 """Largest number of drawn pairs of settings."""
+NEAR = 0.15
+"""Share of the side of a map within which a trial stands for a cell; a surrogate says little farther away."""
 MARKS = {
     "diverged": ("X", FIRST),
     "undefined": ("P", FIRST),
@@ -71,14 +75,15 @@ def importance(found: Findings) -> Figure:
         for offset, method, colour in ((0.19, METHODS[0], SECOND), (-0.19, METHODS[1], FIRST)):
             intervals: list[Interval] = [group[name][method] for name in names]
             at = np.arange(len(names)) + offset
-            sides = [[i.value - i.low for i in intervals], [i.high - i.value for i in intervals]]
-            style: dict[str, Any] = {"height": 0.36, "color": colour, "alpha": 0.85, "ecolor": INK, "capsize": 2}
-            axis.barh(at, [i.value for i in intervals], xerr=sides, label=method, error_kw={"linewidth": 0.9}, **style)
+            axis.barh(at, [i.value for i in intervals], height=0.36, color=colour, alpha=0.85, label=method)
+            for place, interval in zip(at, intervals, strict=True):
+                axis.plot([interval.low, interval.high], [place, place], "|-", color=INK, linewidth=0.9, markersize=5)
+        axis.set_axisbelow(True)
         axis.set_yticks(range(len(names)), names)
         axis.grid(False, axis="y")
         axis.set_title(title, loc="left")
-    axes[0, 0].legend(loc="lower right")
-    axes[-1, 0].set(xlim=(0, 1), xlabel="share of the importance, with the middle nine tenths over resampled trials")
+    made.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    axes[-1, 0].set(xlim=(0, 1), xlabel="share of the importance: mean and middle nine tenths over resampled trials")
     axes[-1, 0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
     return made
 
@@ -133,20 +138,32 @@ def heat(x: Dimension, y: Dimension, trials: Trials, process: Process) -> Figure
     values = np.array([record.value for record in trials.ended])
     norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), trials.ceiling)
     back = np.exp if values.min() >= 0 and values.max() > 0 else np.asarray
-    surface = np.clip(back(process.over(x.name, y.name, xs, ys)), norm.vmin, norm.vmax)
+    surface = np.ma.array(np.clip(back(process.over(x.name, y.name, xs, ys)), norm.vmin, norm.vmax))
+    surface[_far(x, y, xs, ys, trials)] = np.ma.masked
+    axis.set_facecolor("#e4e6e8")
     mesh = axis.pcolormesh(_sides(x, xs), _sides(y, ys), surface, cmap=COLOURS, norm=norm, linewidth=0, rasterized=True, alpha=0.85)
     _marks(axis, x, y, trials, norm)
     for dimension, which in ((x, "x"), (y, "y")):
         _scaled(axis, dimension, which)
         getattr(axis, f"set_{which}label")(dimension.name)
     axis.grid(False)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, columnspacing=1.2, handletextpad=0.3)
+    empty = [Patch(color="#e4e6e8", label="nothing was played near")] if surface.mask.any() else []
+    handles = [*axis.get_legend_handles_labels()[0], *empty]
+    axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, columnspacing=1.2, handletextpad=0.3)
     bar = made.colorbar(mesh, ax=axis, aspect=30, pad=0.02, extend="max" if values.max() > float(norm.vmax or 0) else "neither")
     bar.set_label(f"{trials.objectives[0]}: expected over the other settings; dots: trials", fontsize=8)
     bar.outline.set_visible(False)
     if isinstance(norm, LogNorm):
         _plain_numbers(bar.ax.yaxis)
     return made
+
+
+def _far(x: Dimension, y: Dimension, xs: Sequence[Value], ys: Sequence[Value], trials: Trials) -> np.ndarray:
+    """Return whether each cell is farther than `NEAR` of the space's sides from every trial, (len(ys), len(xs))."""
+    places_T2 = np.array([[d.share(record.point[d.name]) for d in (x, y)] for record in trials.ended])
+    cells_YX2 = np.array([[[x.share(a), y.share(b)] for a in xs] for b in ys])
+    far: np.ndarray = np.abs(cells_YX2[:, :, None] - places_T2).max(axis=3).min(axis=2) > NEAR
+    return far
 
 
 def _marks(axis: Any, x: Dimension, y: Dimension, trials: Trials, norm: Normalize) -> None:
@@ -169,13 +186,14 @@ def _marks(axis: Any, x: Dimension, y: Dimension, trials: Trials, norm: Normaliz
 def parallel(space: Space, trials: Trials) -> Figure:
     """Draw a line across all settings for each trial, the best on top."""
     dimensions, told = space.dimensions, trials.ended
-    made, axes = figure(1.6 + 1.5 * len(dimensions), 3.8)
+    made, axes = figure(2.4 + 1.5 * len(dimensions), 3.8)
     axis = axes[0, 0]
     values = np.array([record.value for record in told])
     norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), trials.ceiling)
     rng = np.random.default_rng(0)
     for record in sorted(told, key=lambda record: -record.value):
         own = [d.share(record.point[d.name]) + (rng.uniform(-0.02, 0.02) if d.choices or d.whole else 0) for d in dimensions]
+        own = [min(max(share, 0.0), 1.0) for share in own]
         good = record.value <= np.quantile(values, 0.1)
         colour = COLOURS(float(np.clip(norm(record.value), 0, 1)))
         axis.plot(range(len(dimensions)), own, color=FIRST if good else colour, linewidth=1.6 if good else 0.7, alpha=0.9 if good else 0.45)
@@ -188,6 +206,11 @@ def parallel(space: Space, trials: Trials) -> Figure:
     axis.set(yticks=[], xlim=(-0.2, len(dimensions) - 0.6), ylim=(-0.05, 1.05), title="every trial; orange: the best tenth")
     axis.grid(False)
     axis.spines["left"].set_visible(False)
+    bar = made.colorbar(ScalarMappable(norm, COLOURS), ax=axis, aspect=30, pad=0.02)
+    bar.set_label(f"{trials.objectives[0]} of the others", fontsize=8)
+    bar.outline.set_visible(False)
+    if isinstance(norm, LogNorm):
+        _plain_numbers(bar.ax.yaxis)
     return made
 
 

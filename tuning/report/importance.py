@@ -51,6 +51,9 @@ def scale(values: Sequence[float]) -> np.ndarray:
 def importances(space: Mapping[str, Any], points: Sequence[Point], values: np.ndarray, resamples: int) -> dict[str, dict[str, Interval]]:
     """Return importances by setting and method, the most important setting first. Those of a method add up to 1.
 
+    An importance is the mean over the resamples from which its interval comes. A resample repeats trials, so that the importance by all
+    trials at once may lie outside that interval.
+
     Args:
         space: Optuna's distributions by name.
         points: of the trials.
@@ -70,9 +73,8 @@ def importances(space: Mapping[str, Any], points: Sequence[Point], values: np.nd
         warnings.simplefilter("ignore")
         found = {}
         for method, evaluator in evaluators.items():
-            there = _shares(evaluator(32), trials, space)
-            again = [_shares(evaluator(8), [trials[i] for i in draw], space) for draw in draws]
-            found[method] = {name: interval_of(there[name], [shares[name] for shares in again]) for name in space}
+            again = [_shares(evaluator(8), [trials[i] for i in draw], space) for draw in draws] or [_shares(evaluator(32), trials, space)]
+            found[method] = {name: _mean_of([shares[name] for shares in again]) for name in space}
     mean = {name: sum(found[method][name].value for method in METHODS) for name in space}
     return {name: {method: found[method][name] for method in METHODS} for name in sorted(space, key=lambda name: -mean[name])}
 
@@ -113,6 +115,11 @@ def as_mean_and_ratio(space: Space, points: Sequence[Point], both: tuple[str, st
         a, b = float(point[first]), float(point[second])
         turned.append({**{n: v for n, v in point.items() if n not in both}, mean: math.sqrt(a * b), ratio: b / a})
     return made, turned
+
+
+def _mean_of(again: Sequence[float]) -> Interval:
+    low, high = np.quantile(again, [0.05, 0.95])
+    return Interval(float(np.mean(again)), float(low), float(high))
 
 
 def interval_of(value: float, again: Sequence[float]) -> Interval:
