@@ -22,16 +22,25 @@ def game_entry(game: str | type[Game] | Game) -> tuple[Entry, dict[str, Any]]:
     """Return a game's entry, and the objects that were given: the game, or none."""
     if isinstance(game, str):
         return lookup("game", game), {}
-    return (entry_of("game", type(game)), {"game": game}) if isinstance(game, Game) else (entry_of("game", game), {})
+    if not isinstance(game, Game):
+        return entry_of("game", game), {}
+    _given[type(game)] = game
+    return entry_of("game", type(game)), {"game": game}
+
+
+_given: dict[Callable[..., Game], Game] = {}
+"""The latest game of each class that was given as an object; it stands for those that cannot be built without arguments."""
 
 
 @functools.cache
 def probe(game: Callable[..., Game]) -> Game:
-    """Return the game with its default arguments, built once; its slots and recipe are read from it."""
+    """Return the game with its default arguments, built once, else one that was given; its slots and recipe are read from it."""
     try:
         with global_streams():
             return game()
     except TypeError as error:
+        if game in _given:
+            return _given[game]
         name = getattr(game, "__name__", "game")
         raise GameFault(f"{name}() could not be built without arguments ({error}); give every argument a default") from error
 

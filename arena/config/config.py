@@ -26,6 +26,7 @@ from arena.core.preserve import wake
 from arena.core.rng import global_streams
 from arena.core.torch_settings import pick_device
 from arena.engine.env import Arena
+from arena.errors import ArenaError, cause
 from arena.registry.construct import bind_schedule, call
 from arena.registry.entries import Entry
 from arena.registry.lookup import lookup
@@ -185,8 +186,29 @@ class Config:
             arguments[inner.prefix.rpartition(".")[2]] = self._built(inner, flat)
         factory = functools.partial(entry.target, **arguments)
         if component.kind == "optimizer":
-            call(component.prefix, factory, [nn.Parameter(torch.zeros(1))])
+            _check_optimizer(component.prefix, entry, factory)
         return call(component.prefix, factory) if component.kind in ("rule", "scheduler") else factory
+
+
+_stepped: set[Callable[..., Any]] = set()
+
+
+def _check_optimizer(place: str, entry: Entry, factory: Callable[..., torch.optim.Optimizer]) -> None:
+    """Raise if an optimizer cannot be built, or needs more than a dense gradient for a step; a step is tried once for each optimizer."""
+    parameter = nn.Parameter(torch.zeros(1))
+    try:
+        optimizer = call(place, factory, [parameter])
+        if entry.target not in _stepped:
+            parameter.grad = torch.ones(1)
+            optimizer.step()
+            _stepped.add(entry.target)
+    except ArenaError:
+        raise
+    except Exception as error:
+        raise ArenaError(
+            f"{place}.optimizer is {entry.name}, which failed on a parameter of one number with a dense gradient ({cause(error)}). "
+            "Expected an optimizer that needs no closure, sparse gradient, matrix or mode. Fix: choose one of `arena list optimizers`"
+        ) from error
 
 
 def _evaluated(build: functools.partial[Game], evaluation: Evaluation) -> Game:

@@ -58,7 +58,7 @@ def configure(
         chosen = choose(components, recipe, {**data, **typed}, objects)
         more = [inner for c, e in chosen.items() if c.kind == "rule" for inner in inner_rules(c, e) if inner not in components]
         components = components + more
-    form = Form(entry, chosen, recipe)
+    form = Form(entry, chosen, recipe, given="game" in objects)
     if "--help" in arguments or "-h" in arguments:
         from arena.config.help import print_help
 

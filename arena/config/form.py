@@ -31,15 +31,22 @@ class Section(NamedTuple):
 class Form:
     """All settings of a choice of components.
 
+    Args:
+        game: The game's entry.
+        chosen: The entry of each component.
+        recipe: The settings that the game recommends.
+        given: Whether the game is given as an object, which has its required arguments already.
+
     Attributes:
         sections: The settings by class or function.
         parameters: Types and defaults by dotted name.
         values: Defaults and values of the recipe, by dotted name.
     """
 
-    def __init__(self, game: Entry, chosen: Mapping[Component, Entry], recipe: Settings):
+    def __init__(self, game: Entry, chosen: Mapping[Component, Entry], recipe: Settings, given: bool = False):
         self.roles = roles = roles_of(game.target)
         settings = {name: p for name, p in settings_of(game.target).items() if name not in roles}
+        settings = {name: p for name, p in settings.items() if not given or p.default is not Parameter.empty}
         if taken := _RESERVED & settings.keys():
             raise GameFault(f"{game.id} has an argument '{min(taken)}', which is the name of a setting of every run; rename it")
         self.sections = [Section(game.target, "", settings), Section(RunOptions, "", settings_of(RunOptions))]

@@ -1,19 +1,20 @@
 """The configuration: command line, YAML and Python build the same objects; unknown names and bad values are told in one sentence."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
-from torch import nn
+from torch import Tensor, nn
 
 import arena
-from arena import ArenaError, configure
+from arena import ArenaError, Game, Rng, configure, play
 from arena.config.settings import load_file
-from arena.errors import BadSetting, RunFailed, UnknownName
+from arena.errors import BadSetting, GameFault, RunFailed, UnknownName
 from arena.games import SwissRoll
-from arena.players import MLP
+from arena.players import MLP, Vector
 from arena.rules import Extragradient
 
 WORDS = ["--rule", "Extragradient", "--rule.gamma=.5", "--generator.hidden", "64,32", "--coupling", "0.5", "--turns", "7"]
@@ -272,3 +273,32 @@ def test_mlp_is_the_default_player_with_the_games_own_arguments() -> None:
 def test_a_setting_of_both_players_is_given_once() -> None:
     typed, data = configure("bilinear", {}, ["--*.lr", "0.2"]).flat(), configure("bilinear", {"*.lr": 0.3, "y.lr": 0.1}).flat()
     assert (typed["x.lr"], typed["y.lr"], data["x.lr"], data["y.lr"]) == (0.2, 0.2, 0.3, 0.1)
+
+
+def test_a_game_with_required_arguments_is_played_as_an_object(tmp_path: Path) -> None:
+    class Tug(Game):
+        def __init__(self, dim: int):
+            super().__init__(left=Vector(dim), right=Vector(dim))
+
+        def sample(self, rng: Rng) -> Tensor:
+            return torch.ones(())
+
+        def losses(self, batch: Tensor, coupling: float | Tensor, movers: Sequence[str]) -> dict[str, Tensor]:
+            pull = batch * (self.players["left"]() * self.players["right"]()).sum()
+            return {"left": pull, "right": -pull}
+
+        def score(self) -> Tensor:
+            return self.players["left"]().norm()
+
+    with pytest.raises(GameFault, match="could not be built without arguments"):
+        configure(Tug)
+    result = play(Tug(3), turns=3, out=tmp_path / "run", display=False, **{"trace.tensorboard": False})
+    assert result.arena is not None and result.arena.game.parameters_of("left")["players.left.value"].shape == (3,)
+
+
+@pytest.mark.parametrize(("name", "why"), [("LBFGS", "closure"), ("SparseAdam", "dense"), ("Muon", "2D")])
+def test_an_optimizer_that_cannot_step_is_named(name: str, why: str) -> None:
+    if not hasattr(torch.optim, name):
+        pytest.skip(f"this torch has no {name}")
+    with pytest.raises(ArenaError, match=f"^x.optimizer is {name}, which failed on a parameter of one number .*{why}"):
+        configure("bilinear", {"x.optimizer": f"torch.optim.{name}"}).build()
