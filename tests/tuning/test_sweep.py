@@ -373,6 +373,16 @@ def _workers(folder: Path) -> list[int]:
     return [int(path.name.split("-")[2]) for path in (folder / "workers").glob("*-*-*")]
 
 
+def _killed_while_it_plays(folder: Path, worker: int) -> bool:
+    """Kill a worker if it plays a trial, of which there is no record yet."""
+    os.kill(worker, signal.SIGSTOP)
+    study = optuna.load_study(study_name=STUDY, storage=optuna.storages.JournalStorage(Journal(folder / JOURNAL)))
+    running = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.RUNNING and read(folder, trial.number) is None]
+    busy = any(trial.user_attrs.get("worker", "").endswith(f"-{worker}") for trial in running)
+    os.kill(worker, signal.SIGKILL if busy else signal.SIGCONT)
+    return busy
+
+
 def _counts(folder: Path) -> Counter[str]:
     return Counter(record.status for record in read_all(folder))
 
@@ -384,10 +394,9 @@ LONG = ("--turns", "600", "--trials", "8", "--seeds", "1", "--sampler", "qmc", "
 def test_a_killed_worker_loses_no_trial_and_a_killed_driver_repeats_none(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     driver = _start(folder, *LONG)
-    _wait(lambda: _records(folder) >= 1)
-    killed = _workers(folder)[0]
-    os.kill(killed, signal.SIGKILL)
+    _wait(lambda: _records(folder) >= 1 and any(_killed_while_it_plays(folder, worker) for worker in _workers(folder)))
     _wait(lambda: _counts(folder)["lost"] >= 1 or driver.poll() is not None)
+    assert driver.poll() is None, driver.output()
     before = {path.name: path.stat().st_mtime_ns for path in (folder / "trials").glob("[0-9]*.json")}
     driver.kill()
     driver.communicate(timeout=60)  # its workers hold the other end of the pipe until they have seen that it is gone
