@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_flatten
 
 from arena.checks.report import Fault
 from arena.checks.subject import Subject, equal, losses_of
+from arena.core.faults import faults_of
 from arena.core.field.field import Field
 
 
@@ -100,7 +101,8 @@ def the_global_stream_is_untouched(subject: Subject) -> None:
     stochastic = Field(game).stochastic
     for name, look in looks:
         before = torch.get_rng_state()
-        look()
+        with faults_of(f"{type(game).__name__}.{name}"):
+            look()
         if not torch.equal(before, torch.get_rng_state()) and not (stochastic and name != "sample"):
             raise Fault(f"{name} drew from torch's global generator; use the rng of sample, or a generator of its own")
 

@@ -48,12 +48,16 @@ def run_checks(checks: Sequence[Callable[[S], None]], subject: S, name: str, kin
         except DataUnavailable:
             raise
         except (Fault, ArenaError) as fault:
-            return Report(passed, skipped, f"{name}: {fault}")
+            return Report(passed, skipped, f"{name}: {fault}{_hint(str(fault))}")
         except Exception as error:  # foreign code may raise anything; the report names the check
             message = first_line(error)
-            hint = "; make constant tensors buffers (register_buffer), which follow the game's precision" if "dtype" in message else ""
-            fault_line = f"{name}: '{title}' could not be checked, because the {kind} raised {type(error).__name__}: {message}{hint}"
+            raised = f"{type(error).__name__}: {message}{_hint(message)}"
+            fault_line = f"{name}: '{title}' could not be checked, because the {kind} raised {raised}"
             return Report(passed, skipped, fault_line)
         else:
             passed.append(title)
     return Report(passed, skipped, None)
+
+
+def _hint(message: str) -> str:
+    return "; make constant tensors buffers (register_buffer), which follow the game's precision" if "dtype" in message else ""

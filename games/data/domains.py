@@ -231,12 +231,13 @@ def _arrays(name: str) -> images.Arrays:
 
 @functools.cache
 def _tensors(name: str, form: str, part: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return pixels in a form, and labels, of the training or test part, as uint8 on a device."""
+    """Return pixels in a form, and the places of the labels in the label set, of the training or test part, as uint8 on a device."""
     arrays = _arrays(name)
     pixels = bring(arrays[f"x_{part}"], form).to(device)
     if f"y_{part}" not in arrays:
         return pixels, torch.zeros(len(pixels), dtype=torch.uint8, device=device)
-    return pixels, torch.from_numpy(arrays[f"y_{part}"].astype(np.uint8)).to(device)
+    classes = np.searchsorted(_label_set(arrays), arrays[f"y_{part}"])  # labels such as 10, 20, 30 are the classes 0, 1, 2
+    return pixels, torch.from_numpy(classes.astype(np.uint8)).to(device)
 
 
 def of_file(file: Path) -> images.Arrays:

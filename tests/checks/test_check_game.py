@@ -320,3 +320,12 @@ def test_a_reversal_layer_is_proven_and_its_missing_sign_is_caught() -> None:
     fault = examine(reversal_game(sign=-1.0)).fault
     assert fault is not None
     assert "look for a missing sign or coupling in the reversal" in fault
+
+
+def test_a_mistake_in_a_method_is_not_that_of_the_check_beside_it() -> None:
+    class Mixes(Sound):
+        def score(self) -> Tensor:
+            return torch.eye(2) @ torch.ones(2, dtype=torch.float16)
+
+    with pytest.raises(GameFault, match=r"^Mixes: Mixes.score failed \(RuntimeError: .*dtype.*make constant tensors buffers"):
+        check_game(Mixes)

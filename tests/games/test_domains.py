@@ -151,3 +151,12 @@ def test_published_pairs_go_together() -> None:
         for domain in (first, second):
             x, _ = domain.draw(64, torch.Generator().manual_seed(0))
             assert float(x.min()) < -0.45 and float(x.max()) > 0.45
+
+
+def test_any_labels_are_classes(tmp_path: Path) -> None:
+    pixels, labels = np.full((6, 8, 8), 255, dtype=np.uint8), np.array([10, 20, 30] * 2)
+    np.savez(tmp_path / "mine.npz", x_train=pixels, x_test=pixels, y_train=labels, y_test=labels)
+    mine, _ = domains.pair(str(tmp_path / "mine.npz"), str(tmp_path / "mine.npz"))
+    drawn = mine.draw(50, torch.Generator().manual_seed(0))[1]
+    assert mine.labels == (10, 20, 30) and set(drawn.tolist()) == {0, 1, 2}
+    assert next(mine.held_out())[1].tolist() == [0, 1, 2, 0, 1, 2]
