@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from arena.core.game import Game
 from arena.core.preserve import preserve_state
 from arena.core.protocols import PlayedGame
 from arena.plots.style import DATA, FIRST, INK, SECOND, figure, styled
@@ -26,10 +27,19 @@ def more_figures(arena: PlayedGame, *, last: bool) -> list[tuple[str, Figure]]:
         return list(arena.game.pictures(last=last).items())
 
 
+def has_picture(game: Game) -> bool:
+    """Return whether a game has a picture of its own, or so few numbers that each can be seen: a histogram of weights shows nothing."""
+    return type(game).picture is not Game.picture or _few(game)
+
+
+def _few(game: Game) -> bool:
+    return max(sum(p.numel() for p in player.parameters()) for player in game.players.values()) <= 40
+
+
 def _parameters(arena: PlayedGame) -> Figure:
     drawing, axes = figure(5.2, 3.2)
     axis = axes[0, 0]
-    few = max(sum(p.numel() for p in player.parameters()) for player in arena.game.players.values()) <= 40
+    few = _few(arena.game)
     for role, colour in zip(arena.game.roles, (FIRST, SECOND), strict=True):
         parameters = [p.detach().flatten() for p in arena.game.players[role].parameters()]
         values = torch.cat(parameters).cpu().double().numpy() if parameters else np.zeros(0)

@@ -238,9 +238,9 @@ def report(console: Console, result: "Result", seconds: float | None = None) -> 
         line("metrics" if place == 0 else "", f"{name:<{wide}}{number:<12}{real}".rstrip())
     for place, (name, (turn, reason)) in enumerate(result.alarms.items()):
         line("alarms" if place == 0 else "", f"[dark_orange]{name}[/] in turn {turn:,}: {reason}")
-    if result.picture.is_file():
-        line("picture", str(result.picture))
-        line("", f"beside it {', '.join(str(file.relative_to(result.folder)) for file in result.pictures[1:])}")
+    if pictures := result.pictures:
+        line("picture", str(pictures[0]))
+        line("", "beside it " * (len(pictures) > 1) + ", ".join(str(file.relative_to(result.folder)) for file in pictures[1:]))
     if seconds is not None:
         line("took", duration(seconds))
     line("trace", str(result.trace))

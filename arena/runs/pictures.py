@@ -50,12 +50,13 @@ def draw(
     if arena.last_score is not None and scored is not None:
         caption += f", score {arena.last_score:.3g}" + (f" in turn {scored:,}" if scored != turn else "")
         caption += f" (real data {ceiling:.3g})" if ceiling is not None else ""
-    figure = plots.game_figure(arena, caption)
     pictures = folder / "pictures"
     pictures.mkdir(exist_ok=True)
-    plots.save(figure, pictures / f"turn-{turn:08d}.png")
-    if board is not None:
-        board.picture(plots.to_array(figure), turn)
+    if plots.has_picture(arena.game):
+        figure = plots.game_figure(arena, caption)
+        plots.save(figure, pictures / f"turn-{turn:08d}.png")
+        if board is not None:
+            board.picture(plots.to_array(figure), turn)
     more = [(name, figure, f"pictures/{name}") for name, figure in plots.more_figures(arena, last=last)]
     more += [(name, figure, f"diagnostics/{name}") for name, figure in diagnosed]
     for name, figure, tag in more:

@@ -59,6 +59,15 @@ def test_frames_of_a_film_have_the_colours_of_the_stills(tmp_path: Path) -> None
             assert np.abs(np.asarray(film.convert("RGB"), int) - pixels).max() <= 4
 
 
+def test_a_large_game_without_a_picture_has_no_histogram_of_its_weights() -> None:
+    from arena import Game
+    from arena.players import Vector
+
+    assert plots.has_picture(Bilinear(dim=3))
+    assert not plots.has_picture(Game(left=Vector(50), right=Vector(50)))
+    assert plots.has_picture(Game(left=Vector(4), right=Vector(4)))
+
+
 def test_players_of_several_numbers_have_no_arrows() -> None:
     assert arrows(Bilinear(dim=2)) is None
 
