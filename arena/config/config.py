@@ -148,7 +148,7 @@ class Config:
             >>> from arena import configure
             >>> short = configure("swiss-roll", {"turns": 100}).paced({"turns"})
             >>> short.settings["score"]["every"], short.settings["trace"]["every"]
-            (10, 100)
+            (4, 100)
         """
         if "turns" not in named:
             return self
