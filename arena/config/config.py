@@ -142,7 +142,7 @@ class Config:
         """Return the configuration with as many scores, metrics, pictures and checkpoints in its turns as the game's own has.
 
         Args:
-            named: Settings that were given. Without `turns` among them nothing changes; intervals among them stay.
+            named: Settings that were given. Without `turns` among them, or with an interval, nothing changes.
 
         Example:
             >>> from arena import configure
@@ -150,12 +150,12 @@ class Config:
             >>> short.settings["score"]["every"], short.settings["trace"]["every"]
             (4, 100)
         """
-        if "turns" not in named:
+        if "turns" not in named or any(name.endswith(".every") for name in named):
             return self
         usual, flat = self.configure(self.source[0]).flat(), self.flat()
         names = [f"{group}.every" for group in ("score", "metrics", "picture", "checkpoint")]
         scaled = {name: max(1, round(usual[name] * flat["turns"] / usual["turns"])) for name in names if usual[name]}
-        return self.vary({name: every for name, every in scaled.items() if name not in named})
+        return self.vary(scaled)
 
     def _game_builder(self, players: Mapping[str, Any]) -> Game | Callable[[], Game]:
         """Return the game that was given, or a function that builds the game."""

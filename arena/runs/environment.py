@@ -17,23 +17,32 @@ from typing import Any
 
 import torch
 
+from arena.errors import CheckpointUnusable
+
 FILE = "environment.json"
 PACKAGES = ("torch", "torchvision", "numpy", "gymnasium", "tensorboard", "matplotlib", "scipy", "scikit-learn", "optuna", "ray")
 
 
 @contextlib.contextmanager
 def recorded(folder: Path, device: torch.device) -> Iterator[None]:
-    """Record the environment at the beginning of the block, and its seconds at the end; a damaged file is begun again."""
+    """Record the environment at the beginning of the block, and its seconds at the end; a damaged file is begun again.
+
+    A resume that is refused because of its checkpoint leaves no record.
+    """
     file, before = folder / FILE, list[Any]()
     with contextlib.suppress(OSError, ValueError):
         before = [*json.loads(file.read_text(encoding="utf-8"))]
     now = {"started": datetime.now(UTC).isoformat(timespec="seconds"), **environment(device)}
     _write(file, [*before, now])
-    began = time.monotonic()
+    began, refused = time.monotonic(), False
     try:
         yield
+    except CheckpointUnusable:
+        refused = True
+        raise
     finally:
-        _write(file, [*before, now | {"seconds": round(time.monotonic() - began, 3)}])
+        now["seconds"] = round(time.monotonic() - began, 3)
+        _write(file, before if refused else [*before, now])
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -270,8 +270,8 @@ def _window(points: np.ndarray) -> tuple[tuple[float, float], tuple[float, float
     """Return the limits of a square around complex points, with a margin.
 
     Example:
-        >>> _window(np.array([0j, 2 + 1j]))
-        ((-0.3, 2.3), (-0.8, 1.8))
+        >>> np.round(_window(np.array([0j, 2 + 1j])), 6).tolist()
+        [[-0.3, 2.3], [-0.8, 1.8]]
     """
     (left, right), (below, above) = ((float(part.min()), float(part.max())) for part in (points.real, points.imag))
     reach = 0.65 * max(right - left, above - below, 0.01)
