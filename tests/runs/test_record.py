@@ -37,13 +37,14 @@ def test_each_part_of_a_resumed_run_is_recorded(tmp_path: Path) -> None:
     assert [entry["seconds"] >= 0 for entry in json.loads((tmp_path / FILE).read_text())] == [True] * 3
 
 
-def test_a_run_prints_how_long_it_took_and_paces_what_it_records(quick_cli: Cli, tmp_path: Path) -> None:
-    done = quick_cli("play", "ring", "--turns", "4", "--batch", "4", "--trace.tensorboard", "false", "--score.every", "2", "--out", "run")
+@pytest.mark.parametrize("named", [(), ("--score.every", "2")], ids=["turns alone", "an interval too"])
+def test_a_run_prints_how_long_it_took_and_paces_what_it_records(named: tuple[str, ...], quick_cli: Cli, tmp_path: Path) -> None:
+    done = quick_cli("play", "ring", "--turns", "4", "--batch", "4", "--trace.tensorboard", "false", *named, "--out", "run")
     assert done.returncode == 0 and "\n  took        " in done.stdout
     usual, settings = configure("ring").settings, yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
-    assert settings["score"]["every"] == 2
     for group in ("picture", "checkpoint", "metrics"):
-        assert settings[group]["every"] == max(1, round(4 * usual[group]["every"] / usual["turns"]))
+        paced = max(1, round(4 * usual[group]["every"] / usual["turns"]))
+        assert settings[group]["every"] == (usual[group]["every"] if named else paced)
 
 
 class Observer(Scheduler):
