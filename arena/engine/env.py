@@ -3,7 +3,7 @@
 Action: `Box(0, 1, (3,), float32)` = (share of player 1, share of player 2, coupling). (1, 1, ·) is simultaneous, (0, 1, ·) then
 (1, 0, ·) alternating, (1, 0.1, ·) two timescales. Observation: the game's signals, squashed by sign(x)·log(1 + |x|); raw values by name
 are in `info["signals"]`. Reward: the gain in score when it is measured, else 0, so that an episode's return is the total gain.
-Terminated: solved or diverged, as `info` tells. Truncated: the turn budget is spent.
+An episode is terminated if it is solved or has diverged; `info` has the reason. It is truncated when its turns are spent.
 """
 
 import contextlib

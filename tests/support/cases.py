@@ -1,4 +1,4 @@
-"""Cases of a grid of which each row and each column is tested in every run, and the rest among the slow tests."""
+"""Cases of a grid: one of each row runs with the quick tests, the others are slow."""
 
 from collections.abc import Collection
 from typing import Any

@@ -205,11 +205,11 @@ def _title(axis: Any, found: Map) -> None:
     plan = found.plan
     flat = plan.config(plan.keys[0]).flat()
     turns = {"turns"} & {plan.x.name, plan.y.name}
-    told = ["" if turns else f"after {flat['turns']:,} turns", f"{len(plan.x.values)} × {len(plan.y.values)} cells"]
-    told.append(plan.per_cell)
+    notes = ["" if turns else f"after {flat['turns']:,} turns", f"{len(plan.x.values)} × {len(plan.y.values)} cells"]
+    notes.append(plan.per_cell)
     name = plan.base().game.name
     axis.set_title(f"{name}: score over two settings", loc="left", fontsize=12.5, fontweight="bold", pad=22)
-    words = ", ".join(word for word in told if word)
+    words = ", ".join(word for word in notes if word)
     axis.annotate(words, (0, 1), (0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=9, color="#5f6670", va="bottom")
 
 

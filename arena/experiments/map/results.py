@@ -87,8 +87,8 @@ def write(found: Grid, runs: Mapping[Key, Outcome], path: Path) -> None:
     rows = []
     for key in found.keys:
         if (run := runs.get(key)) is not None:
-            told = [*key, run.status, int(run.collapsed), run.score, run.start, run.turns, run.reason]
-            rows.append(dict(zip(COLUMNS, told, strict=True)) | dict(run.signals))
+            fields = [*key, run.status, int(run.collapsed), run.score, run.start, run.turns, run.reason]
+            rows.append(dict(zip(COLUMNS, fields, strict=True)) | dict(run.signals))
     write_csv(path, rows, COLUMNS)
 
 
@@ -104,8 +104,8 @@ def read(found: Grid, path: Path) -> dict[Key, Outcome]:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 signals = {name: float(row[name]) for name in row if name not in COLUMNS and row[name] != ""}
-                told = (status_of(row["status"]), int(row["turns"]), float(row["score"]), float(row["start"]), row["reason"], signals)
-                runs[keys[row["x"], row["y"], row["seed"]]] = Outcome(*told, collapsed=row["collapsed"] == "1")
+                fields = (status_of(row["status"]), int(row["turns"]), float(row["score"]), float(row["start"]), row["reason"], signals)
+                runs[keys[row["x"], row["y"], row["seed"]]] = Outcome(*fields, collapsed=row["collapsed"] == "1")
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise ArenaError(f"{path} is not the table of this map ({error}). Fix: restore it, or draw the map again") from error
     return runs
