@@ -20,7 +20,7 @@ from arena.core.measures import Criterion
 from arena.core.result_table import ResultTable, VariantResult
 from arena.core.rng import Rng
 from arena.core.slot import Slot
-from arena.errors import ArenaWarning, BadSetting, SlotMismatch, check_choice, check_number
+from arena.errors import ArenaWarning, SlotMismatch, check_choice, check_number
 from arena.games.adaptation import table as adaptation_table
 from arena.games.adaptation.calibration import calibration_error
 from arena.games.adaptation.criteria import Outputs, criteria
@@ -38,8 +38,9 @@ BatchOfBoth = tuple[Tensor, ...]
 class Adaptation(Game):
     """Adaptation of a classifier from labelled source examples to unlabelled target examples.
 
-    The score is the error on the target's test set. It uses target labels, so it may be reported, but not
-    used for training or selection.
+    The classes are the labels of the source. The score is the error on the target's test set, over its examples of these classes: all of
+    them unless the target has further labels (an open set). It uses target labels, so it may be reported, but not used for training or
+    selection.
 
     Class attributes:
         regimes: Values of `regime`.
@@ -49,7 +50,7 @@ class Adaptation(Game):
     Args:
         pair: Source and target.
         regime: One of `regimes`.
-        batch: Examples drawn per turn from each domain.
+        batch: Examples drawn per turn from each domain; images with replacement, so that a domain may have fewer.
         angle: Rotation of rotated points, in degrees.
         noise: Standard deviation of points.
         players: Players by role.
@@ -64,7 +65,6 @@ class Adaptation(Game):
     _kept_apart = False
 
     def __init__(self, pair: tuple[Domain, Domain], regime: str, batch: int, angle: float, noise: float, **players: nn.Module | Slot):
-        self.check_batch(batch, *pair)
         super().__init__(**players)
         self.source, self.target = pair
         self.regime, self.batch, self.angle, self.noise = regime, batch, angle, noise
@@ -75,26 +75,25 @@ class Adaptation(Game):
 
         Raises:
             UnknownName: Unknown domain, form or regime.
-            BadSetting: The domains do not match, or lack labels that are needed for training.
+            BadSetting: The domains have no label in common, or lack labels that are needed for training.
         """
         check_choice("regime", regime, cls.regimes)
         first, second = domains.pair(source, target, form)
         if regime == "target-only" and not second.labels:
             raise domains.without_labels("target", target, "regime target-only")
+        lacking = [label for label in first.labels if label not in second.labels]
+        told = []
         if not second.labels:
-            warnings.warn(
-                f"the target {target} has no labels: its accuracy, cross-entropy, calibration and the score are absent",
-                ArenaWarning,
-                stacklevel=3,
-            )
-        return first, second
-
-    @staticmethod
-    def check_batch(batch: int, *pair: Domain) -> None:
-        """Raise BadSetting for a batch larger than the training set of a domain of images."""
-        for domain in pair:
-            if domain.count is not None and batch > domain.count:
-                raise BadSetting("batch", batch, f"at most {domain.count}, the images of {domain.name} to train on")
+            told = ["has no labels: its accuracy, cross-entropy, calibration and the score are absent"]
+        elif lacking:
+            told = [f"lacks the labels {domains.listed(lacking)} of the source (partial adaptation)"]
+        if second.unknown:
+            told += [
+                f"has labels that the source lacks (an open set), {domains.listed(second.unknown)}: the score leaves out their examples"
+            ]
+        if told:
+            warnings.warn(f"the target {target} {', and '.join(told)}", ArenaWarning, stacklevel=3)
+        return first, second.known if regime == "target-only" else second
 
     @staticmethod
     def check_numbers(batch: int, angle: float, noise: float) -> None:
@@ -158,7 +157,7 @@ class Adaptation(Game):
         }
 
     def score(self) -> Tensor:
-        """Error on the target's test set, or the chosen criterion; NaN if the target has no labels."""
+        """Error on the target's test examples of the source's classes, or the chosen criterion; NaN if the target has no labels."""
         if self.evaluation.metric:
             return criteria()[self.evaluation.metric].score(self.criterion_outputs())
         if not self.target.labels:
@@ -187,7 +186,7 @@ class Adaptation(Game):
 
     def metrics(self) -> dict[str, float | Tensor]:
         """Every criterion without target labels, the proxy A-distance of the features, and, if the target has labels,
-        accuracy, cross-entropy and calibration error on its whole test set."""
+        accuracy, cross-entropy and calibration error on its test examples of the source's classes."""
         outputs = self.criterion_outputs()
         values: dict[str, float | Tensor] = {name: criterion.value(outputs) for name, criterion in criteria().items()}
         values["proxy-a-distance"] = proxy_a_distance(outputs.trained_features, outputs.target_features)
@@ -209,9 +208,9 @@ class Adaptation(Game):
         return Outputs(held_out, logits[0], drawn[0][1], trained, target, logits[1])
 
     def outputs(self, which: int) -> tuple[Tensor, Tensor]:
-        """Return logits and labels of the whole test set of a domain: 0 for the source, 1 for the target."""
+        """Return logits and classes of a domain's test set, without unknown ones: 0 for the source, 1 for the target."""
         like = next(self.parameters())
-        domain = (self.source, self.target)[which]
+        domain = (self.source, self.target.known)[which]
         held_out = domain.held_out(self.angle, self.noise, dtype=like.dtype)
         with evaluating(self.players):
             parts = [(self.label(self.features_of(x.to(like), which)), y) for x, y in held_out]
@@ -247,7 +246,7 @@ class Adaptation(Game):
         if last:
             figures["embedding"] = domain_pictures.embedding(*self._clouds(self.embedded))
             if self.target.labels:
-                examples = torch.cat([x for x, _ in self.target.held_out(self.angle, self.noise)])
+                examples = torch.cat([x for x, _ in self.target.known.held_out(self.angle, self.noise)])
                 figures["confidence"] = confidence_pictures.confidence(*self.outputs(1), examples)
         return figures
 
@@ -272,8 +271,13 @@ def if_coupled(coupling: float | Tensor, loss: Tensor) -> Tensor:
 
 
 def accuracy(logits_NK: Tensor, labels_N: Tensor) -> Tensor:
-    """Return the share of examples whose largest logit is that of their label."""
-    return (logits_NK.argmax(1) == labels_N).to(logits_NK).mean()
+    """Return the share of the examples of known classes whose largest logit is that of their class.
+
+    Example:
+        >>> float(accuracy(torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1, domains.images.UNKNOWN])))
+        0.5
+    """
+    return (logits_NK.argmax(1) == labels_N).to(logits_NK).sum() / (labels_N >= 0).sum()
 
 
 def part_of(player: nn.Module, name: str, role: str = "extractor") -> nn.Module:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def calibration_error(logits_NK: Tensor, labels_N: Tensor, bins: int = 10) -> Tensor:
-    """Return the expected calibration error over B bins, in [0, 1].
+    """Return the expected calibration error over B bins and the examples of known classes, in [0, 1].
 
     Example:
         >>> sure_and_right = torch.tensor([[50.0, 0.0], [0.0, 50.0]])
@@ -21,7 +21,8 @@ def calibration_error(logits_NK: Tensor, labels_N: Tensor, bins: int = 10) -> Te
         (0.0, 1.0)
     """
     confidence_N, guess_N = logits_NK.softmax(1).max(1)
-    gap_N = (guess_N == labels_N).to(confidence_N) - confidence_N
+    known_N = labels_N >= 0
+    gap_N = known_N * ((guess_N == labels_N).to(confidence_N) - confidence_N)
     bin_N = (confidence_N * bins).long().clamp(max=bins - 1)
     in_bin_NB = (bin_N.unsqueeze(1) == torch.arange(bins, device=bin_N.device)).to(gap_N)
-    return (gap_N.unsqueeze(1) * in_bin_NB).sum(0).abs().sum() / len(labels_N)
+    return (gap_N.unsqueeze(1) * in_bin_NB).sum(0).abs().sum() / known_N.sum()

@@ -48,7 +48,7 @@ class DANN(Adaptation):
         extractor: Classifier with the children `features` and `label`.
         domain: Maps features to one logit, positive for the target.
         source: Labelled domain: moons, rotated-moons, mnist, usps, … or the path of an npz; see `arena.games.data.domains`.
-        target: Unlabelled domain with the same classes.
+        target: Unlabelled domain; it may lack classes of the source, or have others, which the score leaves out.
         regime: source-only trains on the source alone, adapt is DANN, target-only trains on the target's labels (an upper bound).
         bn_mode: Domains in batch normalisation: concat in one batch, separate in two batches that share running
             statistics, per_domain with running statistics for each.
@@ -97,7 +97,7 @@ class DANN(Adaptation):
         self.check_numbers(batch, angle, noise)
         check_choice("bn_mode", bn_mode, BN_MODES)
         first, second = self.domains(source, target, form, regime)
-        classes = (len((second if regime == "target-only" else first).labels),)
+        classes = (len(first.classes),)
         built = Slot(first.shape, classes, extractor).fill("extractor")
         features = _shape_of_features(built, first.shape)
         super().__init__((first, second), regime, batch, angle, noise, extractor=built, domain=Slot(features, (1,), domain))

@@ -51,7 +51,7 @@ class GenerateToAdapt(Adaptation):
         adapter: Classifier with the children `features` and `label`, and a `generator` of examples from conditions.
         discriminator: Maps an example to the logit of being a real source example, and the logits of the classes.
         source: Labelled domain; see `arena.games.data.domains`.
-        target: Unlabelled domain with the same classes.
+        target: Unlabelled domain; it may lack classes of the source, or have others, which the score leaves out.
         regime: source-only trains on the source alone, real-fake adapts with the real/fake head alone, adapt with both heads, target-only
             trains on the target's labels (an upper bound).
         latent: Z, size of the noise, at least 1.
@@ -105,7 +105,7 @@ class GenerateToAdapt(Adaptation):
         check_number("alpha", alpha, least=0)
         check_number("beta", beta, least=0)
         first, second = self.domains(source, target, form, regime)
-        classes = len((second if regime == "target-only" else first).labels)
+        classes = len(first.classes)
         arguments = {"latent": latent, "pixels": bool(first.form)}
         super().__init__(
             (first, second),

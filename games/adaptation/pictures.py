@@ -95,12 +95,17 @@ def generated(examples_of: Sequence[Tensor], source_labels: Tensor, target_label
         else:
             axis.set_axisbelow(True)
             for label in label_N.unique().tolist():
-                points, colour = examples[label_N == label].cpu(), plots.CLASSES[label % 10] if label >= 0 else plots.INK
+                points, colour = examples[label_N == label].cpu(), _colour(label)
                 axis.scatter(*points.T.numpy(), s=6, color=colour, alpha=0.7, linewidths=0, label=f"class {label}" if label >= 0 else None)
             axis.set(aspect="equal", xlim=(-2.6, 2.6), ylim=(-2.1, 2.1))
     if source.dim() != 4:
         drawing.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, markerscale=2)
     return drawing
+
+
+def _colour(label: int) -> Any:
+    """Return the colour of a class; below 0, of the examples that have none."""
+    return plots.CLASSES[label % 10] if label >= 0 else plots.INK
 
 
 def _two_views(flat: np.ndarray, source_labels: Tensor, target_labels: Tensor | None, along: str, up: str) -> Any:
@@ -112,9 +117,9 @@ def _two_views(flat: np.ndarray, source_labels: Tensor, target_labels: Tensor | 
         by_domain.scatter(*flat[part].T, **MARKERS[name](colour), label=name)
     parts = [("source", flat[:n], source_labels), *([("target", flat[n:], target_labels)] if target_labels is not None else [])]
     for name, points, labels in parts:
-        by_class.scatter(*points.T, **MARKERS[name]([plots.CLASSES[label % 10] for label in labels.tolist()]))
-    for label in sorted(set(source_labels.tolist())):
-        by_class.scatter([], [], s=12, marker="s", color=plots.CLASSES[label % 10], label=str(label))
+        by_class.scatter(*points.T, **MARKERS[name]([_colour(label) for label in labels.tolist()]))
+    for label in sorted(set(source_labels.tolist()))[:20]:
+        by_class.scatter([], [], s=12, marker="s", color=_colour(label), label=str(label))
     by_domain.set_title("by domain")
     by_class.set_title("by class: source ○, target ▲" if target_labels is not None else "by class of the source")
     by_domain.legend(loc="best", markerscale=1.5, frameon=True, framealpha=0.85, edgecolor="none")

@@ -8,6 +8,9 @@ Points (two classes):
 Images of the ten digits, as uint8 pixels: see `SOURCES`. Or the path of an npz with `x_train`, `y_train`, `x_test`, `y_test`: pixels
 uint8 from 0 to 255, square, (N, H, H) or (N, H, H, 1) if grey, (N, H, H, 3) if RGB; labels are optional for a target.
 
+The classes are the labels of the source. A target may lack some (partial adaptation, Z. Cao et al., arXiv:1808.04205) or have further ones
+(open set, P. Panareda Busto and J. Gall, ICCV 2017), whose examples are `UNKNOWN`: they are drawn, but count in no measure of the labels.
+
 Both domains of a pair are brought to one form, with pixels x/255 − ½ in [−½, ½]:
 
     8x8x1      unchanged                                                  if both are 8×8 grey
@@ -22,7 +25,7 @@ Shapes: N = examples, C, H, W = channels, height, width of an image.
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,18 +69,27 @@ class Domain:
         name: Name of the domain.
         shape: Shape of one example as players receive it.
         labels: Label set; empty without labels.
+        classes: Labels that a classifier has to predict; other labels are `UNKNOWN`.
         form: Form of images, one of `FORMS`; empty for points.
+        closed: Whether examples of other labels are left out.
     """
 
     name: str
     shape: Shape
     labels: tuple[int, ...]
+    classes: tuple[int, ...]
     form: str = ""
+    closed: bool = False
 
     @property
-    def count(self) -> int | None:
-        """Number of training images; None for points, which are unlimited."""
-        return len(_arrays(self.name)["x_train"]) if self.form else None
+    def unknown(self) -> tuple[int, ...]:
+        """Labels that are not to be predicted."""
+        return tuple(label for label in self.labels if label not in self.classes)
+
+    @property
+    def known(self) -> "Domain":
+        """The domain without the examples of unknown labels."""
+        return replace(self, closed=True) if self.unknown else self
 
     def draw(
         self,
@@ -88,14 +100,14 @@ class Domain:
         part: str = "train",
         dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, Tensor]:
-        """Draw n examples of a part (train, or test for held-out images) and their labels, 0 if there are none.
+        """Draw n examples of a part (train, or test for held-out images) and their classes, 0 without labels; images with replacement.
 
         Points have noise of a standard deviation; `angle` is the rotation of rotated points, in degrees; `dtype` that of the examples.
         """
         if not self.form:
             points_N2, labels_N = labelled_moons(n, rng, noise, dtype)
             return (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
-        pixels, labels = _tensors(self.name, self.form, part, rng.device)
+        pixels, labels = _tensors(self, part, rng.device)
         index = torch.randint(len(pixels), (n,), generator=rng, device=rng.device)
         return as_numbers(pixels.index_select(0, index), dtype), labels.index_select(0, index).long()
 
@@ -108,7 +120,7 @@ class Domain:
             points_N2, labels_N = labelled_moons(HELD_OUT, torch.Generator(device=device).manual_seed(1_000_003), noise, dtype)
             yield (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
             return
-        pixels, labels = _tensors(self.name, self.form, "test", device)
+        pixels, labels = _tensors(self, "test", device)
         for pixels_N, labels_N in zip(pixels.split(at_once), labels.split(at_once), strict=True):
             yield as_numbers(pixels_N, dtype), labels_N.long()
 
@@ -144,21 +156,32 @@ def pair(source: str, target: str, form: str = "auto") -> tuple[Domain, Domain]:
         names = " or ".join(POINTS) if points else f"one of {', '.join(SOURCES)}"
         raise BadSetting("target", target, f"{names}, {'points' if points else 'images'} like the source {source}")
     if source in POINTS:
-        return Domain(source, (2,), (0, 1)), Domain(target, (2,), (0, 1))
+        return Domain(source, (2,), (0, 1), (0, 1)), Domain(target, (2,), (0, 1), (0, 1))
     stored = {name: _arrays(name) for name in (source, target)}
     form = _smallest(list(stored.values())) if form == "auto" else form
-    first, second = (Domain(name, FORMS[form], _label_set(stored[name]), form) for name in (source, target))
+    classes = images.label_set(stored[source])
+    first, second = (Domain(name, FORMS[form], images.label_set(stored[name]), classes, form) for name in (source, target))
     if not first.labels:
         raise without_labels("source", source, "to learn from")
-    if second.labels and first.labels != second.labels:
-        here, there = (", ".join(map(str, labels)) for labels in (first.labels, second.labels))
-        raise BadSetting("target", target, f"a domain with the labels of the source {source}, {here}, not {there}")
+    if second.labels and not set(classes) & set(second.labels):
+        here, there = map(listed, (classes, second.labels))
+        raise BadSetting("target", target, f"a domain with labels of the source {source}, {here}, not {there}")
     return first, second
 
 
 def without_labels(setting: str, name: str, why: str) -> BadSetting:
     """Return the error for a domain that lacks required labels."""
     return BadSetting(setting, name, f"a domain with labels ({why}). Fix: add y_train and y_test")
+
+
+def listed(labels: Sequence[int]) -> str:
+    """Return labels as text, at most ten of them.
+
+    Example:
+        >>> listed(range(3)), listed(range(300))
+        ('0, 1, 2', '0, 1, 2, 3, 4, 5, 6, 7, 8, … (300)')
+    """
+    return ", ".join(map(str, labels)) if len(labels) <= 10 else f"{', '.join(map(str, labels[:9]))}, … ({len(labels)})"
 
 
 def rotate(points_N2: Tensor, degrees: float | Tensor) -> Tensor:
@@ -218,26 +241,21 @@ def _smallest(stored: Sequence[images.Arrays]) -> str:
     return "8x8x1" if shapes == {(8, 8)} else "28x28x1"
 
 
-def _label_set(arrays: images.Arrays) -> tuple[int, ...]:
-    if "y_train" not in arrays:
-        return ()
-    return tuple(np.union1d(arrays["y_train"], arrays["y_test"]).tolist())
-
-
 @functools.cache
 def _arrays(name: str) -> images.Arrays:
     return SOURCES[name]() if name in SOURCES else of_file(Path(name))
 
 
 @functools.cache
-def _tensors(name: str, form: str, part: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return pixels in a form, and the places of the labels in the label set, of the training or test part, as uint8 on a device."""
-    arrays = _arrays(name)
-    pixels = bring(arrays[f"x_{part}"], form).to(device)
-    if f"y_{part}" not in arrays:
-        return pixels, torch.zeros(len(pixels), dtype=torch.uint8, device=device)
-    classes = np.searchsorted(_label_set(arrays), arrays[f"y_{part}"])  # labels such as 10, 20, 30 are the classes 0, 1, 2
-    return pixels, torch.from_numpy(classes.astype(np.uint8)).to(device)
+def _tensors(domain: Domain, part: str, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the pixels of a part in the domain's form, as uint8, and their classes, as int16, on a device."""
+    if domain.closed:
+        pixels, classes = _tensors(replace(domain, closed=False), part, device)
+        return pixels[classes >= 0], classes[classes >= 0]
+    arrays = _arrays(domain.name)
+    pixels = bring(arrays[f"x_{part}"], domain.form).to(device)
+    of_labels = images.as_classes(arrays[f"y_{part}"], domain.classes) if domain.labels else np.zeros(len(pixels), np.int16)
+    return pixels, torch.from_numpy(of_labels).to(device)
 
 
 def of_file(file: Path) -> images.Arrays:

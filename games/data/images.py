@@ -2,7 +2,7 @@
 
 Files are searched in the folder of the environment variable `ARENA_DATA`, which may be read-only, then in the user's cache folder;
 missing ones are downloaded by torchvision. Images are (N, H, W) if grey, (N, H, W, 3) if RGB, with pixels from 0 to 255; labels count
-from 0. A custom data set is named by the path of its npz.
+from 0. A custom data set is named by the path of its npz; its labels are any whole numbers from 0, each of which is a class.
 """
 
 import contextlib
@@ -46,6 +46,12 @@ COUNTS = {
 CLASSES = 10
 """Classes of each named data set."""
 
+MOST_LABELS = 2**15
+"""Labels of custom data are below."""
+
+UNKNOWN = -100
+"""The class of a label that is not to be predicted; torch's cross-entropy leaves it out."""
+
 
 def folders() -> tuple[Path, ...]:
     """Return the folders that are searched: `$ARENA_DATA` if set, then the user's cache folder."""
@@ -81,10 +87,28 @@ def load(name: str, device: torch.device) -> dict[str, Tensor]:
     """
     if name.endswith(".npz"):
         arrays = check(read(Path(name).expanduser(), fix=SAVE_AGAIN), name, None)
+        arrays |= {key: as_classes(arrays[key], label_set(arrays)) for key in ("y_train", "y_test")}
     else:
         check_choice("data set", name, SOURCES)
         arrays = check(SOURCES[name](), name, CLASSES)
-    return {key: torch.from_numpy(np.ascontiguousarray(arrays[key], np.uint8)).to(device) for key in KEYS}
+    kinds = {"x": np.uint8, "y": np.int16}
+    return {key: torch.from_numpy(np.ascontiguousarray(arrays[key], kinds[key[0]])).to(device) for key in KEYS}
+
+
+def label_set(arrays: Arrays) -> tuple[int, ...]:
+    """Return the labels that occur in either part, in ascending order; none without labels."""
+    return tuple(np.union1d(arrays["y_train"], arrays["y_test"]).tolist()) if "y_train" in arrays else ()
+
+
+def as_classes(labels: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+    """Return the place of each label in the ascending `classes`, and `UNKNOWN` for a label that is not among them.
+
+    Example:
+        >>> as_classes(np.array([30, 10, 40]), (10, 20, 30)).tolist()
+        [2, 0, -100]
+    """
+    place = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
+    return np.where(np.asarray(classes)[place] == labels, place, UNKNOWN).astype(np.int16)
 
 
 def first_there(*names: Name) -> Name:
@@ -175,7 +199,7 @@ def check(arrays: Arrays, name: str, classes: int | None, square: bool = False) 
     Args:
         arrays: Images, and labels of both parts or of neither.
         name: Name of the data set, for error messages.
-        classes: Number of classes; None for any up to 256.
+        classes: Number of classes; None for any labels below `MOST_LABELS`.
         square: Whether images must be square.
 
     Raises:
@@ -222,8 +246,11 @@ def _check_pixels(what: str, x: np.ndarray, square: bool) -> None:
 
 def _check_labels(what: str, y: np.ndarray, count: int, classes: int | None) -> None:
     if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):
-        raise DataDamaged(f"{what} holds {y.dtype} of shape {y.shape}, but labels must be whole numbers, one for each of {count:,} images")
-    low, high, most = int(y.min()), int(y.max()), (256 if classes is None else classes) - 1
+        raise DataDamaged(
+            f"{what} holds {y.dtype} of shape {y.shape}, but labels must be whole numbers, one for each of {count:,} images. "
+            "Fix: save y.astype(int), or names.index(label) for each label that is a name"
+        )
+    low, high, most = int(y.min()), int(y.max()), (MOST_LABELS if classes is None else classes) - 1
     if low < 0 or high > most:
         raise DataDamaged(f"{what} holds labels from {low} to {high}, but they must be in 0 to {most}. Fix: count them from 0")
 

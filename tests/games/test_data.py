@@ -29,9 +29,9 @@ def test_digits_are_scikit_learns() -> None:
     data = images.load("digits", torch.device("cpu"))
     assert {key: (tuple(t.shape), t.dtype) for key, t in data.items()} == {
         "x_train": ((1500, 8, 8), torch.uint8),
-        "y_train": ((1500,), torch.uint8),
+        "y_train": ((1500,), torch.int16),
         "x_test": ((297, 8, 8), torch.uint8),
-        "y_test": ((297,), torch.uint8),
+        "y_test": ((297,), torch.int16),
     }
     original = load_digits().images
     assert np.abs(data["x_train"].numpy() * (16 / 255) - original[:1500]).max() < 0.04
@@ -283,7 +283,7 @@ def test_the_message_on_another_file_does_not_suggest_unsafe_loading(tmp_path: P
 def test_a_custom_data_set_is_named_by_its_path(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", **(GOOD | {"y_train": LABELS.astype(np.int64)}))  # type: ignore[arg-type]
     data = images.load(str(tmp_path / "mine.npz"), torch.device("cpu"))
-    assert {t.dtype for t in data.values()} == {torch.uint8} and data["x_train"].shape == (4, 8, 8)
+    assert data["x_train"].dtype == torch.uint8 and data["x_train"].shape == (4, 8, 8) and data["y_train"].tolist() == LABELS.tolist()
     with pytest.raises(DataDamaged, match=r"none.npz does not exist. Fix: give the path of an npz"):
         images.load(str(tmp_path / "none.npz"), torch.device("cpu"))
     with pytest.raises(UnknownName, match="unknown data set 'minst': did you mean 'mnist'"):

@@ -11,7 +11,7 @@ import torch
 from scipy.io import savemat
 
 from arena.errors import DataDamaged, DataUnavailable
-from arena.games.data import digits, domains, mnist_m, syn_numbers
+from arena.games.data import digits, domains, images, mnist_m, syn_numbers
 from arena.games.data.images import load
 
 
@@ -160,3 +160,17 @@ def test_any_labels_are_classes(tmp_path: Path) -> None:
     drawn = mine.draw(50, torch.Generator().manual_seed(0))[1]
     assert mine.labels == (10, 20, 30) and set(drawn.tolist()) == {0, 1, 2}
     assert next(mine.held_out())[1].tolist() == [0, 1, 2, 0, 1, 2]
+    assert load(str(tmp_path / "mine.npz"), torch.device("cpu"))["y_test"].tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_hundreds_of_labels_are_classes_and_unknown_ones_are_left_out_on_demand(tmp_path: Path) -> None:
+    pixels = np.full((300, 8, 8), 255, dtype=np.uint8)
+    for name, first in (("source", 0), ("target", 100)):
+        np.savez(
+            tmp_path / f"{name}.npz", x_train=pixels, x_test=pixels, **{f"y_{part}": np.arange(300) + first for part in ("train", "test")}
+        )
+    source, target = domains.pair(*(str(tmp_path / f"{name}.npz") for name in ("source", "target")))
+    assert torch.equal(next(source.held_out())[1], torch.arange(300))
+    assert next(target.held_out())[1].tolist() == [*range(100, 300), *[images.UNKNOWN] * 100]
+    assert next(target.known.held_out())[1].tolist() == list(range(100, 300))
+    assert source.known is source
