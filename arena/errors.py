@@ -25,7 +25,13 @@ class UnknownName(ArenaError):
     """An unknown name, with the nearest known one; if `known` is None, with a hint alone. `listing` prints all names."""
 
     def __init__(self, what: str, name: str, known: Iterable[str] | None, hint: str = "", listing: str = "--help"):
-        super().__init__(f"unknown {what} '{name}': {'' if known is None else did_you_mean(name, known, listing)}{hint}")
+        self.what, self.name, self.known = what, name, sorted(set(known or ()))
+        super().__init__(f"unknown {what} '{name}': {'' if known is None else did_you_mean(name, self.known, listing)}{hint}")
+
+    @property
+    def nearness(self) -> float:
+        """The similarity of the nearest known name, from 0 to 1."""
+        return max((difflib.SequenceMatcher(None, self.name, name).ratio() for name in self.known), default=0.0)
 
 
 class BadSetting(ArenaError):

@@ -74,10 +74,10 @@ class Sweep:
         """Whether points are chosen by a score that uses oracle labels."""
         return "score" in self.options.objectives and self.base().game.target.uses_oracle  # type: ignore[attr-defined]
 
-    @property
+    @functools.cached_property
     def points(self) -> list[Point]:
         """All points, if they are known beforehand."""
-        return planned_points(self.space, self.options)
+        return planned_points(self.space, self.options, self.configs)
 
     @property
     def count(self) -> int:
@@ -187,7 +187,7 @@ def plan(
         made.budget = own.run.turns * made.cost_per_turn(own)
     made.untrained = _untrained(own)
     made.ceiling = own.build().game.ceiling()
-    for point in _corners(space):
+    for point in _corners(made):
         with contextlib.suppress(GameFault):  # its trial will have the reason
             made.config(point, options.seeds[0]).parts()
     if options.planned:
@@ -231,10 +231,10 @@ def _check_kind(dimension: Dimension, value: Any) -> None:
         raise ArenaError(f"--vary {dimension.name}={dimension.word}: {dimension.name} takes whole numbers. Fix: int:{dimension.word}")
 
 
-def _corners(space: Space) -> list[Point]:
-    """Return points that contain the ends of every range, and all words."""
-    middle = space.middle()
-    return [middle, *(middle | {d.name: value} for d in space.dimensions for value in (d.choices or (d.at(0), d.at(1))))]
+def _corners(found: Sweep) -> list[Point]:
+    """Return points that contain the ends of every range where it exists, and all words."""
+    middle, ends = found.space.middle(), ((d.name, d.choices or (d.at(0), d.at(1))) for d in found.space.dimensions)
+    return [middle, *(middle | found.configs.where(name) | {name: value} for name, values in ends for value in values)]
 
 
 def _untrained(config: Config) -> float:

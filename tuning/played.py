@@ -58,7 +58,7 @@ def _dominates(a: TrialRecord, b: TrialRecord) -> bool:
 
 def trials_of_sweep(sweep: Sweep, folder: Path, records: Sequence[TrialRecord]) -> Trials:
     """Return the trials of a sweep."""
-    return Trials(folder, records, sweep.base(), sweep.config, sweep.space.words(), sweep.ceiling)
+    return Trials(folder, records, sweep.base(), sweep.config, sweep.space.words(), sweep.ceiling, active=sweep.configs.active)
 
 
 def trials(folder: Path) -> Trials:

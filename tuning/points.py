@@ -2,14 +2,16 @@
 
 import functools
 import itertools
-import math
 import warnings
+from typing import cast
 
 import optuna
 
 from arena.errors import ArenaError
+from arena.experiments.points import Points
+from arena.experiments.values import Point, Value
 from arena.tuning.options import Options
-from arena.tuning.space import Dimension, Point, Space
+from arena.tuning.space import Dimension, Space
 
 
 def distribution(dimension: Dimension) -> optuna.distributions.BaseDistribution:
@@ -54,12 +56,13 @@ def _drawn(space: Space, sampler: str, seed: int, count: int) -> tuple[tuple[tup
     return tuple(asked[1:] if sampler == "qmc" else asked)  # the first of the quasi-random ones is drawn at random
 
 
-def planned_points(space: Space, options: Options) -> list[Point]:
-    """Return the points of a sweep whose sampler is qmc, grid or random.
+def planned_points(space: Space, options: Options, configs: Points | None = None) -> list[Point]:
+    """Return the points of a sweep whose sampler is qmc, grid or random, without the settings that do not exist there.
 
     Args:
         space: of the points.
         options: number of points, sampler and seed. A grid has as many levels along each range as fit into the trials.
+        configs: the configurations of the points; None if every setting exists at every point.
 
     Raises:
         ArenaError: if the trials are too few for a grid.
@@ -70,13 +73,44 @@ def planned_points(space: Space, options: Options) -> list[Point]:
         [{'lr': 0.001, 'ratio': 1}, {'lr': 0.001, 'ratio': 2}, {'lr': 0.01, 'ratio': 1}]
     """
     if options.sampler != "grid":
-        return [dict(point) for point in _drawn(space, options.sampler, options.sampler_seed, options.trials)]  # type: ignore[arg-type]
-    levels = 1
-    while math.prod(len(d.levels(levels + 1)) for d in space.dimensions) <= options.trials:
-        levels += 1
-        if all(len(d.levels(levels + 1)) == len(d.levels(levels)) for d in space.dimensions):
+        points: list[Point] = [dict(p) for p in _drawn(space, options.sampler, options.sampler_seed, options.trials)]  # type: ignore[arg-type]
+        return points if configs is None else [configs.active(point) for point in points]
+    found, levels = list[Point](), 2
+    while grid := _grid(space, levels, options.trials, configs):
+        found, levels = grid, levels + 1
+        if all(len(d.levels(levels)) == len(d.levels(levels - 1)) for d in space.dimensions):
             break
-    least = math.prod(len(d.levels(2)) for d in space.dimensions)
-    if least > options.trials:
-        raise ArenaError(f"a grid with the ends of every range alone has {least} points, more than --trials {options.trials}; take qmc")
-    return [dict(zip(space.names, values, strict=True)) for values in itertools.product(*(d.levels(levels) for d in space.dimensions))]
+    if not found:
+        raise ArenaError(f"a grid with the ends of every range alone has more than --trials {options.trials} points; take qmc")
+    return found
+
+
+def _grid(space: Space, levels: int, most: int, configs: Points | None) -> list[Point]:
+    """Return every distinct point with that many levels along each range; none if they are more than `most`."""
+    points: list[Point] = [{}]
+    for name in space.names if configs is None else configs.order:
+        own = space[name].levels(levels)
+        grown = [[p | {name: v} for v in own] if configs is None or configs.exists(name, p) else [p] for p in points]
+        points = [*itertools.chain.from_iterable(grown)]
+        if len(points) > most:
+            return []
+    places = {d.name: {value: place for place, value in enumerate(d.levels(levels))} for d in space.dimensions}
+    points.sort(key=lambda point: [places[name][point[name]] if name in point else -1 for name in space.names])
+    return [{name: point[name] for name in space.names if name in point} for point in points]
+
+
+def suggested_point(trial: optuna.Trial, space: Space, configs: Points) -> Point:
+    """Return the point that Optuna suggests for a trial: words first, then the numbers that exist for these words."""
+    point: Point = {}
+    for name in configs.order:
+        if configs.exists(name, point):
+            point[name] = _suggested(trial, space[name])
+    return point
+
+
+def _suggested(trial: optuna.Trial, dimension: Dimension) -> Value:
+    if dimension.choices:
+        return cast("Value", trial.suggest_categorical(dimension.name, dimension.choices))
+    if dimension.whole:
+        return trial.suggest_int(dimension.name, int(dimension.low), int(dimension.high), log=dimension.log)
+    return trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.log)

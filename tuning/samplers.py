@@ -23,8 +23,10 @@ def _cma_es(options: Any, seed: int) -> samplers.BaseSampler:
     return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
 
 
+# Of a conditional space, tpe samples groups of settings that exist together. The other samplers treat the settings of all trials so far
+# together, and draw the rest independently.
 SAMPLERS: dict[str, Make] = {
-    "tpe": lambda options, seed: samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True),
+    "tpe": lambda options, seed: samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
     "gp": lambda options, seed: samplers.GPSampler(seed=seed, deterministic_objective=False),
     "cma-es": _cma_es,
     "nsga-ii": lambda options, seed: samplers.NSGAIISampler(seed=seed, population_size=max(8, min(50, options.trials // 4))),

@@ -98,9 +98,9 @@ class Space:
     dimensions: tuple[Dimension, ...]
 
     @property
-    def words_only(self) -> list[str]:
-        """The names of dimensions whose values are words."""
-        return [dimension.name for dimension in self.dimensions if not dimension.numeric]
+    def words_only(self) -> dict[str, tuple[Value, ...]]:
+        """The values of the dimensions whose values are words, by name."""
+        return {dimension.name: dimension.choices for dimension in self.dimensions if not dimension.numeric}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def space_of(trials: Trials, names: Sequence[str] = ()) -> Space:
     """
     found = []
     for name in names or trials.vary:
-        values = list(dict.fromkeys(record.point[name] for record in trials.ended))
+        values = list(dict.fromkeys(record.point[name] for record in trials.ended if name in record.point))
         if any(isinstance(value, str) for value in values):
             found.append(Dimension(name, choices=tuple(values)))
         elif len(values) > 1:

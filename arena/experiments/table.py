@@ -42,7 +42,7 @@ def show(trials: Trials, names: Sequence[str] = (), console: Console | None = No
         console.print(f"  {note}", highlight=False, markup=False)
     stopped = [(record, reason) for record in trials.records for reason in [record.why] if reason]
     for record, reason in stopped[:REASONS]:
-        label = ", ".join(f"{name}={word_of(v)}" if len(record.point) > 1 else word_of(v) for name, v in record.point.items())
+        label = ", ".join(f"{name}={word_of(v)}" if len(trials.vary) > 1 else word_of(v) for name, v in record.point.items())
         console.print(f"  [bold]{_plain(label)}[/]: {_plain(reason)}", highlight=False, soft_wrap=True)
     if len(stopped) > REASONS:
         console.print(f"  … and {len(stopped) - REASONS} more", highlight=False)

@@ -36,6 +36,7 @@ class Trials:
         ceiling: the score of real data; None if there is none.
         theory: the factor per turn on the distance to the solution, by number of a trial, where a linear map is known.
         own_table: the table of the game's literature; None if it has none.
+        active: returns a point without the settings that do not exist there.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Trials:
     ceiling: float | None = None
     theory: Mapping[int, float] = field(default_factory=dict)
     own_table: ResultTable | None = None
+    active: Callable[[Point], Point] = lambda point: point
 
     @property
     def objectives(self) -> tuple[str, ...]:

@@ -53,18 +53,18 @@ def table(variants: Sequence[VariantResult], method: str) -> ResultTable | None:
     """Return the table of the variants of a game (`method`), or None if the regime does not vary."""
     if not all("regime" in variant.varied for variant in variants):
         return None
-    beside = [name for name in variants[0].varied if name != "regime"]
+    beside = [*dict.fromkeys(name for variant in variants for name in variant.varied if name != "regime")]
     several = any(variant.runs > 1 for variant in variants)
     labelled = any(variant.values(ACCURACY) for variant in variants)
     rows, known = [], False
     for variant in variants:
         regime = variant.varied["regime"]
-        alike = {v.varied["regime"]: v for v in variants if all(v.varied[name] == variant.varied[name] for name in beside)}
+        alike = {v.varied["regime"]: v for v in variants if all(v.varied.get(name) == variant.varied.get(name) for name in beside)}
         reported = published(str(variant.settings.get("source")), str(variant.settings.get("target")), regime, method)
         known |= reported != "–"
         rows.append(
             [
-                *(variant.varied[name] for name in beside),
+                *(variant.varied.get(name, "–") for name in beside),
                 regime,
                 _accuracy(variant, several),
                 _mean(variant, CROSS_ENTROPY),

@@ -159,6 +159,18 @@ def test_a_comparison_as_populations_reads_the_same(tmp_path: Path) -> None:
     assert len(ended) == 8 and {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_combinations_that_differ_in_a_setting_that_does_not_exist_there_are_one_variant(tmp_path: Path) -> None:
+    vary = {"rule": ["simultaneous", "consensus"], "rule.gamma": [0.5, 1.0]}
+    found = compare("bilinear", vary, settings={"turns": 20, **QUICK}, out=tmp_path / "c", workers=1, backend="in-place")
+    variants = ["rule=simultaneous", "rule=consensus, rule.gamma=0.5", "rule=consensus, rule.gamma=1.0"]
+    assert [summary.variant for summary in found.summaries] == labels(found.summaries) == variants
+    assert [summary.outcomes[0].job.settings["rule"].get("gamma") for summary in found.summaries] == [None, 0.5, 1.0]
+    assert found.trials.vary == {"rule": "simultaneous,consensus", "rule.gamma": "0.5,1.0"}
+    assert found.trials.active({"rule": "simultaneous", "rule.gamma": 0.7}) == {"rule": "simultaneous"}
+    with pytest.raises(ArenaError, match=r"unknown setting 'rule\.gamma'"):
+        compare("bilinear", {**vary, "rule": ["simultaneous", "alternating"]}, settings=QUICK, out=tmp_path / "none")
+
+
 def test_a_comparison_over_seeds_alone(tmp_path: Path) -> None:
     """Nothing varies but the seeds: one variant, with mean and spread. One seed is refused, since it compares nothing."""
     found = compare("bilinear", seeds="0:3", settings={"turns": 40, **QUICK}, out=tmp_path / "c", workers=1)

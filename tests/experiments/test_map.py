@@ -173,6 +173,14 @@ def test_names_and_whole_numbers_are_axes_too(tmp_path: Path) -> None:
     assert len(groups(sized(ratios, 1))[0]) == 3  # a batch's size is structure, the scheduler is not
 
 
+def test_cells_in_which_a_setting_does_not_exist_show_the_score_without_it(tmp_path: Path) -> None:
+    vary = {"rule.gamma": [0.5, 1.0], "rule": ["simultaneous", "consensus"]}
+    found = play_map("bilinear", vary, settings={"turns": 20}, out=tmp_path / "m", workers=1, backend="in-place")
+    scores = {(cell.y, cell.x): cell.score for cell in found.cells}
+    assert scores["simultaneous", 0.5] == scores["simultaneous", 1.0]
+    assert scores["consensus", 0.5] != scores["consensus", 1.0]
+
+
 UNMAPPED = '''
 from arena import Game, register
 from arena.players import Vector

@@ -55,6 +55,22 @@ def test_ray_gives_what_the_population_gives(cluster: Any, tmp_path: Path) -> No
     assert [record.value for record in one] == pytest.approx([record.value for record in other], rel=1e-9)
 
 
+@pytest.mark.parametrize(("sampler", "pruner"), [("tpe", "none"), ("qmc", "none"), ("random", "pbt")])
+def test_ray_plays_active_settings_alone(cluster: Any, tmp_path: Path, sampler: str, pruner: str) -> None:
+    from arena.tuning.backends import ray as ray_backend
+
+    space = parse_space({"x.momentum": "0:0.9", "x.lr": "log:0.02:0.1", "x.optimizer": "sgd,adam"})
+    options = Options(backend="ray", trials=6, seeds=(0,), sampler=sampler, pruner=pruner)
+    found = plan("bilinear", {"turns": 8}, space=space, options=options)
+    ray_backend.play(found, begin(found, tmp_path / "s"), 2)
+    points = [record.point for record in read_all(tmp_path / "s")]
+    assert len(points) == 6
+    assert all(point == found.configs.active(point) for point in points)
+    assert all(("x.momentum" in point) == (point["x.optimizer"] == "sgd") for point in points)
+    if found.options.planned:
+        assert points == found.points
+
+
 def test_gpus_are_asked_for_only_where_there_are_some(cluster: Any, tmp_path: Path) -> None:
     from arena.tuning.backends import ray as ray_backend
 

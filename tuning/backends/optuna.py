@@ -96,5 +96,6 @@ def play_next(queue: TrialQueue, worker: str) -> bool:
         trial.report(value, step)
         return trial.should_prune()
 
-    queue.tell(evaluate(queue.sweep, trial.number, dict(trial.params), report, retry_of=trial.user_attrs.get("retry_of")))
+    point = {name: trial.params[name] for name in queue.sweep.space.names if name in trial.params}
+    queue.tell(evaluate(queue.sweep, trial.number, point, report, retry_of=trial.user_attrs.get("retry_of")))
     return True

@@ -5,6 +5,7 @@ continues from its last rung if its worker or node is killed.
 """
 
 import dataclasses
+import functools
 import warnings
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,11 @@ from ray.tune.search.optuna import OptunaSearch
 
 from arena.errors import RunFailed
 from arena.experiments.ledger import TrialRecord, numbers, read, write
+from arena.experiments.values import Point
 from arena.tuning.backends.base import Tell
-from arena.tuning.backends.ray_trial import NUMBER, OVER, POINTS, VALUE, number_of, trial
+from arena.tuning.backends.ray_trial import NUMBER, OVER, POINTS, VALUE, loaded, number_of, point_of, trial
 from arena.tuning.plan import Sweep
-from arena.tuning.points import distributions
+from arena.tuning.points import suggested_point
 from arena.tuning.samplers import sampler
 from arena.tuning.space import Space
 
@@ -71,7 +73,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
         for number, result in given_up:
             value = float((result.metrics or {}).get(VALUE, sweep.penalty))
             values, reason = dict.fromkeys(sweep.options.objectives, value), "its worker was killed again and again; given up"
-            write(TrialRecord(number, _point(result.config or {}), "lost", values, reason=reason, backend="ray"), folder)
+            write(TrialRecord(number, _point(sweep, number, result.config or {}), "lost", values, reason=reason, backend="ray"), folder)
     finally:
         if begun_here:
             ray.shutdown()
@@ -108,7 +110,7 @@ def _tuner(sweep: Sweep, folder: Path) -> tune.Tuner:
         )
         many = sweep.options.pruner == "pbt" or not _at_once(sweep)
         config = tune.TuneConfig(
-            num_samples=sweep.count if many else 1, search_alg=_search(sweep), scheduler=scheduler(sweep), reuse_actors=True,
+            num_samples=sweep.count if many else 1, search_alg=_search(sweep, folder), scheduler=scheduler(sweep), reuse_actors=True,
             metric=None if sweep.options.pruner == "pbt" else VALUE, mode=None if sweep.options.pruner == "pbt" else "min",
             trial_dirname_creator=_folder_of,
         )  # fmt: skip
@@ -169,13 +171,19 @@ def scheduler(sweep: Sweep) -> TrialScheduler:
             return FIFOScheduler()
 
 
-def _search(sweep: Sweep) -> "Search | None":
+def _search(sweep: Sweep, folder: Path) -> "Search | None":
     if _at_once(sweep) or sweep.options.pruner == "pbt":
         return None
     names = list(sweep.options.objectives)
     many = len(names) > 1
     metric, mode = (names, ["min"] * len(names)) if many else (VALUE, "min")
-    return Search(space=distributions(sweep.space), metric=metric, mode=mode, sampler=sampler(sweep.options))
+    return Search(space=functools.partial(_suggest, str(folder)), metric=metric, mode=mode, sampler=sampler(sweep.options))
+
+
+def _suggest(folder: str, asked: Any) -> None:
+    """Suggest a point; Ray takes the values from the trial."""
+    sweep = loaded(folder)
+    suggested_point(asked, sweep.space, sweep.configs)
 
 
 class Search(OptunaSearch):
@@ -217,7 +225,8 @@ class Keeper(tune.Callback):
         record = read(folder, number)
         if record is None:
             value = float((trial.last_result or {}).get(VALUE, 0.0))
-            record = TrialRecord(number, _point(trial.config), "pruned", dict.fromkeys(self.objectives, value), backend="ray")
+            point = _point(loaded(self.folder), number, trial.config)
+            record = TrialRecord(number, point, "pruned", dict.fromkeys(self.objectives, value), backend="ray")
             write(record, folder)
         self._tell(record, trial)
 
@@ -230,5 +239,5 @@ class Keeper(tune.Callback):
             tell(record)
 
 
-def _point(config: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if name not in (NUMBER, POINTS)}
+def _point(sweep: Sweep, number: int, config: dict[str, Any]) -> Point:
+    return sweep.points[number] if POINTS in config else point_of(sweep, config)

@@ -33,7 +33,7 @@ def trial(config: dict[str, Any], folder: str) -> None:
         folder: of the sweep.
     """
     torch.set_num_threads(1)
-    sweep, where = _sweep(folder), Path(folder)
+    sweep, where = loaded(folder), Path(folder)
     if POINTS in config:
         there, points = set(numbers(where)), sweep.points
         left = [number for number in config[POINTS] if number not in there]
@@ -47,14 +47,20 @@ def trial(config: dict[str, Any], folder: str) -> None:
     if there_already is not None and sweep.options.pruner != "pbt":
         record = there_already
     else:
-        record = _play(sweep, where, number, {name: config[name] for name in sweep.space.names})
+        record = _play(sweep, where, number, point_of(sweep, config))
         write(record, where)
     tune.report({VALUE: record.value, OVER: True, **record.values})
 
 
 @functools.lru_cache(maxsize=2)
-def _sweep(folder: str) -> Sweep:
+def loaded(folder: str) -> Sweep:
+    """Return the sweep of a folder, loaded once in each process."""
     return load(folder)
+
+
+def point_of(sweep: Sweep, config: dict[str, Any]) -> Point:
+    """Return the point of a trial from the values that Ray gives to it."""
+    return sweep.configs.active({name: config[name] for name in sweep.space.names if name in config})
 
 
 def number_of(config: dict[str, Any], trial_id: str) -> int:

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from arena.experiments.ledger import TrialRecord, read, write
 from arena.tuning.backends.locks import held, locked
 from arena.tuning.plan import Sweep
-from arena.tuning.points import distributions
+from arena.tuning.points import suggested_point
 
 LOCK, WORKERS = "ask.lock", "workers"
 RETRIES = 1
@@ -49,7 +49,8 @@ class TrialQueue:
             waiting = any(trial.state == TrialState.WAITING for trial in trials)
             if not waiting and self._counted(trials) >= self.sweep.count:
                 return None
-            trial = self.study.ask(distributions(self.sweep.space))
+            trial = self.study.ask()
+            suggested_point(trial, self.sweep.space, self.sweep.configs)
             trial.set_user_attr("worker", worker)
             return trial
 

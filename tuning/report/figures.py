@@ -1,5 +1,6 @@
 """Pictures of a sensitivity report: importance, one setting at a time, two settings at a time, all at once, and settings against seeds."""
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -42,8 +43,9 @@ def all_of(space: Space, trials: Trials, found: Findings) -> Iterator[tuple[str,
     if found.curves:
         yield "tolerance", tolerance(space, trials, found)
     if found.surface is not None:
-        for a, b in pairs(space, trials.base.roles, found):
-            yield f"map-{_plain(a)}-{_plain(b)}", heat(space[a], space[b], trials, found.surface)
+        for a, b in pairs(space, trials, found):
+            both = dataclasses.replace(trials, records=[record for record in trials.records if {a, b} <= {*record.point}])
+            yield f"map-{_plain(a)}-{_plain(b)}", heat(space[a], space[b], both, found.surface)
     yield "parallel", parallel(space, trials)
     if len(trials.seeds) > 1:
         yield "seeds", seeds(trials)
@@ -51,8 +53,12 @@ def all_of(space: Space, trials: Trials, found: Findings) -> Iterator[tuple[str,
         yield "front", front(trials)
 
 
-def pairs(space: Space, roles: Sequence[str], found: Findings) -> list[tuple[str, str]]:
-    """Return the pairs of settings to draw: both learning rates, then ratio and coupling against a rate, then those that interact."""
+def pairs(space: Space, trials: Trials, found: Findings) -> list[tuple[str, str]]:
+    """Return the pairs of settings to draw: both learning rates, then ratio and coupling against a rate, then those that interact.
+
+    Pairs that no trial has together are left out.
+    """
+    roles = trials.base.roles
     there, wanted = set(space.names), list[tuple[str, str]]()
     if (both := rates(space, roles)) is not None:
         wanted.append(both)
@@ -61,7 +67,7 @@ def pairs(space: Space, roles: Sequence[str], found: Findings) -> list[tuple[str
         wanted += [(rate, name) for name in ("scheduler.ratio", "coupling", "coupling.value") if name in there]
     known = {frozenset(pair) for pair in wanted}
     wanted += [pair for pair in found.interactions if frozenset(pair) not in known]
-    return wanted[:MAPS]
+    return [pair for pair in wanted if any({*pair} <= {*record.point} for record in trials.ended)][:MAPS]
 
 
 @styled
@@ -79,7 +85,7 @@ def importance(found: Findings) -> Figure:
             for place, interval in zip(at, intervals, strict=True):
                 axis.plot([interval.low, interval.high], [place, place], "|-", color=INK, linewidth=0.9, markersize=5)
         axis.set_axisbelow(True)
-        axis.set_yticks(range(len(names)), names)
+        axis.set_yticks(range(len(names)), [found.label(name) for name in names])
         axis.grid(False, axis="y")
         axis.set_title(title, loc="left")
     made.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -98,7 +104,7 @@ def tolerance(space: Space, trials: Trials, found: Findings) -> Figure:
     values = [record.value for record in trials.ended]
     positive = min(values) > 0
     for axis, curve in zip(axes.flat, curves, strict=False):
-        _one_curve(axis, space[curve.name], curve, trials.ended)
+        _one_curve(axis, space[curve.name], curve, [record for record in trials.ended if curve.name in record.point])
         if positive:
             axis.set_yscale("log")
             axis.set_ylim(min(values) / 1.3, max(np.quantile(values, 0.9), 3 * min(values)))
@@ -107,7 +113,8 @@ def tolerance(space: Space, trials: Trials, found: Findings) -> Figure:
         axis.set_visible(False)
     for axis in axes[:, 0]:
         axis.set_ylabel(trials.objectives[0])
-    made.suptitle("one setting at a time, around the best point; shaded: within 10 %", fontsize=10, color=INK)
+    which = "the best point that has it" if found.active else "the best point"
+    made.suptitle(f"one setting at a time, around {which}; shaded: within 10 %", fontsize=10, color=INK)
     return made
 
 
@@ -138,7 +145,7 @@ def heat(x: Dimension, y: Dimension, trials: Trials, process: Process) -> Figure
     values = np.array([record.value for record in trials.ended])
     norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), trials.ceiling)
     back = np.exp if values.min() >= 0 and values.max() > 0 else np.asarray
-    surface = np.ma.array(np.clip(back(process.over(x.name, y.name, xs, ys)), norm.vmin, norm.vmax))
+    surface = np.ma.masked_invalid(np.clip(back(process.over(x.name, y.name, xs, ys)), norm.vmin, norm.vmax))
     surface[_far(x, y, xs, ys, trials)] = np.ma.masked
     axis.set_facecolor("#e4e6e8")
     mesh = axis.pcolormesh(_sides(x, xs), _sides(y, ys), surface, cmap=COLOURS, norm=norm, linewidth=0, rasterized=True, alpha=0.85)
@@ -184,7 +191,7 @@ def _marks(axis: Any, x: Dimension, y: Dimension, trials: Trials, norm: Normaliz
 
 @styled
 def parallel(space: Space, trials: Trials) -> Figure:
-    """Draw a line across all settings for each trial, the best on top."""
+    """Draw a line across all settings for each trial, the best on top; a line is broken at a setting that does not exist there."""
     dimensions, told = space.dimensions, trials.ended
     made, axes = figure(2.4 + 1.5 * len(dimensions), 3.8)
     axis = axes[0, 0]
@@ -192,11 +199,14 @@ def parallel(space: Space, trials: Trials) -> Figure:
     norm, _ = colour_range(np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 0.9]), trials.ceiling)
     rng = np.random.default_rng(0)
     for record in sorted(told, key=lambda record: -record.value):
-        own = [d.share(record.point[d.name]) + (rng.uniform(-0.02, 0.02) if d.choices or d.whole else 0) for d in dimensions]
-        own = [min(max(share, 0.0), 1.0) for share in own]
+        shares = [d.share(record.point[d.name]) if d.name in record.point else math.nan for d in dimensions]
+        moved = [rng.uniform(-0.02, 0.02) if d.choices or d.whole else 0 for d in dimensions]
+        own = np.clip(np.add(shares, moved), 0.0, 1.0)
         good = record.value <= np.quantile(values, 0.1)
         colour = COLOURS(float(np.clip(norm(record.value), 0, 1)))
-        axis.plot(range(len(dimensions)), own, color=FIRST if good else colour, linewidth=1.6 if good else 0.7, alpha=0.9 if good else 0.45)
+        look: dict[str, Any] = {"marker": "."} if np.isnan(own).any() else {}  # a value between two gaps has no line
+        look |= {"color": FIRST, "linewidth": 1.6, "alpha": 0.9} if good else {"color": colour, "linewidth": 0.7, "alpha": 0.45}
+        axis.plot(range(len(dimensions)), own, **look)
     for i, d in enumerate(dimensions):
         axis.axvline(i, color="#c8ccd0", linewidth=1, zorder=0)
         ends = [(d.share(v), v) for v in (d.choices or (d.at(0.0), d.at(1.0)))]

@@ -18,12 +18,15 @@ def write(folder: Path, records: Sequence[TrialRecord]) -> None:
     whole = folder / "hparams"
     shutil.rmtree(whole, ignore_errors=True)
     names = [f"sweep/{name}" for name in records[0].values]
+    every: dict[str, Any] = {name: value for record in records for name, value in record.point.items()} | {"status": "", "verdict": ""}
+    columns, _, _ = hparams(every, dict.fromkeys(names, 0.0))  # in each file, because TensorBoard reads the columns from any one of them
     for record in records:
         own = whole / f"trial-{record.number:05d}"
         own.mkdir(parents=True, exist_ok=True)
         point: dict[str, Any] = {**record.point, "status": record.status, "verdict": record.verdict}
         events = [Event(file_version="brain.Event:2", wall_time=0.0)]
-        events += [Event(summary=summary, wall_time=0.0) for summary in hparams(point, dict.fromkeys(names, 0.0))]
+        _, begin, end = hparams(point, dict.fromkeys(names, 0.0))
+        events += [Event(summary=summary, wall_time=0.0) for summary in (columns, begin, end)]
         for name, value in record.values.items():
             events.append(Event(summary=Summary(value=[Summary.Value(tag=f"sweep/{name}", simple_value=value)]), step=0, wall_time=0.0))
         with (own / "events.out.tfevents.0.sweep").open("wb") as file:

@@ -49,17 +49,31 @@ def scale(values: Sequence[float]) -> np.ndarray:
 
 
 def importances(space: Mapping[str, Any], points: Sequence[Point], values: np.ndarray, resamples: int) -> dict[str, dict[str, Interval]]:
-    """Return importances by setting and method, the most important setting first. Those of a method add up to 1.
+    """Return importances by setting and method, the most important setting first.
+
+    The importance of a setting is over the trials in which it is active, beside the settings that are active in all of these. If every
+    setting is active in every trial, the importances of a method add up to 1.
 
     An importance is the mean over the resamples from which its interval comes. A resample repeats trials, so that the importance by all
     trials at once may lie outside that interval.
 
     Args:
         space: Optuna's distributions by name.
-        points: of the trials.
+        points: of the trials; each has the settings that are active there.
         values: of the trials.
         resamples: number of resamples.
     """
+    trials = {name: tuple(i for i, point in enumerate(points) if name in point) for name in space}
+    found: dict[str, dict[str, Interval]] = {}
+    for own in dict.fromkeys(trials.values()):
+        beside = {name: space[name] for name in space if {*own} <= {*trials[name]}}
+        made = _importances(beside, [points[i] for i in own], values[list(own)], resamples)
+        found |= {name: made[name] for name in beside if trials[name] == own}
+    return dict(sorted(found.items(), key=lambda item: -sum(interval.value for interval in item[1].values())))
+
+
+def _importances(space: Mapping[str, Any], points: Sequence[Point], values: np.ndarray, resamples: int) -> dict[str, dict[str, Interval]]:
+    """Return importances by setting and method, if every setting is active at every point."""
     params = [{name: point[name] for name in space} for point in points]
     trials = [optuna.trial.create_trial(params=p, distributions=dict(space), value=float(v)) for p, v in zip(params, values, strict=True)]
     rng = np.random.default_rng(0)
@@ -75,8 +89,7 @@ def importances(space: Mapping[str, Any], points: Sequence[Point], values: np.nd
         for method, evaluator in evaluators.items():
             again = [_shares(evaluator(8), [trials[i] for i in draw], space) for draw in draws] or [_shares(evaluator(32), trials, space)]
             found[method] = {name: _mean_of([shares[name] for shares in again]) for name in space}
-    mean = {name: sum(found[method][name].value for method in METHODS) for name in space}
-    return {name: {method: found[method][name] for method in METHODS} for name in sorted(space, key=lambda name: -mean[name])}
+    return {name: {method: found[method][name] for method in METHODS} for name in space}
 
 
 def _shares(evaluator: Any, trials: Sequence[Any], space: Mapping[str, Any]) -> dict[str, float]:
@@ -102,7 +115,7 @@ def rates(space: Space, roles: Sequence[str]) -> tuple[str, str] | None:
 
 
 def as_mean_and_ratio(space: Space, points: Sequence[Point], both: tuple[str, str]) -> tuple[dict[str, Any], list[Point]]:
-    """Replace two rates by their geometric mean and their ratio; return the space and its points."""
+    """Replace two rates by their geometric mean and their ratio, where both are active; return the space and its points."""
     first, second = both
     mean, ratio = "both learning rates (mean)", f"{second} / {first}"
     low, high = (math.sqrt(getattr(space[first], end) * getattr(space[second], end)) for end in ("low", "high"))
@@ -112,8 +125,11 @@ def as_mean_and_ratio(space: Space, points: Sequence[Point], both: tuple[str, st
     made |= {ratio: optuna.distributions.FloatDistribution(ends[0] * 0.999, ends[1] * 1.001, log=True)}
     turned = []
     for point in points:
-        a, b = float(point[first]), float(point[second])
-        turned.append({**{n: v for n, v in point.items() if n not in both}, mean: math.sqrt(a * b), ratio: b / a})
+        beside = {n: v for n, v in point.items() if n not in both}
+        if first in point and second in point:
+            a, b = float(point[first]), float(point[second])
+            beside |= {mean: math.sqrt(a * b), ratio: b / a}
+        turned.append(beside)
     return made, turned
 
 

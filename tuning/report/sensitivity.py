@@ -13,12 +13,14 @@ All figures are of the logarithm of the values if none is below 0. Shapes: T = t
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.trials import Trials
+from arena.experiments.values import Point
 from arena.tuning.points import distributions
 from arena.tuning.report.importance import METHODS, Interval, as_mean_and_ratio, importances, interval_of, rates, scale
 from arena.tuning.report.surrogate import Curve, Process, curve_of
@@ -44,6 +46,8 @@ class Findings:
         interactions: by pair of settings, largest first, as shares of the process's variance.
         agreement: rank correlation of the two methods.
         warnings: reasons to doubt the findings.
+        active: the number of trials in which a setting is active, by name, if it is not active in all.
+        trials: the number of trials.
     """
 
     importance: dict[str, dict[str, Interval]] = field(default_factory=dict)
@@ -55,6 +59,12 @@ class Findings:
     agreement: float = math.nan
     warnings: list[str] = field(default_factory=list)
     surface: Process | None = None
+    active: dict[str, int] = field(default_factory=dict)
+    trials: int = 0
+
+    def label(self, name: str) -> str:
+        """Return the name of a setting, with the number of trials in which it is active, if it is not active in all."""
+        return f"{name} ({self.active[name]} of {self.trials})" if name in self.active else name
 
 
 def examine(space: Space, trials: Trials, resamples: int = RESAMPLES) -> Findings | None:
@@ -72,19 +82,30 @@ def examine(space: Space, trials: Trials, resamples: int = RESAMPLES) -> Finding
     if len(told) < FEWEST:
         return None
     points, values = [record.point for record in told], scale([record.value for record in told])
-    found = Findings()
-    found.importance = importances(distributions(space), points, values, resamples)
+    found = Findings(trials=len(told))
+    found.importance = _importance(found, distributions(space), points, values, resamples)
     if (both := rates(space, trials.base.roles)) is not None:
-        found.derived = importances(*as_mean_and_ratio(space, points, both), values, resamples)
+        found.derived = _importance(found, *as_mean_and_ratio(space, points, both), values, resamples)
     top = sorted(told, key=lambda record: record.value)[: max(6, len(told) // 4)]
     found.settings, found.among_best = (variance_of_settings(some, resamples) for some in (told, top))
     found.agreement = _rank_correlation(*([i[method].value for i in found.importance.values()] for method in METHODS))
-    if (best := trials.best) is not None:
-        found.surface = Process(space, points, values)
-        found.curves = {d.name: curve_of(found.surface, d, best.point, told) for d in space.dimensions}
+    if trials.best is not None:
+        conditional = found.active and {*trials.vary} <= {*space.names}  # without its words, a point has no branch
+        found.surface = Process(space, points, values, trials.active if conditional else lambda point: point)
+        curves = (curve_of(found.surface, d, told) for d in space.dimensions)
+        found.curves = {curve.name: curve for curve in curves if curve is not None}
         found.interactions = found.surface.interactions()
     found.warnings = _warnings(space, trials, found)
     return found
+
+
+def _importance(
+    found: Findings, space: dict[str, Any], points: Sequence[Point], values: np.ndarray, resamples: int
+) -> dict[str, dict[str, Interval]]:
+    """Return importances, without those of settings that are active in too few trials; count the trials in the findings."""
+    counts = {name: sum(name in point for point in points) for name in space}
+    found.active |= {name: count for name, count in counts.items() if count < len(points)}
+    return importances({name: d for name, d in space.items() if counts[name] >= FEWEST}, points, values, resamples)
 
 
 def variance_of_settings(records: Sequence[TrialRecord], resamples: int) -> Interval | None:
@@ -126,20 +147,23 @@ def _warnings(space: Space, trials: Trials, found: Findings) -> list[str]:
     pruned = sum(record.status == "pruned" for record in records)
     if pruned > len(records) / 4:
         said.append(f"{pruned} of {len(records)} trials were pruned and are left out. Fix: --pruner none")
+    always = {name: by_method for name, by_method in found.importance.items() if name not in found.active}
     for method in METHODS:
         (first, one), (second, two) = (
-            sorted(((n, i[method]) for n, i in found.importance.items()), key=lambda pair: -pair[1].value)[:2]
-            if (dimensions > 1)
+            sorted(((n, i[method]) for n, i in always.items()), key=lambda pair: -pair[1].value)[:2]
+            if (len(always) > 1)
             else (("", None), ("", None))
         )
         if one is not None and two is not None and one.low < two.high:
             said.append(f"by {method}, the order of {first} and {second} is open, because their intervals overlap")
-    tops = {method: max(found.importance, key=lambda name: found.importance[name][method].value) for method in METHODS}
+    tops = {method: max(always, key=lambda name: always[name][method].value, default="") for method in METHODS}
     if len(set(tops.values())) > 1:
         said.append(
             f"PED-ANOVA puts {tops['PED-ANOVA']} first and fANOVA {tops['fANOVA']}: the former compares the best tenth with all, the "
             "latter measures effects anywhere"
         )
+    if rare := [found.label(d.name) for d in space.dimensions if d.name not in found.importance]:
+        said.append(f"{' and '.join(rare)}: active in too few trials for an importance. Expected {FEWEST} or more")
     if found.settings is None:
         said.append("with one seed for each point, settings and luck cannot be separated. Fix: --seeds 3")
     elif found.among_best is not None and found.among_best.value < 0.5:
@@ -149,7 +173,7 @@ def _warnings(space: Space, trials: Trials, found: Findings) -> list[str]:
         )
     if best is not None:
         for d in space.dimensions:
-            if not d.choices and not 0.03 < d.share(best.point[d.name]) < 0.97:
+            if d.name in best.point and not d.choices and not 0.03 < d.share(best.point[d.name]) < 0.97:
                 said.append(f"the best {d.name}, {best.point[d.name]:.3g}, is at an end of its range; a wider range may have a better one")
     if trials.uses_oracle:
         said.append("an oracle ranks the points: their score uses the labels to be predicted")

@@ -6,7 +6,7 @@ Shapes: T = trials, D = dimensions.
 import itertools
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,14 +71,15 @@ class Process:
         space: of the points.
         points: of the trials.
         values: of the trials.
+        active: returns a point without the settings that do not exist there.
     """
 
-    def __init__(self, space: Space, points: Sequence[Point], values: np.ndarray):
+    def __init__(self, space: Space, points: Sequence[Point], values: np.ndarray, active: Callable[[Point], Point]):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-        self.space = space
+        self.space, self.points, self.active = space, points, active
         order = np.argsort(values)
         few = order[: FITTED // 2]
         if len(values) > FITTED:
@@ -95,13 +96,13 @@ class Process:
             self.process.fit(x_TD, (y_T - self.middle) / self.spread)
 
     def place(self, point: Mapping[str, Any]) -> list[float]:
-        """Return a point in the cube."""
+        """Return a point in the cube; a number that does not exist there is in the middle of its side."""
         row: list[float] = []
         for d in self.space.dimensions:
             if d.choices and not d.numeric:
-                row += [float(point[d.name] == choice) for choice in d.choices]
+                row += [float(point.get(d.name) == choice) for choice in d.choices]
             else:
-                row.append(d.share(point[d.name]))
+                row.append(d.share(point[d.name]) if d.name in point else 0.5)
         return row
 
     def at(self, points: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
@@ -111,21 +112,30 @@ class Process:
         return self.middle + self.spread * mean_T, self.spread * np.sqrt(np.maximum(deviation_T**2 - noise, 0))
 
     def over(self, x: str, y: str, xs: Sequence[Any], ys: Sequence[Any], around: int = 32) -> np.ndarray:
-        """Return the mean over the other settings at every pair of values, (len(ys), len(xs))."""
+        """Return the mean over the other settings at every pair of values, (len(ys), len(xs)); NaN where they never exist together."""
         others = self._sample(around)
-        points = [other | {x: a, y: b} for b in ys for a in xs for other in others]
-        mean = self.process.predict(np.array([self.place(p) for p in points]))
-        return (self.middle + self.spread * mean).reshape(len(ys), len(xs), around).mean(axis=2)
+        points = [self.active(other | {x: a, y: b}) for b in ys for a in xs for other in others]
+        mean = self.middle + self.spread * self.process.predict(np.array([self.place(p) for p in points]))
+        apart = [x not in point or y not in point for point in points]
+        found: np.ndarray = np.ma.array(mean, mask=apart).reshape(len(ys), len(xs), around).mean(axis=2).filled(math.nan)
+        return found
 
     def interactions(self, levels: int = 6, around: int = 24) -> dict[tuple[str, str], float]:
-        """Return, by pair, the variance that only both settings together explain, as a share of the variance of the process."""
-        dimensions = self.space.dimensions
-        total = float(self.process.predict(np.array([self.place(p) for p in self._sample(512)])).var()) * self.spread**2 or 1.0
+        """Return, by pair, the variance that only both settings together explain, as a share of the variance of the process.
+
+        A pair of which some values never exist together is left out. Variance where both exist counts by the share of these points.
+        """
+        played = {pair for point in self.points for pair in itertools.combinations((n for n in self.space.names if n in point), 2)}
+        sample = [self.active(point) for point in self._sample(512)]
+        total = float(self.process.predict(np.array([self.place(p) for p in sample])).var()) * self.spread**2 or 1.0
         found = {}
-        for a, b in itertools.combinations(dimensions, 2):
+        for a, b in itertools.combinations(self.space.dimensions, 2):
             grid = self.over(a.name, b.name, a.levels(levels), b.levels(levels), around)
+            if np.isnan(grid).any() or (a.name, b.name) not in played:
+                continue
             both = grid - grid.mean(axis=0, keepdims=True) - grid.mean(axis=1, keepdims=True) + grid.mean()
-            found[a.name, b.name] = min(1.0, float(both.var()) / total)
+            there = sum(a.name in point and b.name in point for point in sample) / len(sample)
+            found[a.name, b.name] = min(1.0, there * float(both.var()) / total)
         return dict(sorted(found.items(), key=lambda item: -item[1]))
 
     def _sample(self, count: int) -> list[Point]:
@@ -133,12 +143,17 @@ class Process:
         return [{d.name: d.at(float(rng.random())) for d in self.space.dimensions} for _ in range(count)]
 
 
-def curve_of(process: Process, dimension: Dimension, best: Point, told: Sequence[TrialRecord], count: int = 61) -> Curve:
+def curve_of(process: Process, dimension: Dimension, told: Sequence[TrialRecord], count: int = 61) -> Curve | None:
+    """Return the curve through the best of the points that have a setting; None if none of them was played to its end."""
+    having = [record for record in told if record.whole and dimension.name in record.point]
+    if not having:
+        return None
+    best = min(having, key=lambda record: record.value).point
     if dimension.choices:
         values: tuple[Any, ...] = dimension.choices
     else:
         values = tuple(sorted({*dimension.levels(count), best[dimension.name]}))
-    mean, deviation = process.at([best | {dimension.name: value} for value in values])
+    mean, deviation = process.at([process.active(best | {dimension.name: value}) for value in values])
     here = values.index(best[dimension.name])
     logarithmic = min(record.value for record in told) >= 0 and any(record.value > 0 for record in told)
     limit = mean[here] + (math.log1p(WORSE) if logarithmic else WORSE * abs(mean[here]))

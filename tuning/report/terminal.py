@@ -62,9 +62,10 @@ def show(space: Space, trials: Trials, found: Findings | None, folder: Path, sec
     if found is None:
         line("too few", f"{len(trials.records)} trials are too few for a report on the settings")
     else:
-        out.print(_table(found.importance, "matters"))
+        out.print(_table(found, found.importance, "matters"))
         if found.derived:
-            out.print(_table(found.derived, "matters, as mean and ratio"))
+            out.print(_table(found, found.derived, "matters, as mean and ratio"))
+        line("(n of N)", "the importance is over n trials of N, those in which the setting exists" if found.active else "")
         for name in found.importance:
             if name in found.curves:
                 line("tolerance" if name == next(iter(found.importance)) else "", f"{name}: {found.curves[name].told(space[name])}")
@@ -98,8 +99,8 @@ def show(space: Space, trials: Trials, found: Findings | None, folder: Path, sec
     return any(record.status != "failed" for record in trials.records)
 
 
-def _table(importance: Mapping[str, Mapping[str, object]], title: str) -> Table:
+def _table(found: Findings, importance: Mapping[str, Mapping[str, object]], title: str) -> Table:
     made = table_of([title], METHODS)
     for name, by_method in importance.items():
-        made.add_row(name, *(str(by_method[method]) for method in METHODS))
+        made.add_row(found.label(name), *(str(by_method[method]) for method in METHODS))
     return made

@@ -1,5 +1,6 @@
 """Writes the sensitivity report of an experiment: tables, pictures, the best configuration, and TensorBoard's HParams."""
 
+import dataclasses
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -54,6 +55,8 @@ def report(folder: Path, names: Sequence[str] = ()) -> None:
     from arena.tuning.report.terminal import show
 
     trials = trials_of(folder, names)
+    if names:  # each is reported where it exists
+        trials = dataclasses.replace(trials, records=[record for record in trials.records if {*names} & {*record.point}])
     if len(trials.ended) < FEWEST:
         raise ArenaError(f"of {folder}, {len(trials.ended)} points were played to their ends. Expected at least {FEWEST} for this report")
     swept = (folder / PLAN).is_file() and not names
@@ -80,7 +83,8 @@ def _importance_rows(found: Findings) -> Iterator[dict[str, Any]]:
         for name, by_method in importance.items():
             for method in METHODS:
                 own = by_method[method]
-                yield {"kind": kind, "name": name, "method": method, "share": own.value, "low": own.low, "high": own.high}
+                row = {"kind": kind, "name": name, "method": method, "share": own.value, "low": own.low, "high": own.high}
+                yield row | {"trials": found.active.get(name, found.trials)}
     for (a, b), share in found.interactions.items():
         yield {"kind": "interaction", "name": f"{a} × {b}", "method": "process", "share": share, "low": None, "high": None}
     for kind, interval in (("all", found.settings), ("best quarter", found.among_best)):

@@ -62,7 +62,8 @@ def labels(summaries: Sequence[Summary]) -> list[str]:
         >>> labels([Summary("rule=lola", [], None), Summary("rule=consensus", [], None)])
         ['lola', 'consensus']
     """
-    return [next(iter(s.varied.values())) if len(s.varied) == 1 else s.variant for s in summaries]
+    names = {name for summary in summaries for name in summary.varied}
+    return [next(iter(s.varied.values())) if len(names) == 1 else s.variant for s in summaries]
 
 
 @styled

@@ -113,31 +113,34 @@ def plan(
         if not values:
             raise ArenaError(f"'{key}' varies, but has no values. Expected at least one")
     settings = moved_by_rules(settings, given, varied)
-    combinations = [dict(zip(varied, values, strict=True)) for values in itertools.product(*(vary[key] for key in varied))]
-    _points(game, settings, arguments, combinations[0]).check(given, "variants")
+    points = _points(game, settings, arguments, vary)
+    points.check(given, "variants")
+    combinations = [points.active(dict(zip(varied, values, strict=True))) for values in itertools.product(*vary.values())]
+    variants = {", ".join(f"{name}={value}" for name, value in point.items()) or AS_IT_IS: point for point in combinations}
     base = configure(game, settings, arguments)
     chosen_seeds = (base.run.seed,) if seeds is None else parse_seeds(seeds)
     if not varied and len(chosen_seeds) == 1:
         raise ArenaError("nothing varies, and there is one seed. Fix: --seeds 3 or --vary rule=simultaneous,extragradient")
     wanted = base.run.turns * cost_per_turn(base) if budget == "gradients" else 0.0
     jobs = []
-    for point in combinations:
-        config = _points(game, settings, arguments, point).config()
+    for name, point in variants.items():
+        own = {key: [str(value)] for key, value in point.items()}
+        config = _points(game, settings, arguments, own).config()
         turns = config.run.turns
         if budget == "gradients":
             with contextlib.suppress(GameFault):  # its run will have the reason
                 turns = max(1, round(wanted / cost_per_turn(config)))
         suited = {key: value for key, value in _suited(config, turns).items() if key not in given}
-        config = _points(game, {**suited, **settings}, arguments, point).config(turns=turns)
-        name = ", ".join(map("=".join, point.items())) or AS_IT_IS
+        config = _points(game, {**suited, **settings}, arguments, own).config(turns=turns)
         jobs += [Job(name, seed, {**config.settings, "seed": seed}) for seed in chosen_seeds]
     return jobs
 
 
-def _points(game: str, settings: Mapping[str, Any], arguments: Sequence[str], point: Mapping[str, str]) -> Points:
-    """Return the configurations of one variant, whose values are words, except for one of several numbers, which cannot be typed."""
-    numbers = {name: value_of_word(word) for name, word in point.items() if name.rpartition(".")[2].isdecimal()}
-    return Points(game, settings, arguments, {**point, **numbers}, [name for name in point if name not in numbers])
+def _points(game: str, settings: Mapping[str, Any], arguments: Sequence[str], vary: Vary) -> Points:
+    """Return the configurations of variants, whose values are words, except for one of several numbers, which cannot be typed."""
+    words = {name: values for name, values in vary.items() if not name.rpartition(".")[2].isdecimal()}
+    usual = {name: values[0] if name in words else value_of_word(values[0]) for name, values in vary.items()}
+    return Points(game, settings, arguments, usual, words)
 
 
 def begin(found: Plan, out: str | Path | None = None) -> Path:

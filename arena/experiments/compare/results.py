@@ -16,7 +16,7 @@ from arena.experiments.compare.plan import AS_IT_IS, Job, load
 from arena.experiments.compare.theory import claimed_map
 from arena.experiments.outcome import Outcome
 from arena.experiments.trials import Trials, record_of
-from arena.experiments.values import value_of_word
+from arena.experiments.values import Point, value_of_word
 from arena.experiments.verdict import contraction, over_seeds, verdict
 from arena.registry.grammar import split
 from arena.registry.lookup import lookup
@@ -183,16 +183,29 @@ def trials_of_runs(summaries: Sequence[Summary], folder: Path) -> Trials:
         own = [(run.job.seed, run.outcome, str(run.verdict)) for run in summary.outcomes]
         records.append(record_of(number, point, own, untrained, sum(run.cost for run in summary.outcomes)))
     first = summaries[0].outcomes[0].job
+    varied = dict.fromkeys(name for summary in summaries for name in summary.varied)
     return Trials(
         folder=folder,
         records=records,
         base=first.config,
         config=lambda point, seed: runs[tuple(point.items()), seed].job.config,
-        vary={name: ",".join(dict.fromkeys(summary.varied[name] for summary in summaries)) for name in summaries[0].varied},
+        vary={name: ",".join(dict.fromkeys(s.varied[name] for s in summaries if name in s.varied)) for name in varied},
+        active=lambda point: _of_variant(point, points),
         ceiling=next((run.ceiling for run in runs.values() if run.ceiling is not None), None),
         theory={number: summary.theory.spectral_radius() for number, summary in enumerate(summaries) if summary.theory is not None},
         own_table=own_table(summaries),
     )
+
+
+def _of_variant(point: Point, variants: Sequence[Point]) -> Point:
+    """Return a point with those settings alone that the variant with the same words has.
+
+    Example:
+        >>> _of_variant({"rule": "lola", "rule.gamma": 0.3}, [{"rule": "consensus", "rule.gamma": 1.0}, {"rule": "lola"}])
+        {'rule': 'lola'}
+    """
+    alike = (own for own in variants if all(point.get(name) == value for name, value in own.items() if isinstance(value, str)))
+    return {name: point[name] for name in next(alike, point) if name in point}
 
 
 def trials(folder: Path) -> Trials:

@@ -201,5 +201,5 @@ def _sides(found: Plan) -> list[Key]:
 
 def _points(settings: Settings, arguments: Sequence[str], x: Axis, y: Axis) -> Points:
     shared = {name: value for name, value in settings.items() if name != "game"}
-    words = [axis.name for axis in (x, y) if not axis.numeric]
+    words = {axis.name: axis.values for axis in (x, y) if not axis.numeric}
     return Points(settings["game"], shared, arguments, {axis.name: axis.values[0] for axis in (x, y)}, words)

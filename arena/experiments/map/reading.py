@@ -62,9 +62,12 @@ def map_of(trials: Trials, names: Sequence[str] = ()) -> Map:
     if len(chosen) != 2:
         fix = f". Fix: --vary {' --vary '.join([*trials.vary][:2])}" if len(trials.vary) > 1 else ""
         raise ArenaError(f"{trials.folder} has trials over {', '.join(trials.vary) or 'no settings'}. Expected two of them for a map{fix}")
-    axes = [_axis(name, trials.vary[name], [record.point[name] for record in trials.records]) for name in chosen]
+    there = [record for record in trials.records if all(name in record.point for name in chosen)]
+    if not there:
+        raise ArenaError(f"{trials.folder} has no trial in which both {chosen[0]} and {chosen[1]} exist. Expected two that exist together")
+    axes = [_axis(name, trials.vary[name], [record.point[name] for record in there]) for name in chosen]
     members: defaultdict[tuple[Value, Value], list[TrialRecord]] = defaultdict(list)
-    for record in (record for record in trials.records if record.status not in ("pruned", "lost")):
+    for record in (record for record in there if record.status not in ("pruned", "lost")):
         x, y = (_nearest(axis, record.point[axis.name]) for axis in axes)
         members[x, y].append(record)
     runs: dict[Key, Outcome] = {}
@@ -91,6 +94,7 @@ def trials(folder: Path) -> Trials:
         base=plan.base(),
         config=lambda point, seed: plan.config((point[plan.x.name], point[plan.y.name], seed)),
         vary=dict(plan.said[axis].split("=", 1) for axis in ("x", "y")),
+        active=plan.configs.active,
         ceiling=found.ceiling,
     )
 
