@@ -172,6 +172,8 @@ def plan(
         arena.errors.UnknownName: unknown setting 'x.lrr': did you mean 'x.lr'?
     """
     options, settings = options or Options(), dict(settings or {})
+    if options.pruner == "pbt" and space is not None and len(space.words_only) == len(space.dimensions):
+        raise ArenaError("pbt changes numbers on the way, but only words vary. Fix: --pruner none")
     given = named_in(settings, arguments)
     around = configure(game, settings, arguments)
     usual = {**QUIET, **around.game.target.sweep}  # type: ignore[attr-defined]

@@ -113,6 +113,12 @@ def test_options_that_do_not_go_together(options: dict[str, Any], message: str) 
         Options(**options)
 
 
+def test_population_based_training_needs_a_number_to_change() -> None:
+    space, options = parse_space(["x.optimizer=sgd,adam"]), Options(backend="ray", pruner="pbt", sampler="random")
+    with pytest.raises(ArenaError, match=r"pbt changes numbers on the way, but only words vary\. Fix: --pruner none"):
+        plan("bilinear", {"turns": 4}, space=space, options=options)
+
+
 def test_every_game_has_a_space_and_planned_points_lie_in_it() -> None:
     for game in ("bilinear", "dirac", "swiss-roll", "regression", "dann", "matching-pennies"):
         space = default_space(configure(game))

@@ -162,7 +162,8 @@ def scheduler(sweep: Sweep) -> TrialScheduler:
         case "successive-halving":
             return ASHAScheduler(time_attr=time, max_t=rungs, grace_period=max(1, rungs // 4), reduction_factor=2)
         case "pbt":
-            mutations = domains(sweep.space)
+            numbers_only = Space(tuple(d for d in sweep.space.dimensions if d.numeric))  # words are those of the players that go on
+            mutations = domains(numbers_only) | {d.name: list(d.choices) for d in numbers_only.dimensions if d.choices}
             interval = max(1, rungs // 4)
             return PopulationBasedTraining(
                 time_attr=time, metric=VALUE, mode="min", perturbation_interval=interval, hyperparam_mutations=mutations
