@@ -1,17 +1,20 @@
 """Checks of a game's contract: slots, ownership of parameters, losses, random streams, score."""
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import keystr, tree_flatten, tree_flatten_with_path
 
 from arena.checks.report import Fault
 from arena.checks.subject import Subject, equal, losses_of
 from arena.core.faults import faults_of
 from arena.core.field.field import Field
+from arena.core.game import Game
+from arena.core.preserve import identical
 
 
 def slots_fit(subject: Subject) -> None:
@@ -38,6 +41,18 @@ def parameters_have_one_owner(subject: Subject) -> None:
             raise Fault(f"'{key}' has no parameters, so it cannot move; give it a module with parameters")
 
 
+def no_number_is_missing(subject: Subject) -> None:
+    """No tensor that the game keeps, and no batch, holds NaN."""
+    game = subject.game()
+    held = {f"the buffer '{name}'": buffer for name, buffer in game.named_buffers() if buffer.dim()}
+    held |= {f"the attribute '{name}'": value for name, value in vars(game).items() if isinstance(value, Tensor) and value.dim()}
+    held |= {f"the batch{keystr(path)} of sample": leaf for path, leaf in tree_flatten_with_path(subject.batch(game))[0]}
+    for what, tensor in held.items():
+        if isinstance(tensor, Tensor) and bool(tensor.isnan().any()):
+            first = tensor.isnan().nonzero()[0].tolist()
+            raise Fault(f"{what} holds NaN, first at {first}; fill in missing numbers, or leave out their rows, in __init__")
+
+
 def losses_are_finite_scalars(subject: Subject) -> None:
     """`losses` gives each mover one finite scalar, independently of the other movers."""
     game = subject.game()
@@ -54,7 +69,7 @@ def losses_are_finite_scalars(subject: Subject) -> None:
         alone = losses_of(game, batch, (key,)).get(key)
         if alone is None:
             raise Fault(f"losses leaves out '{key}' if it is the only mover; return the loss of every mover")
-        if not Field(game).stochastic and not torch.allclose(alone, together[key], rtol=1e-6, atol=1e-9):
+        if not field.stochastic and not torch.allclose(alone, together[key], rtol=1e-6, atol=1e-9):
             raise Fault(
                 f"the loss of '{key}' is {float(alone):.6g} alone but {float(together[key]):.6g} beside the other's; "
                 "movers may only decide which losses are returned"
@@ -86,25 +101,39 @@ def the_seed_decides(subject: Subject) -> None:
 
 
 def the_global_stream_is_untouched(subject: Subject) -> None:
-    """Nothing draws from torch's global generator, except dropout inside players, which the arena seeds."""
+    """Nothing draws from torch's global generator, except players (dropout), whose draws a run seeds."""
     game = subject.game()
     batch = subject.batch(game)
     looks: list[tuple[str, Callable[[], Any]]] = [
         ("sample", lambda: subject.batch(game)),
-        ("losses", lambda: losses_of(game, batch, game.keys)),
+        ("losses", lambda: game(batch, game.max_coupling, game.keys)),
         ("signals", lambda: game.signals(batch)),
         ("score", game.score),
         ("ceiling", game.ceiling),
         ("metrics", game.metrics),
         ("metric_ceilings", game.metric_ceilings),
     ]
-    stochastic = Field(game).stochastic
     for name, look in looks:
         before = torch.get_rng_state()
-        with faults_of(f"{type(game).__name__}.{name}"):
+        with faults_of(f"{type(game).__name__}.{name}"), _draws_of_players_undone(game) if name != "sample" else contextlib.nullcontext():
             look()
-        if not torch.equal(before, torch.get_rng_state()) and not (stochastic and name != "sample"):
+        if not torch.equal(before, torch.get_rng_state()):
             raise Fault(f"{name} drew from torch's global generator; use the rng of sample, or a generator of its own")
+
+
+@contextlib.contextmanager
+def _draws_of_players_undone(game: Game) -> Iterator[None]:
+    """Restore torch's global generator after each forward of a player within the block."""
+    before: list[Tensor] = []
+    handles = []
+    for module in game.players.modules():
+        handles.append(module.register_forward_pre_hook(lambda *_: before.append(torch.get_rng_state())))
+        handles.append(module.register_forward_hook(lambda *_: torch.set_rng_state(before.pop())))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def a_batch_is_frozen(subject: Subject) -> None:
@@ -138,7 +167,7 @@ def the_score_leaves_no_footprints(subject: Subject) -> None:
             if value != second[name] and not math.isnan(value):
                 raise Fault(f"{name} gave {value:.6g} and then {second[name]:.6g}; draw its samples from a generator with a fixed seed")
         for name, tensor in game.state_dict().items():
-            if not torch.equal(before[name], tensor):
+            if not identical(before[name], tensor):
                 raise Fault(f"{what} changed '{name}'; work on a copy, or in evaluation mode")
         if any(p.grad is not None for p in game.parameters()):
             raise Fault(f"{what} left gradients behind; compute it without backward()")

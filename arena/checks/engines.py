@@ -7,7 +7,6 @@ from torch.func import vmap
 
 from arena.checks.report import DoesNotApply, Fault
 from arena.checks.subject import Subject
-from arena.core.field.field import Field
 from arena.core.field.functional import function_of
 from arena.engine.env import Arena
 from arena.engine.members.stacking import stack
@@ -18,12 +17,12 @@ from arena.players.base import hooks
 def a_population_equals_its_members(subject: Subject) -> None:
     """The vmapped field of three games equals that of each game."""
     games = [subject.game(seed) for seed in range(3)]
-    if Field(games[0]).stochastic:
-        raise DoesNotApply  # members draw their own dropout masks
     fields = [subject.field(game) for game in games]
     for field in fields:
-        field.freeze(fields[0].batch, games[0].max_coupling)
+        field.freeze(fields[0].batch, games[0].max_coupling, seed=0)
     alone = [field.gradients() for field in fields]
+    if fields[0].stochastic:
+        raise DoesNotApply  # members draw their own dropout masks
     state = [{**dict(game.named_parameters()), **dict(game.named_buffers())} for game in games]
     stacked = {name: torch.stack([s[name].detach() for s in state]) for name in state[0]}
     try:

@@ -15,6 +15,7 @@ from arena.errors import GameFault
 CHECKS: tuple[Callable[[Subject], None], ...] = (
     contract.slots_fit,
     contract.parameters_have_one_owner,
+    contract.no_number_is_missing,
     contract.losses_are_finite_scalars,
     contract.no_parameter_is_dead,
     contract.the_seed_decides,

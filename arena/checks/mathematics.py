@@ -77,7 +77,7 @@ def joint_loss_is_the_field(subject: Subject) -> None:
             losses_of(game, field.batch, (*game.keys, JOINT), field.coupling),
         )
         for key in game.keys:
-            if not Field(game).stochastic and not torch.allclose(explicit_loss[key], joint_losses[key], rtol=1e-7, atol=1e-10):
+            if not field.stochastic and not torch.allclose(explicit_loss[key], joint_losses[key], rtol=1e-7, atol=1e-10):
                 raise Fault(
                     f"joint_losses gives '{key}' a loss of {float(joint_losses[key]):.6g}, but losses give {float(explicit_loss[key]):.6g}"
                 )

@@ -40,9 +40,11 @@ class Subject:
 
 
 def losses_of(game: Game, batch: Batch, movers: tuple[str, ...], coupling: float | Tensor | None = None) -> dict[str, Tensor]:
-    """Evaluate the losses, at full coupling by default, without using up the global random stream."""
+    """Evaluate the losses, at full coupling by default, with the random streams that players have in a turn of a run."""
     coupling = game.max_coupling if coupling is None else coupling
-    with torch.random.fork_rng(devices=[], enabled=Field(game).stochastic):
+    field = Field(game)
+    field.freeze(batch, coupling, seed=0)
+    with field.same_masks():
         return {key: loss.detach() for key, loss in game(batch, coupling, movers).items()}
 
 

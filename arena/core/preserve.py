@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from arena.core.rng import global_streams
 
@@ -40,6 +40,16 @@ def preserve_state(module: nn.Module, *, evaluation: bool = False, seed: int | N
                 tensor.copy_(value)
         for m, flag in flags.items():
             m.training = flag
+
+
+def identical(a: Tensor, b: Tensor) -> bool:
+    """Return whether two tensors have the same shape and the same values; NaN equals NaN.
+
+    Example:
+        >>> identical(torch.tensor([1.0, float("nan")]), torch.tensor([1.0, float("nan")]))
+        True
+    """
+    return a.shape == b.shape and bool(torch.isclose(a, b, rtol=0, atol=0, equal_nan=True).all())
 
 
 def rest(module: nn.Module) -> None:

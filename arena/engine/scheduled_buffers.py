@@ -34,7 +34,7 @@ class ScheduledBuffers:
         self.game, self.members = game, members
         overridden = type(game).at_turn is not Game.at_turn
         start = Clock(0, 0.0, dict.fromkeys(game.roles, 0), game.roles)
-        with contextlib.nullcontext() if members is None else members.numbers(game, 0):
+        with contextlib.nullcontext() if members is None else members.own(game, 0):
             self.names = tuple(game.at_turn(start)) if overridden else ()
         self.buffers = {name: buffer for name, buffer in game.named_buffers() if name in self.names}
         shape = () if members is None else (members.count,)
@@ -65,9 +65,9 @@ class ScheduledBuffers:
         for member, (turn, share) in enumerate(zip(turns.tolist(), progress.tolist(), strict=True)):
             counts = {role: int(count[member]) for role, count in moves.items()}
             movers = tuple(role for role, moves_it in moving.items() if moves_it[member])
-            key = (turn, share, *counts.values(), movers, member if self.members.coefficients else 0)
+            key = (turn, share, *counts.values(), movers, member if self.members.differ else 0)
             if key not in known:
-                with self.members.numbers(self.game, member):
+                with self.members.own(self.game, member):
                     known[key] = self.game.at_turn(Clock(turn, share, counts, movers))
             rows.append(known[key])
         for name, buffer in self.buffers.items():

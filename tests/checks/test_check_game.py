@@ -55,6 +55,17 @@ class Orphan(Sound):
         self.temperature = nn.Parameter(torch.ones(()))
 
 
+class MissingCell(Sound):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("rows", torch.tensor([[0.0, 1.0], [float("nan"), 2.0]]))
+
+
+class MissingInBatch(Sound):
+    def sample(self, rng):  # type: ignore[no-untyped-def]
+        return {"pull": super().sample(rng), "weight": torch.tensor([1.0, float("nan")])}
+
+
 class Infinite(Sound):
     def losses(self, m_DD, coupling, movers):  # type: ignore[no-untyped-def]
         losses = super().losses(m_DD, coupling, movers)
@@ -193,6 +204,8 @@ BROKEN: list[tuple[type[Game], str]] = [
     (DoesNotFit, "left: the role takes (N, 2) and must give (N, 1), but Linear gave (N, 3); change the module's last layer"),
     (Shared, "the parameter 'value' is shared by 'left' and 'right'; give each player its own module"),
     (Orphan, "the parameter 'temperature' belongs to no player; put it into a player, or make it a buffer"),
+    (MissingCell, "the buffer 'rows' holds NaN, first at [1, 0]; fill in missing numbers, or leave out their rows, in __init__"),
+    (MissingInBatch, "the batch['weight'] of sample holds NaN, first at [1]; fill in"),
     (Infinite, "the loss of 'left' is inf at the start; a loss must be finite"),
     (DependsOnMovers, "movers may only decide which losses are returned"),
     (Dead, "the parameter 'players.left.unused' gets no gradient from its player's loss; use it in the loss, or remove it"),
@@ -246,6 +259,39 @@ def test_every_check_catches_something() -> None:
         report = examine(broken)
         caught.add(CHECKS[len(report.passed) + len(report.skipped)].__name__)
     assert caught == {check.__name__ for check in CHECKS}
+
+
+class Dropping(nn.Linear):
+    """Functional dropout, which no layer shows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(torch.tanh(super().forward(x)), 0.3, self.training)
+
+
+class Drops(Game):
+    def __init__(self) -> None:
+        super().__init__(left=Dropping(3, 2, bias=False), right=Dropping(3, 2, bias=False))
+
+    def sample(self, rng):  # type: ignore[no-untyped-def]
+        return torch.randn(8, 3, generator=rng)
+
+    def losses(self, x_ND, coupling, movers):  # type: ignore[no-untyped-def]
+        left, right = (player(x_ND) for player in self.players.values())
+        return {"left": left.square().mean() + coupling * (left * right).mean(), "right": (right - 1).square().mean()}
+
+    def score(self) -> Any:
+        return torch.zeros(())
+
+
+class DrawsBesideItsPlayers(Drops):
+    def losses(self, x_ND, coupling, movers):  # type: ignore[no-untyped-def]
+        return {key: loss + 0 * torch.rand(()) for key, loss in super().losses(x_ND, coupling, movers).items()}
+
+
+def test_functional_dropout_is_sound_because_a_run_seeds_it() -> None:
+    assert examine(Drops).fault is None
+    fault = examine(DrawsBesideItsPlayers).fault
+    assert fault is not None and "losses drew from torch's global generator; use the rng of sample" in fault
 
 
 SMALL = {"attack": {"data": "digits", "batch": 8, "scored": 16, "steps": 2}}

@@ -33,18 +33,21 @@ class Members:
         count: K, the number of members.
         buffers: Names of the game's buffers that have a member axis.
         coefficients: Plain numbers that differ between members, by (name of the module, name of the attribute), as tensors of shape (K,).
+        differing: Names of the buffers of the game itself whose values differ between members, such as tables of data.
 
     Attributes:
+        differ: Whether members may draw different batches from one stream, because their numbers or buffers differ.
         stream_of: Index of each member's random stream, (K,); None if all members share one.
         batch_axis: 0 if batches have a member axis, None if all members see the same batch.
         refused: By member, the reason for which the rule is undefined in the current turn.
     """
 
-    def __init__(self, count: int, buffers: Sequence[str], coefficients: Mapping[tuple[str, str], Tensor]):
+    def __init__(self, count: int, buffers: Sequence[str], coefficients: Mapping[tuple[str, str], Tensor], differing: Sequence[str] = ()):
         self.count = count
         self.buffers = tuple(buffers)
         self.coefficients = dict(coefficients)
         self._numbers = {place: values.tolist() for place, values in coefficients.items()}
+        self.differ = bool(coefficients or differing)
         self.stream_of: Tensor | None = None
         self.batch_axis: int | None = 0
         self.refused: dict[int, str] = {}
@@ -126,26 +129,28 @@ class Members:
     @contextlib.contextmanager
     def alone(self, game: Game, member: int) -> Iterator[None]:
         """Put one member's tensors and plain numbers in the place of the stacked ones within the block."""
-        tensors = {**dict(game.named_parameters()), **{n: b for n, b in game.named_buffers() if n in self.buffers}}
-        before = {name: t.data for name, t in tensors.items()}
-        try:
-            for name, t in tensors.items():
-                t.data = before[name][member]
-            with self.numbers(game, member):
-                yield
-        finally:
-            for name, t in tensors.items():
-                t.data = before[name]
+        with self._placed(game, member, [*game.parameters(), *self._own_buffers(game).values()]):
+            yield
 
     @contextlib.contextmanager
-    def numbers(self, game: Game, member: int) -> Iterator[None]:
-        """Put one member's plain numbers in the place of the stacked ones within the block."""
+    def own(self, game: Game, member: int) -> Iterator[None]:
+        """Put one member's plain numbers and buffers of the game itself, without those of players, in the place of the stacked ones."""
+        with self._placed(game, member, [b for name, b in self._own_buffers(game).items() if not name.startswith("players.")]):
+            yield
+
+    @contextlib.contextmanager
+    def _placed(self, game: Game, member: int, tensors: Sequence[Tensor]) -> Iterator[None]:
         modules = dict(game.named_modules()) if self.coefficients else {}
-        for (place, attribute), values in self._numbers.items():
-            modules[place].__dict__[attribute] = values[member]
+        before = [t.data for t in tensors]
         try:
+            for tensor, stacked in zip(tensors, before, strict=True):
+                tensor.data = stacked[member]
+            for (place, attribute), values in self._numbers.items():
+                modules[place].__dict__[attribute] = values[member]
             yield
         finally:
+            for tensor, stacked in zip(tensors, before, strict=True):
+                tensor.data = stacked
             for place, attribute in self.coefficients:
                 modules[place].__dict__.pop(attribute, None)
 

@@ -90,7 +90,8 @@ class BatchedEpisode(Episode):
 
     def begin(self, seed: np.ndarray) -> None:
         games = [self.build(member, int(of_member)) for member, of_member in enumerate(seed)]
-        self.game, self.members = stack(games, self._trial_of_first, lambda: differing(self.configs))
+        other = lambda: self.build(0, int(seed[0]) + 1)  # noqa: E731
+        self.game, self.members = stack(games, self._trial_of_first, lambda: differing(self.configs), other)
         field = Field(self.game, self.members)
         optimizers = {role: self._optimizer(field, role) for role in self.game.roles}
         if self.compile:
@@ -117,8 +118,8 @@ class BatchedEpisode(Episode):
         return self._trial(game, int(self.seeds[0]))
 
     def _begin_streams(self, seeds: np.ndarray) -> None:
-        """Make one stream for each distinct seed; for each member if numbers differ, because they may shape the data."""
-        keys = [(int(seed), member if self.members.coefficients else 0) for member, seed in enumerate(seeds)]
+        """Make one stream for each distinct seed; for each member if numbers or buffers differ, because they may shape the data."""
+        keys = [(int(seed), member if self.members.differ else 0) for member, seed in enumerate(seeds)]
         distinct = list(dict.fromkeys(keys))
         first = {key: keys.index(key) for key in distinct}
         self.mask_streams = [torch.Generator().manual_seed(streams_of(seed)[3]) for seed, _ in distinct]
@@ -136,7 +137,7 @@ class BatchedEpisode(Episode):
         _, data, noise, _ = streams_of(seed)
 
         def sample(rng: Rng) -> Batch:
-            with self.members.numbers(self.game, member):
+            with self.members.own(self.game, member):
                 return self.sample_of(self.game, rng)
 
         return BatchStream(Rng(self.device).seed_both(data, noise), sample, self._block_turns or 1)
@@ -243,7 +244,7 @@ class BatchedEpisode(Episode):
     def update_buffers(self, moving: Moving, shares: Mapping[str, Any]) -> None:
         moves = {role: np.broadcast_to(np.asarray(share) > 0, (self.size,)) for role, share in shares.items()}
         alike = all((numbers == numbers[0]).all() for numbers in (self.turns_played, self.budgets, *self.moves.values(), *moves.values()))
-        if alike and not self.members.coefficients:
+        if alike and not self.members.differ:
             counts = {role: int(count[0]) for role, count in self.moves.items()}
             self.scheduled_buffers.update(Clock(int(self.turns_played[0]), float(self.progress[0]), counts, moving.roles))
         else:

@@ -1,8 +1,12 @@
 """Stack games into the first of them, so that one game is a population of K.
 
-The games of a population are built one by one, each from its own configuration and seed, and then stacked: parameters always; buffers that
-differ or that a forward changes (running statistics); and plain numbers that differ, such as the noise of the data or the weight of a
-penalty, which become buffers of one number for each member.
+The games of a population are built one by one, each from its own configuration and seed, and then stacked:
+
+- parameters, and buffers of players;
+- buffers of the game itself that differ, that the losses change, or that hold a single number, which may be scheduled;
+- plain numbers that differ, such as the weight of a penalty, which become buffers of one number for each member.
+
+Other buffers of the game, such as a table of data, are shared.
 
 Shapes: K = members.
 """
@@ -17,7 +21,7 @@ from arena.core.faults import faults_of
 from arena.core.field.dropout import DropoutMasks
 from arena.core.field.members import CannotShare, Members
 from arena.core.game import Batch, Game
-from arena.core.preserve import preserve_state
+from arena.core.preserve import identical, preserve_state
 from arena.errors import cause
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -30,7 +34,10 @@ def signature(game: Game) -> tuple[Any, ...]:
 
 
 def stack(
-    games: Sequence[Game], try_on: Callable[[Game], Batch] | None = None, differing: Callable[[], Sequence[str]] = tuple
+    games: Sequence[Game],
+    try_on: Callable[[Game], Batch] | None = None,
+    differing: Callable[[], Sequence[str]] = tuple,
+    other: Callable[[], Game] | None = None,
 ) -> tuple[Game, Members]:
     """Stack games into the first of them.
 
@@ -38,6 +45,7 @@ def stack(
         games: Games of one class and one signature; all but the first are used up.
         try_on: Draws a batch, on which the stacked losses of some members are compared with those of their games.
         differing: Returns the settings in which the games differ, for the error if their shapes differ.
+        other: Builds the first game from another seed. A buffer that depends on the seed is not shared, because a member may begin again.
 
     Raises:
         CannotShare: The games differ in more than tensors and numbers, their code cannot be mapped, or the stacked game has other losses
@@ -55,12 +63,14 @@ def stack(
     with torch.no_grad():
         for name, p in list(first.named_parameters()):
             p.data = torch.stack([game.get_parameter(name).detach() for game in games])
-        buffers = []
-        for name, b in list(first.named_buffers()):
-            others = [game.get_buffer(name) for game in games[1:]]
-            if name in changed or any(not torch.equal(b, other) for other in others):
-                b.data = torch.stack([b, *others])
-                buffers.append(name)
+        own = [name for name, _ in first.named_buffers() if not name.startswith("players.")]
+        differs = [name for name in own if any(not identical(first.get_buffer(name), game.get_buffer(name)) for game in games[1:])]
+        single = [name for name in own if name not in differs and name not in changed and first.get_buffer(name).dim()]
+        reseeded = other() if single and other is not None else None
+        shared = [n for n in single if reseeded is None or identical(first.get_buffer(n), reseeded.get_buffer(n))]
+        buffers = [name for name, _ in first.named_buffers() if name not in shared]
+        for name in buffers:
+            first.get_buffer(name).data = torch.stack([game.get_buffer(name) for game in games])
     like = next(first.parameters(), torch.empty(()))
     numbers = {}
     for (place, attribute), values in coefficients.items():
@@ -69,7 +79,7 @@ def stack(
         numbers[place, attribute] = torch.tensor(values, dtype=like.dtype, device=like.device)
         module.register_buffer(attribute, numbers[place, attribute], persistent=False)
         buffers.append(f"{place}.{attribute}" if place else attribute)
-    members = Members(count, buffers, numbers)
+    members = Members(count, buffers, numbers, [name for name in differs if name not in changed])
     if try_on is not None:
         _compare(first, members, batch, wanted)
     return first, members
@@ -77,13 +87,19 @@ def stack(
 
 def _changed(game: Game, batch: Batch) -> set[str]:
     """Return the buffers that a forward pass changes."""
-    before = {name: b._version for name, b in game.named_buffers()}
-    _own(game, batch)
-    return {name for name, b in game.named_buffers() if b._version != before[name]}
+    with preserve_state(game):
+        before = {name: b._version for name, b in game.named_buffers()}
+        _losses(game, batch)
+        return {name for name, b in game.named_buffers() if b._version != before[name]}
 
 
 def _own(game: Game, batch: Batch) -> dict[str, Tensor]:
-    with faults_of(f"{type(game).__name__}.losses"), preserve_state(game):
+    with preserve_state(game):
+        return _losses(game, batch)
+
+
+def _losses(game: Game, batch: Batch) -> dict[str, Tensor]:
+    with faults_of(f"{type(game).__name__}.losses"):
         return {key: loss.detach().clone() for key, loss in game.losses(batch, 0.5 * game.max_coupling, game.keys).items()}
 
 
@@ -115,7 +131,7 @@ def _comparable(value: object) -> bool:
 
 
 def _equal(a: Any, b: Any) -> bool:
-    return torch.equal(a, b) if isinstance(a, Tensor) else a == b
+    return identical(a, b) if isinstance(a, Tensor) else a == b
 
 
 def _compare(game: Game, members: Members, batch: Batch, wanted: Mapping[int, Mapping[str, Tensor]]) -> None:
