@@ -26,8 +26,9 @@ def lookup(kind: str, name: str) -> Entry:
     if (entry := named(kind, name)) is not None:
         return entry
     known = entries(kind)
-    if by_alias := [entry for entry in known.values() if name in getattr(entry.target, "also", ())]:
-        return by_alias[0]
+    aliases = {alias: entry for entry in known.values() for alias in getattr(entry.target, "also", ())}
+    if name in aliases:
+        return aliases[name]
     if kind == "game" and (file := Path(name) / "config.yaml").is_file():
         raise ArenaError(
             f"{file.parent} is a run folder and no game; type `arena resume {file.parent}` to go on with it, or "
@@ -37,4 +38,4 @@ def lookup(kind: str, name: str) -> Entry:
         return from_file(kind, name)
     if "." in name:
         return from_import_path(kind, name)
-    raise UnknownName(kind, name, known, listing=f"`arena list {kind}s`")
+    raise UnknownName(kind, name, {**known, **aliases}, listing=f"`arena list {kind}s`")

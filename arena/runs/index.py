@@ -122,7 +122,8 @@ def _check_choice(kinds: Mapping[str, Any], kind: str, word: str) -> Collection[
             return [*entry["settings"]]
     if _foreign(name):
         return None
-    raise UnknownName(kind, name, kinds[kind], listing=f"`arena list {kind}s`")
+    known = [known for id, entry in kinds[kind].items() for known in (id, *entry["also"])]
+    raise UnknownName(kind, name, known, listing=f"`arena list {kind}s`")
 
 
 def _beside(index: Index, own: Collection[str] | None, chosen: Mapping[str, Collection[str] | None], name: str) -> list[str]:

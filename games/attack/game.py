@@ -34,10 +34,11 @@ from arena.players.perturbation import Perturbation
 from arena.players.small_conv import SmallConv
 from arena.registry.entries import register
 
-SETS: dict[str, tuple[Shape, int]] = {"mnist": ((1, 28, 28), 60_000), "digits": ((1, 8, 8), 1500)}
-"""Image shape and number of training images by data set."""
-
-CLASSES = 10
+SETS: dict[str, tuple[Shape, int, int]] = {
+    "mnist": ((1, 28, 28), 60_000, images.CLASSES),
+    "digits": ((1, 8, 8), 1500, images.CLASSES),
+}
+"""Image shape, number of training images and number of classes by data set."""
 
 Batch = Mapping[str, Tensor]
 """`image` (N, C, H, W), `label` (N,) and, if the attacker has an `on_batch` hook, `start` (N, C, H, W): points of the unit ball."""
@@ -48,12 +49,14 @@ class Attack(Game):
     """A classifier of images against an attacker that perturbs them.
 
     The score is the classifier's error on the first `scored` test images under PGD with `steps` steps of ε/4 from one random start,
-    independently of the attacker; guessing gives 0.9. The metrics are its accuracy on the same images, clean and under FGSM.
+    independently of the attacker; guessing one of K classes gives 1 − 1/K. The metrics are its accuracy on the same images, clean and
+    under FGSM.
 
     Args:
-        classifier: Maps images to logits of ten classes.
+        classifier: Maps images to logits of the K classes.
         attacker: Maps images to perturbations.
-        data: mnist, or scikit-learn's digits, which need no download; mnist is the default if it is on this machine.
+        data: mnist, or scikit-learn's digits, which need no download; mnist is the default if it is on this machine. Or the path of an npz
+            with `x_train`, `y_train`, `x_test` and `y_test`, as for `arena.games.data.images`.
         batch: Images per batch; an epoch has each training image once.
         epsilon: ε, radius of the ball of perturbations, at least 0; pixels are in [0, 1].
         norm: Norm of the ball, linf or l2.
@@ -92,7 +95,7 @@ class Attack(Game):
         self,
         classifier: PlayerSource = SmallConv,
         attacker: PlayerSource = Perturbation,
-        data: Literal["mnist", "digits"] = images.first_there("mnist", "digits"),
+        data: str = images.first_there("mnist", "digits"),
         batch: int = 100,
         epsilon: float = 0.3,
         norm: Literal["linf", "l2"] = "linf",
@@ -103,8 +106,7 @@ class Attack(Game):
         scored: int = 512,
         steps: int = 10,
     ):
-        check_choice("data", data, SETS)
-        shape, count = SETS[data]
+        shape, count, classes = _format(data)
         check_number("batch", batch, least=1, most=count, whole=True)
         check_choice("norm", norm, ("linf", "l2"))
         check_choice("regime", regime, ("adversarial", "natural", "noise", "augmentation"))
@@ -113,7 +115,7 @@ class Attack(Game):
         check_number("scored", scored, least=1, whole=True)
         check_number("steps", steps, least=1, whole=True)
         arguments = {"examples": batch, "epsilon": epsilon, "norm": norm}
-        super().__init__(classifier=Slot(shape, (CLASSES,), classifier), attacker=Slot(shape, shape, attacker, arguments))
+        super().__init__(classifier=Slot(shape, (classes,), classifier), attacker=Slot(shape, shape, attacker, arguments))
         self.data, self.batch, self.epsilon, self.norm, self.regime = data, batch, epsilon, norm, regime
         self.noise, self.shift, self.rotation, self.scored, self.steps = noise, shift, rotation, int(scored), int(steps)
         # In other regimes the classifier's loss is not the negative of the attacker's.
@@ -218,8 +220,20 @@ class Attack(Game):
         return grid_sample(image, affine_grid(maps_N23, list(image.shape), align_corners=False), align_corners=False).clamp(0, 1)
 
 
-def _as_numbers(pixels_NHW: Tensor, dtype: torch.dtype) -> Tensor:
-    return pixels_NHW.unsqueeze(1).to(dtype).div_(255)
+def _format(data: str) -> tuple[Shape, int, int]:
+    """Return the shape of an image, the number of training images and the number of classes."""
+    if not data.endswith(".npz"):
+        check_choice("data", data, SETS)
+        return SETS[data]
+    arrays = images.load(data, torch.device("cpu"))
+    classes = 1 + max(int(arrays[key].max()) for key in ("y_train", "y_test"))
+    return tuple(_as_numbers(arrays["x_train"][:1], torch.float32).shape[1:]), len(arrays["x_train"]), classes
+
+
+def _as_numbers(pixels: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return bytes (N, H, W) or (N, H, W, C) as numbers in [0, 1], (N, C, H, W)."""
+    pixels_NCHW = pixels.unsqueeze(1) if pixels.dim() == 3 else pixels.permute(0, 3, 1, 2)
+    return pixels_NCHW.to(dtype, memory_format=torch.contiguous_format).div_(255)
 
 
 def _is(number: float | Tensor, value: float) -> bool:

@@ -90,7 +90,7 @@ class Threat:
 def attack(
     classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, begin_N: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Attack by one restart, and return the perturbations, (N, *), and for each image whether the classifier is still right.
+    """Attack by one restart, and return the perturbations, (N, *), and for each image whether the classifier, evaluating, is still right.
 
     No branch depends on a tensor's value, so that a population's members can be attacked at once.
 
@@ -115,12 +115,14 @@ def attack(
 
     slope = grad_and_value(loss, has_aux=True)
     delta_N = torch.zeros_like(image_N) if begin_N is None else into_range(begin_N, image_N)
-    for _ in range(threat.steps):
-        gradient_N, (_, logits_NC) = slope(delta_N)
-        right_N = _right(logits_NC, label_N)
-        moved_N = into_range(into_ball(delta_N + threat.alpha * steepest(gradient_N, threat.norm), threat.norm, threat.epsilon), image_N)
-        delta_N = torch.where(right_N.view(-1, *[1] * (image_N.dim() - 1)), moved_N, delta_N)
-    return delta_N, _right(classifier(image_N + delta_N), label_N)
+    with evaluating(classifier):  # batch norm in training mode would change its statistics within the transform
+        for _ in range(threat.steps):
+            gradient_N, (_, logits_NC) = slope(delta_N)
+            right_N = _right(logits_NC, label_N)
+            step_N = threat.alpha * steepest(gradient_N, threat.norm)
+            moved_N = into_range(into_ball(delta_N + step_N, threat.norm, threat.epsilon), image_N)
+            delta_N = torch.where(right_N.view(-1, *[1] * (image_N.dim() - 1)), moved_N, delta_N)
+        return delta_N, _right(classifier(image_N + delta_N), label_N)
 
 
 def withstands(classifier: Classifier, image_N: Tensor, label_N: Tensor, threat: Threat, at_once: int = 250) -> Tensor:

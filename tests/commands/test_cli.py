@@ -56,6 +56,7 @@ def test_list_shows_everything_with_its_line(quick_cli: Cli) -> None:
         ),
         (["compare", "ring", "--vary", "rule=lola,sga", "--seeds", "0-3"], "arena: the seeds are '0-3'. Expected a count"),
         (["compare", "ring", "--vary", "seed=0-3"], "arena: the seed is no setting to vary. Fix: --seeds 0:3"),
+        (["play", "swiss-roll", "--rule", "sgaa"], "arena: unknown rule 'sgaa': did you mean 'sga'?"),
         (["play", "swiss-roll", "--rule", "foo"], "arena: unknown rule 'foo': no similar name among "),
         (["play", "swiss-roll", "turns=5"], "arena: 'turns=5' is not an option; options look like --turns 1000"),
         (["play", "--turns", "5"], "arena: no game is named. Fix: arena play swiss-roll (`arena list` shows all games)"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.image
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from arena import Arena, ArenaError, Rng, Slot, configure
 from arena.core.field.members import CannotShare
 from arena.errors import BadSetting, SlotMismatch, UnknownName
 from arena.games.attack.game import Attack
-from arena.games.attack.robustness import Threat, accuracy, correct, curve, withstands
+from arena.games.attack.robustness import Threat, accuracy, attack, correct, curve, withstands
 from arena.games.data import images
 from arena.optimizers import normalized, sign
 from arena.optimizers.batched_kinds import batched_optimizer
@@ -354,6 +355,43 @@ def test_a_population_steps_as_its_members_do(kind: Any) -> None:
 def test_a_population_of_two_equals_single_runs(own: dict[str, Any]) -> None:
     members: list[dict[str, Any]] = [{}, {"attacker.lr": 0.1, "epsilon": 0.2, "coupling": 0.5, "attacker.start": 0.5}]
     assert difference("attack", {**EXACT, **own}, members, 6) < 1e-10
+
+
+class Normed(nn.Sequential):
+    """Batch norm after a bias, whose true gradient is therefore 0."""
+
+    def __init__(self, inputs: tuple[int, ...], outputs: tuple[int, ...]):
+        channels, height, width = inputs
+        flat = 4 * height * width
+        super().__init__(nn.Conv2d(channels, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(flat, outputs[0]))
+
+
+@pytest.mark.parametrize("side", [(8, 8), (8, 8, 3)], ids=["grey", "colour"])
+def test_own_images_under_attack_of_a_classifier_with_batch_norm_play_alone_and_in_a_population(
+    side: tuple[int, ...], tmp_path: Path
+) -> None:
+    rng, labels = np.random.default_rng(0), 10 * np.arange(12) % 30
+    arrays = {f"x_{part}": rng.integers(256, size=(12, *side), dtype=np.uint8) for part in ("train", "test")}
+    np.savez(tmp_path / "mine.npz", y_train=labels, y_test=labels, **arrays)  # type: ignore[arg-type]
+    own = {**EXACT, "data": str(tmp_path / "mine.npz"), "classifier": Normed, "batch": 6, "turns": 4, "score.every": 2}
+    members = [configure("attack", own).vary({"seed": seed}) for seed in range(2)]
+    assert tuple(members[0].build().game.slots["classifier"].outputs) == (3,)
+    together = arena.populations(members)
+    outcomes = together.play()
+    assert together.why == []
+    for config, outcome in zip(members, outcomes, strict=True):
+        alone = config.build()
+        alone.reset(seed=config.run.seed)
+        for _ in range(4):
+            alone.play_scheduled_turn()
+        assert outcome.status == "finished" and outcome.score == pytest.approx(alone.measure_score())
+
+
+def test_an_attack_evaluates_the_classifier() -> None:
+    classifier = Normed((1, 8, 8), (10,))
+    before = copy.deepcopy(classifier.state_dict())
+    attack(classifier, torch.rand(4, 1, 8, 8), torch.arange(4), Threat(0.1, steps=2))
+    assert classifier.training and all(torch.equal(before[name], tensor) for name, tensor in classifier.state_dict().items())
 
 
 def test_members_that_attack_more_often_are_told_to_play_alone() -> None:
