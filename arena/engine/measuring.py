@@ -70,17 +70,17 @@ def measure_metrics(episode: Episode) -> dict[str, Any]:
 
 
 def metric_ceilings(episode: Episode) -> Any:
-    """Return the metrics of real data by name; in a population a list, measured once if no number differs between the games."""
+    """Return the metrics of real data by name; in a population a list, measured once if neither numbers nor buffers of the games differ."""
     game, members = episode.game, episode.members
     with preserve_state(game, seed=episode.look_seed), episode.on_device():
         if isinstance(episode, SingleEpisode):
             return episode.on_main(game.metric_ceilings)
         assert members is not None
-        if not members.coefficients:
+        if not members.differ:
             return [game.metric_ceilings()] * members.count
         ceilings = []
         for member in range(members.count):
-            with members.numbers(game, member):
+            with members.own(game, member):
                 ceilings.append(game.metric_ceilings())
         return ceilings
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from arena.config.config import Config
 from arena.config.configure import configure
+from arena.core.game import Game
 from arena.errors import ArenaError, UnknownName
 from arena.experiments.values import Point, Value, word_of
 
@@ -30,6 +31,9 @@ class Points:
         usual: a value of each varied setting.
         words: all values of the varied settings whose values are typed as words; others are numbers, which are replaced at little cost.
 
+    Raises:
+        ArenaError: The game or a component is an object, which neither another process nor a resumed experiment could build.
+
     Example:
         >>> points = Points("bilinear", {"turns": 9}, [], {"*.lr": 0.1, "rule": "lola"}, {"rule": ["lola", "consensus"]})
         >>> flat = points.config({"*.lr": 0.2, "rule": "consensus"}, seed=3).flat()
@@ -43,6 +47,10 @@ class Points:
     usual: Mapping[str, Value]
     words: Mapping[str, Sequence[Value]]
     _bases: dict[tuple[str, ...], tuple[Config, frozenset[str]]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.game, Game):
+            raise _object("game", self.game)
 
     def parts(self, name: str) -> list[tuple[str, int | None]]:
         """Return the settings that a varied one sets, each with the index of its number; None for a setting of one number.
@@ -171,6 +179,8 @@ class Points:
                 if not absent:
                     raise
                 left.pop(absent[0])
+        for key, given in made.objects.items():
+            raise _object(key.removesuffix(".name"), given)
         flat = made.flat()
         return made, frozenset(name for name, parts in left.items() if all(key_of(part, flat) in flat for part, _ in parts))
 
@@ -204,6 +214,15 @@ class Points:
     @functools.cached_property
     def _roles(self) -> tuple[str, str]:
         return configure(self.game, self.settings, self.arguments).roles
+
+
+def _object(key: str, given: object) -> ArenaError:
+    """Return the error for a component that is no data."""
+    name = type(given).__name__
+    return ArenaError(
+        f"the {key} is an object of {name}, which an experiment cannot build again in its runs or when it is resumed. Expected a name. "
+        f"Fix: write {name} into a file with a default for each argument, name it file.py:{name}, and give its arguments as settings"
+    )
 
 
 def key_of(name: str, flat: Mapping[str, Any]) -> str:
