@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from arena.errors import ArenaError, ArenaWarning, UnknownName
+from arena.registry.trust import only
 from arena.runs.index import keep
 from arena.runs.usage import show_usage
 
@@ -26,6 +27,7 @@ commands:
 {commands}
 
 options:
+  --trust        import code that a configuration or a folder of somebody else names
   -h, --help     show this help and exit
   -V, --version  show the version and exit
 
@@ -50,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UnknownName("command", words[0], commands)
         if _process() and words[0] not in ("play", "resume"):
             raise ArenaError(f"arena {words[0]} runs in one process. Only play and resume can be started by torchrun")
-        code = int(commands[words[0]].load()(words[1:]))
+        trusts = "--trust" in words
+        with only(None if trusts else words):
+            code = int(commands[words[0]].load()([word for word in words[1:] if word != "--trust"]))
         if code == INTERRUPTED and arguments is None and not _process():
             _leave(code)
         return code

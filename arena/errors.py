@@ -48,6 +48,10 @@ class BadSetting(ArenaError):
         return BadSetting(f"{place}.{self.name}", self.found, self.expected) if place else self
 
 
+class Untrusted(ArenaError):
+    """A file that names code which its reader has neither typed nor trusted."""
+
+
 class SlotMismatch(ArenaError):
     """A player that does not fit the slot of its role."""
 

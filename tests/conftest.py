@@ -1,8 +1,10 @@
 """Shared fixtures: small configurations, a real command line, and the published data."""
 
 import os
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: workers of pytest and commands that tests start share the cores
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="arena-state-")  # the key that signs code is not the tester's own
 
 import subprocess
 from collections.abc import Callable, Iterator

@@ -87,7 +87,8 @@ class TrialRuns:
         if self.over is not None:
             return {"arena": None, "play": self.over}
         assert self._look is not None and isinstance(self._look.env, Single)
-        alarms, history = self.monitors[0].alarms.state_dict(), self.monitors[0].history
+        alarms = self.monitors[0].alarms.state_dict()
+        history = [(int(turn), float(score), float(criterion)) for turn, score, criterion in self.monitors[0].history]
         return {"arena": self._look.env.arena.state_dict(), "history": history, "alarms": alarms, "play": None}
 
     def _watching(self, look: Look | None) -> list[TrialMonitor]:

@@ -29,12 +29,12 @@ def main(arguments: Sequence[str]) -> int:
         raise ArenaError(f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {arguments[0]}`")
     from arena.commands.play import exit_code
     from arena.runs.display import report
-    from arena.runs.play import resume
+    from arena.runs.play import go_on
 
     for point in entry_points(group="arena.resume"):
         if (Path(arguments[0]) / point.name).is_file():
             return int(point.load()(Path(arguments[0])))
-    result = resume(arguments[0])
+    result = go_on(Path(arguments[0]))
     if result.arena is None and os.environ.get("RANK", "0") == "0":
         from rich.console import Console
 

@@ -10,7 +10,8 @@ from arena.config.settings import Component, Settings, flatten
 from arena.core.game import Game
 from arena.core.rng import global_streams
 from arena.errors import ArenaError, BadSetting, GameFault
-from arena.registry.entries import Entry, entry_of
+from arena.registry.entries import Entry
+from arena.registry.loading import entry_of
 from arena.registry.lookup import lookup
 from arena.registry.signature import parameters_of, rules_in, settings_of
 

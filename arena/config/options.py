@@ -105,7 +105,11 @@ class MetricsOptions(Definitions, _Periodic):
 
 @dataclass(frozen=True)
 class PictureOptions(_Periodic):
-    """Pictures of the game."""
+    """Pictures of the game.
+
+    Args:
+        every: Turns from one to the next; 0 for only the end of the run.
+    """
 
     every: int = 2000
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from arena.errors import ArenaError, CheckpointUnusable
+from arena.registry import trust
 from arena.registry.grammar import parse
 
 Settings = dict[str, Any]
@@ -52,6 +53,7 @@ def load_file(path: str | Path) -> Settings:
     if not isinstance(data, dict):
         holds = "is empty" if data is None else f"holds a {type(data).__name__}"
         raise ArenaError(f"the config file {path} {holds}, but must hold settings such as 'turns: 1000'")
+    trust.admit(Path(path).parent)
     return data
 
 

@@ -106,8 +106,10 @@ def to_array(drawing: Figure) -> np.ndarray:
 
 @styled
 def save(drawing: Figure, path: Any) -> None:
-    """Write a figure as PNG."""
-    drawing.savefig(path, dpi=drawing.dpi, metadata={"Software": None})
+    """Write a figure as PNG; `savefig` would lay it out and draw it twice."""
+    canvas = drawing.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    canvas.print_png(path, metadata={"Software": None})
 
 
 def animate(frames: Sequence[Path], path: Path, milliseconds: int = 500) -> None:

@@ -61,7 +61,7 @@ def register(id: str) -> Callable[[type[T]], type[T]]:
         raise GameFault(f"'{id}' cannot be a game's id; use lower-case letters and digits with single dashes, such as 'tug-of-war'")
 
     def decorate(cls: type[T]) -> type[T]:
-        source, taken = _path(cls), _path(_games[id].target) if id in _games else ""
+        source, taken = path_of(cls), path_of(_games[id].target) if id in _games else ""
         if taken == f"arena.{source}":
             file = cls.__module__
             raise GameFault(f"{file} was imported a second time, as {file} and as arena.{file}; import it as arena.{file} only")
@@ -94,17 +94,6 @@ def named(kind: str, name: str) -> Entry | None:
     letters = re.sub("[-_]", "", name).lower()
     known = entries(kind) if kind == "game" else _scan(kind, _modules(kind), letters)
     return known.get(name) or known.get(dashed(name))
-
-
-def entry_of(kind: str, target: Callable[..., Any]) -> Entry:
-    """Return the entry of a class or function; its id is an import path if it has no name in the registry.
-
-    Example:
-        >>> entry_of("schedule", named("schedule", "linear").target).id, entry_of("player", dict).id
-        ('linear', 'builtins.dict')
-    """
-    known = _games.values() if kind == "game" else [named(kind, target.__name__)]
-    return next((entry for entry in known if entry and entry.target is target), None) or Entry(kind, _path(target), target)
 
 
 def shelf(base: type[T], package: str) -> dict[str, T]:
@@ -180,5 +169,6 @@ def is_kind(kind: str, member: object) -> bool:
     return getattr(member, "_arena_kind", None) == kind and "_arena_kind" not in vars(member)
 
 
-def _path(target: object) -> str:
+def path_of(target: object) -> str:
+    """Return the import path of a class or function."""
     return f"{getattr(target, '__module__', '?')}.{getattr(target, '__qualname__', '?')}"

@@ -3,23 +3,52 @@
 import functools
 import importlib
 import importlib.util
+import inspect
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from arena.errors import ArenaError, UnknownName
-from arena.registry.entries import Entry, entries, entry_of, is_kind
+from arena.registry import trust
+from arena.registry.entries import Entry, entries, is_kind, named, path_of
+
+
+def entry_of(kind: str, target: Callable[..., Any]) -> Entry:
+    """Return the entry of a class or function; its id is an import path if it has no name in the registry.
+
+    Example:
+        >>> entry_of("schedule", named("schedule", "linear").target).id, entry_of("player", dict).id
+        ('linear', 'builtins.dict')
+    """
+    known = entries("game").values() if kind == "game" else [named(kind, target.__name__)]
+    for entry in known:
+        if entry and entry.target is target:
+            return entry
+    trust.use(path_of(target))
+    return Entry(kind, path_of(target), target)
 
 
 def from_import_path(kind: str, name: str) -> Entry:
     """Return the entry of an import path, as in `package.module.Class`."""
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", name):
+        raise ArenaError(
+            f"the {kind} '{name[:60]}' is no import path. Expected a name of `arena list {kind}s`, package.Class or file.py:Class"
+        )
+    trust.check(kind, name)
     module_name, _, attribute = name.rpartition(".")
     if "" not in sys.path:
         sys.path.insert(0, "")  # because a console script does not search the present folder
     try:
-        member = getattr(importlib.import_module(module_name), attribute)
+        member = getattr(_imported(module_name, lambda: importlib.import_module(module_name)), attribute)
     except (ImportError, AttributeError) as error:
         raise ArenaError(f"the {kind} '{name}' cannot be imported ({error}); name it as file.py:Name, or install its package") from error
+    if not (is_kind(kind, member) or _may_be(kind, member)):
+        expected = _EXPECTED.get(kind, f"a class derived from that of a {kind}")
+        raise ArenaError(f"'{name}' is no {kind}, but {_described(member)}. Expected {expected}")
+    trust.use(name)
     return Entry(kind, name, member)
 
 
@@ -27,6 +56,7 @@ def from_file(kind: str, name: str) -> Entry:
     """Return the entry of a file, as in `mine.py` or `mine.py:Class`."""
     path, _, attribute = name.partition(":")
     file = Path(path).resolve()
+    trust.check(kind, name)
     if not file.is_file():
         raise ArenaError(f"the {kind} '{name}' names the file {file}, which does not exist; check the path")
     module = _import_file(file)
@@ -39,6 +69,7 @@ def from_file(kind: str, name: str) -> Entry:
         if attribute:
             raise UnknownName(f"{kind} in {file.name}", attribute, members)
         raise ArenaError(f"{file.name} defines {len(set(members.values()))} {kind}s, but one is needed; name it as {path}:Name")
+    trust.use(f"{file}:{attribute}")
     return Entry(kind, f"{file}:{attribute}", members[attribute])
 
 
@@ -49,10 +80,44 @@ def _import_file(file: Path) -> ModuleType:
         raise ArenaError(f"{file} cannot be imported; it must be a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(file.stem, module)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        if isinstance(error, ArenaError):
-            raise
-        raise ArenaError(f"{file.name} cannot be imported ({type(error).__name__}: {error}); run it with python to see where") from error
+    loader = spec.loader
+    _imported(file.name, lambda: loader.exec_module(module))
     return module
+
+
+def _imported(name: str, load: Callable[[], Any]) -> Any:
+    """Return what a function returns that imports a module, whose own errors are told in a sentence."""
+    try:
+        return load()
+    except (ArenaError, ImportError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit too
+        raise ArenaError(f"{name} cannot be imported ({type(error).__name__}: {error}); run it with python to see where") from error
+
+
+_EXPECTED = {
+    "player": "a class derived from torch.nn.Module, or a function that says that it returns one (-> nn.Module)",
+    "optimizer": "a class derived from torch.optim.Optimizer, or a function whose first argument is `parameters`",
+    "schedule": "a function whose first argument is `progress`",
+}
+
+
+def _may_be(kind: str, member: object) -> bool:
+    """Whether code that is named by its import path is of a kind, though it was not written for this project."""
+    if kind == "optimizer":
+        from torch.optim import Optimizer
+
+        is_function = inspect.isfunction(member) and next(iter(inspect.signature(member).parameters), None) == "params"
+        return is_function or (inspect.isclass(member) and issubclass(member, Optimizer) and member is not Optimizer)
+    if kind == "player" and inspect.isfunction(member):
+        from torch import nn
+
+        returned = inspect.signature(member).return_annotation
+        is_named = isinstance(returned, str) and returned.endswith("Module")
+        return is_named or (inspect.isclass(returned) and issubclass(returned, nn.Module))
+    return False
+
+
+def _described(member: object) -> str:
+    what = "the class" if inspect.isclass(member) else "the function" if callable(member) else "an object of"
+    return f"{what} {getattr(member, '__qualname__', type(member).__name__)}"

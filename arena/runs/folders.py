@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from arena.errors import ArenaError, FolderInTheWay, RunFailed
+from arena.registry import trust
 
 
 def stem(game: str) -> str:
@@ -35,6 +36,7 @@ def new_folder(out: str | Path | None, name: str, what: str, files: Mapping[str,
         folder = _made(out, name, what, [*files][-1])
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
+        trust.sign(folder)
     except OSError as error:
         name, where = what.partition(" ")[2], error.filename or out
         raise ArenaError(f"the {name} folder {where} could not be made ({error.strerror}); choose another --out") from error

@@ -10,11 +10,12 @@ from typing import Any
 
 from arena.config.config import Config
 from arena.config.configure import configure
-from arena.config.settings import load_file
+from arena.config.settings import flatten, load_file
 from arena.core.game import Game
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
 from arena.errors import ArenaError
+from arena.registry.trust import only
 from arena.runs.display import Display, Silent, show
 from arena.runs.environment import recorded
 from arena.runs.folders import disk_errors, new_folder
@@ -29,6 +30,7 @@ def play(
     out: str | Path | None = None,
     display: bool = True,
     config: str | Path | None = None,
+    trust: bool = False,
     **settings: Any,
 ) -> Result:
     """Play a game to its end in a new run folder.
@@ -38,6 +40,7 @@ def play(
         out: Run folder, which must not exist; None numbers one under `runs/`.
         display: Show progress in the terminal.
         config: YAML file of settings; `settings` win over it.
+        trust: Import code that the file names and that is not in the registry.
         settings: Settings by name, nested (`generator={"lr": 1e-4}`) or dotted (`**{"generator.lr": 1e-4}`); components may be objects.
 
     Raises:
@@ -49,8 +52,11 @@ def play(
         >>> result.status, result.turns
         ('finished', 20)
     """
-    merged = {**(load_file(config) if config else {}), **settings}
-    return start(configure(game, merged), out, display=display)
+    if config is None:
+        return start(configure(game, settings), out, display=display)
+    typed = [word for word in (game, *flatten(settings).values()) if isinstance(word, str)]
+    with only(None if trust else typed):
+        return start(configure(game, {**load_file(config), **settings}), out, display=display)
 
 
 def start(config: Config, out: str | Path | None = None, *, display: bool | Display = True) -> Result:
@@ -63,18 +69,24 @@ def start(config: Config, out: str | Path | None = None, *, display: bool | Disp
     return _go(config, arena, arena.ranks.on_main(lambda: _new_folder(config, out)), display=display)
 
 
-def resume(folder: str | Path, *, display: bool | Display = True) -> Result:
+def resume(folder: str | Path, *, display: bool = True, trust: bool = False) -> Result:
     """Continue a run from its latest checkpoint.
 
     Args:
         folder: Run folder.
-        display: Show progress in the terminal, or by this display.
+        display: Show progress in the terminal.
+        trust: Import code that the folder names and that is not in the registry, also if the run was not made here by this user.
 
     Raises:
         CheckpointUnusable: The latest checkpoint is damaged, or of another game or version.
         ArenaError: The folder is not a run.
     """
-    folder = Path(folder)
+    with only(None if trust else ()):
+        return go_on(Path(folder), display=display)
+
+
+def go_on(folder: Path, *, display: bool | Display = True) -> Result:
+    """Continue a run whose code is trusted, with its progress in the terminal or on a display."""
     if not (folder / "config.yaml").is_file():
         raise ArenaError(f"{folder} is not a run folder (it has no config.yaml); give the folder that `arena play` named")
     settings = load_file(folder / "config.yaml")

@@ -48,6 +48,7 @@ class Run:
 
     def __init__(self, config: Config, arena: Arena, folder: Path, display: Display):
         self.config, self.arena, self.folder, self.display = config, arena, folder, display
+        self._settings = config.dump()
         self.ranks = arena.ranks
         self.is_main = self.ranks is None or self.ranks.is_main  # the first of several processes writes
         checkpoint = config.group("checkpoint")
@@ -130,7 +131,7 @@ class Run:
         arena, every = self.arena, self.every["trace"]
         window = min(every, 2 * arena.scheduler.period)  # with two successive updates of each player
         if not resumed or not self._has_checkpoint():
-            self._look({*self.every})
+            self._look({name for name, period in self.every.items() if period or name != "picture"})
         began, before = time.perf_counter(), arena.turns_played
         step = lambda turn: arena.play_scheduled_turn(measure=turn % every >= every - window)  # noqa: E731
         for turn, regular in play(step, lambda: arena.turns_played, arena.turns, self.every):
@@ -236,9 +237,8 @@ class Run:
 
     def _diagnose(self) -> dict[str, Any]:
         row = self.diagnostics.measure(self.arena)
-        for name, value in row.items():
-            if name.endswith(".failure"):
-                self.display.note(value)
+        for name in [name for name in row if name.endswith(".failure")]:
+            self.display.note(row[name])
         return row
 
     def _picture(self, *, last: bool) -> None:
@@ -288,13 +288,11 @@ class Run:
         if self._has_checkpoint():
             blame(self.arena, self._latest()[1]["arena"])
 
-    # State ------------------------------------------------------------------------------------------------------------------
-
     def _state(self) -> dict[str, Any]:
         return {
             "turn": self.arena.turns_played,
             "game": self.config.game.id,
-            "settings": self.config.dump(),
+            "settings": self._settings,
             "arena": self.arena.state_dict(),
             "best": self.best,
             "turn_of": dict(self.turn_of),
@@ -326,7 +324,7 @@ class Run:
                 f"the checkpoint {path} is of the game '{state.get('game')}', but the run plays '{self.config.game.id}'; "
                 "restore the config.yaml of the run"
             )
-        check_unchanged(state.get("settings"), self.config.dump(), self.folder / "config.yaml", path.name)
+        check_unchanged(state.get("settings"), self._settings, self.folder / "config.yaml", path.name)
         try:
             self.arena.load_state_dict(state["arena"])
         except (KeyError, ValueError, RuntimeError) as error:

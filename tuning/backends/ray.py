@@ -28,9 +28,10 @@ from ray.tune.schedulers import (
 )
 from ray.tune.search.optuna import OptunaSearch
 
-from arena.errors import RunFailed
+from arena.errors import RunFailed, Untrusted
 from arena.experiments.ledger import TrialRecord, numbers, read, write
 from arena.experiments.values import Point
+from arena.registry import trust
 from arena.tuning.backends.base import Tell
 from arena.tuning.backends.ray_trial import NUMBER, OVER, POINTS, VALUE, loaded, number_of, point_of, trial
 from arena.tuning.plan import Sweep
@@ -43,6 +44,9 @@ RETRIES = 2
 killed twice."""
 KEPT = 4
 """Number of checkpoints kept of a trial. Population-based training has lost one of two."""
+
+PICKLES = "pickles of Ray Tune"
+trust.use(PICKLES)  # so that sweeps that are begun here are signed, and can be resumed
 
 _listeners: list[Tell] = []
 """Functions that take the records of this process's keeper, because Ray pickles the keeper itself."""
@@ -93,11 +97,15 @@ def _kept(folder: Path, number: int) -> bool:
 
 def _tuner(sweep: Sweep, folder: Path) -> tune.Tuner:
     """Return the tuner of a sweep, new or restored after its driver was killed."""
-    made = tune.with_resources(tune.with_parameters(trial, folder=str(folder)), {"cpu": 1, "gpu": sweep.options.gpus})
+    made = tune.with_resources(tune.with_parameters(trust.as_here(trial), folder=str(folder)), {"cpu": 1, "gpu": sweep.options.gpus})
     path = folder / "ray" / "tune"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if tune.Tuner.can_restore(str(path)):
+            if not trust.allows(PICKLES):
+                raise Untrusted(
+                    f"{path} holds {PICKLES}, and reading them runs code. Fix: if you trust whoever made that folder, add --trust"
+                )
             space = _chunks(sweep) if _at_once(sweep) else None
             return tune.Tuner.restore(str(path), trainable=made, resume_unfinished=True, resume_errored=True, param_space=space)
         run = tune.RunConfig(

@@ -14,6 +14,7 @@ from ray.exceptions import RayError, RayTaskError
 from arena.errors import ArenaError, RunFailed
 from arena.experiments.executors import Resources, Work
 from arena.experiments.executors.base import Ended, Turns
+from arena.registry.trust import as_here
 from arena.runs.processes import signals_interrupt
 from arena.tuning.backends.ray_cluster import connect, first_line
 
@@ -27,7 +28,7 @@ def play(work: Work, jobs: Sequence[Any], ended: Ended, turns: Turns, resources:
     with signals_interrupt():
         begun_here = connect(resources.address, resources.processes, resources.gpus)
         task = ray.remote(num_cpus=1, num_gpus=resources.gpus, max_retries=RETRIES, max_calls=0)(_play)
-        there = ray.put(work)
+        there = ray.put(as_here(work))
         running = {task.remote(there, job): index for index, job in enumerate(jobs)}
         try:
             while running:

@@ -98,7 +98,7 @@ def _restored() -> dict[str, Any] | None:
     if checkpoint is None:
         return None
     with checkpoint.as_directory() as folder:
-        state: dict[str, Any] = torch.load(Path(folder) / STATE, weights_only=False)  # which this very sweep wrote
+        state: dict[str, Any] = torch.load(Path(folder) / STATE, weights_only=True)
     return state
 
 

@@ -60,12 +60,12 @@ class PlayRuns:
 
 def play_run(job: Job, folder: Path, turns: Callable[[int], None]) -> str:
     """Play a run in its folder to its end, or on from its latest checkpoint; return its status."""
-    from arena.runs.play import resume, start
+    from arena.runs.play import go_on, start
 
     try:
         with faults_of("the run"):
             if (folder / "config.yaml").is_file():
-                status = resume(folder, display=Turns(turns)).status
+                status = go_on(folder, display=Turns(turns)).status
             else:
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()  # killed between making its folder and writing into it

@@ -16,6 +16,7 @@ from typing import Any
 from arena.errors import ArenaError, RunFailed
 from arena.experiments.executors import in_place
 from arena.experiments.executors.base import Ended, Resources, Turns, Work
+from arena.registry.trust import as_here
 from arena.runs.processes import signals_interrupt, start_worker, take_signals_from_parent
 
 GRACE = 1.5
@@ -44,7 +45,7 @@ class _Worker:
     def __init__(self, work: Work):
         self.job: int | None = None
         self.ready = False
-        self.process, self.pipe = start_worker(_play_jobs, work)
+        self.process, self.pipe = start_worker(_play_jobs, as_here(work))
 
 
 class _Pool:
