@@ -14,6 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from arena.errors import ArenaError, ArenaWarning, UnknownName
 from arena.registry.trust import only
+from arena.runs.encoding import show_in_any_encoding
 from arena.runs.index import keep
 from arena.runs.usage import show_usage
 
@@ -37,6 +38,9 @@ More help: arena play --help, arena play swiss-roll --help."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; errors become one sentence on standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    show_in_any_encoding()
+    if "MPLBACKEND" in os.environ:
+        os.environ["MPLBACKEND"] = "agg"  # pictures are drawn without a display, and an unknown backend would be an error
     warnings.formatwarning = _format_warning
     commands = {point.name: point for point in sorted(entry_points(group="arena.commands"), key=lambda p: p.name)}
     try:

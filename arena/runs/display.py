@@ -1,13 +1,15 @@
 """The display of a run: a live panel on a terminal, otherwise plain lines."""
 
+import contextlib
+import errno
 import functools
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -53,11 +55,36 @@ class Turns(Display):
         self.tell(row["turn"])
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Continue in silence if the reader of the output has ended, as in `| head`."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+class _Output:
+    """Standard output that goes silent if its reader has ended, as in `| head`, or its terminal is gone."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stdout
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._in_silence():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._in_silence():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _in_silence(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
+def _console(**options: Any) -> Console:
+    return Console(file=cast("IO[str]", _Output()), **options)
 
 
 def command(name: str) -> str:
@@ -68,8 +95,8 @@ def command(name: str) -> str:
 
 def terminal() -> Console:
     """Return the console of a command. A file or a pipe has no width, so that its lines are long."""
-    console = _Console()
-    return console if console.is_terminal else _Console(width=200)
+    console = _console()
+    return console if console.is_terminal else _console(width=200)
 
 
 def show_line(console: Console, name: str, text: str, width: int = 12, markup: bool = False) -> None:
@@ -100,7 +127,7 @@ def duration(seconds: float) -> str:
 
 def show() -> Display:
     """Return a live panel on a terminal, else plain lines."""
-    console = _Console()
+    console = _console()
     return Panel(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
 
 

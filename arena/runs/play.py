@@ -19,6 +19,7 @@ from arena.registry.trust import only
 from arena.runs.display import Display, Silent, show
 from arena.runs.environment import recorded
 from arena.runs.folders import disk_errors, new_folder
+from arena.runs.locks import alone_in
 from arena.runs.result import Result
 from arena.runs.run import Run
 from arena.trace import read_trace
@@ -103,7 +104,11 @@ def go_on(folder: Path, *, display: bool | Display = True) -> Result:
 def _go(config: Config, arena: Arena, folder: Path, *, display: bool | Display, resumed: bool = False) -> Result:
     is_main = arena.ranks is None or arena.ranks.is_main
     shown = (show() if display is True else display or Silent()) if is_main else Silent()
-    with disk_errors("the run", folder), recorded(folder, arena.device) if is_main else contextlib.nullcontext():
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(disk_errors("the run", folder))
+        if is_main:
+            stack.enter_context(alone_in(folder))
+            stack.enter_context(recorded(folder, arena.device))
         return Run(config, arena, folder, shown).go(resumed=resumed)
 
 

@@ -10,28 +10,34 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM)
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PRELOADED = ("arena.games", "arena.config.config", "arena.runs.play", "arena.engine.vector_env")
 """Modules that the server of processes imports before it forks."""
 
 
 @contextlib.contextmanager
 def stopped_by(handle: Callable[[int, Any], None]) -> Iterator[None]:
-    """Let `handle` handle Ctrl-C and SIGTERM within the block, in the main thread, which alone can handle signals."""
+    """Let `handle` handle Ctrl-C, SIGTERM and a lost connection within the block, in the main thread, which alone can handle signals.
+
+    SIGHUP stays ignored if it is, as under `nohup`.
+    """
+    before = {}
     try:
-        before = [signal.signal(number, handle) for number in NUMBERS]
+        for number in NUMBERS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                before[number] = signal.signal(number, handle)
     except ValueError:  # not in the main thread
         yield
         return
     try:
         yield
     finally:
-        for number, handler in zip(NUMBERS, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def signals_interrupt() -> contextlib.AbstractContextManager[None]:
-    """Let SIGTERM raise KeyboardInterrupt within the block, as Ctrl-C does."""
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt within the block, as Ctrl-C does."""
 
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
@@ -63,6 +69,7 @@ def take_signals_from_parent() -> None:
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent stops the experiment
     signal.pthread_sigmask(signal.SIG_UNBLOCK, NUMBERS)
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 

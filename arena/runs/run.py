@@ -338,7 +338,7 @@ class Run:
         return int(state["trace"])
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
-        """Let the first Ctrl-C or SIGTERM within the block end the run after the current turn, and a second one at once."""
+        """Let the first Ctrl-C, SIGTERM or SIGHUP within the block end the run after the current turn, and a second one at once."""
 
         def stop(number: int, frame: Any) -> None:
             self._stop = number

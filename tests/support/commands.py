@@ -102,7 +102,7 @@ class Process:
 
     def output(self) -> tuple[str, str]:
         """Return the text of stdout and stderr so far."""
-        output, errors = (os.pread(stream, 1 << 24, 0).decode() for stream in self._streams)
+        output, errors = (os.pread(stream, 1 << 24, 0).decode(errors="replace") for stream in self._streams)
         return output, errors
 
     def finish(self, within: float = 180) -> subprocess.CompletedProcess[str]:
@@ -123,9 +123,10 @@ def _run(function: Callable[..., Any], arguments: Any, folder: str, environment:
     """In the new process: take over streams, folder and environment; call the function."""
     for number, stream in enumerate(streams, 1):
         os.dup2(os.open(stream, os.O_WRONLY | os.O_APPEND), number)
-    sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
     os.environ.clear()
     os.environ.update(environment)
+    encoding = environment.get("PYTHONIOENCODING", "utf-8")
+    sys.stdout, sys.stderr = (open(number, "w", encoding=encoding, buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
     os.chdir(folder)
     sys.exit(function(*arguments))
 

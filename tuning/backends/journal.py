@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 from optuna.storages.journal import JournalFileBackend
 
-from arena.tuning.backends.locks import locked
+from arena.runs.locks import locked
 from arena.tuning.plan import Sweep
 
 JOURNAL, STUDY = "journal.log", "sweep"

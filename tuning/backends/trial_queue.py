@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from arena.experiments.ledger import TrialRecord, read, write
-from arena.tuning.backends.locks import held, locked
+from arena.runs.locks import held, locked
 from arena.tuning.plan import Sweep
 from arena.tuning.points import suggested_point
 

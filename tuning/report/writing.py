@@ -12,7 +12,7 @@ from arena.experiments.tables import write_csv
 from arena.experiments.trials import Trials, trials_of
 from arena.plots.style import save
 from arena.runs.folders import disk_errors
-from arena.tuning.backends.locks import locked
+from arena.runs.locks import locked
 from arena.tuning.plan import PLAN
 from arena.tuning.report.importance import METHODS
 from arena.tuning.report.sensitivity import FEWEST, Findings, examine

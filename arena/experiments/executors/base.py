@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from arena.experiments.plug_ins import plug_in
+from arena.runs.locks import alone_in
 
 Work = Callable[[Any, Callable[[int], None]], Any]
 """Plays a job, given a function that takes the turns played so far; returns the result. Raises KeyboardInterrupt if it was stopped."""
@@ -104,7 +105,8 @@ class Where:
 
     def play(self, work: Work, jobs: Sequence[Any], ended: Ended, turns: Turns, folder: Path, workers: int = 0) -> None:
         """Play jobs; see `Executor` and `Resources`."""
-        self.executor(work, jobs, ended, turns, Resources(folder.resolve(), workers, self.address, self.gpus))
+        with alone_in(folder):
+            self.executor(work, jobs, ended, turns, Resources(folder.resolve(), workers, self.address, self.gpus))
 
 
 WHERE = tuple(field.name for field in fields(Where))

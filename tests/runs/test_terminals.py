@@ -1,0 +1,70 @@
+"""Terminals: encodings that lack a sign, a backend of matplotlib that does not exist, and a dropped connection."""
+
+import os
+import pty
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from arena.runs.encoding import spell
+from arena.trace import read_trace
+from tests.support import commands
+
+RUN = ("play", "bilinear", "--trace.tensorboard", "false", "--turns")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_every_encoding_shows_every_sign(encoding: str, tmp_path: Path) -> None:
+    """Help, a list, a run and an error."""
+    for words in (("play", "ring", "--help"), ("list", "rules"), (*RUN, "20"), ("play", "ring", "--turnsλ", "3")):
+        with commands.arena(*words, folder=tmp_path, PYTHONIOENCODING=encoding) as process:
+            done = process.finish()
+        assert done.returncode == (2 if "--turnsλ" in words else 0), done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_ascii_reads_the_same() -> None:
+    assert spell("θ − η·∇f, 5 → 3, naïve, 漢") == "theta - eta*grad f, 5 -> 3, naive, ?"
+
+
+def test_an_unknown_backend_of_matplotlib_is_not_needed(tmp_path: Path) -> None:
+    with commands.arena(*RUN, "3", folder=tmp_path, MPLBACKEND="nonsense") as process:
+        assert process.finish().returncode == 0
+
+
+def test_a_dropped_connection_saves_the_run(tmp_path: Path) -> None:
+    """SIGHUP, and a terminal that is gone: the run keeps a checkpoint, and goes on from it."""
+    ours, theirs = pty.openpty()
+    words = (*RUN, "100000", "--out", "run", "--trace.every", "1000")
+    process = commands.arena(*words, folder=tmp_path, prepare=Takes(theirs))
+    trace = tmp_path / "run" / "trace.jsonl"
+    until = time.monotonic() + 60
+    while not (trace.is_file() and trace.read_bytes().count(b"\n") > 2):
+        assert time.monotonic() < until and process.poll() is None, process.output()
+        time.sleep(0.01)
+    os.close(ours)
+    os.close(theirs)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 130, process.output()
+    turn = read_trace(trace)[-1]["turn"]
+    kept = max(int(path.stem.rpartition("-")[2]) for path in (tmp_path / "run" / "checkpoints").glob("turn-*.pt"))
+    assert kept >= turn > 0 and read_trace(trace)[-1]["kind"] == "turn"
+
+
+class Takes:
+    """Makes a terminal the standard output of the command.
+
+    Args:
+        terminal: its descriptor; forked processes share it by its number in this process.
+    """
+
+    def __init__(self, terminal: int):
+        self.path = f"/proc/{os.getpid()}/fd/{terminal}"
+
+    def __call__(self) -> None:
+        terminal = os.open(self.path, os.O_RDWR | os.O_NOCTTY)
+        for number in (1, 2):
+            os.dup2(terminal, number)
+        os.close(terminal)
