@@ -13,10 +13,10 @@ from pathlib import Path
 from arena.experiments import ledger
 from arena.experiments.executors import Resources, processes
 from arena.runs.folders import disk_errors
+from arena.runs.locks import hold
 from arena.runs.processes import signals_interrupt
 from arena.tuning.backends.base import Tell
 from arena.tuning.backends.journal import open_study
-from arena.runs.locks import hold
 from arena.tuning.backends.trial_queue import WORKERS, TrialQueue
 from arena.tuning.objective import evaluate
 from arena.tuning.plan import Sweep, load
