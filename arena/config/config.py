@@ -83,6 +83,18 @@ class Config:
         metrics = self.group("metrics")
         return Evaluation(metrics.radius, metrics.region, metrics.covered, metric=self.settings["metric"])
 
+    @property
+    def score_name(self) -> str:
+        """Name of the score on axes: that of the metric in its place, or the game's own.
+
+        Example:
+            >>> from arena.config import configure
+            >>> configure("bilinear").score_name, configure("ring", {"metric": "mmd"}).score_name
+            ('distance to the solution', 'mmd')
+        """
+        name: str = self.settings["metric"] or self.game.target.score_is  # type: ignore[attr-defined]
+        return name
+
     def build(self, render_mode: str | None = None) -> Arena:
         """Return the arena that this configuration describes; under torchrun, shared with the other processes."""
         ranks = join(self.run.device)

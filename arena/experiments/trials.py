@@ -55,6 +55,11 @@ class Trials:
         return tuple(self.records[0].values)
 
     @property
+    def axis_names(self) -> tuple[str, ...]:
+        """The names of the objectives on axes, in which the score has the name that the game gives it."""
+        return tuple(self.base.score_name if name == "score" else name for name in self.objectives)
+
+    @property
     def seeds(self) -> list[int]:
         """All seeds, in rising order."""
         return sorted({run.seed for record in self.records for run in record.runs})

@@ -73,6 +73,7 @@ def test_every_rule_has_its_panel(bilinear) -> None:  # type: ignore[no-untyped-
     chart = figures.scores(bilinear.summaries)
     assert chart is not None
     assert [axis.xaxis.get_tick_params()["labelbottom"] for axis in chart.axes] == [False] * 11 + [True] * 7
+    assert chart.get_supylabel() == "distance to the solution (lower is better)"
     words = [text.get_text() for text in chart.legends[0].get_texts()]
     assert words == ["converged", "converging", "cycling", "diverged", "the others", "follow-the-ridge: undefined"]
 

@@ -11,41 +11,18 @@ from arena.experiments.map.play import play_map
 from arena.experiments.verdict import Verdict
 from arena.tuning import sweep
 from tests.conftest import Cli
+from tests.support.game_files import game_file
 
-GAME = """
-import torch
-from arena import Game, register
-from arena.players import Vector
-
-@register("odd")
-class Odd(Game):
-    def __init__(self, pull: float = 1.0):
-        super().__init__(left=Vector(2), right=Vector(2))
-        self.pull = pull
-        BUILD
-
-    def sample(self, rng):
-        return torch.randn(2, 2, generator=rng)
-
-    def losses(self, batch, coupling, movers):
-        LOSSES
-        pull = self.pull * (self.players["left"]() @ self.players["right"]())
-        return {"left": pull, "right": -pull}
-
-    def score(self):
-        SCORE
-        return sum(player().norm() for player in self.players.values())
-"""
 ODD = "if self.pull > 1.5: raise LookupError('no such pull')"
 FAULTS = {
-    "BUILD": (ODD, "Odd.__init__ failed (LookupError: no such pull; odd.py, line 11)"),
-    "LOSSES": (
+    "build": (ODD, "Odd.__init__ failed (LookupError: no such pull; odd.py, line 11)"),
+    "losses": (
         ODD,
         "Simultaneous on Odd failed in turn 1 (LookupError: no such pull; odd.py, line 17). Fix: correct the rule or the game; `arena "
         "check` tests both",
     ),
-    "SCORE": (ODD, "Odd.score failed (LookupError: no such pull; odd.py, line 22)"),
-    "NAN": ("if self.pull > 1.5: return float('nan')", "the score is NaN"),
+    "score": (ODD, "Odd.score failed (LookupError: no such pull; odd.py, line 22)"),
+    "nan": ("if self.pull > 1.5: return float('nan')", "the score is NaN"),
 }
 SETTINGS: dict[str, Any] = {"turns": 8, "trace.tensorboard": False, "picture.every": 0}
 
@@ -54,13 +31,9 @@ SETTINGS: dict[str, Any] = {"turns": 8, "trace.tensorboard": False, "picture.eve
 def odd(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     """A game that breaks at a pull of 2, as a file; and the reason."""
     code, reason = FAULTS[request.param]
-    place = "SCORE" if request.param == "NAN" else request.param
-    text = GAME.replace(place, code)
-    for other in ("BUILD", "LOSSES", "SCORE"):
-        text = text.replace(other, "pass")
-    folder = tmp_path / request.param.lower()
+    folder = tmp_path / request.param
     folder.mkdir()
-    (folder / "odd.py").write_text(text)
+    (folder / "odd.py").write_text(game_file("odd", **{"score" if request.param == "nan" else request.param: code}))
     return str(folder / "odd.py"), reason
 
 
@@ -100,7 +73,7 @@ def test_a_map_goes_on(odd: tuple[str, str], tmp_path: Path) -> None:
     assert reason in (tmp_path / "m" / "map.csv").read_text()
 
 
-@pytest.mark.parametrize("odd", ["LOSSES"], indirect=True)
+@pytest.mark.parametrize("odd", ["losses"], indirect=True)
 def test_the_commands_end_with_a_count_of_failures(odd: tuple[str, str], quick_cli: Cli) -> None:
     game, reason = odd
     options = [f"--{name}={value}" for name, value in SETTINGS.items()]

@@ -33,6 +33,7 @@ from arena.experiments.trials import trials_of
 from arena.experiments.values import parse_seeds, parse_varied
 from arena.experiments.verdict import Verdict
 from arena.games import SwissRoll
+from tests.support.game_files import game_file
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16}
@@ -181,30 +182,10 @@ def test_cells_in_which_a_setting_does_not_exist_show_the_score_without_it(tmp_p
     assert scores["consensus", 0.5] != scores["consensus", 1.0]
 
 
-UNMAPPED = '''
-from arena import Game, register
-from arena.players import Vector
-
-@register("asks")
-class Asks(Game):
-    """A game that decides by the numbers it computes."""
-    def __init__(self, slope: float = 1.0):
-        super().__init__(left=Vector(2), right=Vector(2))
-        self.slope = slope
-    def sample(self, rng):
-        return None
-    def losses(self, batch, coupling, movers):
-        x, y = self.players["left"](), self.players["right"]()
-        pull = coupling * self.slope * (x @ y if float(x.detach().sum()) > 0 else 2 * (x @ y))
-        return {"left": pull, "right": -pull}
-    def score(self):
-        return sum(p().norm() for p in self.players.values())
-'''
-
-
 def test_what_is_played_one_by_one_is_said_with_its_reason(tmp_path: Path, cli: Cli) -> None:
-    (tmp_path / "asks.py").write_text(UNMAPPED)
-    done = cli("map", "asks.py", "--vary", "left.lr=0.01:0.1:2", "--vary", "slope=1,2", "--turns", "5", "--out", "m")
+    decides_by_a_number = 'coupling = coupling * (1 if float(self.players["left"]().sum()) > 0 else 2)'
+    (tmp_path / "asks.py").write_text(game_file("asks", losses=decides_by_a_number))
+    done = cli("map", "asks.py", "--vary", "left.lr=0.01:0.1:2", "--vary", "pull=1,2", "--turns", "5", "--out", "m")
     assert done.returncode == 0, done.stderr
     assert "some runs are played one by one: Asks's losses cannot be mapped" in done.stdout
     assert len((tmp_path / "m" / "map.csv").read_text().splitlines()) == 5
@@ -274,6 +255,9 @@ def test_the_picture_marks_what_the_table_says(tmp_path: Path) -> None:
     assert [len(c.get_paths()) for c in hatched] == [len(gone)]
     crosses = next(line for line in axis.lines if line.get_marker() == "x")
     assert {(x, y) for x, y in zip(*crosses.get_data(), strict=True)} == {(cell.x, cell.y) for cell in played[-2:]}
+    assert axis.get_title(loc="left") == "bilinear: distance to the solution over two settings"
+    (bar,) = axis.child_axes
+    assert bar.get_title(loc="left") == "distance to the\nsolution\n(lower is better)"
     assert imread(found.picture).shape[0] > 800
 
 

@@ -112,7 +112,7 @@ def tolerance(space: Space, trials: Trials, found: Findings) -> Figure:
     for axis in axes.flat[len(curves) :]:
         axis.set_visible(False)
     for axis in axes[:, 0]:
-        axis.set_ylabel(trials.objectives[0])
+        axis.set_ylabel(trials.axis_names[0])
     which = "the best point that has it" if found.active else "the best point"
     made.suptitle(f"one setting at a time, around {which}; shaded: within 10 %", fontsize=10, color=INK)
     return made
@@ -158,7 +158,7 @@ def heat(x: Dimension, y: Dimension, trials: Trials, process: Process) -> Figure
     handles = [*axis.get_legend_handles_labels()[0], *empty]
     axis.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, columnspacing=1.2, handletextpad=0.3)
     bar = made.colorbar(mesh, ax=axis, aspect=30, pad=0.02, extend="max" if values.max() > float(norm.vmax or 0) else "neither")
-    bar.set_label(f"{trials.objectives[0]}: expected over the other settings; dots: trials", fontsize=8)
+    bar.set_label(f"{trials.axis_names[0]}: expected over the other settings; dots: trials", fontsize=8)
     bar.outline.set_visible(False)
     if isinstance(norm, LogNorm):
         _plain_numbers(bar.ax.yaxis)
@@ -217,7 +217,7 @@ def parallel(space: Space, trials: Trials) -> Figure:
     axis.grid(False)
     axis.spines["left"].set_visible(False)
     bar = made.colorbar(ScalarMappable(norm, COLOURS), ax=axis, aspect=30, pad=0.02)
-    bar.set_label(f"{trials.objectives[0]} of the others", fontsize=8)
+    bar.set_label(f"{trials.axis_names[0]} of the others", fontsize=8)
     bar.outline.set_visible(False)
     if isinstance(norm, LogNorm):
         _plain_numbers(bar.ax.yaxis)
@@ -241,7 +241,7 @@ def seeds(trials: Trials) -> Figure:
         _plain_numbers(axis.yaxis)
     if trials.ceiling:
         axis.axhline(trials.ceiling, color="#1b8a78", linewidth=1, linestyle="--", label="real data")
-    axis.set(xlabel="trials, from best to worst", ylabel=trials.objectives[0], title="settings against seeds")
+    axis.set(xlabel="trials, from best to worst", ylabel=trials.axis_names[0], title="settings against seeds")
     axis.legend(loc="upper left")
     return made
 
@@ -259,7 +259,7 @@ def front(trials: Trials) -> Figure:
             limit = record.values[second]
             best.append(record)
     axis.step([r.values[first] for r in best], [r.values[second] for r in best], "o-", where="post", color=FIRST, label="the front")
-    axis.set(xlabel=first, ylabel=second)
+    axis.set(xlabel=trials.axis_names[0], ylabel=trials.axis_names[1])
     axis.legend(loc="upper right")
     return made
 

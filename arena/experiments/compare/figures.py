@@ -122,7 +122,7 @@ def scores(summaries: Sequence[Summary]) -> Figure | None:
         lines.append(Line2D([], [], color="#dfe3e6", linewidth=1.0, label="the others"))
         made.legend(handles=[*lines, *_band(several), *without], loc="outside upper center", ncols=len(lines) + 1)
     made.supxlabel("gradient evaluations, a product counted as three", fontsize=9, color=INK)
-    made.supylabel("score (lower is better)", fontsize=9, color=INK)
+    made.supylabel(f"{summaries[0].outcomes[0].job.config.score_name} (lower is better)", fontsize=9, color=INK)
     return made
 
 

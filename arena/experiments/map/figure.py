@@ -1,6 +1,7 @@
 """The picture of a map: the score of every cell in colour, with marks on diverged and collapsed cells and on the best one."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -208,7 +209,7 @@ def _title(axis: Any, found: Map) -> None:
     notes = ["" if turns else f"after {flat['turns']:,} turns", f"{len(plan.x.values)} × {len(plan.y.values)} cells"]
     notes.append(plan.per_cell)
     name = plan.base().game.name
-    axis.set_title(f"{name}: score over two settings", loc="left", fontsize=12.5, fontweight="bold", pad=22)
+    axis.set_title(f"{name}: {plan.base().score_name} over two settings", loc="left", fontsize=12.5, fontweight="bold", pad=22)
     words = ", ".join(word for word in notes if word)
     axis.annotate(words, (0, 1), (0, 7), xycoords="axes fraction", textcoords="offset points", fontsize=9, color="#5f6670", va="bottom")
 
@@ -240,7 +241,8 @@ def _colour_bar(picture: Figure, axis: Any, mesh: Any, found: Map, norm: Normali
     free = [float(tick) for tick in ticks if low <= tick <= high and not near(tick)]
     bar.set_ticks(free, labels=[f"{tick:g}" if 1e-3 <= abs(tick) < 1e5 or tick == 0 else f"{tick:.0e}" for tick in free])
     bar.ax.tick_params(which="both", color="#8b929a", labelsize=9)
-    bar.ax.set_title("score\n(lower is better)", fontsize=9, color=INK, loc="left", pad=8)
+    name = "\n".join(textwrap.wrap(found.plan.base().score_name, 18))
+    bar.ax.set_title(f"{name}\n(lower is better)", fontsize=9, color=INK, loc="left", pad=8)
     for words, value in shown.items():
         bar.ax.axhline(value, color="white", linewidth=3.2)
         bar.ax.axhline(value, color=INK, linewidth=1.5)
