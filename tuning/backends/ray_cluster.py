@@ -13,6 +13,7 @@ os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's default of 15 gives w
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
+from ray.exceptions import RayError
 
 from arena.errors import ArenaError
 
@@ -36,7 +37,7 @@ def connect(address: str, workers: int, gpus: float) -> bool:
                 ray.init(address=address, **quiet)
             else:
                 ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (ConnectionError, RuntimeError, ValueError, RayError) as error:
             raise ArenaError(f"Ray could not be reached ({first_line(error)}). {fix_of(error)}") from error
     there = ray.cluster_resources().get("GPU", 0)
     if gpus > there:
@@ -46,15 +47,21 @@ def connect(address: str, workers: int, gpus: float) -> bool:
     return begun
 
 
-def fix_of(error: Exception) -> str:
-    """Return the likeliest fix of a connection that failed.
+def fix_of(error: BaseException | None) -> str:
+    """Return the likeliest fix of a connection that failed. Ray reports a refused token as the cause of an error that does not mention it.
 
     Example:
-        >>> fix_of(RuntimeError("AuthenticationError: invalid token"))
+        >>> refused = ConnectionError("Failed to connect to Ray cluster at 10.0.0.1:6379")
+        >>> fix_of(refused)
+        'Fix: check --address, or leave it out'
+        >>> refused.__cause__ = RuntimeError("Unauthenticated: RPC error: InvalidAuthToken")
+        >>> fix_of(refused)
         'Fix: set RAY_AUTH_MODE=token and the RAY_AUTH_TOKEN of the cluster, as its nodes have them'
     """
-    refused = any(word in str(error).lower() for word in ("authenticat", "unauthorized", "auth_token", "auth token"))
-    if refused:
+    texts = list[str]()
+    while error is not None:
+        texts, error = [*texts, str(error).lower()], error.__cause__ or error.__context__
+    if any(word in text for text in texts for word in ("authenticat", "unauthorized", "auth_token", "auth token")):
         return "Fix: set RAY_AUTH_MODE=token and the RAY_AUTH_TOKEN of the cluster, as its nodes have them"
     return "Fix: check --address, or leave it out"
 
