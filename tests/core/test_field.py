@@ -8,8 +8,8 @@ from arena.config import configure
 from arena.core.directions import dot
 from arena.errors import RuleUndefined
 from arena.games import Quadratic, SwissRoll
-from tests.rules.test_rules import random_jacobian
 from tests.support.operations import Once
+from tests.support.quadratic_games import random_jacobian
 
 
 def make(seed: int = 0) -> tuple[Field, torch.Tensor, torch.Tensor]:

@@ -13,8 +13,8 @@ from arena.errors import RuleUndefined
 from arena.games import Quadratic
 from arena.optimizers import sgd
 from arena.rules.conjugate_gradients import conjugate_gradients
-from tests.rules.test_rules import BOTH, position, random_jacobian
 from tests.support.known_answers.rules import competitive
+from tests.support.quadratic_games import BOTH, position, random_jacobian
 
 
 def solve(a: Tensor, b: Tensor, **options):  # type: ignore[no-untyped-def]

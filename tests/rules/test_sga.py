@@ -13,7 +13,7 @@ from arena.engine.vector_env import Population
 from arena.games import Bilinear, Quadratic
 from arena.rules import SymplecticGradientAdjustment
 from arena.rules.linear import LinearGame
-from tests.rules.test_rules import random_jacobian
+from tests.support.quadratic_games import random_jacobian
 
 DISTANCES = (1.0, 10.0, 100.0, 1000.0)
 
