@@ -131,6 +131,12 @@ class ConvDiscriminator(nn.Module):
         for layer, norm in self._pairs():
             norm.follow_(layer.weight)
 
+    def _apply(self, fn: Any, recurse: bool = True) -> "ConvDiscriminator":
+        super()._apply(fn, recurse)
+        for layer, norm in self._pairs():
+            norm.converted(layer.weight)
+        return self
+
     def _pairs(self) -> list[tuple[Any, Any]]:
         """Return each layer with its spectral norm."""
         return [] if self.norms is None else list(zip([*self.layers, self.last], self.norms, strict=True))

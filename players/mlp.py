@@ -97,13 +97,23 @@ class MLP(nn.Module):
         """
         return self._project if self.bounded or self.norms is not None else None
 
-    @torch.no_grad()
     def _project(self) -> None:
+        self._clip()
+        for layer, norm in self._pairs():
+            norm.follow_(layer.weight)
+
+    @torch.no_grad()
+    def _clip(self) -> None:
         for layer in self.layers if self.bounded else ():
             for p in layer.parameters():
                 p.copy_(p.clamp(-self.bound, self.bound))
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "MLP":
+        super()._apply(fn, recurse)
+        self._clip()  # the bound may be smaller in the new precision
         for layer, norm in self._pairs():
-            norm.follow_(layer.weight)
+            norm.converted(layer.weight)
+        return self
 
     def _pairs(self) -> list[tuple[Any, Any]]:
         """Return each layer with its spectral norm; empty without norms."""

@@ -21,7 +21,8 @@ INITIAL_ITERATIONS = 15
 
 
 class SpectralNorm(nn.Module):
-    """Division of one weight by its largest singular value; the layer's owner calls `follow_` in its `project_`.
+    """Division of one weight by its largest singular value; the layer's owner calls `follow_` in its `project_`, and `converted` in
+    its `_apply`.
 
     Args:
         weight: Weight of a linear layer or a convolution, (O, …).
@@ -38,12 +39,25 @@ class SpectralNorm(nn.Module):
 
     def __init__(self, weight: Tensor):
         super().__init__()
-        matrix_OI = weight.detach().flatten(1)
-        u = normalize(torch.randn(len(matrix_OI)).to(matrix_OI), dim=0)
-        self.register_buffer("u", u)
-        self.register_buffer("v", normalize(matrix_OI.T @ u, dim=0))
+        self._random_O = torch.randn(len(weight)).cpu().numpy()  # not a tensor, which members of a population would have to share
+        self.register_buffer("u", weight.new_zeros(len(weight)))
+        self.register_buffer("v", weight.new_zeros(weight[0].numel()))
+        self._begin(weight)
+
+    @torch.no_grad()
+    def _begin(self, weight: Tensor) -> None:
+        matrix_OI = weight.flatten(1)
+        self.u.copy_(normalize(torch.from_numpy(self._random_O).to(matrix_OI), dim=0))
+        self.v.copy_(normalize(matrix_OI.T @ self.u, dim=0))
         for _ in range(INITIAL_ITERATIONS):
             self.follow_(weight)
+        self._begun = self.u.dtype, self.u.double().cpu().numpy()
+
+    def converted(self, weight: Tensor) -> None:
+        """Run the initial iterations again, unrounded, if the precision has changed since and u has not."""
+        dtype, begun_O = self._begun
+        if self.u.dtype != dtype and torch.equal(self.u, torch.from_numpy(begun_O).to(self.u)):
+            self._begin(weight)
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return W / σ."""

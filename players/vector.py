@@ -1,5 +1,7 @@
 """Free vector: a player whose parameter is its move."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +41,11 @@ class Vector(nn.Module):
 
     def forward(self) -> Tensor:
         return self.value
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "Vector":
+        super()._apply(fn, recurse)
+        self.project_()  # the bound may be smaller in the new precision
+        return self
 
     @torch.no_grad()
     def project_(self) -> None:

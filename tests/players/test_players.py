@@ -11,7 +11,7 @@ from torch import nn
 from arena import Arena, Population, configure
 from arena.games import Bilinear
 from arena.optimizers import sgd
-from arena.players import MLP, Vector
+from arena.players import MLP, ConvDiscriminator, Vector
 from arena.players.base import hooks
 from arena.players.dann import MnistNet, SixConvs, SvhnNet
 from arena.players.generate_to_adapt import ConvAdapter, ConvTwoHeads
@@ -155,3 +155,33 @@ def test_members_that_stay_keep_their_spectral_norms() -> None:
         for name, tensor in (*alone.game.named_parameters(), *alone.game.named_buffers()):
             other = dict(together.game.named_parameters()).get(name, together.game.get_buffer(name) if "norms" in name else None)
             assert other is not None and float((other[member] - tensor).detach().abs().max()) < 1e-10
+
+
+@pytest.mark.parametrize(
+    "player",
+    [
+        functools.partial(MLP, (3,), (2,), spectral_norm=True, bound=0.1),
+        functools.partial(ConvDiscriminator, (1, 8, 8), (2,), widths=(4,), spectral_norm=True),
+    ],
+    ids=["mlp", "conv"],
+)
+def test_initial_norms_and_bounds_have_the_precision_of_the_game(player: Any) -> None:
+    """u and v are unit vectors to 1e-15 and not float32 numbers; a player that has moved keeps its own."""
+    made = player()
+    rounded = [buffer.clone() for buffer in made.buffers()]
+    made.double()
+    for buffer, single in zip(made.buffers(), rounded, strict=True):
+        assert float(buffer.norm()) == pytest.approx(1.0, abs=1e-15)
+        torch.testing.assert_close(buffer.float(), single, rtol=1e-5, atol=1e-6)
+    assert all(torch.equal(a, b) for a, b in zip(made.float().buffers(), rounded, strict=True))
+    with torch.no_grad():
+        for p in made.parameters():
+            p.add_(torch.randn(p.shape))
+    made.project_()
+    moved = [buffer.clone() for buffer in made.buffers()]
+    assert all(torch.equal(a, b.double()) for a, b in zip(made.double().buffers(), moved, strict=True))
+
+
+@pytest.mark.parametrize("player", [functools.partial(MLP, (3,), (1,), bound=0.1), functools.partial(Vector, 9, start=9.0, bound=0.1)])
+def test_a_bound_holds_in_float64_from_the_start(player: Any) -> None:
+    assert max(float(p.detach().abs().max()) for p in player().double().parameters()) == 0.1
