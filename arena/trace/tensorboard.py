@@ -1,11 +1,13 @@
 """The trace as TensorBoard events, with one sub-run per player, so that both share every chart."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 from torch.utils.tensorboard import SummaryWriter
 
 _PLAYER = ("loss", "gradient_norm", "update_norm", "update_cosine", "learning_rate", "share", "moves")
@@ -71,8 +73,24 @@ class TensorBoard:
         self._common.add_text(f"alarms/{name}", sentence, turn)
 
     def close(self) -> None:
-        for writer in (self._common, *self._players.values()):
+        """Close the files; raise OSError if an event could not be written."""
+        writers = (self._common, *self._players.values())
+        for writer in writers:
+            writer.flush()  # close() alone would not raise
+        for writer in writers:
             writer.close()
+
+
+_print_error = threading.excepthook
+
+
+def print_unless_raised(error: threading.ExceptHookArgs) -> None:
+    """Print the error that ended a thread, unless the thread wrote events: the writer's next call raises that error."""
+    if not (isinstance(error.exc_value, OSError) and isinstance(error.thread, _AsyncWriterThread)):
+        _print_error(error)
+
+
+threading.excepthook = print_unless_raised
 
 
 def _add(writer: SummaryWriter, scalars: Mapping[str, float], turn: int) -> None:

@@ -1,13 +1,16 @@
 """TensorBoard's view of a run: both players on the same charts, pictures, and no seam after a resume."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 import arena
 from arena.trace import read_trace
+from arena.trace.tensorboard import TensorBoard, print_unless_raised
 
 SETTINGS = {"turns": 60, "batch": 8, "trace.every": 10, "score.every": 20, "picture.every": 30, "checkpoint.every": 30}
 
@@ -85,3 +88,21 @@ def test_a_resumed_run_has_no_seam(run: Path, tmp_path: Path) -> None:
     assert [s.step for s in events(folder / "generator").Scalars("players/loss")] == [10, 20, 30, 40, 50, 60]
     assert [s.step for s in events(folder).Scalars("game/score")] == [0, 20, 40, 60]
     assert (folder / "trace.jsonl").read_bytes() == (run / "trace.jsonl").read_bytes()
+
+
+def test_a_full_disk_is_raised_by_tensorboard_and_not_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(self: RecordWriter, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    def play() -> None:
+        board = TensorBoard(tmp_path, ("x", "y"), ())
+        board.write({"turn": 1, "x.loss": 1.0})
+        board.close()
+
+    monkeypatch.setattr(RecordWriter, "write", write)
+    monkeypatch.setattr(threading, "excepthook", print_unless_raised)  # in the place of pytest's
+    with pytest.raises(OSError, match="No space left on device"):
+        play()
+    assert capsys.readouterr().err == ""
