@@ -34,11 +34,8 @@ from arena.players.perturbation import Perturbation
 from arena.players.small_conv import SmallConv
 from arena.registry.entries import register
 
-SETS: dict[str, tuple[Shape, int, int]] = {
-    "mnist": ((1, 28, 28), 60_000, images.CLASSES),
-    "digits": ((1, 8, 8), 1500, images.CLASSES),
-}
-"""Image shape, number of training images and number of classes by data set."""
+SETS: dict[str, tuple[Shape, int]] = {"mnist": ((1, 28, 28), 60_000), "digits": ((1, 8, 8), 1500)}
+"""Image shape and number of training images by data set."""
 
 Batch = Mapping[str, Tensor]
 """`image` (N, C, H, W), `label` (N,) and, if the attacker has an `on_batch` hook, `start` (N, C, H, W): points of the unit ball."""
@@ -224,7 +221,7 @@ def _format(data: str) -> tuple[Shape, int, int]:
     """Return the shape of an image, the number of training images and the number of classes."""
     if not data.endswith(".npz"):
         check_choice("data", data, SETS)
-        return SETS[data]
+        return (*SETS[data], images.CLASSES)
     arrays = images.load(data, torch.device("cpu"))
     classes = 1 + max(int(arrays[key].max()) for key in ("y_train", "y_test"))
     return tuple(_as_numbers(arrays["x_train"][:1], torch.float32).shape[1:]), len(arrays["x_train"]), classes

@@ -56,9 +56,9 @@ def stack(
         by = f" by {', '.join(names)}" if (names := differing()) else ""
         raise CannotShare(f"{type(first).__name__}s whose tensors differ in shape{by} cannot share a population; play them one by one")
     batch = None if try_on is None else try_on(first)
-    changed = _changed(first, batch) if try_on is not None else set()
-    picks = sorted({round(i * (count - 1) / 7) for i in range(8)}) if count > 1 else [0]
-    wanted = {k: _own(games[k], batch) for k in picks} if try_on is not None else {}
+    picks = sorted({round(i * (count - 1) / 7) for i in range(8)}) if try_on is not None else []
+    evaluated = {k: _evaluated(games[k], batch) for k in picks}
+    changed = {name for _, names in evaluated.values() for name in names}
     coefficients = _differing(games)
     with torch.no_grad():
         for name, p in list(first.named_parameters()):
@@ -81,26 +81,16 @@ def stack(
         buffers.append(f"{place}.{attribute}" if place else attribute)
     members = Members(count, buffers, numbers, [name for name in differs if name not in changed])
     if try_on is not None:
-        _compare(first, members, batch, wanted)
+        _compare(first, members, batch, {k: losses for k, (losses, _) in evaluated.items()})
     return first, members
 
 
-def _changed(game: Game, batch: Batch) -> set[str]:
-    """Return the buffers that a forward pass changes."""
-    with preserve_state(game):
+def _evaluated(game: Game, batch: Batch) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the losses, and the buffers that they change."""
+    with faults_of(f"{type(game).__name__}.losses"), preserve_state(game):
         before = {name: b._version for name, b in game.named_buffers()}
-        _losses(game, batch)
-        return {name for name, b in game.named_buffers() if b._version != before[name]}
-
-
-def _own(game: Game, batch: Batch) -> dict[str, Tensor]:
-    with preserve_state(game):
-        return _losses(game, batch)
-
-
-def _losses(game: Game, batch: Batch) -> dict[str, Tensor]:
-    with faults_of(f"{type(game).__name__}.losses"):
-        return {key: loss.detach().clone() for key, loss in game.losses(batch, 0.5 * game.max_coupling, game.keys).items()}
+        losses = {key: loss.detach().clone() for key, loss in game.losses(batch, 0.5 * game.max_coupling, game.keys).items()}
+        return losses, [name for name, b in game.named_buffers() if b._version != before[name]]
 
 
 def _differing(games: Sequence[Game]) -> dict[tuple[str, str], list[float]]:
