@@ -101,7 +101,7 @@ def test_a_newcomers_game_is_checked_and_played_from_its_file(cli: Cli, tmp_path
     (tmp_path / "tug.py").write_text(GAME_FILE)
     checked = cli("check", "tug.py")
     assert checked.returncode == 0, checked.stderr
-    assert "✓ tug-of-war  13 of 15 checks hold; not claimed: joint loss is the field" in checked.stdout
+    assert "✓ tug-of-war  14 of 16 checks hold; not claimed: joint loss is the field" in checked.stdout
     played = cli("play", "tug.py", "--turns", "20", "--dim", "2", "--trace.tensorboard", "false", "--out", "run")
     assert played.returncode == 0, played.stderr
     assert "finished after 20 turns" in played.stdout
@@ -112,7 +112,7 @@ def test_a_broken_game_fails_its_check(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "tug.py").write_text(GAME_FILE.replace('"right": -pull', '"right": pull'))
     done = cli("check", "tug.py")
     assert done.returncode == 2
-    assert "✗ tug-of-war  9 of 15 checks hold, 1 does not, and 5 after it were not tried" in done.stdout
+    assert "✗ tug-of-war  10 of 16 checks hold, 1 does not, and 5 after it were not tried" in done.stdout
     assert "fix a sign, or set zero_sum = False" in done.stdout
     assert "arena: 1 of 1 games broke the contract" in done.stderr
 

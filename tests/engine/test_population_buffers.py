@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from arena import Game, Population, configure
+from arena.engine.measuring import metric_ceilings
 from benchmarks.equality import difference
 
 OF_EACH = {"dtype": "float64", "scheduler": "alternating"}
@@ -30,6 +31,12 @@ class Table(Game):
 
     def score(self) -> Tensor:
         return self.players["fit"](self.rows).var()
+
+    def metrics(self) -> dict[str, Tensor]:
+        return {"spread": self.players["fit"](self.rows).std()}
+
+    def metric_ceilings(self) -> dict[str, float]:
+        return {"spread": float(self.rows.std())}
 
 
 class Counting(Table):
@@ -67,3 +74,9 @@ def test_a_member_that_begins_again_has_the_table_of_its_seed() -> None:
         alone = base.build()
         alone.reset(seed=seed)
         assert torch.equal(playing.game.get_buffer("rows")[member], alone.game.get_buffer("rows"))
+
+
+def test_a_ceiling_is_that_of_each_members_table() -> None:
+    base = configure(Table, {"turns": 20, **OF_EACH})
+    one, double = metric_ceilings(Population([base, base.vary({"scale": 2.0})]).episode)
+    assert double["spread"] == pytest.approx(2 * one["spread"])
