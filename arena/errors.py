@@ -69,7 +69,11 @@ class DataDamaged(ArenaError):
 
 
 class CheckpointUnusable(ArenaError):
-    """A checkpoint that is damaged, or belongs to another game or version."""
+    """A checkpoint that belongs to another game or version, or does not fit."""
+
+
+class CheckpointDamaged(CheckpointUnusable):
+    """A checkpoint whose file is truncated or altered."""
 
 
 class FolderInTheWay(ArenaError):

@@ -19,7 +19,8 @@ import yaml
 
 from arena.config.config import Config
 from arena.config.configure import configure
-from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
+from arena.config.files import load_file
+from arena.config.settings import Settings, moved_by_rules, named_in, plain
 from arena.errors import ArenaError, GameFault
 from arena.experiments.budget import cost_per_turn
 from arena.experiments.outcome import FLED

@@ -29,8 +29,10 @@ def main(arguments: Sequence[str]) -> int:
         raise ArenaError(f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {arguments[0]}`")
     from arena.commands.play import exit_code
     from arena.runs.display import report
+    from arena.runs.folders import check_own
     from arena.runs.play import go_on
 
+    check_own(Path(arguments[0]))
     for point in entry_points(group="arena.resume"):
         if (Path(arguments[0]) / point.name).is_file():
             return int(point.load()(Path(arguments[0])))

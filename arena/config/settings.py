@@ -14,7 +14,6 @@ from typing import Any
 import yaml
 
 from arena.errors import ArenaError, CheckpointUnusable
-from arena.registry import trust
 from arena.registry.grammar import parse
 
 Settings = dict[str, Any]
@@ -37,38 +36,6 @@ class Component:
     short: str
     kind: str
     prefix: str
-
-
-def load_file(path: str | Path) -> Settings:
-    """Return a configuration file as nested data."""
-    text = ""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        data = yaml.safe_load(text)
-    except OSError as error:
-        raise ArenaError(f"the config file {path} cannot be read ({error.strerror}); check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = _place(text, getattr(error, "problem_mark", None))
-        raise ArenaError(f"the config file {path} is not valid YAML{where}; fix it there") from error
-    if not isinstance(data, dict):
-        holds = "is empty" if data is None else f"holds a {type(data).__name__}"
-        raise ArenaError(f"the config file {path} {holds}, but must hold settings such as 'turns: 1000'")
-    trust.admit(Path(path).parent)
-    return data
-
-
-def _place(text: str, mark: yaml.Mark | None) -> str:
-    """Return the place of a syntax error; an error at the end of the text is placed after the last word.
-
-    Example:
-        >>> _place("turns: [1\\n", yaml.Mark("", 10, 1, 0, None, None))
-        ' (line 1, column 10)'
-    """
-    if mark is None:
-        return ""
-    before = text[: mark.index] if text[mark.index :].strip() else text.rstrip()
-    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-    return f" (line {line}, column {column})"
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Settings:
@@ -221,7 +188,10 @@ def check_unchanged(before: str | None, now: str, file: Path, saved: str) -> Non
         ...
         arena.errors.CheckpointUnusable: config.yaml has changed since turn-5.pt was saved: rule.name was sga and is lola. Expected ...
     """
-    old, new = (flatten(yaml.safe_load(text)) for text in (before or now, now))
+    try:
+        old, new = (flatten(yaml.safe_load(text)) for text in (before or now, now))
+    except (yaml.YAMLError, AttributeError) as error:
+        raise CheckpointUnusable(f"the settings in {saved} cannot be read. Fix: remove it, then resume") from error
     names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in SAME_NUMBERS]
     if names:
         changes = ", ".join(f"{name} was {old.get(name)} and is {new.get(name)}" for name in names)

@@ -18,6 +18,7 @@ from arena.experiments.ledger import SeedResult, TrialRecord
 from arena.experiments.outcome import Outcome, value_of
 from arena.experiments.plug_ins import plug_in
 from arena.experiments.values import Point
+from arena.runs.folders import check_own
 
 Run = tuple[int, Outcome, str]
 """A run: its seed, its outcome and its verdict."""
@@ -94,6 +95,7 @@ def trials_of(folder: Path, names: Iterable[str] = ()) -> Trials:
     mark = next((mark for mark in readers if (folder / mark).is_file()), None)
     if mark is None:
         raise ArenaError(f"{folder} is the folder of no experiment. Expected one that holds one of {', '.join(sorted(readers))}")
+    check_own(folder)
     found: Trials = readers[mark].load()(folder)
     if unknown := next((name for name in names if name not in found.vary), None):
         raise ArenaError(f"{folder} has trials over {', '.join(found.vary) or 'no settings'}, not over '{unknown}'")

@@ -102,7 +102,7 @@ class CommandLine:
         """Return the game that is named here or in a file, and the file's other settings; raise ArenaError if none is named."""
         settings: dict[str, Any] = {}
         if file is not None:
-            from arena.config.settings import load_file
+            from arena.config.files import load_file
 
             settings = load_file(file)
         in_file = settings.pop("game", None)

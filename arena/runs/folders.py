@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def new_folder(out: str | Path | None, name: str, what: str, files: Mapping[str,
         name, where = what.partition(" ")[2], error.filename or out
         raise ArenaError(f"the {name} folder {where} could not be made ({error.strerror}); choose another --out") from error
     return folder
+
+
+def check_own(folder: Path) -> None:
+    """Raise ArenaError if a folder holds a link or a special file, through which a write would leave it."""
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            what = f"a link to {path.readlink()}" if path.is_symlink() else "no regular file"
+            raise ArenaError(f"{path} is {what}, and nothing is written through it. Fix: put the file or the folder itself there")
 
 
 @contextlib.contextmanager

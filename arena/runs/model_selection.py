@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.config.settings import load_file
+from arena.config.files import load_file
 from arena.core.measures import Criterion, Rows, is_finite
 from arena.core.result_table import ResultTable
 from arena.errors import ArenaError

@@ -10,7 +10,8 @@ from typing import Any
 
 from arena.config.config import Config
 from arena.config.configure import configure
-from arena.config.settings import flatten, load_file
+from arena.config.files import load_file
+from arena.config.settings import flatten
 from arena.core.game import Game
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
@@ -18,11 +19,11 @@ from arena.errors import ArenaError
 from arena.registry.trust import only
 from arena.runs.display import Display, Silent, show
 from arena.runs.environment import recorded
-from arena.runs.folders import disk_errors, new_folder
+from arena.runs.folders import check_own, disk_errors, new_folder
 from arena.runs.locks import alone_in
 from arena.runs.result import Result
 from arena.runs.run import Run
-from arena.trace import read_trace
+from arena.trace.jsonl import rows_and_damage
 
 
 def play(
@@ -90,6 +91,7 @@ def go_on(folder: Path, *, display: bool | Display = True) -> Result:
     """Continue a run whose code is trusted, with its progress in the terminal or on a display."""
     if not (folder / "config.yaml").is_file():
         raise ArenaError(f"{folder} is not a run folder (it has no config.yaml); give the folder that `arena play` named")
+    check_own(folder)
     settings = load_file(folder / "config.yaml")
     game = settings.get("game")
     if not isinstance(game, str):
@@ -119,8 +121,7 @@ def _new_folder(config: Config, out: str | Path | None) -> Path:
 
 def _ended(folder: Path) -> Result | None:
     """Return the result of a run that has ended, from the end row of its trace; None if it has not."""
-    trace = folder / "trace.jsonl"
-    rows = read_trace(trace) if trace.is_file() else []
+    rows, _ = rows_and_damage(folder / "trace.jsonl")
     if not rows or rows[-1]["kind"] != "end":
         return None
     row = rows[-1]

@@ -17,20 +17,20 @@ from torch.utils._pytree import tree_leaves
 from arena.accelerate.autocast import multiplications
 from arena.alarms.active import Alarms
 from arena.config.config import Config
-from arena.config.settings import check_unchanged
 from arena.core.torch_settings import using_threads
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
 from arena.engine.playing import play
-from arena.errors import CheckpointUnusable, GameFault, RuleUndefined, RunFailed, cause
+from arena.errors import CheckpointDamaged, GameFault, RuleUndefined, RunFailed
 from arena.runs.blame import blame
 from arena.runs.board import board
 from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last, keep_position, positions_of
 from arena.runs.processes import stopped_by
 from arena.runs.result import Result
+from arena.runs.state import restore, state_of
 from arena.runs.status import Status, status_of_error
-from arena.trace import JSONLines, Unwritten
+from arena.trace import JSONLines, Unwritten, mend
 from arena.trace.checkpoint import Checkpoints, Kind
 
 _MEASURED = ("game.", "rule.", "diagnostics.", "metrics.", "ceilings.")
@@ -48,7 +48,7 @@ class Run:
 
     def __init__(self, config: Config, arena: Arena, folder: Path, display: Display):
         self.config, self.arena, self.folder, self.display = config, arena, folder, display
-        self._settings = config.dump()
+        self.settings = config.dump()
         self.ranks = arena.ranks
         self.is_main = self.ranks is None or self.ranks.is_main  # the first of several processes writes
         checkpoint = config.group("checkpoint")
@@ -111,8 +111,8 @@ class Run:
     def open(self, *, resumed: bool = False) -> None:
         """Reset the arena or restore the latest checkpoint, and open the trace."""
         self.arena.reset(seed=self.config.run.seed)
+        keep = self._restore() if resumed and self._has_checkpoint() else 0
         resumed = resumed and self._has_checkpoint()  # a run that was killed before its first checkpoint begins again
-        keep = self._restore() if resumed else 0
         self.judged = self.arena.judged
         self.arena.game.path = self.arena.game.path if resumed else positions_of(self.arena)
         self.ceiling = self.arena.game.ceiling()
@@ -288,23 +288,9 @@ class Run:
         if self._has_checkpoint():
             blame(self.arena, self._latest()[1]["arena"])
 
-    def _state(self) -> dict[str, Any]:
-        return {
-            "turn": self.arena.turns_played,
-            "game": self.config.game.id,
-            "settings": self._settings,
-            "arena": self.arena.state_dict(),
-            "best": self.best,
-            "turn_of": dict(self.turn_of),
-            "path": [*self.arena.game.path],
-            "trace": self.trace.position,
-            "diagnostics": self.diagnostics.state_dict(),
-            "alarms": self.alarms.state_dict(),
-        }
-
     def _save(self, kind: Kind = "turn") -> None:
         if self.is_main:
-            self.checkpoints.save(self._state(), kind)
+            self.checkpoints.save(state_of(self), kind)
 
     def _has_checkpoint(self) -> bool:
         return self._of_first(lambda: bool(self.checkpoints.paths()))
@@ -317,25 +303,21 @@ class Run:
         return make() if self.ranks is None else self.ranks.on_main(make)
 
     def _restore(self) -> int:
-        """Restore the latest checkpoint; return the length in bytes of the trace at that moment."""
-        path, state = self._latest()
-        if state.get("game") != self.config.game.id:
-            raise CheckpointUnusable(
-                f"the checkpoint {path} is of the game '{state.get('game')}', but the run plays '{self.config.game.id}'; "
-                "restore the config.yaml of the run"
-            )
-        check_unchanged(state.get("settings"), self._settings, self.folder / "config.yaml", path.name)
-        try:
-            self.arena.load_state_dict(state["arena"])
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise CheckpointUnusable(
-                f"the checkpoint {path} does not fit the players of this configuration ({cause(error)}); restore the config.yaml of the run"
-            ) from error
-        self.diagnostics.load_state_dict(state.get("diagnostics", {}))
-        if "alarms" in state:
-            self.alarms.load_state_dict(state["alarms"])
-        self.best, self.turn_of, self.arena.game.path = state["best"], dict(state.get("turn_of", {})), [*state.get("path", [])]
-        return int(state["trace"])
+        """Restore the latest checkpoint that is whole; return the length in bytes of the trace at that moment, 0 if there is none."""
+        while self._has_checkpoint():
+            try:
+                path, state = self._latest()
+            except CheckpointDamaged as error:
+                self.display.note(f"{error}. It is set aside")
+                self._of_first(lambda: self.checkpoints.set_aside(self.checkpoints.paths()[-1]))
+                continue
+            restore(self, path, state)
+            keep, lost = self._of_first(lambda: mend(self.folder / "trace.jsonl", state["trace"], state["turn"]))  # noqa: B023
+            if lost:
+                self.display.note(lost)
+            return int(keep)
+        self.display.note("no checkpoint is left, so that the run begins again")
+        return 0
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
         """Let the first Ctrl-C, SIGTERM or SIGHUP within the block end the run after the current turn, and a second one at once."""

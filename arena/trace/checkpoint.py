@@ -13,8 +13,11 @@ from typing import Any, Literal
 
 import torch
 
-from arena.errors import CheckpointUnusable
+from arena.errors import CheckpointDamaged, CheckpointUnusable
+from arena.trace.reading import MIB, read_bytes, read_text
 
+MOST = 65_536 * MIB
+"""Largest checkpoint that is read."""
 FORMAT = 2
 """Version of the layout; `load` raises for others."""
 
@@ -71,29 +74,38 @@ class Checkpoints:
         return sorted(p for p in self.folder.iterdir() if re.fullmatch(kind + r"-\d{8,}\.pt", p.name))
 
     def load(self, path: Path) -> dict[str, Any]:
-        """Return a saved state; raise CheckpointUnusable if the file is truncated, altered, or of another format."""
-        others = [p.name for p in self.paths() if p != path]
-        fix = f"; delete it to go on from {others[-1]}" if others else "; start the run again under another name"
+        """Return a saved state.
+
+        Raises:
+            CheckpointDamaged: The file is truncated or altered.
+            CheckpointUnusable: It has another format.
+        """
         try:
-            data = path.read_bytes()
-            expected = path.with_name(path.name + ".sha256").read_text().split()[0]
+            data = read_bytes(path, MOST)
+            expected = read_text(path.with_name(path.name + ".sha256"), 4096).split()[0]
         except (OSError, IndexError, UnicodeDecodeError) as error:
-            raise CheckpointUnusable(f"the checkpoint {path} has no readable checksum beside it{fix}") from error
+            raise CheckpointDamaged(f"the checkpoint {path} has no readable checksum beside it, or cannot be read itself") from error
         checksum = hashlib.sha256(data).hexdigest()
         if checksum != expected:
-            raise CheckpointUnusable(
-                f"the checkpoint {path} ({len(data):,} bytes) has the checksum {checksum[:12]}…, but was saved with {expected[:12]}…{fix}"
+            raise CheckpointDamaged(
+                f"the checkpoint {path} ({len(data):,} bytes) has the checksum {checksum[:12]}…, but was saved with {expected[:12]}…"
             )
         try:
             state = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
         except Exception as error:  # the unpickler raises errors of many classes
-            raise CheckpointUnusable(f"the checkpoint {path} cannot be read by torch ({str(error).splitlines()[0]}){fix}") from error
+            raise CheckpointDamaged(f"the checkpoint {path} cannot be read by torch ({str(error).splitlines()[0]})") from error
         version = state.get("format") if isinstance(state, dict) else None
         if version != FORMAT:
             raise CheckpointUnusable(
                 f"the checkpoint {path} has the format {version}, but this version of arena reads {FORMAT}; use the version that wrote it"
             )
         return state
+
+    def set_aside(self, path: Path) -> None:
+        """Rename a checkpoint and its checksum, so that neither is used or overwritten."""
+        for file in (path, path.with_name(path.name + ".sha256")):
+            if file.exists() or file.is_symlink():
+                file.rename(file.with_name(f"{file.name}.damaged"))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,11 +1,20 @@
 """The trace as JSON lines: append-only, readable during the run, continued exactly after a kill."""
 
+import itertools
 import json
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from arena.errors import ArenaError, ArenaWarning
+from arena.trace.reading import MIB, read_bytes
+from arena.trace.schema import check_row
+
+MOST = 8192 * MIB
+"""Largest trace that is read."""
 
 
 class JSONLines:
@@ -26,9 +35,8 @@ class JSONLines:
     """
 
     def __init__(self, path: Path, keep: int = 0):
-        path.touch()
-        os.truncate(path, keep)
-        self._file = path.open("ab", buffering=0)
+        self._file = open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "ab", buffering=0)  # noqa: PTH123, SIM115
+        self._file.truncate(keep)
 
     @property
     def position(self) -> int:
@@ -54,8 +62,68 @@ class Unwritten:
 
 
 def read_trace(path: str | Path) -> list[dict[str, Any]]:
-    """Return the rows of a `trace.jsonl`, or of that of a run folder, without a last line that is not complete."""
+    """Return the rows of a `trace.jsonl`, or of that of a run folder, without a last line that is not complete.
+
+    Lines that are no rows are left out with a warning.
+    """
     file = Path(path)
     file = file / "trace.jsonl" if file.is_dir() else file
-    lines = file.read_bytes().split(b"\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+    rows, damage = rows_and_damage(file)
+    if damage:
+        warnings.warn(ArenaWarning(f"{file} is damaged: {damage}. Its other rows are used"), stacklevel=2)
+    return rows
+
+
+def rows_and_damage(file: Path) -> tuple[list[dict[str, Any]], str]:
+    """Return the rows of a trace, and what is wrong with the lines that are none; nothing if there is no file."""
+    return _parse(_read(file)) if file.exists() else ([], "")
+
+
+def mend(path: Path, keep: int, turn: int) -> tuple[int, str]:
+    """Make a trace whole up to a checkpoint; return the bytes to keep, and a sentence if something was lost.
+
+    If the first `keep` bytes are not there or not all rows, the file is kept beside as `trace.damaged-1.jsonl`, and replaced by the whole
+    rows up to the checkpoint's turn.
+    """
+    data = _read(path) if path.exists() else b""
+    rows, damage = _parse(data[:keep])
+    if len(data) < keep:
+        damage = damage or f"it ends after {len(data):,} of {keep:,} bytes"
+    if keep > 0 and data[keep - 1 : keep] != b"\n":
+        damage = damage or f"line {len(rows) + 1} is another than at the checkpoint"
+    if not damage:
+        return keep, ""
+    rows = [row for row in _parse(data)[0] if row["turn"] <= turn and row["kind"] != "end"]
+    beside = ""
+    if path.exists():
+        names = (path.with_name(f"trace.damaged-{number}.jsonl") for number in itertools.count(1))
+        kept = next(name for name in names if not name.exists())
+        path.rename(kept)
+        beside = f" The damaged file is kept as {kept.name}"
+    whole = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    path.write_bytes(whole)
+    return len(whole), f"{path} was damaged: {damage}. Its {len(rows):,} whole rows are used.{beside}"
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return read_bytes(file, MOST)
+    except OSError as error:
+        raise ArenaError(f"the trace {file} cannot be read ({error.strerror}). Fix: restore it, or remove it") from error
+
+
+def _parse(data: bytes) -> tuple[list[dict[str, Any]], str]:
+    """Return the rows of a trace, and what is wrong with the first line that is none; the rest after the last line break does not count."""
+    rows, wrong = [], []
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        try:
+            row = json.loads(line, parse_constant=_refuse)
+            check_row(row)
+            rows.append(row)
+        except (ValueError, RecursionError) as error:
+            wrong.append(f"line {number} {error if type(error) is ValueError else 'is not JSON'}")
+    return rows, wrong[0] + (f", and {len(wrong) - 1:,} more" if len(wrong) > 1 else "") if wrong else ""
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"holds {word}")

@@ -41,3 +41,29 @@ FIELDS = {
     "status": "in the end row: finished, solved, diverged, undefined (the rule had no result), failed (an error) or alarmed (by an alarm)",
     "reason": "in the end row: the first player, number and turn that was not finite; the error of the rule; or the reason of the alarm",
 }
+
+_WORDS = {"kind": str, "judged": str, "status": str, "reason": str, "alarm": str, "raised": bool}
+_NEEDED = {"turn": (), "alarm": ("alarm", "raised"), "end": ("status", "score", "best", "ceiling")}
+
+
+def check_row(row: object) -> None:
+    """Raise ValueError if an object is no row of a trace.
+
+    Example:
+        >>> check_row({"kind": "turn", "turn": 3, "score": None, "x.loss": 0.5})
+        >>> check_row({"kind": "turn", "turn": 3, "score": "low"})
+        Traceback (most recent call last):
+        ...
+        ValueError: has 'low' for score
+    """
+    if not isinstance(row, dict):
+        raise ValueError("is no row")
+    kind, turn = row.get("kind"), row.get("turn")
+    if not isinstance(kind, str) or kind not in _NEEDED or not isinstance(turn, int) or isinstance(turn, bool) or turn < 0:
+        raise ValueError("names no kind of row and no turn")
+    if missing := next((name for name in _NEEDED[kind] if name not in row), None):
+        raise ValueError(f"has no {missing}")
+    for name, value in row.items():
+        wanted = str if name.endswith(".failure") else _WORDS.get(name, (int, float, type(None)))
+        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+            raise ValueError(f"has {str(value)[:40]!r} for {name[:40]}")

@@ -29,7 +29,7 @@ from torch import Tensor
 
 import arena
 from arena.config import configure
-from arena.config.settings import load_file
+from arena.config.files import load_file
 from arena.games.data.judge import judge
 from arena.games.gan.images import RANGES, ImageGAN
 from arena.plots import DATA, FIRST, SECOND, figure, save, tiled

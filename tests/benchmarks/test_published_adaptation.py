@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from arena.config import configure
-from arena.config.settings import load_file
+from arena.config.files import load_file
 from arena.errors import DataUnavailable
 from benchmarks.published import mnist_m, mnist_usps, moons, svhn_mnist
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import arena
 from arena import ArenaError, Game, Rng, configure, play
-from arena.config.settings import load_file
+from arena.config.files import load_file
 from arena.errors import BadSetting, GameFault, RunFailed, UnknownName
 from arena.games import SwissRoll
 from arena.players import MLP, Vector

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from arena.config.config import Config
-from arena.config.settings import Settings, load_file, moved_by_rules, named_in, plain
+from arena.config.files import load_file
+from arena.config.settings import Settings, moved_by_rules, named_in, plain
 from arena.errors import ArenaError, GameFault
 from arena.experiments.executors import WHERE, Where
 from arena.experiments.points import Points, key_of

@@ -1,0 +1,71 @@
+"""The state of a run in a checkpoint: what is saved, and how it is checked and restored."""
+
+from pathlib import Path
+from typing import Any
+
+from arena.config.settings import check_unchanged
+from arena.errors import CheckpointUnusable, cause
+
+SCHEMA: dict[str, tuple[type, ...]] = {
+    "turn": (int,),
+    "game": (str,),
+    "arena": (dict,),
+    "best": (int, float, type(None)),
+    "trace": (int,),
+}
+"""Types of the parts that every checkpoint has."""
+LATER: dict[str, tuple[type, ...]] = {"settings": (str,), "turn_of": (dict,), "path": (list,), "diagnostics": (dict,), "alarms": (dict,)}
+"""Types of the parts that those of version 0.1 may lack."""
+
+
+def state_of(run: Any) -> dict[str, Any]:
+    """Return the state of an `arena.runs.run.Run`."""
+    return {
+        "turn": run.arena.turns_played,
+        "game": run.config.game.id,
+        "settings": run.settings,
+        "arena": run.arena.state_dict(),
+        "best": run.best,
+        "turn_of": dict(run.turn_of),
+        "path": [*run.arena.game.path],
+        "trace": run.trace.position,
+        "diagnostics": run.diagnostics.state_dict(),
+        "alarms": run.alarms.state_dict(),
+    }
+
+
+def restore(run: Any, path: Path, state: dict[str, Any]) -> None:
+    """Put a run into the state of a checkpoint.
+
+    Raises:
+        CheckpointUnusable: A part is missing or of another type, or the state is that of another game, other settings or other players.
+    """
+    _check(path, state)
+    if state["game"] != run.config.game.id:
+        raise CheckpointUnusable(
+            f"the checkpoint {path} is of the game '{state['game']}', but the run plays '{run.config.game.id}'; restore the config.yaml of "
+            "the run"
+        )
+    check_unchanged(state.get("settings"), run.settings, run.folder / "config.yaml", path.name)
+    try:
+        run.arena.load_state_dict(state["arena"])
+        run.diagnostics.load_state_dict(state.get("diagnostics", {}))
+        if "alarms" in state:
+            run.alarms.load_state_dict(state["alarms"])
+        run.turn_of, run.arena.game.path = dict(state.get("turn_of", {})), [*state.get("path", [])]
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointUnusable(
+            f"the checkpoint {path} does not fit the players of this configuration ({cause(error)}); restore the config.yaml of the run"
+        ) from error
+    run.best = state["best"]
+
+
+def _check(path: Path, state: dict[str, Any]) -> None:
+    for name, types in {**SCHEMA, **LATER}.items():
+        if name not in state and name in LATER:
+            continue
+        value = state.get(name)
+        negative = name in ("turn", "trace") and isinstance(value, int) and value < 0
+        if name not in state or not isinstance(value, types) or isinstance(value, bool) or negative:
+            found = "is missing" if name not in state else f"is {str(value)[:40]!r}"
+            raise CheckpointUnusable(f"the checkpoint {path} is no state of a run: its part '{name}' {found}. Fix: remove it, then resume")
