@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED := $(shell date +%s)
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow lint links bench clean help
+.PHONY: demo test test-thorough test-slow lint links bench clean help
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --randomly-seed $(SEED) --durations 10
 
 help:
 	@echo "make demo   play the swiss-roll GAN and say where everything is"
-	@echo "make test   run the tests"
+	@echo "make test   run the quick tests"
+	@echo "make test-thorough  run these and the whole grids, as CI does"
 	@echo "make test-slow  run those that take minutes each: Ray clusters, killed sweeps, nets that are large for two cores"
 	@echo "make lint   check style and types"
 	@echo "make bench  measure the arena against loops written by hand"
@@ -29,8 +31,12 @@ demo: $(VENV)/installed
 	$(BIN)/arena play swiss-roll
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --randomly-seed $(SEED) --durations 10 --ignore tests/bench/test_bench.py -m "not slow"
-	$(BIN)/python -m pytest tests/bench/test_bench.py  # timings are taken with nothing beside them
+	$(PYTEST) --ignore tests/bench/test_bench.py -m "not slow and not thorough"
+	$(BIN)/python -m pytest -m "not slow and not thorough" tests/bench/test_bench.py  # timings are taken with nothing beside them
+
+test-thorough: $(VENV)/installed-test
+	$(PYTEST) --ignore tests/bench/test_bench.py -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" tests/bench/test_bench.py
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow

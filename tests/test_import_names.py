@@ -86,6 +86,7 @@ def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_a_wheel_holds_every_folder_below_arena(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -110,9 +111,9 @@ def user_folder(folder: Path, *, package: bool) -> Path:
     ("install", "package", "words"),
     [
         ("editable", True, ["compare"]),  # in worker processes too, once per install, because they are slow
-        ("editable", False, []),
-        ("wheel", True, []),
-        ("wheel", False, ["compare"]),
+        pytest.param("editable", False, [], marks=pytest.mark.thorough),
+        pytest.param("wheel", True, [], marks=pytest.mark.thorough),
+        pytest.param("wheel", False, ["compare"], marks=pytest.mark.thorough),
     ],
 )
 def test_a_users_files_hide_nothing(install: str, package: bool, words: list[str], tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -6,9 +6,9 @@ from itertools import chain
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from arena.plots.style import ATTRACTED, DATA, FIRST, INK, REPELLED, SECOND, figure, styled
+from arena.plots.style import ATTRACTED, DATA, FIRST, INK, REPELLED, SECOND, grid, styled
 
 COLUMNS = 3
 """Panels in a row."""
@@ -40,7 +40,7 @@ def traces(
     metrics = [name for name in recorded if name.startswith("metrics.")]
     count = 3 + len(signals) + len(metrics)
     lines = math.ceil(count / COLUMNS)
-    drawing, axes = figure(10.4, 2.35 * lines + 0.2, lines, COLUMNS)
+    drawing, axes = grid(lines, COLUMNS, (2.75, 1.5), (0.7, 0.95))
     panels = iter(axes.flat)
     colours = (FIRST, SECOND) if len(keys) == 2 else (FIRST, "#d99a2b", "#8a5fa8", SECOND, ATTRACTED, REPELLED)
     banded = any(f"{key}.loss_low" in recorded for key in keys)
@@ -76,6 +76,7 @@ def traces(
         axis.set_title(name.removeprefix("metrics.").replace("-", " "))
     for axis in axes.flat[:count]:
         axis.set_xlabel("turn")
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         _legend(axis)
     for axis in axes.flat[count:]:
         axis.set_axis_off()

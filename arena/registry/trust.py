@@ -71,8 +71,10 @@ def check(kind: str, name: str) -> None:
 
 
 def use(name: str) -> None:
-    """Note that code outside the registry is in use, for the folders that this process makes."""
+    """Note that code outside the registry is in use, for the folders that this process makes; it may be imported under this name too."""
     _used[name] = None
+    if (allowed := _allowed.get()) is not None:
+        allowed.add(name)
 
 
 def sign(folder: Path) -> None:

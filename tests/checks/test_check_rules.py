@@ -306,7 +306,12 @@ def test_truncated_unrolling_has_the_spectral_radius_of_the_fault() -> None:
     assert distances[Unrolled] == pytest.approx(math.sqrt(1 - 9 * eta**2), abs=1e-9)
 
 
-@pytest.mark.parametrize("rule", [e.target for e in entries("rule").values()])
+QUICK = ("alternating", "extragradient", "consensus", "unrolled", "averaging")
+
+
+@pytest.mark.parametrize(
+    "rule", [pytest.param(e.target, marks=() if name in QUICK else pytest.mark.thorough) for name, e in entries("rule").items()]
+)
 def test_every_registered_rule_passes_its_check(rule: type[UpdateRule]) -> None:
     report = check_rule(rule)
     assert len(report.passed) >= 4

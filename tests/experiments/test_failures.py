@@ -27,7 +27,7 @@ FAULTS = {
 SETTINGS: dict[str, Any] = {"turns": 8, "trace.tensorboard": False, "picture.every": 0}
 
 
-@pytest.fixture(params=FAULTS)
+@pytest.fixture(params=[name if name == "losses" else pytest.param(name, marks=pytest.mark.thorough) for name in FAULTS])
 def odd(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     """A game that breaks at a pull of 2, as a file; and the reason."""
     code, reason = FAULTS[request.param]
@@ -55,7 +55,7 @@ def test_a_sweep_goes_on(odd: tuple[str, str], backend: str, tmp_path: Path) -> 
     ]
 
 
-@pytest.mark.parametrize("backend", ["in-place", "population"])
+@pytest.mark.parametrize("backend", ["in-place", pytest.param("population", marks=pytest.mark.thorough)])
 def test_a_comparison_goes_on(odd: tuple[str, str], backend: str, tmp_path: Path) -> None:
     game, reason = odd
     found = compare(game, {"pull": [1.0, 2.0]}, seeds=2, settings=SETTINGS, backend=backend, out=tmp_path / "c")

@@ -103,10 +103,10 @@ def descendants(pid: int) -> list[int]:
 @pytest.mark.parametrize(
     ("name", "number", "workers"),
     [
-        ("compare", signal.SIGINT, 1),
+        pytest.param("compare", signal.SIGINT, 1, marks=pytest.mark.thorough),
         ("compare", signal.SIGINT, 2),
-        ("compare", signal.SIGKILL, 2),
-        ("map", signal.SIGINT, 2),
+        pytest.param("compare", signal.SIGKILL, 2, marks=pytest.mark.thorough),
+        pytest.param("map", signal.SIGINT, 2, marks=pytest.mark.thorough),
         ("sweep", signal.SIGINT, 2),
         pytest.param("compare", signal.SIGTERM, 2, marks=pytest.mark.slow),
         pytest.param("map", signal.SIGKILL, 2, marks=pytest.mark.slow),

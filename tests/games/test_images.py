@@ -160,13 +160,19 @@ SMALL = {
 
 
 @pytest.mark.parametrize(
-    ("base", "shape", "l1"), [(CIFAR10Subset, (32, 32, 3), 0.7), (MNISTConv, (28, 28), 0.0), (FashionMNIST, (28, 28), 0.7)]
+    ("base", "shape", "l1"),
+    [
+        pytest.param(CIFAR10Subset, (32, 32, 3), 0.7, marks=pytest.mark.thorough),
+        (MNISTConv, (28, 28), 0.0),
+        pytest.param(FashionMNIST, (28, 28), 0.7, marks=pytest.mark.thorough),
+    ],
 )
 def test_convolutional_games_pass_every_check(tmp_path: Path, base: type[ImageGAN], shape: tuple[int, ...], l1: float) -> None:
     game = own_game(saved(tmp_path, shape), base.shape, base)
     assert check_game(functools.partial(game, **SMALL, l1=l1)).fault is None
 
 
+@pytest.mark.thorough
 def test_a_normed_game_on_packs_of_images_passes_every_check(tmp_path: Path) -> None:
     normed = {**SMALL, "discriminator": functools.partial(ConvDiscriminator, widths=(3, 4), spectral_norm=True)}
     game = own_game(saved(tmp_path, (8, 8)), (1, 8, 8))

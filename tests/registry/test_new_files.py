@@ -104,6 +104,7 @@ def python(code: str, path: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_a_new_file_of_each_kind_is_listed_and_played(copied: Path) -> None:
     for folder, source in FILES.items():
         (copied / folder / "dropped.py").write_text(source)

@@ -1,6 +1,7 @@
 """A stranger's file imports nothing: only what is typed, trusted, or signed by this user is imported, and only what is of the kind."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -91,6 +92,15 @@ def test_code_of_a_configuration_needs_trust_or_its_name_on_the_command_line(net
     assert not (tmp_path / "ran").exists()
     assert quick_cli("play", "--config", "c.yaml", "--trust", "--out", "a", *QUICK).returncode == 0
     assert quick_cli("play", "--config", "c.yaml", "--generator", net, "--out", "b", *QUICK).returncode == 0
+
+
+def test_a_typed_file_is_trusted_under_its_full_name_too(net: str) -> None:
+    """Plans name code by its full path, also where `net.py` was typed."""
+    from arena.registry.lookup import lookup
+    from arena.registry.trust import only
+
+    with only([os.path.relpath(net)]):
+        assert lookup("player", lookup("player", os.path.relpath(net)).id).name == "Net"
 
 
 def test_an_own_run_goes_on_and_a_strangers_does_not(net: str, quick_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

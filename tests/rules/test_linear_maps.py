@@ -12,14 +12,17 @@ from arena.rules import (
     LinearGame,
     Simultaneous,
 )
+from tests.support.cases import one_of_each
 from tests.support.known_answers.rules import KNOWN
 from tests.support.quadratic_games import BOTH, XY, position, quadratic, random_jacobian
 
+CASES = list(itertools.product([(0.1, 0.1), (0.5, 0.5), (0.1, 0.03)], [0, 1, 2]))
+"""Learning rates and seeds."""
 
-@pytest.mark.parametrize("name", KNOWN)
-@pytest.mark.parametrize("rates", [(0.1, 0.1), (0.5, 0.5), (0.1, 0.03)])
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_rule_makes_the_iterates_derived_by_hand(name: str, rates: tuple[float, float], seed: int) -> None:
+
+@pytest.mark.parametrize(("name", "case"), one_of_each(KNOWN, CASES, pytest.mark.thorough))
+def test_a_rule_makes_the_iterates_derived_by_hand(name: str, case: tuple[tuple[float, float], int]) -> None:
+    rates, seed = case
     known = KNOWN[name]
     j = random_jacobian(seed)
     arena = quadratic(j, known.build(), rates)

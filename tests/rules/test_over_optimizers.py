@@ -1,6 +1,7 @@
 """Rules over any torch optimizer leave no footprints, and extra-Adam is its step by hand."""
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ from arena.rules import (
     LookaheadMinimax,
     Optimistic,
 )
+from tests.support.cases import one_of_each
 from tests.support.quadratic_games import BOTH, OPTIMIZERS, position, quadratic, random_jacobian
 
 VARIANTS = [
@@ -38,11 +40,14 @@ def builder(game: str) -> tuple[Callable[[], Game] | None, tuple[str, str]]:
     return arena.episode.setup.game, arena.game.roles
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("rule", [*(e.target for e in entries("rule").values() if e.target is not FollowTheRidge), *VARIANTS])
-@pytest.mark.parametrize("game", ["quadratic", "swiss-roll"])
-def test_rules_over_optimizers_leave_no_footprints(optimizer: str, rule: type[UpdateRule], game: str) -> None:
+RULES = [*(e.target for e in entries("rule").values() if e.target is not FollowTheRidge), *VARIANTS]
+CASES = list(itertools.product(OPTIMIZERS, ["quadratic", "swiss-roll"]))
+
+
+@pytest.mark.parametrize(("rule", "case"), one_of_each(RULES, CASES, pytest.mark.thorough))
+def test_rules_over_optimizers_leave_no_footprints(rule: type[UpdateRule], case: tuple[str, str]) -> None:
     """Buffers, global randomness, requires_grad and the player that stays are as they were."""
+    optimizer, game = case
     build, roles = builder(game)
     assert build is not None
     arena = Arena(build, rule=rule(), optimizers=dict.fromkeys(roles, OPTIMIZERS[optimizer]), dtype=torch.float64)
