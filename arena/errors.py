@@ -7,14 +7,48 @@ The command line prints that text and exits with `exit_code`: 2 if the input is 
 import difflib
 import math
 import operator
+import re
 from collections.abc import Iterable
 from typing import Any
 
+ECHO = 60
+"""Most characters of a value that an error repeats."""
+
+
+def shown(value: object) -> str:
+    """Return a value as printable text, a word in quotes, cut to `ECHO` characters.
+
+    Example:
+        >>> shown("a\\nb"), shown([0.5, None])
+        ("'a\\\\nb'", '[0.5, None]')
+        >>> len(shown("a" * 999)), len(shown(10**9999))
+        (60, 60)
+    """
+    try:
+        text = repr(value[:ECHO] if isinstance(value, (str, bytes)) else value)
+    except (RecursionError, ValueError):  # a value inside itself, or a whole number of more digits than Python prints
+        text = f"a huge {type(value).__name__} …".ljust(ECHO)
+    return text if len(text) <= ECHO else f"{text[: ECHO - 1]}…"
+
+
+def in_one_line(text: str) -> str:
+    """Return text in which letters that cannot be printed are escaped, and words in quotes are cut to `ECHO` characters.
+
+    Example:
+        >>> in_one_line(f"unknown rule 'a\\n{'b' * 99}': see --help")
+        "unknown rule 'a\\\\nbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb…': see --help"
+    """
+    whole = "".join(letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text)
+    return re.sub(rf"(?<!\w)'([^']{{{ECHO - 1}}})[^']{{2,}}'(?!\w)", r"'\1…'", whole)
+
 
 class ArenaError(Exception):
-    """Base class of every error that the project raises on purpose."""
+    """Base class of every error that the project raises on purpose: one line, whatever it repeats."""
 
     exit_code = 2
+
+    def __init__(self, text: str = ""):
+        super().__init__(in_one_line(text))
 
 
 class ArenaWarning(UserWarning):
@@ -31,7 +65,7 @@ class UnknownName(ArenaError):
     @property
     def nearness(self) -> float:
         """The similarity of the nearest known name, from 0 to 1."""
-        return max((difflib.SequenceMatcher(None, self.name, name).ratio() for name in self.known), default=0.0)
+        return max((difflib.SequenceMatcher(None, self.name[:ECHO], name).ratio() for name in self.known), default=0.0)
 
 
 class BadSetting(ArenaError):
@@ -41,7 +75,7 @@ class BadSetting(ArenaError):
     """
 
     def __init__(self, name: str, found: object, expected: str):
-        super().__init__(f"{name} is {found!r}, but must be {expected}")
+        super().__init__(f"{name} is {shown(found)}, but must be {expected}")
         self.name, self.found, self.expected = name, found, expected
 
     def prefixed(self, place: str) -> "BadSetting":
@@ -102,7 +136,7 @@ def did_you_mean(name: str, known: Iterable[str], listing: str = "--help") -> st
         'there are extragradient and simultaneous.'
     """
     names = sorted(set(known))
-    near = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name[:ECHO].lower(), [n.lower() for n in names], n=1, cutoff=0.6)
     if near:
         return f"did you mean '{next(n for n in names if n.lower() == near[0])}'?"
     if not names:
@@ -152,7 +186,8 @@ def check_number(
         ("below", below, operator.lt),
         ("of at most", most, operator.le),
     )
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and not (whole and value != int(value))
+    fits = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value) and not (whole and value != int(value)))
+    fits = fits and not isinstance(value, bool)
     for _, bound, holds in bounds:
         fits = fits and (bound is None or holds(value, bound))
     if not fits:
@@ -169,8 +204,8 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
         ...
         arena.errors.UnknownName: unknown loss 'non-saturatin': did you mean 'non-saturating'?
     """
-    if value not in set(choices):
-        raise UnknownName(name, value, choices)
+    if value not in (known := list(choices)):
+        raise UnknownName(name, value, known)
 
 
 def first_line(error: object) -> str:

@@ -49,7 +49,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         check_number("turns", self.turns, least=1, whole=True)
         check_number("seed", self.seed, least=0, whole=True)
-        check_number("threads", self.threads, least=0, whole=True)
+        check_number("threads", self.threads, least=0, most=4096, whole=True)
         check_number("micro_batches", self.micro_batches, least=1, whole=True)
         if self.autocast != "none" and self.dtype != "float32":
             raise BadSetting("autocast", self.autocast, f"none where dtype is {self.dtype}, which is never cast")

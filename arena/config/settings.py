@@ -13,11 +13,13 @@ from typing import Any
 
 import yaml
 
-from arena.errors import ArenaError, CheckpointUnusable
+from arena.errors import ArenaError, CheckpointUnusable, shown
 from arena.registry.grammar import parse
 
 Settings = dict[str, Any]
 
+DEEPEST = 12
+"""Largest depth of nested settings."""
 _NUMBER = re.compile(r"[-+]?[\d.]+([eE][-+]?\d+)?|[-+]?nan|[-+]?inf")
 
 
@@ -46,7 +48,11 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> Settings:
         {'rule.name': 'simultaneous', 'turns': 3}
     """
     flat: Settings = {}
+    if prefix.count(".") > DEEPEST:
+        raise ArenaError(f"the settings '{prefix}' are nested too deeply. Expected at most {DEEPEST} levels")
     for name, value in settings.items():
+        if not isinstance(name, str):
+            raise ArenaError(f"{shown(name)} is no name of a setting. Expected text, such as '{prefix}turns'. Fix: put it in quotes")
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{name}.")
         else:

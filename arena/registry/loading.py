@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from arena.errors import ArenaError, UnknownName
+from arena.errors import ECHO, ArenaError, UnknownName, cause
 from arena.registry import trust
 from arena.registry.entries import Entry, entries, is_kind, named, path_of
 
@@ -92,7 +92,7 @@ def _imported(name: str, load: Callable[[], Any]) -> Any:
     except (ArenaError, ImportError, KeyboardInterrupt):
         raise
     except BaseException as error:  # SystemExit too
-        raise ArenaError(f"{name} cannot be imported ({type(error).__name__}: {error}); run it with python to see where") from error
+        raise ArenaError(f"{name[:ECHO]} cannot be imported ({cause(error)}); run it with python to see where") from error
 
 
 _EXPECTED = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from arena.errors import ArenaError, did_you_mean
+from arena.errors import ECHO, ArenaError, did_you_mean, shown
 from arena.registry.grammar import split
 
 _WHOLE = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e\+?\d{1,2})?", re.IGNORECASE)
@@ -19,7 +19,7 @@ _WHOLE = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e\+?\d{1,2})?", re.IGNORECASE)
 def value_of(name: str, parameter: Parameter, given: Any) -> Any:
     """Return a given value in the type of its argument.
 
-    A list may be typed without brackets, and a whole number as 1e3 or 1000.0. None is left as it is.
+    A list may be typed without brackets, and a whole number as 1e3 or 1000.0. None is a value only where the type or the default says so.
 
     Example:
         >>> def train(turns: int = 1000, betas: tuple[float, float] = (0.9, 0.999), loss: typing.Literal["hinge", "none"] = "none"): ...
@@ -37,7 +37,11 @@ def value_of(name: str, parameter: Parameter, given: Any) -> Any:
         arena.errors.ArenaError: loss is 'hing': did you mean 'hinge'?
     """
     kind = parameter.annotation
-    if given is None or (type(given) is kind and kind in (int, float, str, bool)):
+    if given is None:
+        if _takes_none(parameter):
+            return given
+        raise _kind_error(name, parameter, given, f"Expected a {getattr(kind, '__name__', kind)}. Got value: None")
+    if type(given) is kind and kind in (int, float, str, bool):
         return given
     if typing.get_origin(kind) is typing.Literal and isinstance(given, str) and given in typing.get_args(kind):
         return given
@@ -48,7 +52,12 @@ def value_of(name: str, parameter: Parameter, given: Any) -> Any:
     except ArgumentError as error:
         raise _kind_error(name, parameter, given, str(error)) from error
     except OverflowError as error:
-        raise ArenaError(f"{name} is {str(given)[:9]}…, which is too large for a number with a decimal point") from error
+        raise ArenaError(f"{name} is {shown(given)}, which is too large for a number with a decimal point") from error
+
+
+def _takes_none(parameter: Parameter) -> bool:
+    kind = parameter.annotation
+    return parameter.default is None or kind in (Any, Parameter.empty, None) or type(None) in typing.get_args(kind)
 
 
 @functools.cache
@@ -85,10 +94,10 @@ def _kind_error(name: str, parameter: Parameter, given: Any, text: str) -> Arena
     if not expected:
         return ArenaError(" ".join(text.replace('"value"', f'"{name}"').split()))
     kind = expected[0][0].replace("typing.", "").replace("<class '", "").replace("'>", "")
-    typed = given if isinstance(given, str) else expected[0][1]
+    typed = shown(given) if isinstance(given, str) else f"'{expected[0][1][:ECHO]}'"
     if choices := re.search(r"Literal\[(.*)\]", kind):
         words = [word.strip(" '\"") for word in choices[1].split(",")]
-        return ArenaError(f"{name} is '{typed}': {did_you_mean(typed, words)}")
+        return ArenaError(f"{name} is {typed}: {did_you_mean(str(given), words)}")
     example = parameter.default
     if isinstance(example, (list, tuple)):
         numbers = any(isinstance(entry, (int, float)) for entry in example)
@@ -96,4 +105,4 @@ def _kind_error(name: str, parameter: Parameter, given: Any, text: str) -> Arena
     else:
         wanted = {"int": "a whole number", "float": "a finite number", "bool": "true or false", "str": "text"}.get(kind, kind)
         wanted += f", such as {example}" if example not in ("", None, Parameter.empty) else ""
-    return ArenaError(f"{name} is '{typed}', but must be {wanted}")
+    return ArenaError(f"{name} is {typed}, but must be {wanted}")
