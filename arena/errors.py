@@ -218,7 +218,7 @@ def first_line(error: object) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def cause(error: Exception) -> str:
+def cause(error: BaseException) -> str:
     """Return an error's class and the beginning of its text in one line, for the sentence of another error.
 
     Example:
