@@ -19,7 +19,7 @@ import yaml
 
 from arena.config.config import Config
 from arena.config.configure import configure
-from arena.config.files import load_file
+from arena.config.files import load_file, parts_of
 from arena.config.settings import Settings, moved_by_rules, named_in, plain
 from arena.errors import ArenaError, GameFault
 from arena.experiments.budget import cost_per_turn
@@ -215,17 +215,16 @@ def load(folder: str | Path) -> Sweep:
     Raises:
         ArenaError: if it cannot be read.
     """
-    settings = load_file(Path(folder) / PLAN)
-    try:
+    settings = load_file(path := Path(folder) / PLAN)
+    with parts_of(path, "the plan of a sweep", "sweep again"):
         said, game = settings.pop("sweep"), settings.pop("game")
         names = inspect.signature(Options).parameters
         said |= {"workers": said["jobs"]} if "jobs" in said else {}  # the name in plans of version 0.1
         chosen: dict[str, Any] = {n: tuple(said[n]) if isinstance(said[n], list) else said[n] for n in names if n in said}
         options = Options(**chosen)
-        measured = (float(said["budget"]), float(said["untrained"]), said["ceiling"])
+        ceiling = None if said["ceiling"] is None else float(said["ceiling"])
+        measured = (float(said["budget"]), float(said["untrained"]), ceiling)
         return Sweep(game, settings, said.get("arguments", []), parse_space(said["space"]), options, *measured)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArenaError(f"{Path(folder) / PLAN} is not the plan of a sweep ({error!r}). Fix: restore it, or sweep again") from error
 
 
 def _check_kind(dimension: Dimension, value: Any) -> None:

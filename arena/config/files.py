@@ -1,12 +1,13 @@
 """Read configuration files: plain YAML whose keys are names, each once."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, cause
 from arena.registry import trust
 from arena.trace.reading import read_text
 
@@ -49,6 +50,23 @@ def load_file(path: str | Path) -> dict[str, Any]:
         raise ArenaError(f"the config file {path} {holds}, but must hold settings such as 'turns: 1000'")
     trust.admit(Path(path).parent)
     return data
+
+
+@contextlib.contextmanager
+def parts_of(path: str | Path, what: str, again: str) -> Iterator[None]:
+    """Raise ArenaError if a file lacks a part that is read in the block, or has one of another type.
+
+    Example:
+        >>> with parts_of("sweep.yaml", "the plan of a sweep", "sweep again"):
+        ...     {}["space"]
+        Traceback (most recent call last):
+        ...
+        arena.errors.ArenaError: sweep.yaml is not the plan of a sweep (KeyError: 'space'). Fix: restore it, or sweep again
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ArenaError(f"{path} is not {what} ({cause(error)}). Fix: restore it, or {again}") from error
 
 
 def _count(value: Any, depth: int = 0, counted: int = 0) -> int:

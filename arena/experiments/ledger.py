@@ -5,6 +5,7 @@ experiment are therefore those in that folder, whichever process was killed at w
 """
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -13,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, cause
 from arena.experiments.outcome import Outcome
 from arena.experiments.values import Point
 from arena.experiments.verdict import Verdict, over_seeds, verdict_of
 from arena.runs.status import WHOLE, Status, status_of
+from arena.trace.reading import read_text, set_aside
 
 FOLDER = "trials"
 
@@ -171,17 +173,42 @@ def read_all(folder: Path) -> list[TrialRecord]:
     return [_read(path) for path in sorted((folder / FOLDER).glob("[0-9]*.json"))]
 
 
+def mend(folder: Path) -> None:
+    """Set damaged records aside, so that their trials are played again."""
+    for path in sorted((folder / FOLDER).glob("[0-9]*.json")):
+        try:
+            _read(path)
+        except ArenaError:
+            set_aside(path, "it is not the record of a trial, which is played again")
+
+
 def _read(path: Path) -> TrialRecord:
     """Read a file, also of version 0.1, in which a status was a state and a run a play."""
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = json.loads(read_text(path))
         runs = data.pop("runs", None) or data.pop("plays", ())
         data["status"] = status_of(data.pop("state", "") or data["status"])
-        return TrialRecord(**data, runs=tuple(map(_read_run, runs)))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ArenaError(f"{path} is not the record of a trial ({error}); remove it, and arena resume plays it again") from error
+        record = TrialRecord(**data, runs=tuple(map(_read_run, runs)))
+        _check(record, path)
+        return record
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        fix = f"arena resume {path.parent.parent}, which sets it aside and plays its trial again"
+        raise ArenaError(f"{path} is not the record of a trial ({cause(error)}). Fix: {fix}") from error
 
 
 def _read_run(data: Mapping[str, Any]) -> SeedResult:
     words = {"status": status_of(data["status"]), "verdict": verdict_of(data["verdict"])}
     return SeedResult(**{**data, **words, "history": tuple(map(tuple, data["history"]))})
+
+
+def _check(record: TrialRecord, path: Path) -> None:
+    """Raise ValueError if a record has a part of another type, or is that of another trial."""
+    numbers = [*record.values.values(), record.resumed, record.seconds, record.overhead, record.cost]
+    words = [record.reason, record.backend]
+    for run in record.runs:
+        numbers += [run.value, run.seed, run.turns, run.score or 0, *run.signals.values(), *itertools.chain(*run.history)]
+        words += [run.verdict, run.reason]
+    sound = all(isinstance(number, (int, float)) for number in numbers) and all(isinstance(word, str) for word in words)
+    sound = sound and all(isinstance(value, (int, float, str)) for value in record.point.values())
+    if not sound or not record.values or record.number != int(path.stem):
+        raise ValueError("a part of it is missing, or of another type")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from arena.errors import Untrusted
+from arena.trace.reading import read_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,8 +88,8 @@ def sign(folder: Path) -> None:
 def admit(folder: Path) -> None:
     """Allow the code that is named in a folder's `code.json`, if this user signed it."""
     allowed = _allowed.get()
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        data = json.loads((folder / SIGNED).read_text(encoding="utf-8"))
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        data = json.loads(read_text(folder / SIGNED))
         key = _key()
         if allowed is not None and key is not None and hmac.compare_digest(_signature(key, data["code"]), data["signature"]):
             allowed |= set(data["code"])

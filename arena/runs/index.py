@@ -23,6 +23,7 @@ import platformdirs
 
 from arena.errors import ArenaError, UnknownName
 from arena.registry.entries import KINDS, Entry, entries
+from arena.trace.reading import read_text
 
 Index = Mapping[str, Any]
 """`kinds`: by kind and id, `summary`, `also` (other names) and `settings` of an entry; `run`: by prefix, the settings of every run."""
@@ -35,9 +36,9 @@ SIMILAR = 0.75
 def load() -> Index | None:
     """Return the index; None if there is none that fits the files."""
     try:
-        data: dict[str, Any] = json.loads(_path().read_text(encoding="utf-8"))
+        data: dict[str, Any] = json.loads(read_text(_path()))
         return data if data["files"] == _stamps() and data["kinds"].keys() == set(KINDS) and data["run"] else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -1,9 +1,14 @@
-"""Reading files that somebody else may have written: regular ones alone, and no more than a bound."""
+"""Reading files that somebody else may have written: regular ones alone, no more than a bound; damaged ones are kept beside."""
 
 import errno
+import itertools
 import os
 import stat
+import warnings
 from pathlib import Path
+from typing import BinaryIO
+
+from arena.errors import ArenaWarning
 
 MIB = 2**20
 
@@ -19,14 +24,37 @@ def read_bytes(path: str | Path, most: int = 256 * MIB) -> bytes:
         ...
         OSError: [Errno 22] it is no regular file: '/dev/zero'
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:  # noqa: PTH123
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
-        if status.st_size > most:
-            raise OSError(errno.EFBIG, f"it is larger than {most // MIB:,} MiB", str(path))
-        return file.read(status.st_size)
+    with opened(path, most) as file:
+        return file.read(os.fstat(file.fileno()).st_size)
+
+
+def opened(path: str | Path, most: int = 65536 * MIB) -> BinaryIO:
+    """Return a regular file of at most `most` bytes, open for reading; raise OSError as `read_bytes` does."""
+    file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123, SIM115
+    status = os.fstat(file.fileno())
+    wrong = 0 if stat.S_ISREG(status.st_mode) else errno.EINVAL
+    if wrong or status.st_size > most:
+        file.close()
+        raise OSError(wrong or errno.EFBIG, "it is no regular file" if wrong else f"it is larger than {most // MIB:,} MiB", str(path))
+    return file
+
+
+def set_aside(path: Path, what: str) -> None:
+    """Rename a damaged file to the first free of `NAME.damaged`, `NAME.damaged-2`, …, and warn with the sentence `what`.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "map.csv"
+        >>> path.touch()
+        >>> with warnings.catch_warnings(record=True):
+        ...     set_aside(path, "it is empty")
+        >>> [file.name for file in path.parent.iterdir()]
+        ['map.csv.damaged']
+    """
+    names = (path.with_name(f"{path.name}.damaged{end}") for end in itertools.chain([""], (f"-{n}" for n in itertools.count(2))))
+    kept = next(name for name in names if not name.exists())
+    path.rename(kept)
+    warnings.warn(ArenaWarning(f"{path} is damaged: {what}. The damaged file is kept as {kept.name}"), stacklevel=3)
 
 
 def read_text(path: str | Path, most: int = 16 * MIB) -> str:

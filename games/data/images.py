@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from arena.errors import DataDamaged, DataUnavailable, check_choice, first_line
+from arena.trace.reading import opened
 
 Arrays = dict[str, np.ndarray]
 Name = TypeVar("Name", bound=str)
@@ -175,7 +176,7 @@ def read(file: Path, content: str | None = None, fix: str | None = None, needed:
     """
     fix = fix or f"delete it, or put a sound copy at {file}"
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
+        with opened(file) as regular, np.load(regular, allow_pickle=False) as archive:
             missing = [key for key in needed if key not in archive.files]
             if missing:
                 raise DataDamaged(f"{file} has no {' and no '.join(missing)}, but must have {', '.join(needed)}. Fix: {fix}")

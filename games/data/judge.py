@@ -27,6 +27,7 @@ from torch.nn.functional import cross_entropy
 from arena.core.rng import global_streams
 from arena.errors import DataDamaged
 from arena.games.data import images
+from arena.trace.reading import read_bytes
 
 FEATURES, CHANNELS = 64, (16, 32)
 STEPS, BATCH, RATE, SEED = 1500, 128, 4e-3, 0
@@ -206,7 +207,7 @@ def _write(file: Path, state: dict[str, Any]) -> None:
 def _read(file: Path) -> dict[str, Any] | None:
     """Return a cached judge, or None if there is none; raise DataDamaged if the checksum does not match."""
     try:
-        data = file.read_bytes()
+        data = read_bytes(file)
     except OSError:
         return None
     if len(data) < 32 or hashlib.sha256(data[32:]).digest() != data[:32]:

@@ -302,5 +302,5 @@ def test_contraction_is_not_misled_by_rotation_or_rounding() -> None:
 
 def test_a_damaged_plan_is_told(tmp_path: Path) -> None:
     (tmp_path / "comparison.yaml").write_text(yaml.safe_dump({"runs": [{"seed": 1}]}))
-    with pytest.raises(ArenaError, match=r"is not a comparison's plan \('variant'\); restore it, or compare again"):
+    with pytest.raises(ArenaError, match=r"is not the plan of a comparison \(KeyError: 'variant'\). Fix: restore it, or compare again"):
         load(tmp_path)

@@ -327,10 +327,3 @@ def test_bad_input_gets_one_sentence(words: list[str], message: str, quick_cli: 
     assert done.returncode == 2
     assert done.stderr.startswith(f"arena: {message}") and done.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists()
-
-
-def test_a_damaged_table_is_told(rates: Map, tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_bytes((rates.folder / "config.yaml").read_bytes())
-    (tmp_path / "map.csv").write_text("x,y,seed\n1,2,3\n")
-    with pytest.raises(ArenaError, match="is not the table of this map"):
-        finish(load(tmp_path), tmp_path, 1)

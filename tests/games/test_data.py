@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import pickle
 import shutil
 import warnings
@@ -278,6 +279,18 @@ def test_the_message_on_another_file_does_not_suggest_unsafe_loading(tmp_path: P
         with pytest.raises(DataDamaged) as error:
             images.load(str(tmp_path / name), torch.device("cpu"))
         assert str(error.value) == f"{tmp_path / name} is damaged: it is not an npz of numeric arrays. Fix: save it again with numpy.savez"
+
+
+@pytest.mark.parametrize("target", [None, "/dev/zero", "."])
+def test_a_data_set_is_a_regular_file(target: str | None, tmp_path: Path) -> None:
+    """A pipe, which nobody writes into, a device and a folder are refused at once."""
+    file = tmp_path / "mine.npz"
+    if target is None:
+        os.mkfifo(file)
+    else:
+        file.symlink_to(target)
+    with pytest.raises(DataDamaged, match="no regular file|Is a directory"):
+        images.load(str(file), torch.device("cpu"))
 
 
 def test_a_custom_data_set_is_named_by_its_path(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class TrialQueue:
         return record
 
     def _tell(self, record: TrialRecord) -> None:
-        state = {"pruned": TrialState.PRUNED, "lost": TrialState.FAIL}.get(record.status, TrialState.COMPLETE)
+        state = state_of(record)
         values = [*record.values.values()] if state == TrialState.COMPLETE else None
         self.study.tell(record.number, values, state=state)
 
@@ -119,3 +119,8 @@ class TrialQueue:
         """Return the number of trials that no other one repeats."""
         retried: set[Any] = {trial.user_attrs.get("retry_of") for trial in trials}
         return sum(trial.number not in retried for trial in trials)
+
+
+def state_of(record: TrialRecord) -> TrialState:
+    """Return the state of a trial for Optuna."""
+    return {"pruned": TrialState.PRUNED, "lost": TrialState.FAIL}.get(record.status, TrialState.COMPLETE)

@@ -13,7 +13,7 @@ import yaml
 
 from arena.config.config import Config
 from arena.config.configure import configure
-from arena.config.files import load_file
+from arena.config.files import load_file, parts_of
 from arena.config.settings import Settings, moved_by_rules, named_in, plain
 from arena.diagnostics.active import Diagnostics
 from arena.errors import ArenaError, GameFault
@@ -50,7 +50,7 @@ class Job:
     @property
     def folder(self) -> str:
         """Its folder, within that of the comparison."""
-        name = re.sub(r"[^\w.=,+-]+", "_", self.variant).strip("_")
+        name = re.sub(r"[^\w.=,+-]+", "_", self.variant).strip("_.") or "_"
         if len(name) > 120:  # file systems end names at 255 bytes
             name = f"{name[:100]}-{hashlib.sha256(self.variant.encode()).hexdigest()[:8]}"
         return f"{name}/seed-{self.seed}"
@@ -163,12 +163,12 @@ def load(folder: str | Path) -> Plan:
     Raises:
         ArenaError: if it cannot be read.
     """
-    data = load_file(Path(folder) / PLAN)
-    try:
+    data = load_file(path := Path(folder) / PLAN)
+    with parts_of(path, "the plan of a comparison", "compare again"):
         jobs = [Job(row["variant"], int(row["seed"]), row["settings"]) for row in data["runs"]]
+        if not jobs or not all(isinstance(job.variant, str) and isinstance(job.settings["turns"], int) for job in jobs):
+            raise ValueError("its runs are no variants with settings")
         return Plan(data["game"], jobs, **{name: data[name] for name in WHERE if name in data})
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArenaError(f"{Path(folder) / PLAN} is not a comparison's plan ({error}); restore it, or compare again") from error
 
 
 def _suited(config: Config, turns: int) -> Settings:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
+from arena.errors import BadSetting, check_number
 from arena.experiments.plug_ins import plug_in
 from arena.runs.locks import alone_in
 
@@ -88,6 +89,12 @@ class Where:
     backend: str = "processes"
     address: str = ""
     gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("backend", "address"):
+            if not isinstance(found := getattr(self, name), str):
+                raise BadSetting(name, found, "text")
+        check_number("gpus", self.gpus, least=0)
 
     @property
     def executor(self) -> Executor:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from arena.config.config import Config
-from arena.config.files import load_file
+from arena.config.files import load_file, parts_of
 from arena.config.settings import Settings, moved_by_rules, named_in, plain
 from arena.errors import ArenaError, GameFault
 from arena.experiments.executors import WHERE, Where
@@ -184,14 +184,12 @@ def load(folder: str | Path) -> Plan:
     Raises:
         ArenaError: if it cannot be read.
     """
-    settings = load_file(Path(folder) / PLAN)
+    settings = load_file(path := Path(folder) / PLAN)
     said = settings.pop("map", None)
-    try:
+    with parts_of(path, "the plan of a map", "draw the map again"):
         game, x, y = settings.pop("game"), said["x"], said["y"]
         where = {name: said[name] for name in WHERE if name in said}
         return plan(game, settings, said.get("options", []), x, y, seeds_of_plan(said), said.get("members", "auto"), **where)
-    except (KeyError, TypeError) as error:
-        raise ArenaError(f"{Path(folder) / PLAN} is not the plan of a map ({error}). Fix: restore it, or draw the map again") from error
 
 
 def _sides(found: Plan) -> list[Key]:

@@ -1,6 +1,7 @@
 """The results of a map: the table with one row for each run, and the verdict on each cell."""
 
 import csv
+import io
 import math
 import statistics
 from collections import Counter
@@ -8,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, cause
 from arena.experiments.map.plan import Grid, Key
 from arena.experiments.outcome import Outcome
 from arena.experiments.tables import write_csv
 from arena.experiments.values import Value
 from arena.experiments.verdict import NEAR, REACHED, Verdict
 from arena.runs.status import status_of
+from arena.trace.reading import read_text, set_aside
 
 COLUMNS = ["x", "y", "seed", "status", "collapsed", "score", "start", "turns", "reason"]
 FINISHED = "finished"
@@ -98,14 +100,43 @@ def read(found: Grid, path: Path) -> dict[Key, Outcome]:
     Raises:
         ArenaError: if it is not the table of the plan.
     """
+    runs, damage = _parse(found, path)
+    if damage:
+        raise ArenaError(f"{path} is not the table of this map ({damage}). Fix: arena resume {path.parent}, which plays those runs again")
+    return runs
+
+
+def mended(found: Grid, path: Path) -> dict[Key, Outcome]:
+    """Return the runs of the whole rows of a table; if others are damaged, the file is kept beside, and written again."""
+    runs, damage = _parse(found, path)
+    if damage:
+        set_aside(path, f"{damage}. Its {len(runs):,} whole rows are used, and the other runs are played again")
+        write(found, runs, path)
+    return runs
+
+
+def _parse(found: Grid, path: Path) -> tuple[dict[Key, Outcome], str]:
+    """Return the runs of a table by key, and what is wrong with the first row that is none."""
     keys = {tuple(map(str, key)): key for key in found.keys}
     runs: dict[Key, Outcome] = {}
+    wrong = list[str]()
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                signals = {name: float(row[name]) for name in row if name not in COLUMNS and row[name] != ""}
-                fields = (status_of(row["status"]), int(row["turns"]), float(row["score"]), float(row["start"]), row["reason"], signals)
-                runs[keys[row["x"], row["y"], row["seed"]]] = Outcome(*fields, collapsed=row["collapsed"] == "1")
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise ArenaError(f"{path} is not the table of this map ({error}). Fix: restore it, or draw the map again") from error
-    return runs
+        text = read_text(path)
+    except UnicodeDecodeError as error:
+        return {}, f"it is no text ({error.reason} at byte {error.start:,})"
+    except OSError as error:
+        raise ArenaError(f"the table {path} cannot be read ({error.strerror}). Fix: restore it, or draw the map again") from error
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    while True:
+        try:
+            if (row := next(rows, None)) is None:
+                break
+            signals = {name: float(row[name]) for name in row if name not in COLUMNS and row[name] != ""}
+            fields = (status_of(row["status"]), int(row["turns"]), float(row["score"]), float(row["start"]), row["reason"], signals)
+            runs[keys[row["x"], row["y"], row["seed"]]] = Outcome(*fields, collapsed=row["collapsed"] == "1")
+        except (csv.Error, KeyError, ValueError, TypeError) as error:
+            wrong.append(f"line {rows.line_num}: {cause(error)}")
+    if text and not text.endswith("\n"):
+        runs.pop(next(reversed(runs), None), None)  # type: ignore[arg-type]  # its last number may be cut
+        wrong.append("its last row is cut")
+    return runs, wrong[0] if wrong else ""
