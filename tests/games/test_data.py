@@ -289,7 +289,7 @@ def test_a_data_set_is_a_regular_file(target: str | None, tmp_path: Path) -> Non
         os.mkfifo(file)
     else:
         file.symlink_to(target)
-    with pytest.raises(DataDamaged, match="no regular file|Is a directory"):
+    with pytest.raises(DataDamaged, match=r"no regular file|Is a directory"):
         images.load(str(file), torch.device("cpu"))
 
 
