@@ -36,7 +36,7 @@ def load_file(path: str | Path) -> dict[str, Any]:
     text = ""
     try:
         text = read_text(path)
-        data = yaml.load(text, _Loader)  # a SafeLoader
+        data = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
         _count(data)
     except OSError as error:
         raise ArenaError(f"the config file {path} cannot be read ({error.strerror}); check the path") from error

@@ -43,12 +43,18 @@ def test_a_whole_number_has_any_size() -> None:
     assert not refused(("ring", {"turns": 10**400, "seed": 10**400}, []))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> None:
+    """Import what the first configuration needs, which may take longer than an example may."""
+    configure("ring").parts()
+
+
 @pytest.mark.parametrize("case", FAILED, ids=range(len(FAILED)))
 def test_what_once_failed_is_refused(case: Case) -> None:
     assert refused(case)
 
 
-SURE: dict[str, Any] = {"database": None, "deadline": 5000, "suppress_health_check": [*HealthCheck]}
+SURE: dict[str, Any] = {"database": None, "deadline": 10_000, "suppress_health_check": [*HealthCheck]}
 
 
 @settings(max_examples=300, derandomize=True, **SURE)
