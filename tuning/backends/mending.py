@@ -18,7 +18,8 @@ from arena.tuning.backends.trial_queue import WORKERS, state_of
 from arena.tuning.plan import Sweep
 from arena.tuning.points import suggested_point
 
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+"""States that need a record. A lost trial fails, and another number repeats it."""
 
 
 def mend(sweep: Sweep, folder: Path) -> None:
