@@ -80,7 +80,9 @@ class _Output:
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            gone = [self._stream, *([sys.stderr] if error.errno == errno.EIO else [])]  # the terminal is that of both
+            for stream in gone:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _console(**options: Any) -> Console:

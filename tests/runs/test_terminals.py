@@ -47,7 +47,7 @@ def test_a_dropped_connection_saves_the_run(tmp_path: Path) -> None:
     os.close(ours)
     os.close(theirs)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(60) == 130, process.output()
+    assert process.wait(60) == 130, (process.output(), trace.read_text()[-300:])
     turn = read_trace(trace)[-1]["turn"]
     kept = max(int(path.stem.rpartition("-")[2]) for path in (tmp_path / "run" / "checkpoints").glob("turn-*.pt"))
     assert kept >= turn > 0 and read_trace(trace)[-1]["kind"] == "turn"
