@@ -89,8 +89,8 @@ class Config:
 
         Example:
             >>> from arena.config import configure
-            >>> configure("bilinear").score_name, configure("ring", {"metric": "mmd"}).score_name
-            ('distance to the solution', 'mmd')
+            >>> configure("bilinear").score_name, configure("ring", {"metric": "energy-distance"}).score_name
+            ('distance to the solution', 'energy-distance')
         """
         name: str = self.settings["metric"] or self.game.target.score_is  # type: ignore[attr-defined]
         return name

@@ -38,10 +38,11 @@ def only(words: Iterable[str] | None) -> Iterator[None]:
     Example:
         >>> with only(["--rule", "averaging(inner=mine.py:Rule)"]):
         ...     check("rule", "mine.py:Rule")
-        ...     check("rule", "os.system")
+        ...     check("rule", "theirs.Rule")
         Traceback (most recent call last):
         ...
-        arena.errors.Untrusted: a file names the rule 'os.system', which is not in the registry: it would import 'os', ...
+        arena.errors.Untrusted: a file names the rule 'theirs.Rule', which is not in the registry: it would import 'theirs', which is not \
+installed, and importing is executing. Fix: read that code, and if you trust it, add --trust
     """
     names = None if words is None else {part.strip() for word in words for part in [word, *re.split(r"[()=,\[\]]", word)]}
     token = _allowed.set(names)

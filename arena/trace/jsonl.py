@@ -28,10 +28,10 @@ class JSONLines:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "trace.jsonl"
         >>> trace = JSONLines(path)
-        >>> trace.write({"turn": 1, "generator.loss": float("nan")})
+        >>> trace.write({"kind": "turn", "turn": 1, "x.loss": float("nan")})
         >>> trace.close()
         >>> read_trace(path)
-        [{'turn': 1, 'generator.loss': None}]
+        [{'kind': 'turn', 'turn': 1, 'x.loss': None}]
     """
 
     def __init__(self, path: Path, keep: int = 0):

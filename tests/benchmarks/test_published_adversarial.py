@@ -8,6 +8,7 @@ import pytest
 from benchmarks.published import adversarial
 
 
+@pytest.mark.thorough
 def test_the_quick_command_prints_the_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     kept = adversarial.KEPT.read_bytes()
     monkeypatch.setattr(sys, "argv", ["adversarial", "--quick", "--seeds", "1"])

@@ -45,6 +45,7 @@ def test_the_picture_has_a_row_for_each_beta(tmp_path: Path) -> None:
     assert (tmp_path / "both.png").stat().st_size > 10_000
 
 
+@pytest.mark.thorough
 def test_the_quick_command_prints_the_table_and_resumes_its_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--quick", "--seeds", "0", "--out", str(tmp_path / "runs")]
     main([*words, "--picture", str(tmp_path / "both.png")])

@@ -22,6 +22,7 @@ from arena.trace import read_trace
 from arena.trace.checkpoint import Checkpoints
 from tests.conftest import QUIET
 from tests.runs.test_run import assert_same
+from tests.support.cases import first
 from tests.support.diagnosed_games import SMALL
 from tests.trace.test_trace import events
 
@@ -76,7 +77,7 @@ def test_figures_lie_beside_the_pictures_and_in_tensorboard(run: File) -> None:
     assert [scalar.step for scalar in board.Scalars("diagnostics/rotation/share")] == [0, 20, 30, 40, 60]
 
 
-@pytest.mark.parametrize("kept", [30, 0, None], ids=["in the middle", "at the beginning", "before the first checkpoint"])
+@pytest.mark.parametrize("kept", first(1, [30, 0, None]), ids=["in the middle", "at the beginning", "before the first checkpoint"])
 def test_a_killed_run_ends_byte_for_byte_the_same(run: File, tmp_path: File, kept: int | None) -> None:
     """Everything that a kill would lose is taken away: the later checkpoints, and the end of the trace."""
     folder = tmp_path / "run"

@@ -182,6 +182,7 @@ def test_cells_in_which_a_setting_does_not_exist_show_the_score_without_it(tmp_p
     assert scores["consensus", 0.5] != scores["consensus", 1.0]
 
 
+@pytest.mark.thorough
 def test_what_is_played_one_by_one_is_said_with_its_reason(tmp_path: Path, cli: Cli) -> None:
     decides_by_a_number = 'coupling = coupling * (1 if float(self.players["left"]().sum()) > 0 else 2)'
     (tmp_path / "asks.py").write_text(game_file("asks", losses=decides_by_a_number))

@@ -25,6 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return play("dann", out=tmp_path_factory.mktemp("pictures") / "dann", display=False, **SMALL, **looks).folder
 
 
+@pytest.mark.thorough
 def test_a_run_leaves_its_pictures_in_motion_and_what_takes_long_once(folder: Path) -> None:
     for name in ("picture", "features"):
         with Image.open(folder / f"{name}.gif") as moving:

@@ -82,6 +82,7 @@ def played(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped
     return compare("dann", {"regime": ["source-only", "adapt"]}, seeds=2, out=out, workers=1, settings=small)
 
 
+@pytest.mark.thorough
 def test_a_comparison_prints_and_keeps_the_game_s_own_table(played) -> None:  # type: ignore[no-untyped-def]
     printed = io.StringIO()
     report(played, console=Console(file=printed, width=200))
@@ -93,6 +94,7 @@ def test_a_comparison_prints_and_keeps_the_game_s_own_table(played) -> None:  # 
     assert "table.md" in printed.getvalue()
 
 
+@pytest.mark.thorough
 def test_the_table_has_the_accuracies_of_the_runs(played) -> None:  # type: ignore[no-untyped-def]
     for row, summary in zip(played.own_table.rows, played.summaries, strict=True):
         mean = 100 * (1 - sum(o.score for o in summary.outcomes) / 2)

@@ -144,6 +144,7 @@ def test_with_coupling_it_is_not() -> None:
     assert not torch.equal(*found)
 
 
+@pytest.mark.thorough
 def test_the_critic_empties_the_empty_region() -> None:
     """A short run of small nets as one population of λ = 0 and the recipe's λ, three seeds each."""
     settings = {

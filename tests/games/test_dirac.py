@@ -2,6 +2,7 @@
 
 import cmath
 import functools
+import itertools
 import math
 from typing import Any
 
@@ -15,6 +16,7 @@ from arena.errors import BadSetting, UnknownName
 from arena.games.small.dirac import LOSSES, PENALTIES, Dirac
 from arena.optimizers import sgd
 from arena.players import Vector
+from tests.support.cases import first, one_of_each
 
 BOTH = [(1.0, 1.0, 1.0)]
 DISCRIMINATOR_FIRST = [(0.0, 1.0, 1.0), (1.0, 0.0, 1.0)]
@@ -102,7 +104,7 @@ VERDICTS: dict[str, tuple[dict[str, Any], bool]] = {
 """Settings, and whether alternating descent converges."""
 
 
-@pytest.mark.parametrize("name", VERDICTS)
+@pytest.mark.parametrize("name", first(5, VERDICTS))
 def test_who_converges(name: str) -> None:
     settings, converges = VERDICTS[name]
     late = distances(dirac(1.0, 1.0, **settings), 1500, DISCRIMINATOR_FIRST)[1000:]
@@ -148,10 +150,9 @@ def test_the_expectation_over_the_noise_is_exact(loss: str) -> None:
     assert float(found["discriminator"].detach()) == pytest.approx(float(weights @ (f(-real) + 0.5 * f(fake))), abs=1e-9)
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.5])
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("loss", LOSSES)
-def test_every_form_keeps_the_contract_of_a_game(loss: str, penalty: str, noise: float) -> None:
+@pytest.mark.parametrize(("loss", "case"), one_of_each(LOSSES, list(itertools.product(PENALTIES, [0.0, 0.5])), pytest.mark.thorough))
+def test_every_form_keeps_the_contract_of_a_game(loss: str, case: tuple[str, float]) -> None:
+    penalty, noise = case
     report = check_game(functools.partial(Dirac, loss=loss, penalty=penalty, instance_noise=noise))  # type: ignore[arg-type]
     assert ("the field vanishes at the solution" in report.passed) == (penalty != "wgan-gp")
 

@@ -16,6 +16,7 @@ from arena.games.gan.penalties import PENALTIES
 from arena.optimizers import sgd
 from arena.players import MLP
 from arena.registry import entries, lookup
+from tests.support.cases import one_of_each
 from tests.support.operations import Once
 
 PLAYERS: dict[str, Any] = {
@@ -47,8 +48,7 @@ def end(rule: str, penalty: str) -> Tensor:
     return flat(arena.game.parameters())
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("rule", "penalty"), one_of_each(RULES, PENALTIES, pytest.mark.thorough))
 def test_every_rule_plays_every_penalty(rule: str, penalty: str) -> None:
     found = end(rule, penalty)
     assert bool(found.isfinite().all())

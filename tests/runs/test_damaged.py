@@ -16,6 +16,7 @@ import torch
 import arena
 from arena.cli import main
 from arena.trace import read_trace
+from tests.support.cases import one_of_each
 
 Damage = Callable[[Path], object]
 QUICK = {"turns": 60, "trace.every": 5, "score.every": 20, "checkpoint.every": 10, "checkpoint.keep": 9, "trace.tensorboard": False}
@@ -109,8 +110,7 @@ CHECKPOINTS: dict[str, Damage] = {
 }
 
 
-@pytest.mark.parametrize("damage", CHECKPOINTS)
-@pytest.mark.parametrize("how_many", [1, 4])
+@pytest.mark.parametrize(("damage", "how_many"), one_of_each(CHECKPOINTS, [1, 4], pytest.mark.thorough))
 def test_a_damaged_checkpoint_is_set_aside(
     damage: str, how_many: int, whole: Path, killed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

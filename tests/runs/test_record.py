@@ -14,6 +14,7 @@ from arena.games import Bilinear
 from arena.runs.environment import FILE, recorded
 from arena.schedulers import Moment, Scheduler
 from tests.conftest import QUIET, Cli
+from tests.support.cases import first
 
 SHORT = {"turns": 6, **QUIET}
 
@@ -37,7 +38,7 @@ def test_each_part_of_a_resumed_run_is_recorded(tmp_path: Path) -> None:
     assert [entry["seconds"] >= 0 for entry in json.loads((tmp_path / FILE).read_text())] == [True] * 3
 
 
-@pytest.mark.parametrize("named", [(), ("--score.every", "2")], ids=["turns alone", "an interval too"])
+@pytest.mark.parametrize("named", first(1, [(), ("--score.every", "2")]), ids=["turns alone", "an interval too"])
 def test_a_run_prints_how_long_it_took_and_paces_what_it_records(named: tuple[str, ...], quick_cli: Cli, tmp_path: Path) -> None:
     done = quick_cli("play", "ring", "--turns", "4", "--batch", "4", "--trace.tensorboard", "false", *named, "--out", "run")
     assert done.returncode == 0 and "\n  took        " in done.stdout

@@ -1,6 +1,6 @@
 """Cases of a grid: one of each row runs with the quick tests, the others with the thorough or the slow ones."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pytest
@@ -19,3 +19,13 @@ def one_of_each(rows: Collection[Any], columns: Collection[Any], mark: pytest.Ma
         for number, row in enumerate(rows)
         for place, column in enumerate(columns)
     ]
+
+
+def first(count: int, values: Iterable[Any]) -> list[Any]:
+    """Return all values as cases; those after the first `count` are thorough.
+
+    Example:
+        >>> [case.values for case in first(1, "ab") if not case.marks]
+        [('a',)]
+    """
+    return [pytest.param(value, marks=() if number < count else pytest.mark.thorough) for number, value in enumerate(values)]

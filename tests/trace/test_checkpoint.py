@@ -32,6 +32,7 @@ def test_the_last_few_and_the_best_are_kept(run: Path) -> None:
     assert not list((run / "checkpoints").glob("*.part"))
 
 
+@pytest.mark.thorough
 def test_the_best_by_a_score_that_peeks_is_called_an_oracles(tmp_path: Path) -> None:
     """The score of adaptation looks at target labels; what is chosen by it is no result, and one by entropy is."""
     for metric, kind in (("", "oracle"), ("entropy", "best")):
