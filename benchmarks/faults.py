@@ -247,7 +247,7 @@ def measure(fault: Fault, share: float, first: int, folder: Path) -> tuple[Count
         place = folder / f"{number}"
         place.mkdir()
         try:
-            result = fault.attempt(place, random.Random(f"{fault.name} {number}"))
+            result = fault.attempt(place, random.Random(f"{fault.name} {number}"))  # noqa: S311  # repeatable
         except Exception as error:
             result = f"{type(error).__name__}: {str(error)[:300]}"
         found[result if result in ("survived", "told") else "lost"] += 1
