@@ -46,7 +46,7 @@ def set_aside(path: Path, what: str) -> None:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "map.csv"
         >>> path.touch()
-        >>> with warnings.catch_warnings(record=True):
+        >>> with warnings.catch_warnings(action="ignore"):
         ...     set_aside(path, "it is empty")
         >>> [file.name for file in path.parent.iterdir()]
         ['map.csv.damaged']
