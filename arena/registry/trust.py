@@ -79,10 +79,10 @@ def use(name: str) -> None:
         allowed.add(name)
 
 
-def sign(folder: Path) -> None:
-    """Write the names of all code outside the registry that is in use into a new folder; nothing if there is none, or no key."""
-    if _used and (key := _key()) is not None:
-        names = sorted(_used)
+def sign(folder: Path, text: str) -> None:
+    """Write the names in a text of code outside the registry into its new folder; nothing if there is none, or no key."""
+    names = sorted(name for name in _used if name in text)
+    if names and (key := _key()) is not None:
         (folder / SIGNED).write_text(json.dumps({"code": names, "signature": _signature(key, names)}, indent=1) + "\n", encoding="utf-8")
 
 

@@ -37,7 +37,7 @@ def new_folder(out: str | Path | None, name: str, what: str, files: Mapping[str,
         folder = _made(out, name, what, [*files][-1])
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
-        trust.sign(folder)
+        trust.sign(folder, "\n".join(files.values()))
     except OSError as error:
         name, where = what.partition(" ")[2], error.filename or out
         raise ArenaError(f"the {name} folder {where} could not be made ({error.strerror}); choose another --out") from error

@@ -20,6 +20,7 @@ from arena.games.gan.base import GAN
 from arena.players import Vector
 from arena.registry import entries
 from tests.conftest import QUIET
+from tests.support.cases import one_of_each
 
 SMALL: dict[str, Any] = {
     "batch": 16,
@@ -361,10 +362,10 @@ class ConvolutionalGAN(GAN):
         return self.generate(4).square().mean()
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
-@pytest.mark.parametrize(
-    "rule", ["simultaneous", "extragradient", "consensus", "lola", "cgd(incomplete=accept)", "unrolled(steps=2)", "ema"]
-)
+SAME_LAYOUT = ["simultaneous", "extragradient", "consensus", "lola", "cgd(incomplete=accept)", "unrolled(steps=2)", "ema"]
+
+
+@pytest.mark.parametrize(("rule", "optimizer"), one_of_each(SAME_LAYOUT, ["adam", "sgd", "rmsprop"], pytest.mark.thorough))
 def test_channels_last_gives_the_same_numbers(rule: str, optimizer: str) -> None:
     settings = {"rule": rule, "dtype": "float64", "generator.optimizer": optimizer, "discriminator.optimizer": optimizer}
     settings |= dict.fromkeys(("generator.lr", "discriminator.lr"), 0.01)

@@ -103,7 +103,9 @@ def assert_alike(one: Path, other: Path) -> None:
                 assert value == second[name] or value == pytest.approx(second[name], rel=1e-8, abs=1e-10), name
 
 
-@pytest.mark.parametrize(("rule", "parts", "torchrun"), [("extragradient", 1, True), ("consensus", 4, False)])
+@pytest.mark.parametrize(
+    ("rule", "parts", "torchrun"), [pytest.param("extragradient", 1, True, marks=pytest.mark.thorough), ("consensus", 4, False)]
+)
 def test_two_processes_play_the_same_game(rule: str, parts: int, torchrun: bool, tmp_path: Path) -> None:
     settings = {**RUN, "rule": rule, "micro_batches": parts, "trace.tensorboard": True}
     command = ("play", "swiss-roll", "--out", "two", *words(settings))
@@ -121,6 +123,7 @@ def test_two_processes_play_the_same_game(rule: str, parts: int, torchrun: bool,
     assert (tmp_path / "one" / "config.yaml").read_bytes() == (tmp_path / "two" / "config.yaml").read_bytes()
 
 
+@pytest.mark.thorough
 def test_every_rule_plays_the_same_over_two_processes(tmp_path: Path) -> None:
     """The planted fault, a sum in the place of the mean, is caught by the same comparison."""
     text = f"""
@@ -152,6 +155,7 @@ save("faulty", rule="consensus")
         assert apart(one, both[f"noisy {rule}"]) < 1e-10, rule
 
 
+@pytest.mark.thorough
 def test_players_from_python_begin_as_the_first_process_has_them(tmp_path: Path) -> None:
     """Built before anything is seeded, they differ from process to process, and played as they are they would drift."""
     text = f"""

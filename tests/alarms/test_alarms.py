@@ -61,7 +61,7 @@ def test_every_alarm_has_a_planted_case() -> None:
     assert set(PLANTED) == set(entries("alarm"))
 
 
-@pytest.mark.parametrize("name", first(3, PLANTED))
+@pytest.mark.parametrize("name", first(2, PLANTED))
 def test_it_rings_where_its_fault_was_planted(name: str, tmp_path: Path) -> None:
     result = play(PLANTED[name], tmp_path / "run")
     assert name in result.alarms
@@ -72,7 +72,7 @@ def test_it_rings_where_its_fault_was_planted(name: str, tmp_path: Path) -> None
     assert arena.resume(tmp_path / "run").alarms == result.alarms  # of a run that is over, from its trace
 
 
-@pytest.mark.parametrize("name", first(2, HEALTHY))
+@pytest.mark.parametrize("name", first(1, HEALTHY))
 def test_all_keep_quiet_in_a_healthy_run(name: str, tmp_path: Path) -> None:
     assert play(HEALTHY[name], tmp_path / "run").alarms == {}
 

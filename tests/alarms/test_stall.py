@@ -13,6 +13,7 @@ from arena.alarms.stall import Stall
 from arena.games import Bilinear
 from arena.trace import read_trace
 from tests.conftest import QUIET
+from tests.support.cases import one_of_each
 
 
 def raised(scores: Sequence[float], alarm: Stall | None = None) -> list[bool]:
@@ -36,8 +37,7 @@ def test_a_spiral_outwards_whose_score_swings_is_no_stall() -> None:
     assert not any(raised(2.0**time * (1 + 0.2 * np.cos(40 * np.pi * time))))
 
 
-@pytest.mark.parametrize("name", ["bilinear", "matching-pennies", "dirac"])
-@pytest.mark.parametrize("every", [1, 20])
+@pytest.mark.parametrize(("every", "name"), one_of_each([1, 20], ["bilinear", "matching-pennies", "dirac"], pytest.mark.thorough))
 def test_simultaneous_descent_is_never_said_to_have_stalled(name: str, every: int, tmp_path: Path) -> None:
     """Players of these games move outwards from the first turn on, on a bilinear game by √(1 + η²) a turn."""
     players = arena.configure(name).roles

@@ -87,6 +87,7 @@ def test_looking_leaves_no_footprints(name: str) -> None:
         made.play_turn(BOTH)
 
 
+@pytest.mark.thorough
 def test_looking_leaves_no_footprints_in_normalisation_and_dropout() -> None:
     made = ring(discriminator=nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Dropout(0.5), nn.Linear(4, 1)))
     for row in ("rotation", "spectrum", "duality-gap"):

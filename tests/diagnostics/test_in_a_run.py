@@ -68,6 +68,7 @@ def test_diagnostics_change_nothing_else_in_the_trace(run: File, tmp_path: File)
     assert "diagnostics" not in " ".join(" ".join(row) for row in plain)
 
 
+@pytest.mark.thorough
 def test_figures_lie_beside_the_pictures_and_in_tensorboard(run: File) -> None:
     names = {path.name for path in (run / "pictures").iterdir()}
     assert {f"spectrum-turn-{turn:08d}.png" for turn in (0, 30, 60)} <= names

@@ -19,6 +19,7 @@ from arena.errors import BadSetting, UnknownName
 from arena.games import Bilinear, Quadratic, SwissRoll
 from arena.optimizers import sgd
 from tests.conftest import QUIET
+from tests.support.cases import one_of_each
 
 BOTH = np.ones(3, dtype=np.float32)
 
@@ -38,8 +39,7 @@ def weights(env: Arena) -> list[torch.Tensor]:
     return [p.detach().clone() for p in env.game.parameters()]
 
 
-@pytest.mark.parametrize("scheduler", ["alternating", "simultaneous"])
-@pytest.mark.parametrize("coupling", [1.0, 0.3])
+@pytest.mark.parametrize(("scheduler", "coupling"), one_of_each(["alternating", "simultaneous"], [1.0, 0.3], pytest.mark.thorough))
 def test_an_episode_of_steps_equals_a_run_of_play(tmp_path: Path, scheduler: str, coupling: float) -> None:
     settings = {"turns": 30, "batch": 16, "scheduler": scheduler, "coupling": coupling, "seed": 7, "score.every": 10}
     env = gym.make("arena/SwissRoll-v0", **settings)

@@ -15,6 +15,7 @@ from arena.errors import ArenaError, CheckpointUnusable
 from arena.games import SwissRoll
 from arena.trace import read_trace
 from tests.conftest import QUIET
+from tests.support.cases import one_of_each
 
 
 class Draws(nn.Module):
@@ -55,8 +56,9 @@ def play(folder: Path, player: type[nn.Module], global_seed: int, **settings: An
     return read_trace(folder)
 
 
-@pytest.mark.parametrize("rule", ["simultaneous", "optimistic", "lookahead", "consensus"])
-@pytest.mark.parametrize("player", [Layers, Draws])
+@pytest.mark.parametrize(
+    ("player", "rule"), one_of_each([Layers, Draws], ["simultaneous", "optimistic", "lookahead", "consensus"], pytest.mark.thorough)
+)
 def test_runs_of_one_seed_write_one_trace(player: type[nn.Module], rule: str, tmp_path: Path) -> None:
     one, other = (play(tmp_path / str(seed), player, seed, rule=rule) for seed in (1, 2))
     assert one == other

@@ -21,7 +21,7 @@ from arena.players import MLP, Vector
 from arena.registry import entries
 from benchmarks.equality import KINDS, OF_RULES, difference, settings_of
 from tests.conftest import SELF_CONTAINED
-from tests.support.cases import one_of_each
+from tests.support.cases import first, one_of_each
 from tests.support.population_games import MoonsDANN
 
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16}
@@ -112,6 +112,7 @@ def test_members_of_one_seed_share_their_batches_and_those_of_another_do_not() -
     assert torch.equal(real[0], alike.batch[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rule", ["extragradient", pytest.param("consensus", marks=pytest.mark.slow)])
 def test_compiled_equals_uncompiled(rule: str) -> None:
     members = [{"generator.lr": 1e-3}, {"generator.lr": 1e-2}]
@@ -201,7 +202,7 @@ def test_a_member_without_an_answer_is_undefined_and_the_others_go_on() -> None:
 # As a vector environment --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("game", SELF_CONTAINED)
+@pytest.mark.parametrize("game", first(6, SELF_CONTAINED))
 def test_every_game_is_a_vector_environment(game: str) -> None:
     spec = next(s for s in gymnasium.registry.values() if s.kwargs.get("game") == game)
     small = {"data": "digits", "batch": 8, "scored": 16, "steps": 2} if game == "attack" else {}

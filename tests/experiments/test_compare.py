@@ -33,9 +33,9 @@ RULES = [
 
 @pytest.fixture(scope="module")
 def bilinear(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    """Rules of every verdict on f = xy, in two processes."""
+    """Rules of every verdict on f = xy."""
     out = tmp_path_factory.mktemp("compare") / "bilinear"
-    return compare("bilinear", {"rule": RULES}, budget="turns", out=out, workers=2, settings={"turns": 300, **QUICK})
+    return compare("bilinear", {"rule": RULES}, budget="turns", out=out, workers=1, settings={"turns": 300, **QUICK})
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ ALL = {"loss": ["saturating", "wasserstein"], "penalty": ["none", "r1", "r2", "w
 @pytest.mark.parametrize(
     "vary",
     [
-        {"penalty": ["none", "r1", "wgan-gp"], "loss": ["saturating"]},
+        {"penalty": ["none", "r1"], "loss": ["saturating"]},
         pytest.param({"instance_noise": ["1"], "loss": ["saturating", "wasserstein"], "penalty": ["none"]}, marks=pytest.mark.thorough),
         pytest.param(ALL, marks=pytest.mark.slow),
     ],
@@ -159,6 +159,7 @@ def test_the_dirac_gan_converges_where_it_was_published_to(vary: dict[str, list[
         assert (summary.outcomes[0].verdict == Verdict.CONVERGED) == expected, summary.variant
 
 
+@pytest.mark.thorough
 def test_a_comparison_as_populations_reads_the_same(tmp_path: Path) -> None:
     """And its runs have folders of their own, so that nothing is played twice."""
     vary = {"rule": ["simultaneous", "extragradient"]}

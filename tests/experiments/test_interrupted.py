@@ -107,7 +107,7 @@ def descendants(pid: int) -> list[int]:
         ("compare", signal.SIGINT, 2),
         pytest.param("compare", signal.SIGKILL, 2, marks=pytest.mark.thorough),
         pytest.param("map", signal.SIGINT, 2, marks=pytest.mark.thorough),
-        ("sweep", signal.SIGINT, 2),
+        pytest.param("sweep", signal.SIGINT, 2, marks=pytest.mark.thorough),
         pytest.param("compare", signal.SIGTERM, 2, marks=pytest.mark.slow),
         pytest.param("map", signal.SIGKILL, 2, marks=pytest.mark.slow),
         pytest.param("map", signal.SIGINT, 1, marks=pytest.mark.slow),

@@ -13,6 +13,7 @@ from arena.engine.vector_env import Population
 from arena.games import Bilinear, Quadratic
 from arena.rules import SymplecticGradientAdjustment
 from arena.rules.linear import LinearGame
+from tests.support.cases import one_of_each
 from tests.support.quadratic_games import random_jacobian
 
 DISTANCES = (1.0, 10.0, 100.0, 1000.0)
@@ -23,11 +24,15 @@ def growth(alpha: float, rate: float) -> float:
     return math.hypot(1 - rate * alpha**2, rate * alpha)
 
 
+GAMES = [(1.0, 0.1), (1.1, 0.1), (3.0, 0.03), (6.0, 0.01)]
+"""Curvatures α, and learning rates."""
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("distance", DISTANCES)
-@pytest.mark.parametrize(("alpha", "rate"), [(1.0, 0.1), (1.1, 0.1), (3.0, 0.03), (6.0, 0.01)])
-def test_rounding_does_not_decide_the_sign_on_a_bilinear_game(alpha: float, rate: float, distance: float, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(("distance", "game"), one_of_each(DISTANCES, GAMES, pytest.mark.thorough))
+def test_rounding_does_not_decide_the_sign_on_a_bilinear_game(distance: float, game: tuple[float, float], dtype: torch.dtype) -> None:
     """⟨v, ∇𝓗⟩ = 0 for f = αxy, so that ε decides, however far from the origin."""
+    alpha, rate = game
     make = {role: lambda p: torch.optim.SGD(p, lr=rate) for role in ("x", "y")}
     arena = Arena(Bilinear(scale=alpha), rule=SymplecticGradientAdjustment(), optimizers=make, turns=25, dtype=dtype)
     with torch.no_grad():

@@ -217,6 +217,7 @@ def test_a_full_disk_ends_in_a_sentence_and_loses_nothing(tmp_path: Path) -> Non
     assert not list(folder.rglob("*.part"))
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fills_up_later_keeps_what_was_saved(unbroken: Path, tmp_path: Path) -> None:
     """The trace may not grow beyond 150 kB; the run's checkpoints of small players may. It goes on when there is room again."""
     folder = tmp_path / "run"

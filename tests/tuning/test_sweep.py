@@ -200,6 +200,7 @@ def test_modes_left_out_make_a_gan_worse_and_adaptation_does_not_peek() -> None:
 # Backends ------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_population_gives_what_optuna_gives(tmp_path: Path) -> None:
     space = parse_space({"generator.lr": "log:1e-4:1e-2", "scheduler.ratio": "int:1:3"})
     told = {}

@@ -45,8 +45,9 @@ killed twice."""
 KEPT = 4
 """Number of checkpoints kept of a trial. Population-based training has lost one of two."""
 
-PICKLES = "pickles of Ray Tune"
-trust.use(PICKLES)  # so that sweeps that are begun here are signed, and can be resumed
+PICKLES = "backend: ray"
+"""Stands for Ray Tune's pickles, as the plan of a sweep names its backend, so that sweeps that are begun here are signed."""
+trust.use(PICKLES)
 
 _listeners: list[Tell] = []
 """Functions that take the records of this process's keeper, because Ray pickles the keeper itself."""
@@ -104,7 +105,7 @@ def _tuner(sweep: Sweep, folder: Path) -> tune.Tuner:
         if tune.Tuner.can_restore(str(path)):
             if not trust.allows(PICKLES):
                 raise Untrusted(
-                    f"{path} holds {PICKLES}, and reading them runs code. Fix: if you trust whoever made that folder, add --trust"
+                    f"{path} holds pickles of Ray Tune, and reading them runs code. Fix: if you trust whoever made that folder, add --trust"
                 )
             space = _chunks(sweep) if _at_once(sweep) else None
             return tune.Tuner.restore(str(path), trainable=made, resume_unfinished=True, resume_errored=True, param_space=space)
