@@ -110,13 +110,14 @@ def user_folder(folder: Path, *, package: bool) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("install", "package", "words"),
     [
         ("editable", True, ["compare"]),  # in worker processes too, once per install, because they are slow
-        pytest.param("editable", False, [], marks=pytest.mark.thorough),
-        pytest.param("wheel", True, [], marks=pytest.mark.thorough),
-        pytest.param("wheel", False, ["compare"], marks=pytest.mark.thorough),
+        ("editable", False, []),
+        ("wheel", True, []),
+        ("wheel", False, ["compare"]),
     ],
 )
 def test_a_users_files_hide_nothing(install: str, package: bool, words: list[str], tmp_path: Path, request: pytest.FixtureRequest) -> None:

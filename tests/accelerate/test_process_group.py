@@ -280,6 +280,7 @@ def test_a_batch_that_cannot_be_dealt_out_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.thorough
 def test_divergence_is_told_by_the_first_and_ends_all(tmp_path: Path) -> None:
     wild = words(
         RUN | {"generator.optimizer": "sgd", "generator.lr": 1e30, "generator.activation": "relu", "dtype": "float32", "turns": 20}

@@ -54,6 +54,7 @@ def test_simultaneous_descent_is_never_said_to_have_stalled(name: str, every: in
     assert "stall" not in result.alarms
 
 
+@pytest.mark.thorough
 def test_a_plateau_and_a_circle_are_stalls() -> None:
     time = np.linspace(0, 1, 201)
     assert raised(np.ones(201))[-1]

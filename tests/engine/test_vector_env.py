@@ -470,6 +470,7 @@ def test_players_given_as_objects_are_copied_for_each_member() -> None:
     assert player.layers[0].weight.shape == (4, 2)
 
 
+@pytest.mark.thorough
 def test_compiled_code_follows_what_changes_during_a_run() -> None:
     """λ from a schedule, a number of the game changed from outside, and a batch that is no tensor."""
     ends = []

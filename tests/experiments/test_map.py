@@ -155,6 +155,7 @@ def test_the_best_cell_is_a_command_that_plays_it(rates: Map) -> None:
     assert typed == wanted
 
 
+@pytest.mark.thorough
 def test_a_map_replays_from_its_config(rates: Map, tmp_path: Path, cli: Cli) -> None:
     done = cli("map", "--config", str(rates.folder / "config.yaml"), "--workers", "1", "--out", str(tmp_path / "again"))
     assert done.returncode == 0, done.stderr
@@ -162,6 +163,7 @@ def test_a_map_replays_from_its_config(rates: Map, tmp_path: Path, cli: Cli) -> 
     assert (tmp_path / "again" / "config.yaml").read_bytes() == (rates.folder / "config.yaml").read_bytes()
 
 
+@pytest.mark.thorough
 def test_names_and_whole_numbers_are_axes_too(tmp_path: Path) -> None:
     vary = {"x.lr": "0.01:0.5:4", "rule": ["simultaneous", "extragradient", "unrolled(steps=2)"]}
     found = play_map("bilinear", vary, settings={"turns": 60}, out=tmp_path / "m", workers=1)
@@ -285,6 +287,7 @@ def test_a_map_never_overwrites(rates: Map, tmp_path: Path) -> None:
         play_map("bilinear", axes, out=rates.folder)
 
 
+@pytest.mark.thorough
 def test_a_sampler_chooses_the_points_of_a_map(quick_cli: Cli, tmp_path: Path) -> None:
     """The folder is a sweep's, the picture that of a map; its best point is a command."""
     vary = ("--vary", "x.lr=log:0.01:1", "--vary", "rule=simultaneous,extragradient")

@@ -18,7 +18,6 @@ from arena.experiments.map.reading import map_of
 from arena.experiments.playing import play_alone
 from arena.experiments.trials import show_report, trials_of
 from arena.tuning.space import Dimension, space_of
-from tests.support.cases import first
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 OLD = Path(__file__).parent.parent / "data" / "old_folders"
@@ -31,6 +30,9 @@ COMMANDS = {
               "--backend", "population"),
 }  # fmt: skip
 KINDS = tuple(COMMANDS)
+
+
+pytestmark = pytest.mark.thorough  # one experiment of each kind is played for all
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,7 @@ def test_a_setting_of_both_players_is_an_axis_too(copy: Callable[[str], Path], q
     assert "*.momentum" in done.stdout.splitlines()[0]
 
 
-@pytest.mark.parametrize("kind", first(1, KINDS))
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_sensitivity_report_of_every_kind(kind: str, copy: Callable[[str], Path], quick_cli: Cli) -> None:
     folder = copy(kind)
     before = contents(folder)
@@ -190,7 +192,7 @@ def test_any_command_prints_any_report(played: Path, quick_cli: Cli) -> None:
 # What has not ended ----------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", first(1, ["compare-interrupted", "map-interrupted", "sweep-interrupted"]))
+@pytest.mark.parametrize("name", ["compare-interrupted", "map-interrupted", "sweep-interrupted"])
 def test_reports_on_an_interrupted_experiment_leave_it_to_be_resumed(name: str, copy: Callable[[str], Path], quick_cli: Cli) -> None:
     """And no mean has a run in it that has not ended."""
     folder = copy(name)

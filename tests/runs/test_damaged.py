@@ -16,7 +16,7 @@ import torch
 import arena
 from arena.cli import main
 from arena.trace import read_trace
-from tests.support.cases import one_of_each
+from tests.support.cases import first, one_of_each
 
 Damage = Callable[[Path], object]
 QUICK = {"turns": 60, "trace.every": 5, "score.every": 20, "checkpoint.every": 10, "checkpoint.keep": 9, "trace.tensorboard": False}
@@ -78,7 +78,7 @@ TRACES: dict[str, Damage] = {
 }
 
 
-@pytest.mark.parametrize("damage", TRACES)
+@pytest.mark.parametrize("damage", first(5, TRACES))
 def test_a_damaged_trace_loses_only_its_damaged_rows(damage: str, whole: Path, killed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = killed / "trace.jsonl"
     before = {row["turn"]: row for row in read_trace(whole)}

@@ -173,6 +173,7 @@ def test_a_run_is_judged_from_its_trace(run: Path, capsys: pytest.CaptureFixture
     assert "oracle (uses labels)" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_what_a_game_measures_is_what_criteria_say(run: Path) -> None:
     arena = configure("dann", {"extractor.hidden": (8, 6), "domain.hidden": (8,), "batch": 16}).build()
     game = arena.game

@@ -114,6 +114,7 @@ def test_ctrl_c_saves_tells_how_to_resume_and_exits_130(unbroken: Path, tmp_path
     assert_same(last_state(folder), last_state(unbroken))
 
 
+@pytest.mark.thorough
 def test_a_config_repeats_the_run_exactly(unbroken: Path, tmp_path: Path, quick_cli: Cli) -> None:
     done = quick_cli("play", "--config", str(unbroken / "config.yaml"), "--out", "again")
     assert done.returncode == 0, done.stderr

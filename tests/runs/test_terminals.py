@@ -38,7 +38,7 @@ def test_an_unknown_backend_of_matplotlib_is_not_needed(tmp_path: Path) -> None:
 def test_a_dropped_connection_saves_the_run(tmp_path: Path) -> None:
     """SIGHUP, and a terminal that is gone: the run keeps a checkpoint, and goes on from it."""
     ours, theirs = pty.openpty()
-    words = (*RUN, "100000", "--rule", "extragradient", "--out", "run", "--trace.every", "1000")
+    words = (*RUN, "100000", "--rule", "extragradient", "--until-solved", "false", "--out", "run", "--trace.every", "1000")
     process = commands.arena(*words, folder=tmp_path, prepare=Takes(theirs))
     trace = tmp_path / "run" / "trace.jsonl"
     until = time.monotonic() + 60

@@ -220,6 +220,7 @@ def test_hparams_have_a_column_for_every_setting(swept: Played) -> None:
         assert set(parse_session_start_info_plugin_data(content[1]).hparams) == {*record.point, "status", "verdict"}
 
 
+@pytest.mark.thorough
 def test_every_report_reads_the_folder(swept: Played, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(swept.folder)]) == 0
     assert "–" in capsys.readouterr().out

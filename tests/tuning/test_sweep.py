@@ -347,6 +347,7 @@ def test_a_report_is_made_again_and_a_folder_never_overwritten(swept: Path) -> N
         begin(load(swept), swept)
 
 
+@pytest.mark.thorough
 def test_hparams_are_read_by_tensorboard(swept: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
