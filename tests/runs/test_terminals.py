@@ -55,7 +55,7 @@ def test_a_dropped_connection_saves_the_run(tmp_path: Path) -> None:
 
 
 class Takes:
-    """Makes a terminal the standard output of the command.
+    """Makes a terminal the standard output of the command, whose loss it minds also if the tests run under `nohup`.
 
     Args:
         terminal: its descriptor; forked processes share it by its number in this process.
@@ -65,6 +65,7 @@ class Takes:
         self.path = f"/proc/{os.getpid()}/fd/{terminal}"
 
     def __call__(self) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         terminal = os.open(self.path, os.O_RDWR | os.O_NOCTTY)
         for number in (1, 2):
             os.dup2(terminal, number)
