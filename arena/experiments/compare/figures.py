@@ -233,7 +233,7 @@ def _side_by_side(summaries: Sequence[Summary], files: Sequence[Path]) -> Figure
     shown = [(label, s.outcomes[0], imread(f)) for label, s, f in zip(labels(summaries), summaries, files, strict=True) if f.is_file()]
     if not shown:
         return None
-    titles = [f"{label}, seed {outcome.job.seed}: {outcome.verdict}" for label, outcome, _ in shown]
+    titles = [f"{label}, seed {outcome.job.seed}: {outcome.verdict}".removesuffix(": –") for label, outcome, _ in shown]
     return plots.sheet([image for *_, image in shown], titles, [COLOURS.get(outcome.verdict, DATA) for _, outcome, _ in shown])
 
 
