@@ -36,7 +36,7 @@ TUG = str(Path(__file__).parents[2] / "examples" / "tug_of_war.py")
         ("bilinear", {"dim": 3, "coupling": "dann-ramp"}),
         ("bilinear", {"rule": "alternating", "rule.first": 2, "x.momentum": -0.5}),
         ("quadratic", {"x.optimizer": "rmsprop", "y.optimizer": "adamw", "x.schedule": "cosine"}),
-        ("dirac", {"discriminator.bound": 0.3, "discriminator.lr": 0.5}),
+        ("dirac", {"discriminator.bound": 1.5, "discriminator.lr": 0.5}),
         ("swiss-roll", {"generator.hidden": (16, 16), "discriminator.hidden": (16,), "batch": 32}),
         (TUG, {"rule": "alternating"}),
     ],
