@@ -86,7 +86,7 @@ def _import_file(file: Path) -> ModuleType:
 
 
 def _imported(name: str, load: Callable[[], Any]) -> Any:
-    """Return what a function returns that imports a module, whose own errors are told in a sentence."""
+    """Return `load()`, which imports a module; report an error of the module in one sentence."""
     try:
         return load()
     except (ArenaError, ImportError, KeyboardInterrupt):

@@ -30,7 +30,7 @@ from arena.runs.processes import stopped_by
 from arena.runs.result import Result
 from arena.runs.state import restore, state_of
 from arena.runs.status import Status, status_of_error
-from arena.trace import JSONLines, Unwritten, mend
+from arena.trace import JSONLines, Unwritten, repair
 from arena.trace.checkpoint import Checkpoints, Kind
 
 _MEASURED = ("game.", "rule.", "diagnostics.", "metrics.", "ceilings.")
@@ -312,7 +312,7 @@ class Run:
                 self._of_first(lambda: self.checkpoints.set_aside(self.checkpoints.paths()[-1]))
                 continue
             restore(self, path, state)
-            keep, lost = self._of_first(lambda: mend(self.folder / "trace.jsonl", state["trace"], state["turn"]))  # noqa: B023
+            keep, lost = self._of_first(lambda: repair(self.folder / "trace.jsonl", state["trace"], state["turn"]))  # noqa: B023
             if lost:
                 self.display.note(lost)
             return int(keep)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 
 from arena.errors import CheckpointDamaged, CheckpointUnusable
-from arena.trace.reading import MIB, read_bytes, read_text
+from arena.trace.reading import MIB, read_bytes, read_text, rename_damaged
 
 MOST = 65_536 * MIB
 """Largest checkpoint that is read."""
@@ -104,8 +104,8 @@ class Checkpoints:
     def set_aside(self, path: Path) -> None:
         """Rename a checkpoint and its checksum, so that neither is used or overwritten."""
         for file in (path, path.with_name(path.name + ".sha256")):
-            if file.exists() or file.is_symlink():
-                file.rename(file.with_name(f"{file.name}.damaged"))
+            if file.exists():
+                rename_damaged(file)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,6 +1,5 @@
 """The trace as JSON lines: append-only, readable during the run, continued exactly after a kill."""
 
-import itertools
 import json
 import math
 import os
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError, ArenaWarning
-from arena.trace.reading import MIB, read_bytes
+from arena.trace.reading import MIB, read_bytes, rename_damaged
 from arena.trace.schema import check_row
 
 MOST = 8192 * MIB
@@ -79,10 +78,10 @@ def rows_and_damage(file: Path) -> tuple[list[dict[str, Any]], str]:
     return _parse(_read(file)) if file.exists() else ([], "")
 
 
-def mend(path: Path, keep: int, turn: int) -> tuple[int, str]:
+def repair(path: Path, keep: int, turn: int) -> tuple[int, str]:
     """Make a trace whole up to a checkpoint; return the bytes to keep, and a sentence if something was lost.
 
-    If the first `keep` bytes are not there or not all rows, the file is kept beside as `trace.damaged-1.jsonl`, and replaced by the whole
+    If the first `keep` bytes are not there or not all rows, the file is kept beside as `trace.jsonl.damaged`, and replaced by the whole
     rows up to the checkpoint's turn.
     """
     data = _read(path) if path.exists() else b""
@@ -94,12 +93,7 @@ def mend(path: Path, keep: int, turn: int) -> tuple[int, str]:
     if not damage:
         return keep, ""
     rows = [row for row in _parse(data)[0] if row["turn"] <= turn and row["kind"] != "end"]
-    beside = ""
-    if path.exists():
-        names = (path.with_name(f"trace.damaged-{number}.jsonl") for number in itertools.count(1))
-        kept = next(name for name in names if not name.exists())
-        path.rename(kept)
-        beside = f" The damaged file is kept as {kept.name}"
+    beside = f" The damaged file is kept as {rename_damaged(path)}" if path.exists() else ""
     whole = "".join(json.dumps(row) + "\n" for row in rows).encode()
     path.write_bytes(whole)
     return len(whole), f"{path} was damaged: {damage}. Its {len(rows):,} whole rows are used.{beside}"

@@ -39,22 +39,25 @@ def opened(path: str | Path, most: int = 65536 * MIB) -> BinaryIO:
     return file
 
 
-def set_aside(path: Path, what: str) -> None:
-    """Rename a damaged file to the first free of `NAME.damaged`, `NAME.damaged-2`, …, and warn with the sentence `what`.
+def rename_damaged(path: Path) -> str:
+    """Rename a damaged file to the first free name of `NAME.damaged`, `NAME.damaged-2`, …; return that name.
 
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "map.csv"
         >>> path.touch()
-        >>> with warnings.catch_warnings(action="ignore"):
-        ...     set_aside(path, "it is empty")
-        >>> [file.name for file in path.parent.iterdir()]
-        ['map.csv.damaged']
+        >>> rename_damaged(path)
+        'map.csv.damaged'
     """
     names = (path.with_name(f"{path.name}.damaged{end}") for end in itertools.chain([""], (f"-{n}" for n in itertools.count(2))))
     kept = next(name for name in names if not name.exists())
     path.rename(kept)
-    warnings.warn(ArenaWarning(f"{path} is damaged: {what}. The damaged file is kept as {kept.name}"), stacklevel=3)
+    return kept.name
+
+
+def set_aside(path: Path, what: str) -> None:
+    """Rename a damaged file, and warn with the reason `what`."""
+    warnings.warn(ArenaWarning(f"{path} is damaged: {what}. The damaged file is kept as {rename_damaged(path)}"), stacklevel=3)
 
 
 def read_text(path: str | Path, most: int = 16 * MIB) -> str:

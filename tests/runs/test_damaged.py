@@ -90,7 +90,7 @@ def test_a_damaged_trace_loses_only_its_damaged_rows(damage: str, whole: Path, k
     assert [row["turn"] for row in rows if row["turn"] > 30] == [35, 40, 45, 50, 55, 60, 60]
     assert all(row == before[row["turn"]] for row in rows if row["kind"] == "turn" and row["turn"] < 60)
     assert rows[-1] == read_trace(whole)[-1]
-    assert data is None or (killed / "trace.damaged-1.jsonl").read_bytes() == data
+    assert data is None or (killed / "trace.jsonl.damaged").read_bytes() == data
     if damage in ("garbage", "no UTF-8", "no object", "NaN", "nested", "a word for a number"):
         assert [row["turn"] for row in rows if row["turn"] <= 30] == [0, 5, 10, 20, 25, 30]
 

@@ -19,7 +19,7 @@ from arena.engine.vector_env import Population
 from arena.errors import ArenaError, BadSetting, GameFault
 from arena.experiments.map.plan import PLAN, TABLE, Key, Plan, begin, plan
 from arena.experiments.map.played import Map
-from arena.experiments.map.results import mended, write
+from arena.experiments.map.results import repaired, write
 from arena.experiments.map.workers import LOOK, PlayGroup
 from arena.experiments.outcome import Outcome
 from arena.experiments.populations import Group, populations
@@ -138,7 +138,7 @@ def finish(
     """
     with disk_errors("the map", folder):
         (folder / PLAN).write_text(found.dump(), encoding="utf-8")
-        runs = mended(found, folder / TABLE)
+        runs = repaired(found, folder / TABLE)
         sorted_, why = groups(found)
         for reason in why:
             explain(reason)

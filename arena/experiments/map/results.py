@@ -106,7 +106,7 @@ def read(found: Grid, path: Path) -> dict[Key, Outcome]:
     return runs
 
 
-def mended(found: Grid, path: Path) -> dict[Key, Outcome]:
+def repaired(found: Grid, path: Path) -> dict[Key, Outcome]:
     """Return the runs of the whole rows of a table; if others are damaged, the file is kept beside, and written again."""
     runs, damage = _parse(found, path)
     if damage:
