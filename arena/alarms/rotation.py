@@ -70,9 +70,12 @@ def period(losses: Sequence[float] | np.ndarray, strength: float = 0.5) -> int |
         >>> period([0.5**t for t in range(48)]), period([1.0] * 48)
         (None, None)
     """
-    centred = np.asarray(losses) - np.mean(losses)
-    if not np.isfinite(centred).all() or np.abs(centred).max() <= 1e-12 * (1 + abs(float(np.mean(losses)))):
+    with np.errstate(over="ignore", invalid="ignore"):  # losses of a run that diverges
+        centred = np.asarray(losses) - np.mean(losses)
+    size = np.abs(centred).max()
+    if not np.isfinite(size) or size <= 1e-12 * (1 + abs(float(np.mean(losses)))):
         return None
+    centred = centred / size  # or squares of large losses overflow
     rows = len(centred)
 
     def correlation(lag: int) -> float:

@@ -102,6 +102,8 @@ def test_a_period_is_found_and_noise_has_none() -> None:
     assert sum(period(list(series)) is not None for series in noise) <= 2
     assert period(list(np.exp(-time / 10))) is None
     assert period([float("nan")] * 48) is None
+    assert period([float("inf"), 1e308] * 24) is None  # silently: a run that diverges warns of nothing
+    assert period(list(1e300 * np.sin(2 * np.pi * time / 12))) == 12
 
 
 def test_an_alarm_may_end_a_run(tmp_path: Path, cli: Cli) -> None:
