@@ -3,10 +3,12 @@
 import contextlib
 import io
 import sys
+import time
 from pathlib import Path
 
 from arena.cli import main
 from arena.experiments.ledger import read_all
+from tests.support import commands
 
 RUN = ("play", "bilinear", "--turns", "400", "--trace.every", "5", "--checkpoint.every", "40", "--trace.tensorboard", "false")
 EXPERIMENTS = {
@@ -18,6 +20,13 @@ EXPERIMENTS = {
 }
 KEPT = {"play": "trace.jsonl", "keep": "trace.jsonl", "compare": "comparison.csv", "map": "map.csv", "sweep": "trials.csv"}
 """The file of each kind whose bytes must not depend on the fault."""
+
+
+def words_of(kind: str, workers: int = 1) -> tuple[str, ...]:
+    """Return the command line of a kind, such as `sweep`, or `sweep, population` for one on a backend of its own."""
+    kind, _, backend = kind.partition(", ")
+    several = ("--workers", str(workers)) if kind not in ("play", "keep") else ()
+    return (*EXPERIMENTS[kind], *several, *(("--backend", backend) if backend else ()))
 
 
 def command(words: tuple[str, ...]) -> list[str]:
@@ -33,21 +42,44 @@ def here(*words: str) -> tuple[int, str]:
 
 
 class Unbroken:
-    """The folders of experiments to which nothing happens, each played once."""
+    """The experiments to which nothing happens, each played once.
+
+    Args:
+        folder: in which they are played.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self._seconds: dict[str, float] = {}
 
     def of(self, kind: str) -> Path:
+        """Return the folder of a kind."""
         out = self.folder / kind
         if not out.exists():
-            code, said = here(*EXPERIMENTS[kind], *(() if kind in ("play", "keep") else ("--workers", "1")), "--out", str(out))
+            code, said = here(*words_of(kind), "--out", str(out))
             assert code == 0, said
         return out
 
+    def seconds(self, kind: str) -> float:
+        """Return the seconds that a process with two workers takes from the first sign of its folder to its end."""
+        if kind not in self._seconds:
+            out = self.folder / "timed" / kind
+            with commands.arena(*words_of(kind, workers=2), "--out", str(out), folder=self.folder) as process:
+                while not out.exists() and process.poll() is None:
+                    time.sleep(0.002)
+                began = time.monotonic()
+                assert process.wait(600) == 0, process.output()
+            self._seconds[kind] = time.monotonic() - began
+        return self._seconds[kind]
+
+    @staticmethod
+    def kept(kind: str) -> str:
+        """Return the file whose bytes must not depend on the fault."""
+        return KEPT[kind.partition(", ")[0]]
+
     def same(self, kind: str, folder: Path) -> bool:
         """Whether an experiment ended with the right numbers; durations and the processes of a sweep may differ."""
-        if kind != "sweep":
-            return (folder / KEPT[kind]).read_bytes() == (self.of(kind) / KEPT[kind]).read_bytes()
+        if not kind.startswith("sweep"):
+            return (folder / self.kept(kind)).read_bytes() == (self.of(kind) / self.kept(kind)).read_bytes()
         ours, whole = ({str(r.point): r.values for r in read_all(place) if r.status != "lost"} for place in (folder, self.of(kind)))
         return ours == whole
