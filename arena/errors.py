@@ -208,6 +208,16 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
         raise UnknownName(name, value, known)
 
 
+def typed(path: object) -> str:
+    """Return a path as it is typed in a shell, for the command of a fix.
+
+    Example:
+        >>> print("arena resume", typed("runs/first try (x=0.1)"))
+        arena resume runs/first\\ try\\ \\(x=0.1\\)
+    """
+    return re.sub(r"([^\w@%+=:,./-])", r"\\\1", str(path))
+
+
 def first_line(error: object) -> str:
     """Return the first line of an error's text, or its class's name if it has none.
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.experiments.ledger import mend, read_all
+from arena.experiments.ledger import read_all, repair
 from arena.experiments.values import Seeds, parse_seeds
 from arena.tuning.backends.base import Tell, backend
 from arena.tuning.options import Options
@@ -70,7 +70,7 @@ def finish(made: Sweep, folder: Path, workers: int | None = None, tell: Tell = l
         RunFailed: if a process or a disk failed. Trials that have ended are kept.
         KeyboardInterrupt: after Ctrl-C. Trials that have ended are kept.
     """
-    mend(folder)
+    repair(folder)
     backend(made.options.backend)(made, folder, workers or made.options.workers or len(os.sched_getaffinity(0)), tell)
     return report(made, folder)
 

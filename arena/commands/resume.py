@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, typed
 from arena.runs.command_line import wants_help
 from arena.runs.usage import show_usage
 
@@ -26,7 +26,9 @@ def main(arguments: Sequence[str]) -> int:
         show_usage(USAGE)
         return 0 if arguments else 2
     if len(arguments) > 1:
-        raise ArenaError(f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {arguments[0]}`")
+        raise ArenaError(
+            f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {typed(arguments[0])}`"
+        )
     from arena.commands.play import exit_code
     from arena.runs.display import report
     from arena.runs.folders import check_own

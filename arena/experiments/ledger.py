@@ -8,18 +8,19 @@ import dataclasses
 import itertools
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arena.errors import ArenaError, cause
+from arena.errors import ArenaError, cause, typed
 from arena.experiments.outcome import Outcome
 from arena.experiments.values import Point
 from arena.experiments.verdict import Verdict, over_seeds, verdict_of
 from arena.runs.status import WHOLE, Status, status_of
-from arena.trace.reading import read_text, set_aside
+from arena.trace.damaged import set_aside
+from arena.trace.reading import read_text
+from arena.trace.writing import sync_folder, write_whole
 
 FOLDER = "trials"
 
@@ -140,17 +141,10 @@ def write(record: TrialRecord, folder: Path) -> None:
         OSError: if it cannot be written; nothing is left of it.
     """
     path = folder / FOLDER / f"{record.number:05d}.json"
-    path.parent.mkdir(exist_ok=True)
-    beside = path.with_name(f".{path.stem}-{os.getpid()}.new")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(dataclasses.asdict(record), file, allow_nan=True)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
+    if not path.parent.is_dir():
+        path.parent.mkdir(exist_ok=True)
+        sync_folder(folder)
+    write_whole(path, json.dumps(dataclasses.asdict(record), allow_nan=True), shared=True)
 
 
 def read(folder: Path, number: int) -> TrialRecord | None:
@@ -173,7 +167,7 @@ def read_all(folder: Path) -> list[TrialRecord]:
     return [_read(path) for path in sorted((folder / FOLDER).glob("[0-9]*.json"))]
 
 
-def mend(folder: Path) -> None:
+def repair(folder: Path) -> None:
     """Set damaged records aside, so that their trials are played again."""
     for path in sorted((folder / FOLDER).glob("[0-9]*.json")):
         try:
@@ -192,7 +186,7 @@ def _read(path: Path) -> TrialRecord:
         _check(record, path)
         return record
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        fix = f"arena resume {path.parent.parent}, which sets it aside and plays its trial again"
+        fix = f"arena resume {typed(path.parent.parent)}, which sets it aside and plays its trial again"
         raise ArenaError(f"{path} is not the record of a trial ({cause(error)}). Fix: {fix}") from error
 
 

@@ -1,10 +1,12 @@
 """The tables of experiments: CSV files that are replaced as a whole, so that none is ever torn."""
 
 import csv
-import os
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from arena.trace.writing import write_whole
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
@@ -18,12 +20,14 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
     Raises:
         OSError: if the file cannot be written; the former one is kept.
     """
+    write_whole(path, csv_of(rows, columns))
+
+
+def csv_of(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    """Return the text that `write_csv` writes."""
     names = dict.fromkeys([*columns, *(name for row in rows for name in row)])
-    beside = path.with_name(f"{path.name}.new")
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(names), restval="")
-        writer.writeheader()
-        writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(names), restval="")
+    writer.writeheader()
+    writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    return text.getvalue()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from arena.config.config import Config
 from arena.core.result_table import ResultTable
-from arena.errors import ArenaError
+from arena.errors import ArenaError, typed
 from arena.experiments.ledger import SeedResult, TrialRecord
 from arena.experiments.outcome import Outcome, value_of
 from arena.experiments.plug_ins import plug_in
@@ -102,7 +102,7 @@ def trials_of(folder: Path, names: Iterable[str] = ()) -> Trials:
     if not any(
         record.status in ("undefined", "failed") or any(run.status != "interrupted" for run in record.runs) for record in found.records
     ):
-        raise ArenaError(f"{folder} has no run that has ended. Fix: arena resume {folder}")
+        raise ArenaError(f"{folder} has no run that has ended. Fix: arena resume {typed(folder)}")
     return found
 
 

@@ -5,6 +5,7 @@ target filled. Errors are orange.
 """
 
 import functools
+import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+
+from arena.trace.writing import write_whole
 
 FIRST, SECOND, DATA, INK = "#e4572e", "#2e6fb7", "#9aa0a6", "#22262a"
 ATTRACTED, REPELLED = "#1b8a78", "#8e3b9e"
@@ -126,9 +129,10 @@ def to_array(drawing: Figure) -> np.ndarray:
 @styled
 def save(drawing: Figure, path: Any) -> None:
     """Write a figure as PNG; `savefig` would lay it out and draw it twice."""
-    canvas = drawing.canvas
+    canvas, content = drawing.canvas, io.BytesIO()
     assert isinstance(canvas, FigureCanvasAgg)
-    canvas.print_png(path, metadata={"Software": None})
+    canvas.print_png(content, metadata={"Software": None})
+    write_whole(Path(path), content.getvalue())
 
 
 def animate(frames: Sequence[Path], path: Path, milliseconds: int = 500) -> None:
@@ -143,4 +147,6 @@ def animate(frames: Sequence[Path], path: Path, milliseconds: int = 500) -> None
     palette = Image.fromarray(np.concatenate(some)).quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
     images = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in still]
     durations = [milliseconds] * (len(images) - 1) + [4 * milliseconds]
-    images[0].save(path, save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)
+    content = io.BytesIO()
+    images[0].save(content, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)
+    write_whole(path, content.getvalue())

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from arena.errors import ArenaError, UnknownName
+from arena.errors import ArenaError, UnknownName, typed
 from arena.registry.entries import Entry, entries, named
 from arena.registry.loading import from_file, from_import_path
 
@@ -31,7 +31,7 @@ def lookup(kind: str, name: str) -> Entry:
         return aliases[name]
     if kind == "game" and (file := Path(name) / "config.yaml").is_file():
         raise ArenaError(
-            f"{file.parent} is a run folder and no game; type `arena resume {file.parent}` to go on with it, or "
+            f"{file.parent} is a run folder and no game; type `arena resume {typed(file.parent)}` to go on with it, or "
             f"`arena play --config {file}` to play it anew"
         )
     if re.search(r"\.py(:|$)", name):

@@ -22,6 +22,7 @@ from typing import ParamSpec, TypeVar
 
 from arena.errors import Untrusted
 from arena.trace.reading import read_text
+from arena.trace.writing import write_whole
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,7 +84,7 @@ def sign(folder: Path, text: str) -> None:
     """Write the names in a text of code outside the registry into its new folder; nothing if there is none, or no key."""
     names = sorted(name for name in _used if name in text)
     if names and (key := _key()) is not None:
-        (folder / SIGNED).write_text(json.dumps({"code": names, "signature": _signature(key, names)}, indent=1) + "\n", encoding="utf-8")
+        write_whole(folder / SIGNED, json.dumps({"code": names, "signature": _signature(key, names)}, indent=1) + "\n")
 
 
 def admit(folder: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from arena.errors import CheckpointUnusable
+from arena.trace.writing import write_whole
 
 FILE = "environment.json"
 PACKAGES = ("torch", "torchvision", "numpy", "gymnasium", "tensorboard", "matplotlib", "scipy", "scikit-learn", "optuna", "ray")
@@ -84,6 +85,4 @@ def _head() -> str:
 
 
 def _write(file: Path, entries: list[Any]) -> None:
-    beside = file.with_name(f".{file.name}.new")
-    beside.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
-    beside.replace(file)
+    write_whole(file, json.dumps(entries, indent=1) + "\n")

@@ -2,12 +2,14 @@
 
 import contextlib
 import itertools
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from arena.errors import ArenaError, FolderInTheWay, RunFailed
+from arena.errors import ArenaError, FolderInTheWay, RunFailed, typed
 from arena.registry import trust
+from arena.trace.writing import make_folder, write_whole
 
 
 def stem(game: str) -> str:
@@ -35,9 +37,10 @@ def new_folder(out: str | Path | None, name: str, what: str, files: Mapping[str,
     """
     try:
         folder = _made(out, name, what, [*files][-1])
-        for file, text in files.items():
-            (folder / file).write_text(text, encoding="utf-8")
-        trust.sign(folder, "\n".join(files.values()))
+        with _empty_after_error(folder):
+            trust.sign(folder, "\n".join(files.values()))
+            for file, text in files.items():
+                write_whole(folder / file, text)
     except OSError as error:
         name, where = what.partition(" ")[2], error.filename or out
         raise ArenaError(f"the {name} folder {where} could not be made ({error.strerror}); choose another --out") from error
@@ -61,7 +64,9 @@ def disk_errors(what: str, folder: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or f"a file in {folder}"
         reason = error.strerror or error
-        raise RunFailed(f"{what} stopped because {where} could not be written ({reason}). Fix that, then: arena resume {folder}") from error
+        raise RunFailed(
+            f"{what} stopped because {where} could not be written ({reason}). Fix that, then: arena resume {typed(folder)}"
+        ) from error
 
 
 def _made(out: str | Path | None, name: str, what: str, marker: str) -> Path:
@@ -69,11 +74,21 @@ def _made(out: str | Path | None, name: str, what: str, marker: str) -> Path:
         for number in itertools.count(1):
             folder = Path("runs") / f"{name}-{number}"
             with contextlib.suppress(FileExistsError):
-                folder.mkdir(parents=True)
+                make_folder(folder)
                 return folder
     folder = Path(str(out))
     if folder.exists():
-        known = f"go on with it by `arena resume {folder}`, or " if (folder / marker).exists() else ""
+        known = f"go on with it by `arena resume {typed(folder)}`, or " if (folder / marker).exists() else ""
         raise FolderInTheWay(f"{folder} exists already, and {what} never overwrites; {known}choose another --out")
-    folder.mkdir(parents=True)
+    make_folder(folder)
     return folder
+
+
+@contextlib.contextmanager
+def _empty_after_error(folder: Path) -> Iterator[None]:
+    """Remove a new folder if its first files cannot be written, so that the same command works once there is room."""
+    try:
+        yield
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise

@@ -11,7 +11,6 @@ import hashlib
 import importlib.util
 import itertools
 import json
-import os
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ import platformdirs
 from arena.errors import ArenaError, UnknownName
 from arena.registry.entries import KINDS, Entry, entries
 from arena.trace.reading import read_text
+from arena.trace.writing import write_whole
 
 Index = Mapping[str, Any]
 """`kinds`: by kind and id, `summary`, `also` (other names) and `settings` of an entry; `run`: by prefix, the settings of every run."""
@@ -59,9 +59,7 @@ def refresh() -> Index:
     with contextlib.suppress(OSError):
         path = _path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}-{os.getpid()}")
-        beside.write_text(json.dumps(index), encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, json.dumps(index), shared=True)
     return index
 
 

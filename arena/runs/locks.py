@@ -1,30 +1,39 @@
-"""File locks that the kernel releases when their holder ends, so that they also show which processes are alive."""
+"""File locks that the kernel releases when their holder ends, so that they also show which processes are alive.
+
+On a file system without locks, such as NFS without a lock server, a file in this machine's temporary folder is locked in the place of each.
+"""
 
 import contextlib
+import errno
 import fcntl
+import functools
+import hashlib
+import multiprocessing
 import os
 import platform
+import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, ArenaWarning
+
+WITHOUT = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""Errors of file systems without locks."""
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """While inside, this process alone holds the lock of that file."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with _open(path, fcntl.LOCK_EX):
         yield
 
 
 def hold(path: Path) -> IO[str]:
     """Hold the lock of that file until the process ends, or what is returned is closed."""
     path.parent.mkdir(exist_ok=True)
-    file = path.open("a")
-    fcntl.flock(file, fcntl.LOCK_EX)
-    return file
+    return _open(path, fcntl.LOCK_EX)
 
 
 def held(path: Path) -> bool:
@@ -41,17 +50,16 @@ def held(path: Path) -> bool:
     """
     if not path.exists():
         return False
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
+    try:
+        _open(path, fcntl.LOCK_EX | fcntl.LOCK_NB).close()
+    except BlockingIOError:
+        return True
     return False
 
 
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """While inside, this process alone writes into a folder; on a file system without locks, nothing is locked.
+    """While inside, this process alone writes into a folder.
 
     Raises ArenaError if another process does; the error names it and its host.
 
@@ -64,16 +72,38 @@ def alone_in(folder: Path) -> Iterator[None]:
         ...
         arena.errors.ArenaError: /... is in use by process ... on ... Fix: wait for its end, or stop it
     """
-    with (folder / ".lock").open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise ArenaError(f"{folder} is in use by {file.read(200).strip()}. Fix: wait for its end, or stop it") from None
-        except OSError:
-            yield
-            return
+    try:
+        file = _open(folder / ".lock", fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        with open(error.filename, encoding="utf-8") as other:  # noqa: PTH123
+            raise ArenaError(f"{folder} is in use by {other.read(200).strip()}. Fix: wait for its end, or stop it") from None
+    with file:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()
         yield
+
+
+def _open(path: Path, operation: int) -> IO[str]:
+    """Return a file with its lock; raise BlockingIOError with its name if another process has that lock and the operation does not wait."""
+    file = path.open("a", encoding="utf-8")
+    try:
+        fcntl.flock(file, operation)
+    except OSError as error:
+        file.close()
+        if error.errno in WITHOUT and path.parent != (places := _places()):
+            return _open(places / hashlib.sha256(os.fsencode(path.resolve())).hexdigest(), operation)
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    return file
+
+
+@functools.cache
+def _places() -> Path:
+    """Return the folder on this machine with the files that are locked in the place of others; the first process warns."""
+    if multiprocessing.parent_process() is None:
+        warnings.warn(ArenaWarning("the file system has no locks. Let only one machine at a time write into the folder"), stacklevel=2)
+    folder = Path(tempfile.gettempdir()) / f"arena-locks-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.lstat().st_uid != os.getuid():
+        raise PermissionError(errno.EACCES, "it belongs to another user", str(folder))
+    return folder

@@ -1,6 +1,5 @@
 """The pictures of a run: those of each turn in `pictures/`; the last ones, animations and traces beside the trace."""
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,10 @@ from matplotlib.figure import Figure
 from arena.core.game import Game
 from arena.engine.env import Arena
 from arena.trace import read_trace
+from arena.trace.writing import write_whole
 
+TRACES = "traces.png"
+"""The last picture that is drawn: with it, all are there."""
 PATH = 5000
 """Most positions on the path of a run."""
 
@@ -72,14 +74,14 @@ def draw_last(game: Game, folder: Path, ceiling: float | None, ceilings: Mapping
 
     pictures = sorted((folder / "pictures").glob("turn-*.png"))
     if pictures:
-        shutil.copyfile(pictures[-1], folder / "picture.png")
+        write_whole(folder / "picture.png", pictures[-1].read_bytes())
     if game.animated:
         for name in sorted({file.name.rpartition("turn-")[0] for file in (folder / "pictures").glob("*turn-*.png")}):
             frames, short = sorted((folder / "pictures").glob(f"{name}turn-*.png")), name.rstrip("-") or "picture"
-            shutil.copyfile(frames[-1], folder / f"{short}.png")
+            write_whole(folder / f"{short}.png", frames[-1].read_bytes())
             if len(frames) > 1:
                 plots.animate(frames, folder / f"{short}.gif")
     rows = [row for row in read_trace(folder / "trace.jsonl") if row["kind"] == "turn"]
-    plots.save(plots.traces(rows, game.keys, ceiling, ceilings, game.score_name), folder / "traces.png")
     for name, figure in game.trace_pictures(rows).items():
         plots.save(figure, folder / f"{name}.png")
+    plots.save(plots.traces(rows, game.keys, ceiling, ceilings, game.score_name), folder / TRACES)

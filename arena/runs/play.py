@@ -21,6 +21,7 @@ from arena.runs.display import Display, Silent, show
 from arena.runs.environment import recorded
 from arena.runs.folders import check_own, disk_errors, new_folder
 from arena.runs.locks import alone_in
+from arena.runs.pictures import TRACES, draw_last
 from arena.runs.result import Result
 from arena.runs.run import Run
 from arena.trace.jsonl import rows_and_damage
@@ -96,10 +97,14 @@ def go_on(folder: Path, *, display: bool | Display = True) -> Result:
     game = settings.get("game")
     if not isinstance(game, str):
         raise ArenaError(f"{folder / 'config.yaml'} names no game; restore its line 'game: …'")
-    ended = _ended(folder)
+    ended, config = _ended(folder), configure(game, settings)
     if ended is not None:
+        if not (folder / TRACES).is_file():  # it was stopped while it drew
+            arena = config.build()
+            arena.reset(seed=config.run.seed)
+            with disk_errors("the pictures", folder):
+                draw_last(arena.game, folder, ended.ceiling, arena.metric_ceilings())
         return ended
-    config = configure(game, settings)
     return _go(config, config.build(), folder, display=display, resumed=True)
 
 

@@ -21,7 +21,7 @@ from arena.core.torch_settings import using_threads
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
 from arena.engine.playing import play
-from arena.errors import CheckpointDamaged, GameFault, RuleUndefined, RunFailed
+from arena.errors import CheckpointDamaged, GameFault, RuleUndefined, RunFailed, typed
 from arena.runs.blame import blame
 from arena.runs.board import board
 from arena.runs.display import Display
@@ -67,6 +67,7 @@ class Run:
         self.metrics: dict[str, float] = {}
         self.turn_of: dict[str, int] = {}
         self.ceilings: dict[str, float] = {}
+        self.ended: Status | None = None
         self._stop: int | None = None
         self._said: set[str] = set()
 
@@ -80,9 +81,8 @@ class Run:
                 return self._go(resumed)
         except OSError as error:
             file, reason = error.filename or f"a file in {self.folder}", error.strerror or str(error)
-            fix = f"arena resume {self.folder}" if self.checkpoints.paths() else "start again"
             stopped = f"the run stopped at turn {self.arena.turns_played:,} because {file} could not be written ({reason})"
-            raise RunFailed(f"{stopped}. Fix that, then: {fix}") from error
+            raise RunFailed(f"{stopped}. Fix that, then: arena resume {typed(self.folder)}") from error
 
     def _go(self, resumed: bool) -> Result:
         arena = self.arena
@@ -132,6 +132,8 @@ class Run:
         window = min(every, 2 * arena.scheduler.period)  # with two successive updates of each player
         if not resumed or not self._has_checkpoint():
             self._look({name for name, period in self.every.items() if period or name != "picture"})
+        elif self.ended is not None:  # and stopped before the end was written
+            return self._end(self.ended)
         began, before = time.perf_counter(), arena.turns_played
         step = lambda turn: arena.play_scheduled_turn(measure=turn % every >= every - window)  # noqa: E731
         for turn, regular in play(step, lambda: arena.turns_played, arena.turns, self.every):
@@ -176,13 +178,12 @@ class Run:
             self._row(values | looked, scored="score" in due)
         if "picture" in due and self.is_main:
             self._picture(last=solved or arena.turns_played == arena.turns)
+        self.ended = "solved" if solved else "alarmed" if self._fatal_alarm() else None
         if "score" in due and better and self._keeps_best:
             self._save("oracle" if arena.game.score_uses_oracle else "best")
         if "checkpoint" in due:
             self._save()
-        if self._fatal_alarm() and not solved:
-            return "alarmed"
-        return "solved" if solved else None
+        return self.ended
 
     def _fatal_alarm(self) -> str | None:
         """Return the raised alarm that ends the run, as a sentence."""
@@ -219,11 +220,6 @@ class Run:
         if self.board is not None:
             self.board.write(row)
 
-    def _before_divergence(self) -> None:
-        """Write a row for each of the last finite turns, so that the trace shows how the run diverged."""
-        for turn, losses in self.arena.signals.before_divergence:
-            self._write({"kind": "turn", "turn": turn, "progress": turn / self.arena.turns, **losses})
-
     def _watch(self, row: Mapping[str, Any]) -> None:
         """Report the alarms that this row raises or clears."""
         for change in self.alarms.look(row):
@@ -257,6 +253,7 @@ class Run:
         row |= {f"metrics.{name}": value for name, value in self.metrics.items()}
         row |= {f"ceilings.{name}": value for name, value in self.ceilings.items() if self.metrics}
         self.trace.write(row)
+        self.trace.sync()
         return status
 
     def _interrupt(self) -> Status:
@@ -283,13 +280,15 @@ class Run:
         return str(self.arena.divergence) if status == "diverged" else self._fatal_alarm() if status == "alarmed" else None
 
     def _blame(self) -> None:
-        """Write the last finite turns, and name the player that diverged first, if there is a checkpoint to replay from."""
-        self._before_divergence()
+        """Write a row for each of the last finite turns, and name the player that diverged first, if a checkpoint can be replayed."""
+        for turn, losses in self.arena.signals.before_divergence:
+            self._write({"kind": "turn", "turn": turn, "progress": turn / self.arena.turns, **losses})
         if self._has_checkpoint():
             blame(self.arena, self._latest()[1]["arena"])
 
     def _save(self, kind: Kind = "turn") -> None:
         if self.is_main:
+            self.trace.sync()
             self.checkpoints.save(state_of(self), kind)
 
     def _has_checkpoint(self) -> bool:

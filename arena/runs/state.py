@@ -14,8 +14,16 @@ SCHEMA: dict[str, tuple[type, ...]] = {
     "trace": (int,),
 }
 """Types of the parts that every checkpoint has."""
-LATER: dict[str, tuple[type, ...]] = {"settings": (str,), "turn_of": (dict,), "path": (list,), "diagnostics": (dict,), "alarms": (dict,)}
-"""Types of the parts that those of version 0.1 may lack."""
+LATER: dict[str, tuple[type, ...]] = {
+    "settings": (str,),
+    "turn_of": (dict,),
+    "path": (list,),
+    "diagnostics": (dict,),
+    "alarms": (dict,),
+    "metrics": (dict,),
+    "ended": (str, type(None)),
+}
+"""Types of the parts that those of earlier versions may lack."""
 
 
 def state_of(run: Any) -> dict[str, Any]:
@@ -31,6 +39,8 @@ def state_of(run: Any) -> dict[str, Any]:
         "trace": run.trace.position,
         "diagnostics": run.diagnostics.state_dict(),
         "alarms": run.alarms.state_dict(),
+        "metrics": dict(run.metrics),
+        "ended": run.ended,
     }
 
 
@@ -52,6 +62,7 @@ def restore(run: Any, path: Path, state: dict[str, Any]) -> None:
         run.diagnostics.load_state_dict(state.get("diagnostics", {}))
         if "alarms" in state:
             run.alarms.load_state_dict(state["alarms"])
+        run.metrics, run.ended = dict(state.get("metrics", {})), state.get("ended")
         run.turn_of, run.arena.game.path = dict(state.get("turn_of", {})), [*state.get("path", [])]
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointUnusable(

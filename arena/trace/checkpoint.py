@@ -6,7 +6,6 @@ flushed to the disk and renamed, so that a kill never leaves half a checkpoint.
 
 import hashlib
 import io
-import os
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,9 @@ from typing import Any, Literal
 import torch
 
 from arena.errors import CheckpointDamaged, CheckpointUnusable
-from arena.trace.reading import MIB, read_bytes, read_text, rename_damaged
+from arena.trace.damaged import rename_damaged
+from arena.trace.reading import MIB, read_bytes, read_text
+from arena.trace.writing import sync_folder, write_whole
 
 MOST = 65_536 * MIB
 """Largest checkpoint that is read."""
@@ -53,14 +54,16 @@ class Checkpoints:
         Raises:
             OSError: The disk is full or read-only; earlier checkpoints stay whole.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.folder.is_dir():
+            self.folder.mkdir()
+            sync_folder(self.folder.parent)
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, **state}, buffer)
         data = buffer.getvalue()
         path = self.folder / f"{kind}-{state['turn']:08d}.pt"
         # The checksum first, because a checkpoint without one cannot be loaded.
-        _write(path.with_name(path.name + ".sha256"), f"{hashlib.sha256(data).hexdigest()}  {path.name}\n".encode())
-        _write(path, data)
+        write_whole(path.with_name(path.name + ".sha256"), f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
+        write_whole(path, data)
         stale = [p for p in self.paths(kind) if p != path] if kind != "turn" else self.paths()[: -self.keep]
         for old in stale:
             old.unlink()
@@ -106,20 +109,3 @@ class Checkpoints:
         for file in (path, path.with_name(path.name + ".sha256")):
             if file.exists():
                 rename_damaged(file)
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError, ArenaWarning
-from arena.trace.reading import MIB, read_bytes, rename_damaged
+from arena.trace.damaged import replace_damaged
+from arena.trace.reading import MIB, read_bytes
 from arena.trace.schema import check_row
+from arena.trace.writing import sync_folder, write_whole
 
 MOST = 8192 * MIB
 """Largest trace that is read."""
@@ -36,6 +38,7 @@ class JSONLines:
     def __init__(self, path: Path, keep: int = 0):
         self._file = open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "ab", buffering=0)  # noqa: PTH123, SIM115
         self._file.truncate(keep)
+        sync_folder(path.parent)
 
     @property
     def position(self) -> int:
@@ -44,7 +47,13 @@ class JSONLines:
 
     def write(self, row: Mapping[str, Any]) -> None:
         plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
-        self._file.write((json.dumps(plain, allow_nan=False) + "\n").encode())
+        line = (json.dumps(plain, allow_nan=False) + "\n").encode()
+        while line:  # a disk that is nearly full takes a part of it, and refuses the rest
+            line = line[self._file.write(line) :]
+
+    def sync(self) -> None:
+        """Flush the rows to the disk, before a checkpoint that counts on them."""
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
@@ -56,6 +65,8 @@ class Unwritten:
     position = 0
 
     def write(self, row: Mapping[str, Any]) -> None: ...
+
+    def sync(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -93,9 +104,12 @@ def repair(path: Path, keep: int, turn: int) -> tuple[int, str]:
     if not damage:
         return keep, ""
     rows = [row for row in _parse(data)[0] if row["turn"] <= turn and row["kind"] != "end"]
-    beside = f" The damaged file is kept as {rename_damaged(path)}" if path.exists() else ""
     whole = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    path.write_bytes(whole)
+    beside = ""
+    if path.exists():
+        beside = f" The damaged file is kept as {replace_damaged(path, whole)}"
+    else:
+        write_whole(path, whole)
     return len(whole), f"{path} was damaged: {damage}. Its {len(rows):,} whole rows are used.{beside}"
 
 

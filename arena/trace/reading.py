@@ -1,14 +1,10 @@
-"""Reading files that somebody else may have written: regular ones alone, no more than a bound; damaged ones are kept beside."""
+"""Reading files that somebody else may have written: regular ones alone, no more than a bound."""
 
 import errno
-import itertools
 import os
 import stat
-import warnings
 from pathlib import Path
 from typing import BinaryIO
-
-from arena.errors import ArenaWarning
 
 MIB = 2**20
 
@@ -37,27 +33,6 @@ def opened(path: str | Path, most: int = 65536 * MIB) -> BinaryIO:
         file.close()
         raise OSError(wrong or errno.EFBIG, "it is no regular file" if wrong else f"it is larger than {most // MIB:,} MiB", str(path))
     return file
-
-
-def rename_damaged(path: Path) -> str:
-    """Rename a damaged file to the first free name of `NAME.damaged`, `NAME.damaged-2`, …; return that name.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "map.csv"
-        >>> path.touch()
-        >>> rename_damaged(path)
-        'map.csv.damaged'
-    """
-    names = (path.with_name(f"{path.name}.damaged{end}") for end in itertools.chain([""], (f"-{n}" for n in itertools.count(2))))
-    kept = next(name for name in names if not name.exists())
-    path.rename(kept)
-    return kept.name
-
-
-def set_aside(path: Path, what: str) -> None:
-    """Rename a damaged file, and warn with the reason `what`."""
-    warnings.warn(ArenaWarning(f"{path} is damaged: {what}. The damaged file is kept as {rename_damaged(path)}"), stacklevel=3)
 
 
 def read_text(path: str | Path, most: int = 16 * MIB) -> str:

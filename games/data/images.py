@@ -8,9 +8,11 @@ from 0. A custom data set is named by the path of its npz; its labels are any wh
 import contextlib
 import functools
 import hashlib
+import io
 import os
 import shutil
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,8 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arena.errors import DataDamaged, DataUnavailable, check_choice, first_line
+from arena.errors import ArenaWarning, DataDamaged, DataUnavailable, check_choice, first_line
 from arena.trace.reading import opened
+from arena.trace.writing import write_whole
 
 Arrays = dict[str, np.ndarray]
 Name = TypeVar("Name", bound=str)
@@ -282,10 +285,14 @@ def _convert(name: str, fetch: Callable[[Path], Arrays]) -> Arrays:
         raise DataDamaged(f"the downloaded {name} is not the published data set. Fix: try again, or provide a sound {name}.npz")
     _counted(name, arrays, f"{name} is incomplete", f"delete its files to download them again, or provide a sound {name}.npz")
     if target is not None:
-        handle, path = tempfile.mkstemp(dir=target, suffix=".npz.part")
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(path, target / f"{name}.npz")
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+        try:
+            write_whole(target / f"{name}.npz", content.getvalue(), shared=True)
+        except OSError as error:
+            warnings.warn(
+                ArenaWarning(f"{name} could not be kept in {target} ({error.strerror}); the next run makes it again"), stacklevel=2
+            )
     return arrays
 
 

@@ -13,9 +13,7 @@ import contextlib
 import functools
 import hashlib
 import io
-import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from arena.core.rng import global_streams
 from arena.errors import DataDamaged
 from arena.games.data import images
 from arena.trace.reading import read_bytes
+from arena.trace.writing import write_whole
 
 FEATURES, CHANNELS = 64, (16, 32)
 STEPS, BATCH, RATE, SEED = 1500, 128, 4e-3, 0
@@ -194,14 +193,8 @@ def _write(file: Path, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getvalue()
-    handle, part = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as opened:
-            opened.write(hashlib.sha256(data).digest() + data)
-        os.replace(part, file)
-    except OSError:  # without a cache, the next run trains again
-        with contextlib.suppress(OSError):
-            Path(part).unlink()
+    with contextlib.suppress(OSError):  # without a cache, the next run trains again
+        write_whole(file, hashlib.sha256(data).digest() + data, shared=True)
 
 
 def _read(file: Path) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import pytest
 from arena.cli import main
 from arena.errors import ArenaError, ArenaWarning
 from arena.experiments import ledger
-from arena.tuning.backends import mending
+from arena.tuning.backends import repairing
 from arena.tuning.backends.journal import open_study
 from arena.tuning.backends.optuna import play_next
 from arena.tuning.backends.trial_queue import WORKERS, TrialQueue
@@ -247,8 +247,8 @@ def test_a_damaged_journal_is_written_again_from_the_records(
         (folder / "trials" / f"{lost:05d}.json").write_bytes(b"{")
     whole = damage == "whole" and lost is None
     with contextlib.nullcontext() if whole else pytest.warns(ArenaWarning):
-        ledger.mend(folder)
-        mending.mend(sweep, folder)
+        ledger.repair(folder)
+        repairing.repair(sweep, folder)
     assert whole != (folder / "journal.log.damaged").exists() and (whole or (folder / "journal.log.damaged").read_bytes() == damaged)
     study = open_study(sweep, folder)
     TrialQueue(sweep, folder, study).recover_lost()
@@ -260,4 +260,4 @@ def test_a_damaged_journal_is_written_again_from_the_records(
     for old, new in zip(before, after, strict=True):
         if old.number != lost or sweep.options.planned or damage == "whole":
             assert (old.point, old.values) == (new.point, new.values)
-    mending.mend(sweep, folder)  # nothing is left to mend
+    repairing.repair(sweep, folder)  # nothing is left to repair

@@ -17,7 +17,7 @@ from arena.runs.locks import hold
 from arena.runs.processes import signals_interrupt
 from arena.tuning.backends.base import Tell
 from arena.tuning.backends.journal import open_study
-from arena.tuning.backends.mending import mend
+from arena.tuning.backends.repairing import repair
 from arena.tuning.backends.trial_queue import WORKERS, TrialQueue
 from arena.tuning.objective import evaluate
 from arena.tuning.plan import Sweep, load
@@ -40,7 +40,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
 
     with signals_interrupt(), disk_errors("the sweep", folder), hold(folder / WORKERS / driver):
         sampler(sweep.options)  # reports a missing package before anything starts
-        mend(sweep, folder)
+        repair(sweep, folder)
         queue = TrialQueue(sweep, folder, open_study(sweep, folder))
         queue.prepare()
         try:

@@ -28,7 +28,7 @@ from ray.tune.schedulers import (
 )
 from ray.tune.search.optuna import OptunaSearch
 
-from arena.errors import RunFailed, Untrusted
+from arena.errors import RunFailed, Untrusted, typed
 from arena.experiments.ledger import TrialRecord, numbers, read, write
 from arena.experiments.values import Point
 from arena.registry import trust
@@ -72,7 +72,7 @@ def play(sweep: Sweep, folder: Path, workers: int, tell: Tell = lambda record: N
             given_up = [(n, result) for result in trials if result.error for n in _without_record(folder, result)]
             for _, result in given_up:
                 if isinstance(result.error, RayTaskError):  # the trial itself failed, and would again
-                    raise RunFailed(f"{first_line(result.error)}. Fix that, then: arena resume {folder}")
+                    raise RunFailed(f"{first_line(result.error)}. Fix that, then: arena resume {typed(folder)}")
             if not given_up:
                 return
         for number, result in given_up:

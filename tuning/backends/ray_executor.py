@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from arena.errors import ArenaError, RunFailed
+from arena.errors import ArenaError, RunFailed, typed
 from arena.experiments.executors import Resources, Work
 from arena.experiments.executors.base import Ended, Turns
 from arena.registry.trust import as_here
@@ -37,9 +37,11 @@ def play(work: Work, jobs: Sequence[Any], ended: Ended, turns: Turns, resources:
                     try:
                         failed, result = ray.get(reference)
                     except RayTaskError as error:
-                        raise RunFailed(f"{first_line(error)}. Fix that, then: arena resume {resources.folder}") from error
+                        raise RunFailed(f"{first_line(error)}. Fix that, then: arena resume {typed(resources.folder)}") from error
                     except RayError as error:
-                        raise RunFailed(f"Ray lost a run ({first_line(error)}). Continue with: arena resume {resources.folder}") from error
+                        raise RunFailed(
+                            f"Ray lost a run ({first_line(error)}). Continue with: arena resume {typed(resources.folder)}"
+                        ) from error
                     if failed is not None:
                         raise (RunFailed if failed else ArenaError)(result)
                     ended(index, result)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from arena.experiments.trials import Trials, trials_of
 from arena.plots.style import save
 from arena.runs.folders import disk_errors
 from arena.runs.locks import locked
+from arena.trace.writing import write_whole
 from arena.tuning.plan import PLAN
 from arena.tuning.report.importance import METHODS
 from arena.tuning.report.sensitivity import FEWEST, Findings, examine
@@ -28,7 +30,7 @@ def write_report(space: Space, trials: Trials, folder: Path) -> Findings | None:
         write_csv(folder / "trials.csv", rows, ["trial"])
         _write_parquet(folder / "trials.parquet", rows)
         if (best := trials.best) is not None:
-            (folder / "best.yaml").write_text(trials.config(best.point, best.runs[0].seed).dump(), encoding="utf-8")
+            write_whole(folder / "best.yaml", trials.config(best.point, best.runs[0].seed).dump())
         hparams.write(folder, trials.records)
         found = examine(space, trials)
         if found is not None:
@@ -62,7 +64,8 @@ def report(folder: Path, names: Sequence[str] = ()) -> None:
     swept = (folder / PLAN).is_file() and not names
     space = parse_space(trials.vary) if swept else space_of(trials, names)
     out = folder if swept else folder / "sensitivity"
-    out.mkdir(exist_ok=True)
+    with disk_errors("the report", folder):
+        out.mkdir(exist_ok=True)
     show(space, trials, write_report(space, trials, out), out)
 
 
@@ -112,6 +115,6 @@ def _write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         n: [str(v) if v is not None else None for v in c] if len({type(v) for v in c if v is not None}) > 1 else c
         for n, c in columns.items()
     }
-    beside = path.with_suffix(".parquet.new")
-    pyarrow.parquet.write_table(pyarrow.table(plain), beside)
-    beside.replace(path)
+    content = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(plain), content)
+    write_whole(path, content.getvalue())

@@ -18,6 +18,7 @@ from arena.experiments.compare.runs import PlayRuns, grouped
 from arena.experiments.tables import write_csv
 from arena.experiments.trials import Trials
 from arena.experiments.values import Seeds
+from arena.trace.writing import write_whole
 
 Tell = Callable[[Job, str, int], None]
 COLUMNS = ("variant", "seed", "verdict", "status", "score", "ceiling", "cost", "contraction", "theory", "reason")
@@ -127,7 +128,7 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Tell = l
     write_csv(folder / "comparison.csv", table_rows(summaries))
     trials = trials_of_runs(summaries, folder)
     if trials.own_table is not None:
-        (folder / "table.md").write_text(trials.own_table.markdown() + "\n", encoding="utf-8")
+        write_whole(folder / "table.md", trials.own_table.markdown() + "\n")
     from arena.experiments.compare.figures import draw
 
     draw(summaries, folder)

@@ -24,6 +24,7 @@ from arena.experiments.populations import populations
 from arena.runs.display import Turns
 from arena.runs.status import Status, status_of_error
 from arena.trace import read_trace
+from arena.trace.writing import make_folder, write_whole
 
 Rows = list[dict[str, Any]]
 
@@ -130,8 +131,7 @@ def _finite(row: dict[str, Any]) -> dict[str, Any]:
 
 def _write(folder: Path, config: Config, rows: Rows) -> None:
     """Write a run's folder; the trace comes last, because it says that the run has ended."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(config.dump(), encoding="utf-8")
-    beside = folder / "trace.jsonl.new"
-    beside.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    beside.replace(folder / "trace.jsonl")
+    if not folder.is_dir():
+        make_folder(folder)
+    write_whole(folder / "config.yaml", config.dump())
+    write_whole(folder / "trace.jsonl", "".join(json.dumps(row) + "\n" for row in rows))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from arena.errors import ArenaError, RunFailed
+from arena.errors import ArenaError, RunFailed, typed
 from arena.experiments.executors import in_place
 from arena.experiments.executors.base import Ended, Resources, Turns, Work
 from arena.registry.trust import as_here
@@ -78,7 +78,7 @@ class _Pool:
         if kind == "failed":
             raise (RunFailed if said[0] else ArenaError)(said[1])
         if kind == "crashed":
-            raise RunFailed(f"a worker failed ({said}). Fix that, then: arena resume {self.resources.folder}")
+            raise RunFailed(f"a worker failed ({said}). Fix that, then: arena resume {typed(self.resources.folder)}")
         if kind == "turns" and index is not None:
             self.turns(index, said)
             return
@@ -97,7 +97,7 @@ class _Pool:
         if worker.job is None or self.deaths[worker.job] >= self.resources.retries:
             raise RunFailed(
                 "a process of the experiment died. A script that starts processes must do so under `if __name__ == '__main__':` (or with "
-                f"workers=1); otherwise memory may be short. Fix that, then: arena resume {self.resources.folder}"
+                f"workers=1); otherwise memory may be short. Fix that, then: arena resume {typed(self.resources.folder)}"
             )
         self.deaths[worker.job] += 1
         self.left.appendleft(worker.job)

@@ -25,6 +25,7 @@ from arena.experiments.outcome import Outcome
 from arena.experiments.populations import Group, populations
 from arena.experiments.values import Seeds, typed
 from arena.runs.folders import disk_errors
+from arena.trace.writing import write_whole
 
 AT_ONCE = 2**27
 """Largest size in bytes of one population on a CPU. A larger one is no faster, and loses more if it is stopped."""
@@ -137,7 +138,7 @@ def finish(
         KeyboardInterrupt: after Ctrl-C; populations that have ended are kept.
     """
     with disk_errors("the map", folder):
-        (folder / PLAN).write_text(found.dump(), encoding="utf-8")
+        write_whole(folder / PLAN, found.dump())
         runs = repaired(found, folder / TABLE)
         sorted_, why = groups(found)
         for reason in why:

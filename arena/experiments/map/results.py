@@ -9,14 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arena.errors import ArenaError, cause
+from arena.errors import ArenaError, cause, typed
 from arena.experiments.map.plan import Grid, Key
 from arena.experiments.outcome import Outcome
-from arena.experiments.tables import write_csv
+from arena.experiments.tables import csv_of
 from arena.experiments.values import Value
 from arena.experiments.verdict import NEAR, REACHED, Verdict
 from arena.runs.status import status_of
-from arena.trace.reading import read_text, set_aside
+from arena.trace import damaged
+from arena.trace.reading import read_text
+from arena.trace.writing import write_whole
 
 COLUMNS = ["x", "y", "seed", "status", "collapsed", "score", "start", "turns", "reason"]
 FINISHED = "finished"
@@ -85,13 +87,18 @@ def best(made: Iterable[Cell]) -> Cell | None:
 
 
 def write(found: Grid, runs: Mapping[Key, Outcome], path: Path) -> None:
-    """Write the table of all runs so far, in the order of the plan."""
+    """Write the table of all runs so far."""
+    write_whole(path, _text(found, runs))
+
+
+def _text(found: Grid, runs: Mapping[Key, Outcome]) -> str:
+    """Return the table of runs, in the order of the plan."""
     rows = []
     for key in found.keys:
         if (run := runs.get(key)) is not None:
             fields = [*key, run.status, int(run.collapsed), run.score, run.start, run.turns, run.reason]
             rows.append(dict(zip(COLUMNS, fields, strict=True)) | dict(run.signals))
-    write_csv(path, rows, COLUMNS)
+    return csv_of(rows, COLUMNS)
 
 
 def read(found: Grid, path: Path) -> dict[Key, Outcome]:
@@ -102,7 +109,9 @@ def read(found: Grid, path: Path) -> dict[Key, Outcome]:
     """
     runs, damage = _parse(found, path)
     if damage:
-        raise ArenaError(f"{path} is not the table of this map ({damage}). Fix: arena resume {path.parent}, which plays those runs again")
+        raise ArenaError(
+            f"{path} is not the table of this map ({damage}). Fix: arena resume {typed(path.parent)}, which plays those runs again"
+        )
     return runs
 
 
@@ -110,8 +119,7 @@ def repaired(found: Grid, path: Path) -> dict[Key, Outcome]:
     """Return the runs of the whole rows of a table; if others are damaged, the file is kept beside, and written again."""
     runs, damage = _parse(found, path)
     if damage:
-        set_aside(path, f"{damage}. Its {len(runs):,} whole rows are used, and the other runs are played again")
-        write(found, runs, path)
+        damaged.repaired(path, _text(found, runs), f"{damage}. Its {len(runs):,} whole rows are used, and the other runs are played again")
     return runs
 
 

@@ -1,4 +1,4 @@
-"""Mends Optuna's journal: one that is damaged, or that lacks or exceeds the records, is set aside and written again from them."""
+"""Repairs Optuna's journal: one that is damaged, or that lacks or exceeds the records, is kept beside and written again from them."""
 
 import contextlib
 import shutil
@@ -12,7 +12,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from arena.experiments import ledger
 from arena.experiments.ledger import TrialRecord
 from arena.runs.locks import held, locked
-from arena.trace.reading import set_aside
+from arena.trace.damaged import repaired
+from arena.trace.writing import write_whole
 from arena.tuning.backends.journal import JOURNAL, open_study
 from arena.tuning.backends.trial_queue import WORKERS, state_of
 from arena.tuning.plan import Sweep
@@ -22,9 +23,9 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """States that need a record. A lost trial fails, and another number repeats it."""
 
 
-def mend(sweep: Sweep, folder: Path) -> None:
+def repair(sweep: Sweep, folder: Path) -> None:
     """Make the journal agree with the records, unless a worker is playing: a trial without a record is played again under its number."""
-    with locked(folder / "mend.lock"):
+    with locked(folder / "repair.lock"):
         records = {number: record for number in ledger.numbers(folder) if (record := ledger.read(folder, number)) is not None}
         path = folder / JOURNAL
         if any("-" in file.name and held(file) for file in (folder / WORKERS).glob("*")) or not (records or path.exists()):
@@ -38,10 +39,14 @@ def mend(sweep: Sweep, folder: Path) -> None:
             why = "it lacks trials that have a record"
         if not why:
             return
+        with tempfile.TemporaryDirectory(dir=folder, prefix=f"{JOURNAL}.") as beside:  # complete before it takes the place of the former
+            study = open_study(sweep, Path(beside))
+            study.add_trials([*_rebuilt(sweep, records, {trial.number: trial for trial in former or ()})])
+            whole = (Path(beside) / JOURNAL).read_bytes()
         if path.exists():
-            set_aside(path, f"{why}. It is written again from the {len(records):,} records in {ledger.FOLDER}")
-        study = open_study(sweep, folder)
-        study.add_trials([*_rebuilt(sweep, records, {trial.number: trial for trial in former or ()})])
+            repaired(path, whole, f"{why}. It is written again from the {len(records):,} records in {ledger.FOLDER}")
+        else:
+            write_whole(path, whole)
 
 
 def _trials(sweep: Sweep, folder: Path) -> list[FrozenTrial] | None:
