@@ -12,6 +12,7 @@ from typing import Any
 
 from arena.experiments.ledger import read_all, repair
 from arena.experiments.values import Seeds, parse_seeds
+from arena.runs.folders import disk_errors
 from arena.tuning.backends.base import Tell, backend
 from arena.tuning.options import Options
 from arena.tuning.plan import Sweep, begin, plan
@@ -70,7 +71,8 @@ def finish(made: Sweep, folder: Path, workers: int | None = None, tell: Tell = l
         RunFailed: if a process or a disk failed. Trials that have ended are kept.
         KeyboardInterrupt: after Ctrl-C. Trials that have ended are kept.
     """
-    repair(folder)
+    with disk_errors("the sweep", folder):
+        repair(folder)
     backend(made.options.backend)(made, folder, workers or made.options.workers or len(os.sched_getaffinity(0)), tell)
     return report(made, folder)
 

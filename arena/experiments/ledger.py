@@ -20,7 +20,7 @@ from arena.experiments.verdict import Verdict, over_seeds, verdict_of
 from arena.runs.status import WHOLE, Status, status_of
 from arena.trace.damaged import set_aside
 from arena.trace.reading import read_text
-from arena.trace.writing import sync_folder, write_whole
+from arena.trace.writing import folder_in, write_whole
 
 FOLDER = "trials"
 
@@ -140,10 +140,7 @@ def write(record: TrialRecord, folder: Path) -> None:
     Raises:
         OSError: if it cannot be written; nothing is left of it.
     """
-    path = folder / FOLDER / f"{record.number:05d}.json"
-    if not path.parent.is_dir():
-        path.parent.mkdir(exist_ok=True)
-        sync_folder(folder)
+    path = folder_in(folder, FOLDER) / f"{record.number:05d}.json"
     write_whole(path, json.dumps(dataclasses.asdict(record), allow_nan=True), shared=True)
 
 

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from arena.core.game import Game
 from arena.engine.env import Arena
+from arena.runs.status import Status
 from arena.trace import read_trace
-from arena.trace.writing import write_whole
+from arena.trace.writing import folder_in, write_whole
 
 TRACES = "traces.png"
 """The last picture that is drawn: with it, all are there."""
@@ -52,8 +53,7 @@ def draw(
     if arena.last_score is not None and scored is not None:
         caption += f", score {arena.last_score:.3g}" + (f" in turn {scored:,}" if scored != turn else "")
         caption += f" (real data {ceiling:.3g})" if ceiling is not None else ""
-    pictures = folder / "pictures"
-    pictures.mkdir(exist_ok=True)
+    pictures = folder_in(folder, "pictures")
     if plots.has_picture(arena.game):
         figure = plots.game_figure(arena, caption)
         plots.save(figure, pictures / f"turn-{turn:08d}.png")
@@ -66,6 +66,12 @@ def draw(
         plots.save(figure, pictures / f"{name}-turn-{turn:08d}.png")
         if board is not None:
             board.picture(plots.to_array(figure), turn, tag)
+
+
+def undrawn(folder: Path, status: Status) -> bool:
+    """Whether a run that was played by itself ended with that status, but was stopped before all its pictures were drawn."""
+    drawn = status in ("finished", "solved", "diverged", "alarmed")
+    return drawn and (folder / "checkpoints").is_dir() and not (folder / TRACES).is_file()
 
 
 def draw_last(game: Game, folder: Path, ceiling: float | None, ceilings: Mapping[str, float]) -> None:

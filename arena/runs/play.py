@@ -21,7 +21,7 @@ from arena.runs.display import Display, Silent, show
 from arena.runs.environment import recorded
 from arena.runs.folders import check_own, disk_errors, new_folder
 from arena.runs.locks import alone_in
-from arena.runs.pictures import TRACES, draw_last
+from arena.runs.pictures import draw_last, undrawn
 from arena.runs.result import Result
 from arena.runs.run import Run
 from arena.trace.jsonl import rows_and_damage
@@ -99,7 +99,7 @@ def go_on(folder: Path, *, display: bool | Display = True) -> Result:
         raise ArenaError(f"{folder / 'config.yaml'} names no game; restore its line 'game: …'")
     ended, config = _ended(folder), configure(game, settings)
     if ended is not None:
-        if not (folder / TRACES).is_file():  # it was stopped while it drew
+        if undrawn(folder, ended.status):
             arena = config.build()
             arena.reset(seed=config.run.seed)
             with disk_errors("the pictures", folder):

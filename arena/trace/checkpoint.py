@@ -15,7 +15,7 @@ import torch
 from arena.errors import CheckpointDamaged, CheckpointUnusable
 from arena.trace.damaged import rename_damaged
 from arena.trace.reading import MIB, read_bytes, read_text
-from arena.trace.writing import sync_folder, write_whole
+from arena.trace.writing import folder_in, write_whole
 
 MOST = 65_536 * MIB
 """Largest checkpoint that is read."""
@@ -54,9 +54,7 @@ class Checkpoints:
         Raises:
             OSError: The disk is full or read-only; earlier checkpoints stay whole.
         """
-        if not self.folder.is_dir():
-            self.folder.mkdir()
-            sync_folder(self.folder.parent)
+        folder_in(self.folder.parent, self.folder.name)
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, **state}, buffer)
         data = buffer.getvalue()

@@ -46,6 +46,15 @@ def make_folder(folder: Path) -> None:
         sync_folder(made.parent)
 
 
+def folder_in(parent: Path, name: str) -> Path:
+    """Return a folder within another, made unless it is there; raise FileNotFoundError if the other one has vanished."""
+    folder = parent / name
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+        sync_folder(parent)
+    return folder
+
+
 def sync_folder(folder: Path) -> None:
     """Flush the names in a folder to the disk: a new or renamed file may otherwise be missing after a power cut."""
     handle = os.open(folder, os.O_RDONLY)

@@ -18,15 +18,32 @@ EXPERIMENTS = {
     "map": ("map", "bilinear", "--vary", "x.lr=0.01:0.1:3", "--vary", "y.lr=0.01:0.1:3", "--members", "2", "--turns", "300"),
     "sweep": ("sweep", "bilinear", "--vary", "x.lr=log:0.01:0.1", "--turns", "200", "--trials", "6", "--seeds", "1", "--sampler", "qmc"),
 }
-KEPT = {"play": "trace.jsonl", "keep": "trace.jsonl", "compare": "comparison.csv", "map": "map.csv", "sweep": "trials.csv"}
+EXPERIMENTS["pictures"] = (
+    *("play", "swiss-roll", "--turns", "60", "--picture.every", "20", "--trace.every", "5", "--checkpoint.every", "20"),
+    *("--batch", "8", "--generator.hidden", "8", "--discriminator.hidden", "8"),
+)
+EXPERIMENTS["report"] = (
+    *("sweep", "bilinear", "--vary", "x.lr=log:0.01:0.1", "--vary", "y.lr=log:0.01:0.1", "--turns", "50", "--trials", "10"),
+    *("--seeds", "1", "--sampler", "qmc", "--backend", "population"),
+)
+KEPT = {"compare": "comparison.csv", "map": "map.csv", "sweep": "trials.csv"} | dict.fromkeys(("play", "keep", "pictures"), "trace.jsonl")
 """The file of each kind whose bytes must not depend on the fault."""
+
+
+MARKS = {"compare": "comparison.yaml", "map": "map.csv", "sweep": "sweep.yaml", "play": "config.yaml"}
+"""The file with which the folder of each command begins."""
 
 
 def words_of(kind: str, workers: int = 1) -> tuple[str, ...]:
     """Return the command line of a kind, such as `sweep`, or `sweep, population` for one on a backend of its own."""
     kind, _, backend = kind.partition(", ")
-    several = ("--workers", str(workers)) if kind not in ("play", "keep") else ()
+    several = ("--workers", str(workers)) if EXPERIMENTS[kind][0] != "play" else ()
     return (*EXPERIMENTS[kind], *several, *(("--backend", backend) if backend else ()))
+
+
+def begun(kind: str, folder: Path) -> bool:
+    """Whether the folder of an experiment has the file with which it begins."""
+    return (folder / MARKS[EXPERIMENTS[kind][0]]).exists()
 
 
 def command(words: tuple[str, ...]) -> list[str]:
@@ -80,6 +97,8 @@ class Unbroken:
     def same(self, kind: str, folder: Path) -> bool:
         """Whether an experiment ended with the right numbers; durations and the processes of a sweep may differ."""
         if not kind.startswith("sweep"):
-            return (folder / self.kept(kind)).read_bytes() == (self.of(kind) / self.kept(kind)).read_bytes()
+            whole = self.of(kind)
+            names = {path.relative_to(whole) for path in whole.rglob("trace.jsonl")} | {Path(self.kept(kind))}
+            return all((folder / name).is_file() and (folder / name).read_bytes() == (whole / name).read_bytes() for name in names)
         ours, whole = ({str(r.point): r.values for r in read_all(place) if r.status != "lost"} for place in (folder, self.of(kind)))
         return ours == whole

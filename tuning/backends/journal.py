@@ -41,14 +41,10 @@ class Journal(JournalFileBackend):
 def _cut(file: Any) -> None:
     """Go to the end, and remove an incomplete last line."""
     end = file.seek(0, os.SEEK_END)
-    if not end:
-        return
-    file.seek(end - 1)
-    if file.read(1) == b"\n":
+    if not end or os.pread(file.fileno(), 1, end - 1) == b"\n":
         return
     begin = max(0, end - 2**20)
-    file.seek(begin)
-    whole = begin + file.read().rfind(b"\n") + 1
+    whole = begin + os.pread(file.fileno(), end - begin, begin).rfind(b"\n") + 1
     file.truncate(whole)
     file.seek(whole)
 

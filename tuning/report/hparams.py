@@ -1,11 +1,13 @@
 """TensorBoard's HParams: one small event file for each trial, under `hparams/`."""
 
+import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from arena.experiments.ledger import TrialRecord
+from arena.trace.writing import write_whole
 
 
 def write(folder: Path, records: Sequence[TrialRecord]) -> None:
@@ -29,7 +31,8 @@ def write(folder: Path, records: Sequence[TrialRecord]) -> None:
         events += [Event(summary=summary, wall_time=0.0) for summary in (columns, begin, end)]
         for name, value in record.values.items():
             events.append(Event(summary=Summary(value=[Summary.Value(tag=f"sweep/{name}", simple_value=value)]), step=0, wall_time=0.0))
-        with (own / "events.out.tfevents.0.sweep").open("wb") as file:
-            writer = RecordWriter(file)
-            for event in events:
-                writer.write(event.SerializeToString())
+        content = io.BytesIO()
+        writer = RecordWriter(content)
+        for event in events:
+            writer.write(event.SerializeToString())
+        write_whole(own / "events.out.tfevents.0.sweep", content.getvalue())

@@ -14,6 +14,7 @@ from arena.experiments.trials import Trials
 from arena.experiments.values import short
 from arena.runs.display import command, duration, show_line, table_of, terminal
 from arena.runs.folders import disk_errors
+from arena.trace.writing import write_whole
 from arena.tuning.plan import Sweep
 from arena.tuning.played import front_of
 from arena.tuning.report.importance import METHODS
@@ -95,7 +96,7 @@ def show(space: Space, trials: Trials, found: Findings | None, folder: Path, sec
     if seconds is not None:
         line("took", duration(seconds))
     with disk_errors("the report", folder):
-        out.save_text(str(folder / REPORT))
+        write_whole(folder / REPORT, out.export_text())
     return any(record.status != "failed" for record in trials.records)
 
 

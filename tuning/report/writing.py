@@ -14,7 +14,7 @@ from arena.experiments.trials import Trials, trials_of
 from arena.plots.style import save
 from arena.runs.folders import disk_errors
 from arena.runs.locks import locked
-from arena.trace.writing import write_whole
+from arena.trace.writing import folder_in, write_whole
 from arena.tuning.plan import PLAN
 from arena.tuning.report.importance import METHODS
 from arena.tuning.report.sensitivity import FEWEST, Findings, examine
@@ -65,7 +65,7 @@ def report(folder: Path, names: Sequence[str] = ()) -> None:
     space = parse_space(trials.vary) if swept else space_of(trials, names)
     out = folder if swept else folder / "sensitivity"
     with disk_errors("the report", folder):
-        out.mkdir(exist_ok=True)
+        folder_in(out.parent, out.name)
     show(space, trials, write_report(space, trials, out), out)
 
 

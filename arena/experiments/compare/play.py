@@ -18,6 +18,8 @@ from arena.experiments.compare.runs import PlayRuns, grouped
 from arena.experiments.tables import write_csv
 from arena.experiments.trials import Trials
 from arena.experiments.values import Seeds
+from arena.runs.folders import disk_errors
+from arena.runs.pictures import undrawn
 from arena.trace.writing import write_whole
 
 Tell = Callable[[Job, str, int], None]
@@ -109,7 +111,8 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Tell = l
     refuse_distributed("a comparison")
     left = []
     for job in found.jobs:
-        if (status := read_outcome(job, folder).status) == "interrupted":
+        status = read_outcome(job, folder).status
+        if status == "interrupted" or (found.backend != "population" and undrawn(folder / job.folder, status)):
             left.append(job)
         else:
             tell(job, status, job.settings["turns"])
@@ -123,14 +126,19 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Tell = l
         for job in groups[index]:
             tell(job, "", count // len(groups[index]))
 
-    found.play(PlayRuns(folder.resolve()), groups, ended, turns, folder, workers or 0)
-    summaries = summarise(found.jobs, folder)
-    write_csv(folder / "comparison.csv", table_rows(summaries))
-    trials = trials_of_runs(summaries, folder)
-    if trials.own_table is not None:
-        write_whole(folder / "table.md", trials.own_table.markdown() + "\n")
+    with disk_errors("the comparison", folder):
+        found.play(PlayRuns(folder.resolve()), groups, ended, turns, folder, workers or 0)
+        summaries = summarise(found.jobs, folder)
+        return _written(summaries, trials_of_runs(summaries, folder), folder)
+
+
+def _written(summaries: list[Summary], trials: Trials, folder: Path) -> Comparison:
+    """Write the table and the pictures."""
     from arena.experiments.compare.figures import draw
 
+    write_csv(folder / "comparison.csv", table_rows(summaries))
+    if trials.own_table is not None:
+        write_whole(folder / "table.md", trials.own_table.markdown() + "\n")
     draw(summaries, folder)
     return Comparison(folder, summaries, trials)
 
