@@ -24,6 +24,7 @@ _NAMES = {
     "arena.experiments.map.play": "play_map",
     "arena.experiments.populations": "populations",
     "arena.registry": "register",
+    "arena.report.write": "write_report",
     "arena.rules.base": "UpdateRule",
     "arena.rules.turn": "Turn",
     "arena.runs.play": "play resume",

@@ -16,6 +16,7 @@ from arena.experiments.compare.play import compare as compare
 from arena.experiments.map.play import play_map as play_map
 from arena.experiments.populations import populations as populations
 from arena.registry.entries import register as register
+from arena.report.write import write_report as write_report
 from arena.rules.base import UpdateRule as UpdateRule
 from arena.rules.turn import Turn as Turn
 from arena.runs.play import play as play

@@ -32,6 +32,7 @@ GAMES = {
     "bilinear": ("--rule", "alternating", "--trace.every", "10"),
     "ring": ("--trace.every", "10", "--score.every", "100", "--generator.hidden", "16", "--batch", "32"),
 }
+FIELDS = ("RssAnon", "VmSwap", "Threads")
 STEPS = """
 import sys, gymnasium, arena
 env = gymnasium.make("arena:arena/Ring-v0", **{"turns": 100})
@@ -51,7 +52,7 @@ class Sample:
 
     Args:
         turn: Turn or step.
-        memory: Resident memory in MB.
+        memory: Its own memory in MB, resident or swapped out, without files that are mapped.
         files: Open files.
         threads: Its threads.
     """
@@ -67,10 +68,10 @@ def sample(process: "subprocess.Popen[str]", turn: int) -> Sample | None:
     place = Path(f"/proc/{process.pid}")
     try:
         status = place.joinpath("status").read_text()
-        memory = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
-        threads = int(re.search(r"Threads:\s+(\d+)", status)[1])  # type: ignore[index]
-        return Sample(turn, memory, sum(1 for _ in place.joinpath("fd").iterdir()), threads)
-    except (OSError, TypeError):
+        number = {name: int(found[1]) for name in FIELDS if (found := re.search(rf"{name}:\s+(\d+)", status))}
+        files = sum(1 for _ in place.joinpath("fd").iterdir())
+        return Sample(turn, (number["RssAnon"] + number["VmSwap"]) / 1024, files, number["Threads"])
+    except (OSError, KeyError):
         return None
 
 

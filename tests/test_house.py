@@ -34,7 +34,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     5: ("arena/config", "arena/checks"),
     6: ("arena/runs",),
     7: ("arena/experiments", "arena/bench"),
-    8: ("tuning", "arena/commands", "arena/cli", "arena/__main__"),
+    8: ("tuning", "arena/report", "arena/commands", "arena/cli", "arena/__main__"),
     9: ("benchmarks",),
 }
 """Rooms by floor; an import goes to a lower floor, or along its own."""

@@ -9,7 +9,8 @@ from typing import TypeVar
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from arena.runs.display import COLOURS, command, terminal
+from arena.runs.display import COLOURS, command, show_line, terminal
+from arena.runs.endings import endings
 
 T = TypeVar("T")
 
@@ -66,7 +67,10 @@ class Progress:
                 played = finish()
         except KeyboardInterrupt:
             return 130
-        return 0 if report(played, time.monotonic() - self._began) else 1
+        seconds = time.monotonic() - self._began
+        for name, text in endings(self.folder):
+            show_line(self.console, name, text)
+        return 0 if report(played, seconds) else 1
 
     def update(self, done: float, kept: int, line: str = "", note: str = "") -> None:
         """Show how much is done.

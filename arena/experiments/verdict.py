@@ -8,10 +8,13 @@ trend the change of a straight line through the logarithms of the scores.
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+
+from arena.core.measures import is_finite
 
 REACHED = 1e-2
 """Share of the first score below which a run has converged if the goal is 0."""
@@ -135,6 +138,28 @@ def verdict(  # noqa: PLR0911  (one return for each verdict)
     if moves and len(moves[0]) >= 8 and _at_rest(np.hypot.reduce(moves)):
         return Verdict.STUCK
     return Verdict.CYCLING if any(periodic(series[len(series) // 2 :]) for series in [values, *moves]) else Verdict.PLATEAU
+
+
+def verdict_of_rows(rows: Sequence[Mapping[str, Any]], status: str) -> Verdict:
+    """Return the verdict on one run, given the turns of its trace.
+
+    Example:
+        >>> rows = [{"score": 0.9**t, "x.update_norm": 0.9**t, "x.learning_rate": 0.1} for t in range(100)]
+        >>> str(verdict_of_rows(rows, "finished")), str(verdict_of_rows(rows, "interrupted"))
+        ('converged', 'unfinished')
+    """
+    scored = [row for row in rows if row.get("score") is not None]
+    ceiling = scored[0].get("ceiling") if scored else None
+    exact = any(row.get("diagnostics.distance.total") is not None for row in rows)
+    return verdict([row["score"] for row in scored], updates=_updates(rows), ceiling=ceiling, exact=exact, status=status)
+
+
+def _updates(rows: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+    """Return the sizes of each player's updates per learning rate, in the rows that have all of them."""
+    roles = sorted({name.removesuffix(".update_norm") for row in rows for name in row if name.endswith(".update_norm")})
+    needed = [f"{role}.{field}" for role in roles for field in ("update_norm", "learning_rate")]
+    whole = [row for row in rows if all(is_finite(row.get(name)) for name in needed) and all(row[name] > 0 for name in needed[1::2])]
+    return [[row[f"{role}.update_norm"] / row[f"{role}.learning_rate"] for row in whole] for role in roles]
 
 
 def _at_rest(sizes: np.ndarray) -> bool:

@@ -16,6 +16,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from arena.runs.endings import endings
+
 if TYPE_CHECKING:
     from arena.config.config import Config
     from arena.engine.env import Arena
@@ -252,6 +254,9 @@ def report(console: Console, result: "Result", seconds: float | None = None) -> 
         console.print(f"stopped after turn {result.turns:,}. Continue with:  {again}", highlight=False, soft_wrap=True)
     else:
         console.print(f"[bold]{result.status}[/] after {result.turns:,} turns", highlight=False)
+    if result.status != "interrupted":
+        for name, text in endings(result.folder):
+            line(name, text)
     best = f"best {result.best:.4g}{result.when('best')}{_peeking(result.arena)}" if result.best is not None else ""
     if result.score is not None:
         real = f", real data {result.ceiling:.4g} ({result.score / result.ceiling:.2f}×)" if result.ceiling else ""

@@ -1,6 +1,13 @@
 """The pictures of a run: those of each turn in `pictures/`; the last ones, animations and traces beside the trace."""
 
+<<<<<<< HEAD
 from collections.abc import Iterable, Mapping
+=======
+import contextlib
+import gc
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+>>>>>>> dc1181f (A report in one page: both players, experiments and overlays, written and named first at the end of every run; pictures free their memory)
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +38,25 @@ def keep_position(arena: Arena) -> None:
         arena.game.path += positions_of(arena)
 
 
+@contextlib.contextmanager
+def freed_at_the_end() -> Iterator[None]:
+    """Free what the block leaves behind in cycles, such as figures.
+
+    A figure holds some ten MB, and Python seldom collects cycles in a process with torch's many objects. What was there before the block is
+    not looked at, so that this takes no longer than a millisecond.
+    """
+    if gc.get_freeze_count():  # somebody else has frozen objects
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.unfreeze()
+
+
+@freed_at_the_end()
 def draw(
     arena: Arena,
     folder: Path,

@@ -1,10 +1,12 @@
 """Pictures show what they say: the arrows are the game's own field, and nothing is printed over anything else."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.quiver import Quiver
 from PIL import Image
 
@@ -97,3 +99,18 @@ def test_a_sheet_shows_pictures_dot_for_dot() -> None:
 def test_numbers_without_an_order_are_points() -> None:
     made = plots.game_figure(configure("bilinear", {"dim": 3}).build())
     assert [line.get_linestyle() for line in made.axes[0].lines if line.get_marker() == "o"] == ["None", "None"]
+
+
+def test_a_run_keeps_the_memory_of_no_picture(tmp_path: Path) -> None:
+    """Also if Python never collects its oldest objects, as in a long run."""
+    gc.collect()
+    often = gc.get_threshold()
+    gc.set_threshold(*often[:2], 1_000_000)
+    try:
+        before = sum(isinstance(thing, RendererAgg) for thing in gc.get_objects())
+        arena.play("bilinear", turns=60, out=tmp_path / "run", display=False, **{"picture.every": 5, "trace.tensorboard": False})
+        after = sum(isinstance(thing, RendererAgg) for thing in gc.get_objects())
+    finally:
+        gc.set_threshold(*often)
+    assert len([*(tmp_path / "run" / "pictures").glob("*.png")]) == 13
+    assert after - before <= 1  # that of the trace, drawn at the end

@@ -10,14 +10,13 @@ from typing import Any
 
 from arena.config.settings import flatten
 from arena.core.field.frozen import PRODUCT
-from arena.core.measures import is_finite
 from arena.core.result_table import ResultTable, VariantResult
 from arena.experiments.compare.plan import AS_IT_IS, Job, load
 from arena.experiments.compare.theory import claimed_map
 from arena.experiments.outcome import Outcome
 from arena.experiments.trials import Trials, record_of
 from arena.experiments.values import Point, value_of_word
-from arena.experiments.verdict import contraction, over_seeds, verdict
+from arena.experiments.verdict import contraction, over_seeds, verdict_of_rows
 from arena.registry.grammar import split
 from arena.registry.lookup import lookup
 from arena.rules.linear import LinearMap
@@ -120,7 +119,6 @@ def read_outcome(job: Job, folder: Path) -> TracedRun:
     end = rows.pop() if rows and rows[-1]["kind"] == "end" else {"status": "interrupted"}
     rows = [row for row in rows if row["kind"] == "turn"]
     scored = [row for row in rows if row.get("score") is not None]
-    ceiling = scored[0].get("ceiling") if scored else None
     far = [(row["turn"], row["diagnostics.distance.total"]) for row in rows if row.get("diagnostics.distance.total") is not None]
     status, reason = status_of(end["status"]), end.get("reason")
     if status in WHOLE and end.get("score", 0.0) is None:
@@ -130,9 +128,9 @@ def read_outcome(job: Job, folder: Path) -> TracedRun:
         rows=rows,
         status=status,
         reason=reason,
-        verdict=verdict([row["score"] for row in scored], updates=_updates(rows), ceiling=ceiling, exact=bool(far), status=status),
+        verdict=verdict_of_rows(rows, status),
         score=scored[-1]["score"] if scored and status not in ("diverged", "undefined", "failed", "interrupted") else None,
-        ceiling=ceiling,
+        ceiling=scored[0].get("ceiling") if scored else None,
         cost=spent(rows[-1]) if rows else 0,
         contraction=contraction(*zip(*far, strict=True)) if far and status == "finished" else None,
     )
@@ -216,11 +214,3 @@ def trials(folder: Path) -> Trials:
 def _as_seen_by_the_game(summary: Summary) -> VariantResult:
     ends = [run.last for run in summary.outcomes if run.status in WHOLE]
     return VariantResult(summary.varied, flatten(summary.outcomes[0].job.settings), ends, len(summary.outcomes))
-
-
-def _updates(rows: Rows) -> list[list[float]]:
-    """Return the sizes of each player's updates per learning rate, in the rows that have all of them."""
-    roles = sorted({name.removesuffix(".update_norm") for row in rows for name in row if name.endswith(".update_norm")})
-    needed = [f"{role}.{field}" for role in roles for field in ("update_norm", "learning_rate")]
-    whole = [row for row in rows if all(is_finite(row.get(name)) for name in needed) and all(row[name] > 0 for name in needed[1::2])]
-    return [[row[f"{role}.update_norm"] / row[f"{role}.learning_rate"] for row in whole] for role in roles]
