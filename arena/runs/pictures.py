@@ -1,13 +1,8 @@
 """The pictures of a run: those of each turn in `pictures/`; the last ones, animations and traces beside the trace."""
 
-<<<<<<< HEAD
-from collections.abc import Iterable, Mapping
-=======
 import contextlib
 import gc
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
->>>>>>> dc1181f (A report in one page: both players, experiments and overlays, written and named first at the end of every run; pictures free their memory)
 from pathlib import Path
 from typing import Any
 
