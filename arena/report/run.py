@@ -269,6 +269,17 @@ class RunReport:
         return rows
 
 
+def verdict_in_words(folder: Path) -> str:
+    """Return the verdict on a run that has ended, with its meaning; nothing for an experiment, which has one for each run."""
+    file = folder / "trace.jsonl"
+    rows = read_trace(file) if file.is_file() else []
+    if not rows or rows[-1]["kind"] != "end":
+        return ""
+    verdict = verdict_of_rows([row for row in rows if row["kind"] == "turn"], rows[-1]["status"])
+    meaning = MEANING[verdict].removesuffix(".")
+    return f"{verdict}: {meaning[:1].lower()}{meaning[1:]}"
+
+
 _COLOURS = ("second", "first", "c2", "c3", "c4", "c5", "c6", "c7")
 
 

@@ -1,6 +1,5 @@
 """Write the report of a folder: of a run, of an experiment of any kind, or of several runs side by side."""
 
-import os
 import time
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -10,6 +9,7 @@ from arena.errors import ArenaError
 from arena.report.page import Page
 from arena.report.run import RunReport, foot
 from arena.runs.folders import check_own
+from arena.trace.writing import write_whole
 
 FILE = "report.html"
 
@@ -36,9 +36,7 @@ def write_report(folders: Sequence[str | Path], out: str | Path | None = None) -
     page = _page_of(places[0]) if len(places) == 1 else _overlay(places)
     target = Path(out) if out is not None else (places[0] if len(places) == 1 else Path()) / FILE
     try:
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
-        beside.write_text(page.html(foot(time.monotonic() - began)), encoding="utf-8")
-        beside.replace(target)
+        write_whole(target, page.html(foot(time.monotonic() - began)))
     except OSError as error:
         raise ArenaError(f"{target} cannot be written ({error.strerror}). Fix: arena report {places[0]} --out ELSEWHERE.html") from error
     return target

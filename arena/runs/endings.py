@@ -1,7 +1,7 @@
 """What happens when a run or an experiment has ended, such as its report.
 
-A package adds one in the entry-point group `arena.endings`: its name = a function of the folder that returns a text to show. The line with
-the name and the text comes first in what the command prints.
+A package adds one in the entry-point group `arena.endings`: its name = a function of the folder that returns a text to show. The lines with
+name and text come first in what the command prints; an empty text has no line.
 """
 
 from collections.abc import Iterator

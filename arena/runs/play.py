@@ -97,14 +97,14 @@ def go_on(folder: Path, *, display: bool | Display = True) -> Result:
     game = settings.get("game")
     if not isinstance(game, str):
         raise ArenaError(f"{folder / 'config.yaml'} names no game; restore its line 'game: …'")
-    ended, config = _ended(folder), configure(game, settings)
-    if ended is not None:
-        if undrawn(folder, ended.status):
+    over, config = ended(folder), configure(game, settings)
+    if over is not None:
+        if undrawn(folder, over.status):
             arena = config.build()
             arena.reset(seed=config.run.seed)
             with disk_errors("the pictures", folder):
-                draw_last(arena.game, folder, ended.ceiling, arena.metric_ceilings())
-        return ended
+                draw_last(arena.game, folder, over.ceiling, arena.metric_ceilings())
+        return over
     return _go(config, config.build(), folder, display=display, resumed=True)
 
 
@@ -124,7 +124,7 @@ def _new_folder(config: Config, out: str | Path | None) -> Path:
     return new_folder(out, config.game.name, "a run", {"config.yaml": config.dump()})
 
 
-def _ended(folder: Path) -> Result | None:
+def ended(folder: Path) -> Result | None:
     """Return the result of a run that has ended, from the end row of its trace; None if it has not."""
     rows, _ = rows_and_damage(folder / "trace.jsonl")
     if not rows or rows[-1]["kind"] != "end":
