@@ -41,5 +41,5 @@ def main(arguments: Sequence[str]) -> int:
         raise ArenaError(
             f"the run in {folder} has not ended, or is none. Fix: arena resume {folder}; arena report {folder} shows it so far"
         )
-    report(terminal(), result, again=True)
+    report(terminal(), result, over=True)
     return 0

@@ -243,8 +243,8 @@ def _peeking(arena: "Arena | None") -> str:
     return " (an oracle's: it uses labels)" if arena is not None and arena.game.score_uses_oracle else ""
 
 
-def report(console: Console, result: "Result", seconds: float | None = None, *, again: bool = False) -> None:
-    """Print how a run ended, the seconds that it took and the paths of its files; if `again`, nothing else happens at this end."""
+def report(console: Console, result: "Result", seconds: float | None = None, *, over: bool = False) -> None:
+    """Print how a run ended, the seconds that it took and the paths of its files. If it was `over` before, nothing else happens at this end."""
 
     line = functools.partial(show_line, console, markup=True)
     if result.status in ("diverged", "alarmed"):
@@ -254,7 +254,7 @@ def report(console: Console, result: "Result", seconds: float | None = None, *, 
         console.print(f"stopped after turn {result.turns:,}. Continue with:  {again}", highlight=False, soft_wrap=True)
     else:
         console.print(f"[bold]{result.status}[/] after {result.turns:,} turns", highlight=False)
-    if result.status != "interrupted" and not again:
+    if result.status != "interrupted" and not over:
         for name, text in endings(result.folder):
             line(name, text)
     best = f"best {result.best:.4g}{result.when('best')}{_peeking(result.arena)}" if result.best is not None else ""
