@@ -244,7 +244,7 @@ def _peeking(arena: "Arena | None") -> str:
 
 
 def report(console: Console, result: "Result", seconds: float | None = None, *, over: bool = False) -> None:
-    """Print how a run ended, the seconds that it took and the paths of its files. If it was `over` before, nothing else happens at this end."""
+    """Print how a run ended, the seconds it took and the paths of its files. If it was `over` before, nothing else happens now."""
 
     line = functools.partial(show_line, console, markup=True)
     if result.status in ("diverged", "alarmed"):
