@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "MPLBACKEND" in os.environ:
         os.environ["MPLBACKEND"] = "agg"  # pictures are drawn without a display, and an unknown backend would be an error
     warnings.formatwarning = _format_warning
-    commands = {point.name: point for point in sorted(entry_points(group="arena.commands"), key=lambda p: p.name)}
     try:
+        commands = {point.name: point for point in sorted(entry_points(group="arena.commands"), key=lambda p: p.name)}
         if not words or words[0] in ("-h", "--help"):
             show_usage(_help(commands))
             return 0
@@ -62,19 +62,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if code == INTERRUPTED and arguments is None and not _process():
             _leave(code)
         return code
-    except (ArenaError, MemoryError, RuntimeError) as error:
-        known = _known(error)
-        print(f"arena{_process()}: {known}", file=sys.stderr)
-        return known.exit_code
     except KeyboardInterrupt:
         print("arena: stopped before anything was saved", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has ended
         sys.stderr.close()
         return 0
+    except Exception as error:
+        return _told(error)
     finally:
         if not _process():
-            keep()
+            with contextlib.suppress(ArenaError, ImportError, MemoryError):  # of another package, or because memory has run out
+                keep()
+
+
+def _told(error: Exception) -> int:
+    """Print an error in one sentence and return its exit code; raise it again if it is neither the project's own nor about memory."""
+    try:
+        known = _known(error)
+        print(f"arena{_process()}: {known}", file=sys.stderr)
+        return known.exit_code
+    except MemoryError:
+        os.write(2, b"arena: memory has run out\n")
+        return 1
 
 
 def _leave(code: int) -> None:

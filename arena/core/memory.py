@@ -6,8 +6,6 @@ import functools
 import re
 from collections.abc import Iterator
 
-import torch
-
 from arena.errors import RunFailed
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
@@ -28,13 +26,17 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_TRIM_THRESHOLD, _LIMIT)) and bool(mallopt(_MMAP_THRESHOLD, _LIMIT))
 
 
-_SIGNS = ("allocate memory", "Storage size calculation overflowed", "Overflow when unpacking long")
+_SIGNS = (
+    *("allocate memory", "bad_alloc", "can't start new thread", "failed to map segment", "cannot allocate"),
+    *("Storage size calculation overflowed", "Overflow when unpacking long"),
+)
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Return whether memory has run out, on a GPU or on the CPU, or could never hold the requested tensor."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(sign in str(error) for sign in _SIGNS)
+    on_gpu = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
+    return on_gpu or isinstance(error, MemoryError) or any(sign in str(error) for sign in _SIGNS)
 
 
 def short_of_memory(error: BaseException, what: str, lower: str) -> RunFailed:

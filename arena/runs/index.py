@@ -20,7 +20,7 @@ from typing import Any
 
 import platformdirs
 
-from arena.errors import ArenaError, UnknownName
+from arena.errors import UnknownName
 from arena.registry.entries import KINDS, Entry, entries
 from arena.trace.reading import read_text
 from arena.trace.writing import write_whole
@@ -66,8 +66,7 @@ def refresh() -> Index:
 def keep() -> None:
     """Write the index if it is missing or does not fit the files, and this process has imported torch anyway."""
     if "torch" in sys.modules and load() is None:
-        with contextlib.suppress(ArenaError):  # of another package, whose entries cannot be imported
-            refresh()
+        refresh()
 
 
 def also_of(entry: Entry) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from arena.core.memory import out_of_memory
 from arena.errors import ArenaError, RunFailed, typed
 from arena.experiments.executors import in_place
 from arena.experiments.executors.base import Ended, Resources, Turns, Work
@@ -135,5 +136,8 @@ def _play_jobs(pipe: Connection, work: Work) -> None:
     except ArenaError as error:
         pipe.send(("failed", (isinstance(error, RunFailed), str(error))))
     except Exception as error:
+        if out_of_memory(error):
+            pipe.send(("failed", (True, "memory has run out; take fewer --workers, a smaller batch or smaller players")))
+            return
         pipe.send(("crashed", f"{type(error).__name__}: {' '.join(str(error).split())}"))
         raise
