@@ -53,7 +53,7 @@ def test_a_file_system_without_locks_is_locked_on_this_machine(no_locks: Path) -
 @pytest.mark.filterwarnings("ignore:the file system has no locks")
 @pytest.mark.thorough
 def test_a_sweep_without_locks_ends(no_locks: Path, unbroken: Unbroken) -> None:
-    """It waited for ever, because every worker of the past seemed to be alive."""
+    """It ended in an error, because its workers show by their locks that they are alive."""
     assert main([*words_of("sweep"), "--out", str(no_locks / "e")]) == 0
     assert unbroken.same("sweep", no_locks / "e")
 
