@@ -144,6 +144,7 @@ class Run:
                 if (ended := self._look(due)) is not None:
                     return self._end(ended)
             if (self._stop is not None if self.ranks is None else self.ranks.any(self._stop is not None)) and not last:
+                self.display.note("stopping after this turn")  # not where the signal is handled, which may be in the middle of a line
                 return self._interrupt()
             yield
         return self._end("finished")
@@ -324,6 +325,5 @@ class Run:
         def stop(number: int, frame: Any) -> None:
             self._stop = number
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-            self.display.note("stopping after this turn")
 
         return stopped_by(stop)

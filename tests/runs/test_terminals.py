@@ -1,13 +1,17 @@
 """Terminals: encodings that lack a sign, a backend of matplotlib that does not exist, and a dropped connection."""
 
+import io
 import os
 import pty
 import signal
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from arena.cli import main
 from arena.runs.encoding import spell
 from arena.trace import read_trace
 from tests.support import commands
@@ -33,6 +37,28 @@ def test_ascii_reads_the_same() -> None:
 def test_an_unknown_backend_of_matplotlib_is_not_needed(tmp_path: Path) -> None:
     with commands.arena(*RUN, "3", folder=tmp_path, MPLBACKEND="nonsense") as process:
         assert process.finish().returncode == 0
+
+
+def test_ctrl_c_in_the_middle_of_a_line_saves_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = Interrupts()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", write_through=True))
+    assert main([*RUN, "200", "--out", str(tmp_path / "run")]) == 130
+    assert raw.text.count(b"stopping after this turn") == 1 and read_trace(tmp_path / "run")[-1]["kind"] == "turn"
+
+
+class Interrupts(io.RawIOBase):
+    """An output into whose first line of turns a Ctrl-C falls."""
+
+    text = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        before, self.text = self.text, self.text + bytes(data)
+        if b"turn  " in self.text and b"turn  " not in before:
+            signal.raise_signal(signal.SIGINT)
+        return len(data)
 
 
 def test_a_dropped_connection_saves_the_run(tmp_path: Path) -> None:
