@@ -31,7 +31,7 @@ demo: $(VENV)/installed
 	$(BIN)/arena play swiss-roll
 
 test: $(VENV)/installed-test
-	$(PYTEST) --ignore tests/bench/test_bench.py -m "not slow and not thorough"
+	$(PYTEST) --ignore tests/bench/test_bench.py -m "not slow and not thorough" --unrendered  # pictures, where they are not the point
 	$(BIN)/python -m pytest -m "not slow and not thorough" tests/bench/test_bench.py  # timings are taken with nothing beside them
 
 test-thorough: $(VENV)/installed-test

@@ -1,5 +1,6 @@
 """Shared fixtures: small configurations, a real command line, and the published data."""
 
+import contextlib
 import os
 import tempfile
 
@@ -16,6 +17,7 @@ import torch
 from arena.cli import main
 from arena.registry import entries
 from tests.support import commands
+from tests.support.rendering import rendering
 
 QUIET = {"trace.tensorboard": False, "picture.every": 0}
 """Settings that most tests need not observe."""
@@ -24,6 +26,22 @@ SELF_CONTAINED = [name for name, game in entries("game").items() if getattr(game
 """Games without published data."""
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--unrendered", action="store_true", help="blank pictures where the picture is not the point")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unrendered(pytestconfig: pytest.Config) -> Iterator[None]:
+    with rendering(not pytestconfig.getoption("unrendered")):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def rendered(request: pytest.FixtureRequest) -> Iterator[None]:
+    with rendering() if request.node.get_closest_marker("rendered") else contextlib.nullcontext():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -46,6 +46,7 @@ def test_the_newcomers_game_keeps_the_contract_and_fits_a_screen() -> None:
     assert file.read_text().split('"""', 2)[2].strip() in (ROOT / "README.md").read_text(), "the README shows another one"
 
 
+@pytest.mark.rendered
 def test_three_dynamics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["three_dynamics.py", str(tmp_path / "picture.png")])
     runpy.run_path(str(EXAMPLES / "three_dynamics.py"), run_name="__main__")

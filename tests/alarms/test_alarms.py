@@ -34,6 +34,7 @@ PLANTED: dict[str, tuple[str, dict[str, Any]]] = {
     "stall": ("dirac", {"turns": 600, "scheduler": "alternating", "loss": "wasserstein"}),
 }
 HEALTHY: dict[str, tuple[str, dict[str, Any]]] = {
+    "a penalised Dirac-GAN": ("dirac", {"turns": 600, "scheduler": "alternating", "penalty": "r1"}),
     "a GAN": ("two-moons", {"turns": 3000, "metrics.every": 0, "trace.every": 50, "score.every": 250}),
     "an adaptation": ("dann", {"turns": 400}),
     "a spiral inwards": (
@@ -48,7 +49,6 @@ HEALTHY: dict[str, tuple[str, dict[str, Any]]] = {
         "bilinear",
         {"turns": 300, "rule": "extragradient", "trace.every": 50, "score.every": 1000},
     ),
-    "a penalised Dirac-GAN": ("dirac", {"turns": 600, "scheduler": "alternating", "penalty": "r1"}),
 }
 
 

@@ -40,6 +40,7 @@ def test_the_judge_counts_real_digits() -> None:
     assert float(nothing.max()) == 1
 
 
+@pytest.mark.rendered
 def test_the_picture_has_a_row_for_each_beta(tmp_path: Path) -> None:
     picture(HAND, tmp_path / "both.png")
     assert (tmp_path / "both.png").stat().st_size > 10_000

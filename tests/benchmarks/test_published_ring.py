@@ -24,6 +24,7 @@ def test_the_set_up_is_the_published_one() -> None:
     assert (flat["batch"], flat["latent"], flat["noise"], flat["scheduler.name"]) == (256, 16, 0.1, "alternating")
 
 
+@pytest.mark.rendered
 def test_its_quick_form_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ring.main(["--quick", "--variants", "vanilla", "--out", str(tmp_path)])
     printed = capsys.readouterr().out

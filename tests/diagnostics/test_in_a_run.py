@@ -24,6 +24,7 @@ from tests.conftest import QUIET
 from tests.runs.test_run import assert_same
 from tests.support.cases import first
 from tests.support.diagnosed_games import SMALL
+from tests.support.rendering import rendering
 from tests.trace.test_trace import events
 
 RUN = {
@@ -40,7 +41,8 @@ RUN = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> File:
     folder = tmp_path_factory.mktemp("diagnosed") / "run"
-    return arena.play("ring", out=folder, display=False, **RUN).folder
+    with rendering():
+        return arena.play("ring", out=folder, display=False, **RUN).folder
 
 
 def looked_at(row: dict[str, Any]) -> set[str]:

@@ -1,8 +1,6 @@
 """Comparisons: what is planned, that measurement meets theory, the published verdicts, and that nothing is lost when processes die."""
 
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +15,9 @@ from arena.experiments.compare.play import finish
 from arena.experiments.compare.results import Summary, TracedRun, spent
 from arena.experiments.verdict import contraction
 from arena.registry import entries
+from tests.conftest import QUIET, Cli
+from tests.support.rendering import rendering
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
-QUICK = {"trace.tensorboard": False}
 RULES = ["adaptive-competitive-gradient-descent", "simultaneous", "averaging", "consensus", "follow-the-ridge"]
 
 
@@ -27,14 +25,15 @@ RULES = ["adaptive-competitive-gradient-descent", "simultaneous", "averaging", "
 def bilinear(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """Rules of every verdict on f = xy."""
     out = tmp_path_factory.mktemp("compare") / "bilinear"
-    return compare("bilinear", {"rule": RULES}, budget="turns", out=out, workers=1, settings={"turns": 300, **QUICK})
+    with rendering():
+        return compare("bilinear", {"rule": RULES}, budget="turns", out=out, workers=1, settings={"turns": 120, **QUIET})
 
 
 @pytest.fixture(scope="module")
 def every(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """Every rule there is on f = xy, in two processes."""
     out = tmp_path_factory.mktemp("compare") / "bilinear"
-    return compare("bilinear", {"rule": list(entries("rule"))}, budget="turns", out=out, workers=2, settings={"turns": 500, **QUICK})
+    return compare("bilinear", {"rule": list(entries("rule"))}, budget="turns", out=out, workers=2, settings={"turns": 500, **QUIET})
 
 
 @pytest.mark.thorough
@@ -145,7 +144,7 @@ ALL = {"loss": ["saturating", "wasserstein"], "penalty": ["none", "r1", "r2", "w
 def test_the_dirac_gan_converges_where_it_was_published_to(vary: dict[str, list[str]], tmp_path: Path) -> None:
     """Mescheder et al. 2018: instance noise and zero-centred penalties converge; the plain GAN, clipped WGAN and WGAN-GP do not."""
     bound = {"discriminator.bound": 1.0, "scheduler": "alternating", "turns": 2000}
-    found = compare("dirac", vary, out=tmp_path / "dirac", workers=1, settings={**bound, **QUICK})
+    found = compare("dirac", vary, out=tmp_path / "dirac", workers=1, settings={**bound, **QUIET})
     for summary in found.summaries:
         regularised = "penalty=r" in summary.variant or ("instance_noise=1" in summary.variant and "loss=saturating" in summary.variant)
         expected = regularised and "wgan-gp" not in summary.variant
@@ -156,7 +155,7 @@ def test_the_dirac_gan_converges_where_it_was_published_to(vary: dict[str, list[
 def test_a_comparison_as_populations_reads_the_same(tmp_path: Path) -> None:
     """And its runs have folders of their own, so that nothing is played twice."""
     vary = {"rule": ["simultaneous", "extragradient"]}
-    settings = {"turns": 200, "dtype": "float64", **QUICK}
+    settings = {"turns": 200, "dtype": "float64", **QUIET}
     one, other = (
         compare("bilinear", vary, seeds=2, out=tmp_path / backend, workers=1, backend=backend, settings=settings, budget="turns")
         for backend in ("in-place", "population")
@@ -176,19 +175,19 @@ def test_a_comparison_as_populations_reads_the_same(tmp_path: Path) -> None:
 @pytest.mark.thorough
 def test_combinations_that_differ_in_a_setting_that_does_not_exist_there_are_one_variant(tmp_path: Path) -> None:
     vary = {"rule": ["simultaneous", "consensus"], "rule.gamma": [0.5, 1.0]}
-    found = compare("bilinear", vary, settings={"turns": 20, **QUICK}, out=tmp_path / "c", workers=1, backend="in-place")
+    found = compare("bilinear", vary, settings={"turns": 20, **QUIET}, out=tmp_path / "c", workers=1, backend="in-place")
     variants = ["rule=simultaneous", "rule=consensus, rule.gamma=0.5", "rule=consensus, rule.gamma=1.0"]
     assert [summary.variant for summary in found.summaries] == labels(found.summaries) == variants
     assert [summary.outcomes[0].job.settings["rule"].get("gamma") for summary in found.summaries] == [None, 0.5, 1.0]
     assert found.trials.vary == {"rule": "simultaneous,consensus", "rule.gamma": "0.5,1.0"}
     assert found.trials.active({"rule": "simultaneous", "rule.gamma": 0.7}) == {"rule": "simultaneous"}
     with pytest.raises(ArenaError, match=r"unknown setting 'rule\.gamma'"):
-        compare("bilinear", {**vary, "rule": ["simultaneous", "alternating"]}, settings=QUICK, out=tmp_path / "none")
+        compare("bilinear", {**vary, "rule": ["simultaneous", "alternating"]}, settings=QUIET, out=tmp_path / "none")
 
 
 def test_a_comparison_over_seeds_alone(tmp_path: Path) -> None:
     """Nothing varies but the seeds: one variant, with mean and spread. One seed is refused, since it compares nothing."""
-    found = compare("bilinear", seeds="0:3", settings={"turns": 40, **QUICK}, out=tmp_path / "c", workers=1)
+    found = compare("bilinear", seeds="0:3", settings={"turns": 40, **QUIET}, out=tmp_path / "c", workers=1)
     (summary,) = found.summaries
     assert (summary.variant, summary.varied, len(summary.outcomes)) == ("as it is", {}, 3)
     mean, spread = summary.spread("score")  # type: ignore[misc]
@@ -198,7 +197,7 @@ def test_a_comparison_over_seeds_alone(tmp_path: Path) -> None:
     said = "nothing varies, and there is one seed. Fix: --seeds 3 or --vary rule=simultaneous,extragradient"
     for seeds in (None, 1, (7,)):
         with pytest.raises(ArenaError, match=said):
-            compare("bilinear", seeds=seeds, out=tmp_path / "one", settings=QUICK)
+            compare("bilinear", seeds=seeds, out=tmp_path / "one", settings=QUIET)
     assert not (tmp_path / "one").exists()
 
 
@@ -219,13 +218,13 @@ def test_an_unfinished_run_is_in_no_mean(bilinear) -> None:  # type: ignore[no-u
 
 def test_an_unknown_backend_is_told_before_there_is_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ArenaError, match="unknown backend 'proceses': did you mean 'processes'"):
-        compare("bilinear", {"rule": ["sga"]}, out=tmp_path / "c", backend="proceses", settings=QUICK)
+        compare("bilinear", {"rule": ["sga"]}, out=tmp_path / "c", backend="proceses", settings=QUIET)
     assert not (tmp_path / "c").exists()
 
 
 def test_budgets_are_equal_in_gradient_evaluations(tmp_path: Path) -> None:
     vary = {"rule": ["simultaneous", "extragradient", "consensus", "unrolled(steps=3)"]}
-    found = compare("bilinear", vary, out=tmp_path / "c", workers=1, settings={"turns": 120, **QUICK})
+    found = compare("bilinear", vary, out=tmp_path / "c", workers=1, settings={"turns": 120, **QUIET})
     assert [s.spread("cost")[0] for s in found.summaries] == pytest.approx([240] * 4, rel=0.04)  # type: ignore[index]
     assert [o.job.settings["turns"] for s in found.summaries for o in s.outcomes] == [120, 60, 30, 17]
     assert all(spent(o.rows[-1]) == o.cost for s in found.summaries for o in s.outcomes)
@@ -275,7 +274,7 @@ def test_bad_plans_get_one_sentence(vary: list[str], arguments: list[str], messa
 
 def test_a_comparison_never_overwrites(tmp_path: Path) -> None:
     with pytest.raises(FolderInTheWay, match="exists already, and a comparison never overwrites; choose another --out"):
-        compare("bilinear", {"rule": ["simultaneous"]}, out=tmp_path, settings=QUICK)
+        compare("bilinear", {"rule": ["simultaneous"]}, out=tmp_path, settings=QUIET)
 
 
 def test_labels_name_the_setting_only_where_it_matters(bilinear) -> None:  # type: ignore[no-untyped-def]

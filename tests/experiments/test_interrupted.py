@@ -54,7 +54,7 @@ def lines(path: Path) -> int:
 KINDS = {
     "compare": Kind(
         ("compare", "bilinear", "--vary", "rule=simultaneous,extragradient", "--seeds", "2", "--budget", "turns",
-         "--turns", "300", "--trace.tensorboard", "false"),
+         "--turns", "300", "--trace.tensorboard", "false", "--picture.every", "0"),
         lambda folder: max(map(lines, folder.glob("*/*/trace.jsonl")), default=0), 40, traces,
     ),
     "map": Kind(

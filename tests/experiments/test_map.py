@@ -122,7 +122,7 @@ def rates(tmp_path_factory: pytest.TempPathFactory) -> Map:
     """4 × 4 cells of a GAN's rates, in two processes."""
     out = tmp_path_factory.mktemp("map") / "rates"
     vary = {"generator.lr": "1e-4:1e-1:4", "discriminator.lr": "1e-4:1e-1:4"}
-    settings = {"turns": 120, "dtype": "float64", **SMALL}
+    settings = {"turns": 30, "dtype": "float64", **SMALL}
     return play_map("swiss-roll", vary, seeds="0:2", settings=settings, members=8, out=out, workers=2)
 
 
@@ -132,7 +132,7 @@ def test_a_cell_is_the_run_of_its_configuration(rates: Map) -> None:
         run, alone = rates.runs[key], play_alone([rates.plan.config(key)], 100)[0]
         assert run.score == pytest.approx(alone.score, rel=1e-8)
         assert run.start == pytest.approx(alone.start, rel=1e-12)
-        assert run.turns == alone.turns == 120
+        assert run.turns == alone.turns == 30
         for name, value in alone.signals.items():
             assert run.signals[name] == pytest.approx(value, rel=1e-6, abs=1e-9), name
 
@@ -240,6 +240,7 @@ def test_a_cell_is_what_most_of_its_seeds_are() -> None:
     assert cells(found, runs, 0.2)[0].verdict == FINISHED
 
 
+@pytest.mark.rendered
 def test_the_picture_marks_what_the_table_says(tmp_path: Path) -> None:
     """A real map with cells that diverge, and, planted into it, two that collapsed."""
     found = play_map("bilinear", {"x.lr": "0.01:1:4", "y.lr": "0.01:1:4"}, settings={"turns": 300}, out=tmp_path / "m", workers=1)
@@ -264,6 +265,7 @@ def test_the_picture_marks_what_the_table_says(tmp_path: Path) -> None:
     assert imread(found.picture).shape[0] > 800
 
 
+@pytest.mark.rendered
 def test_a_map_of_which_nothing_has_a_score_is_drawn_all_the_same(tmp_path: Path) -> None:
     found = play_map(
         "bilinear", {"x.lr": "0.1:1:2", "y.lr": [0.1, 1]}, settings={"turns": 5, "rule": "follow-the-ridge"}, out=tmp_path / "m", workers=1
@@ -287,6 +289,7 @@ def test_a_map_never_overwrites(rates: Map, tmp_path: Path) -> None:
         play_map("bilinear", axes, out=rates.folder)
 
 
+@pytest.mark.rendered
 @pytest.mark.thorough
 def test_a_sampler_chooses_the_points_of_a_map(quick_cli: Cli, tmp_path: Path) -> None:
     """The folder is a sweep's, the picture that of a map; its best point is a command."""

@@ -15,14 +15,17 @@ from arena.games.adaptation import confidence_pictures
 from arena.games.adaptation import pictures as domain_pictures
 from arena.games.adaptation import trace_pictures as adaptation_traces
 from arena.runs.display import report
+from tests.support.rendering import rendering
 
+pytestmark = pytest.mark.rendered
 SMALL = {"extractor.hidden": (8, 6), "domain.hidden": (8,), "batch": 16}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     looks = {"turns": 6, "picture.every": 2, "trace.every": 2, "trace.tensorboard": False}
-    return play("dann", out=tmp_path_factory.mktemp("pictures") / "dann", display=False, **SMALL, **looks).folder
+    with rendering():
+        return play("dann", out=tmp_path_factory.mktemp("pictures") / "dann", display=False, **SMALL, **looks).folder
 
 
 @pytest.mark.thorough

@@ -518,6 +518,7 @@ def test_the_picture_says_what_its_scale_and_its_dashed_line_are() -> None:
     assert box.height > 0.7 * whole.height and box.width > 0.5 * whole.width
 
 
+@pytest.mark.rendered
 def test_a_short_run_ends_with_a_picture(tmp_path: Path) -> None:
     settings = {"score.every": 20, "trace.every": 10, "trace.tensorboard": False}
     result = arena.play("attack", data="digits", turns=40, batch=50, scored=50, out=tmp_path / "run", display=False, **settings)

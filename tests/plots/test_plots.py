@@ -16,6 +16,8 @@ from arena.games import Bilinear, Dirac, MatchingPennies, Quadratic
 from arena.plots import arrows
 from tests.conftest import QUIET
 
+pytestmark = pytest.mark.rendered
+
 
 def test_the_arrows_are_the_negated_field() -> None:
     j = ((0.3, 2.0), (-1.0, 0.7))

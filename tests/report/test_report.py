@@ -16,6 +16,9 @@ from arena.report.images import embedded
 from arena.report.series import MOST, thinned
 from arena.trace import read_trace
 from tests.conftest import QUIET, Cli
+from tests.support.rendering import rendering
+
+pytestmark = pytest.mark.rendered
 
 MIB = 2**20
 
@@ -31,7 +34,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "score.every": 20,
         "picture.every": 40,
     }
-    arena.play("ring", turns=120, out=folder, display=False, **settings, **{"trace.tensorboard": False})
+    with rendering():
+        arena.play("ring", turns=120, out=folder, display=False, **settings, **{"trace.tensorboard": False})
     return folder
 
 

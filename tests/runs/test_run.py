@@ -239,6 +239,7 @@ def test_a_place_that_cannot_be_written_to(cli: Cli) -> None:
     assert done.stderr.startswith("arena: the run folder /proc/run could not be made")
 
 
+@pytest.mark.rendered
 def test_runs_are_numbered_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folders = [arena.play("bilinear", turns=3, display=False, **QUIET).folder for _ in range(2)]

@@ -15,13 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from arena.runs.processes import PRELOADED
+from arena.runs import processes
+from tests.support.standby import keep_standby
 
 ALSO = ("arena.cli", "arena.experiments.compare.play", "matplotlib.figure", "torch._dynamo")
 """Modules that most commands import, beside those that workers do."""
 
+processes.PRELOADED = (*processes.PRELOADED, *ALSO)
+"""A process has one server, for the workers of an experiment too, and the modules that are set last are those that it imports."""
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload([*PRELOADED, *ALSO])
+SERVER.set_forkserver_preload([*processes.PRELOADED])
 
 
 def call(function: Callable[..., Any], *arguments: Any, folder: Path, within: float = 180) -> subprocess.CompletedProcess[str]:
@@ -128,6 +131,8 @@ def _run(function: Callable[..., Any], arguments: Any, folder: str, environment:
     encoding = environment.get("PYTHONIOENCODING", "utf-8")
     sys.stdout, sys.stderr = (open(number, "w", encoding=encoding, buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
     os.chdir(folder)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, processes.NUMBERS)  # a server that was started for workers holds them back
+    keep_standby()
     sys.exit(function(*arguments))
 
 

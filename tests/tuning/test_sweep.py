@@ -33,6 +33,7 @@ from arena.tuning.points import planned_points
 from arena.tuning.report.sensitivity import examine, variance_of_settings
 from arena.tuning.space import Dimension, Space, default_space
 from tests.support import commands
+from tests.support.rendering import rendering
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 SMALL: dict[str, Any] = {"generator.hidden": (8, 8), "discriminator.hidden": (8, 8), "batch": 16, "turns": 40, "dtype": "float64"}
@@ -320,7 +321,8 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sweep") / "s"
     options = Options(trials=16, seeds=(0, 1), backend="population")
     space = {**RATES, "rule": ["simultaneous", "extragradient"]}
-    sweep("bilinear", space, options=options, out=out, settings={"turns": 30})
+    with rendering():
+        sweep("bilinear", space, options=options, out=out, settings={"turns": 30})
     return out
 
 
