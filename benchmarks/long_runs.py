@@ -3,8 +3,8 @@
     python -m benchmarks.long_runs                                 # 500,000 turns of a ring and of f = xy, 20,000 steps: half an hour
     python -m benchmarks.long_runs --turns 20000 --steps 2000      # a short form
 
-A child process plays; this one samples it from outside. The first tenth is warm-up, and no less than 10,000 turns of a run: by then
-every part has been used. The median of the fifth of the samples that follows is compared with that of the last fifth. The exit status is 1
+A child process plays; this one samples it from outside. The first six tenths are warm-up: every part has been used by then, such as the
+alarm that begins at half. Of the samples that follow, the median of the first fifth is compared with that of the last. The exit status is 1
 if memory grows by more than `LIMIT` MB, or if files or threads are added. The rows of disk say what the folder holds.
 """
 
@@ -22,6 +22,8 @@ from statistics import median
 
 LIMIT = 16.0
 """MB by which memory may grow."""
+WARM_UP = 0.6
+"""Share of the turns."""
 KINDS = {
     "trace": "trace.jsonl",
     "events": "**/*tfevents*",
@@ -120,9 +122,9 @@ def disk(folder: Path) -> Iterator[str]:
         yield f"{name} {sum(path.stat().st_size for path in files) / 1e6:.2f} MB in {len(files)} files"
 
 
-def judge(name: str, samples: list[Sample], everything: int, warm: int = 0) -> bool:
-    """Print what grew after the first tenth or `warm` turns; return whether all of it stays within the limits."""
-    later = [s for s in samples if s.turn >= max(warm, everything / 10)]
+def judge(name: str, samples: list[Sample], everything: int) -> bool:
+    """Print what grew after the warm-up; return whether all of it stays within the limits."""
+    later = [s for s in samples if s.turn >= WARM_UP * everything]
     fifth = max(1, len(later) // 5)
 
     def medians(what: str) -> tuple[float, float]:
@@ -145,7 +147,7 @@ def run() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         for game in options.games:
             folder = Path(temporary) / game
-            sound &= judge(f"play {game}", of_play(game, options.turns, folder), options.turns, warm=10_000)
+            sound &= judge(f"play {game}", of_play(game, options.turns, folder), options.turns)
             print(f"  {options.turns:,} turns: {', '.join(disk(folder))}", flush=True)
     if options.steps:
         sound &= judge("environment of the ring", of_environment(options.steps), options.steps)
