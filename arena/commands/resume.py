@@ -44,5 +44,5 @@ def main(arguments: Sequence[str]) -> int:
 
         console = Console()
         console.print("this run is over; there is nothing to resume", highlight=False)
-        report(console, result)
+        report(console, result, over=True)
     return exit_code(result.status)

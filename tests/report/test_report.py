@@ -145,11 +145,11 @@ def test_every_experiment_ends_with_its_report_named_first(quick_cli: Cli, tmp_p
 
 
 def test_a_report_that_cannot_be_written_stops_nothing(quick_cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    done = quick_cli("play", "bilinear", "--turns", "20", "--out", "r", "--trace.tensorboard", "false")
-    (tmp_path / "r" / "report.html").unlink()
-    (tmp_path / "r" / "report.html").mkdir()
-    done = quick_cli("resume", "r")
+    words = ("compare", "bilinear", "--vary", "x.lr=0.05,0.1", "--turns", "20", "--backend", "population", "--workers", "1")
+    assert quick_cli(*words, "--out", "c").returncode == 0
+    (tmp_path / "c" / "report.html").unlink()
+    (tmp_path / "c" / "report.html").mkdir()
+    done = quick_cli("resume", "c")
     assert done.returncode == 0
     assert re.search(r"report +none: .*report.html cannot be written", done.stdout)
 
