@@ -285,7 +285,8 @@ def run_arena(command: str, *words: str) -> None:
         few = ["--budget", "turns"] if command == "compare" and "--budget" not in words else []  # budgets of gradients play a few turns
         refuses(lambda: main([*words, *few, "--out", f"{TAKEN}.png" if command == "bench" else TAKEN]))
     else:
-        refuses(lambda: main(list(words)), words[-1])
+        named = ["runs"] if command == "runs" else [word for word in words if not word.startswith("--")]
+        refuses(lambda: main(list(words)), named[0])
 
 
 def check_module(module: str, *words: str) -> None:

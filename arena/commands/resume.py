@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
             f"'{arguments[1]}' is too much: a run is resumed with its own settings; write `arena resume {typed(arguments[0])}`"
         )
     from arena.commands.play import exit_code
+    from arena.report.write import FILE
     from arena.runs.display import report
     from arena.runs.folders import check_own
     from arena.runs.play import go_on
@@ -44,5 +45,5 @@ def main(arguments: Sequence[str]) -> int:
 
         console = Console()
         console.print("this run is over; there is nothing to resume", highlight=False)
-        report(console, result, over=True)
+        report(console, result, over=(result.folder / FILE).exists())  # a kill may have come before the report
     return exit_code(result.status)
