@@ -293,7 +293,8 @@ def check_module(module: str, *words: str) -> None:
     """Check that the module exists, and that it or its shared code has the options."""
     if module.partition(".")[0] != "benchmarks":
         return
-    file = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    place = ROOT.joinpath(*module.split("."))
+    file = place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
     assert file.is_file(), f"no module {module}"
     source = file.read_text() + "".join(other.read_text() for other in file.parent.glob("regimes.py") if other.stem in file.read_text())
     missing = [word for word in words if word.startswith("--") and f'"{word}"' not in source]

@@ -1,12 +1,12 @@
 """A user's `players.py`, `games/` and `tuning.py` beside a script do not hide parts of the arena, in editable installs and wheels."""
 
-import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -68,8 +68,9 @@ def python(*words: str, cwd: Path, path: Path | None = None) -> str:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's wheel, built from a copy of its sources to keep the repository clean."""
-    if missing := next((name for name in ("pip", "setuptools") if importlib.util.find_spec(name) is None), None):
-        pytest.skip(f"{missing} is not installed")  # it is not imported here: pip takes the distutils of setuptools away from later tests
+    missing = {"pip", "setuptools"} - {found.name for found in distributions()}  # importing pip would change distutils for later tests
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} is not installed")
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in SOURCES:
         if (ROOT / name).is_dir():
