@@ -31,9 +31,10 @@ def bilinear(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyp
 
 @pytest.fixture(scope="module")
 def every(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    """Every rule there is on f = xy, in two processes."""
+    """Every rule there is on f = xy, in two processes. Contraction needs no score of every turn."""
     out = tmp_path_factory.mktemp("compare") / "bilinear"
-    return compare("bilinear", {"rule": list(entries("rule"))}, budget="turns", out=out, workers=2, settings={"turns": 500, **QUIET})
+    settings = {"turns": 500, "trace.every": 5, "score.every": 5, **QUIET}
+    return compare("bilinear", {"rule": list(entries("rule"))}, budget="turns", out=out, workers=2, settings=settings)
 
 
 @pytest.mark.thorough
