@@ -105,8 +105,11 @@ def _draw_loss(axis: Any, rows: Sequence[Mapping[str, Any]], key: str, colour: s
     """Draw the mean loss between rows, with the band of its quantiles; the loss of a single turn where a row has no more."""
     name = f"{key}.loss"
     draw_column(axis, [{**row, name: row.get(f"{name}_mean", row.get(name))} for row in rows], name, color=colour, label=key)
-    turns, low = column(rows, f"{name}_low")
-    axis.fill_between(turns, low, column(rows, f"{name}_high")[1], color=colour, alpha=0.18, linewidth=0)
+    banded = [
+        row for row in rows if row.get(f"{name}_low") is not None and row.get(f"{name}_high") is not None
+    ]  # a repaired row may lack one
+    turns, low = column(banded, f"{name}_low")
+    axis.fill_between(turns, low, column(banded, f"{name}_high")[1], color=colour, alpha=0.18, linewidth=0)
 
 
 def _is_number(value: Any) -> bool:
