@@ -105,9 +105,8 @@ def _draw_loss(axis: Any, rows: Sequence[Mapping[str, Any]], key: str, colour: s
     """Draw the mean loss between rows, with the band of its quantiles; the loss of a single turn where a row has no more."""
     name = f"{key}.loss"
     draw_column(axis, [{**row, name: row.get(f"{name}_mean", row.get(name))} for row in rows], name, color=colour, label=key)
-    banded = [
-        row for row in rows if row.get(f"{name}_low") is not None and row.get(f"{name}_high") is not None
-    ]  # a repaired row may lack one
+    both = (f"{name}_low", f"{name}_high")  # a row of a repaired trace may lack one
+    banded = [row for row in rows if all(row.get(side) is not None for side in both)]
     turns, low = column(banded, f"{name}_low")
     axis.fill_between(turns, low, column(banded, f"{name}_high")[1], color=colour, alpha=0.18, linewidth=0)
 

@@ -121,5 +121,5 @@ def test_a_run_keeps_the_memory_of_no_picture(tmp_path: Path) -> None:
 def test_a_row_that_lacks_a_quantile_is_left_out_of_the_band() -> None:
     rows = [{"turn": t, "x.loss": 0.5, "x.loss_mean": 0.5, "x.loss_low": 0.4, "x.loss_high": 0.6} for t in range(5)]
     del rows[2]["x.loss_high"]  # as a flipped byte in the name of a field leaves it
-    (band,) = plots.traces(rows, ["x", "y"]).axes[0].collections
+    band = plots.traces(rows, ["x", "y"]).axes[0].collections[0]
     assert len(band.get_paths()[0].vertices) == 2 * 4 + 3
