@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, typed
 from arena.runs.command_line import wants_help
 from arena.runs.usage import show_usage
 
 USAGE = """\
 usage: arena show FOLDER
 
-Print the summary of a run that has ended again, or the table of an experiment.
+Print again the summary of a run that has ended, or the table of an experiment.
 
   FOLDER   a run folder, or that of a comparison, a map or a sweep"""
 
@@ -38,8 +38,6 @@ def main(arguments: Sequence[str]) -> int:
 
     result = ended(folder)
     if result is None:
-        raise ArenaError(
-            f"the run in {folder} has not ended, or is none. Fix: arena resume {folder}; arena report {folder} shows it so far"
-        )
+        raise ArenaError(f"the run in {folder} has not ended, or is none. Fix: arena report {typed(folder)} shows it so far")
     report(terminal(), result, over=True)
     return 0

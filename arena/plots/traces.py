@@ -36,7 +36,7 @@ def traces(
     signals: dict[str, list[str]] = {}
     for name in recorded:
         if name.startswith("game."):
-            signals.setdefault(_kind(name[5:]), []).append(name)
+            signals.setdefault(family_of(name[5:]), []).append(name)
     metrics = [name for name in recorded if name.startswith("metrics.")]
     count = 3 + len(signals) + len(metrics)
     lines = math.ceil(count / COLUMNS)
@@ -115,11 +115,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _kind(name: str) -> str:
+def family_of(name: str) -> str:
     """Return what a signal has in common with those that share its panel.
 
     Example:
-        >>> [_kind(name) for name in ("D(x)", "D(G(z))", "label_loss", "spread")]
+        >>> [family_of(name) for name in ("D(x)", "D(G(z))", "label_loss", "spread")]
         ['D', 'D', 'loss', 'spread']
     """
     return name.partition("(")[0] if "(" in name else name.rpartition("_")[2]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, typed
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.trials import Trials, trials_of
 from arena.experiments.values import word_of
@@ -69,7 +69,7 @@ def head(trials: Trials, folder: Path) -> Page:
     counts = {word: sum(record.verdict == word for record in trials.ended) for word in {r.verdict: None for r in trials.ended}}
     chips += [(word, f"{count:,}", KIND.get(word, "") if word in list(Verdict) else "") for word, count in counts.items()]  # type: ignore[call-overload]
     made.chips(chips)
-    fix = f"{command('arena')} resume {folder}"
+    fix = f"{command('arena')} resume {typed(folder)}"
     made.notes([f"{unfinished} of {len(trials.records)} points have not been played to their ends. Fix: {fix}"] if unfinished else [])
     if best is not None and trials.vary:
         made.text(f"Best: {_point(best)}." + (" It is chosen by a score that uses target labels." if trials.uses_oracle else ""), "lead")
@@ -104,12 +104,12 @@ def commands(trials: Trials, folder: Path) -> dict[str, str]:
     """Return commands that go on from an experiment."""
     arena, found = command("arena"), {}
     if (folder / "best.yaml").is_file():
-        found["play the best"] = f"{arena} play --config {folder / 'best.yaml'}"
+        found["play the best"] = f"{arena} play --config {typed(folder / 'best.yaml')}"
     elif trials.best is not None and trials.vary:
         settings = " ".join(f"--{name} '{word_of(value)}'" for name, value in trials.best.point.items())
         found["play the best"] = f"{arena} play {trials.base.game.name} {settings}"
-    found["continue it"] = f"{arena} resume {folder}"
-    return found | {"look closer": f"{command('tensorboard')} --logdir {folder}"}
+    found["continue it"] = f"{arena} resume {typed(folder)}"
+    return found | {"look closer": f"{command('tensorboard')} --logdir {typed(folder)}"}
 
 
 def _importance(made: Page, folder: Path) -> None:

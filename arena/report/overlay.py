@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena.core.field.frozen import PRODUCT
+from arena.experiments.compare.results import spent
 from arena.report.images import embedded, evenly, turns_of_pictures
 from arena.report.page import Page, Panel
 from arena.report.run import RunReport
@@ -90,7 +90,7 @@ def _picture(folder: Path, turn: int, label: str) -> dict[str, Any] | None:
 
 def _curve(label: str, traces: Sequence[Rows], name: str, place: int) -> dict[str, Any] | None:
     """Return the mean over the seeds at the evaluations that all of them recorded, with a band from the lowest to the highest."""
-    found = [{cost: row[name] for row in rows if row.get(name) is not None and (cost := spent(row)) is not None} for rows in traces]
+    found = [{spent(row): row[name] for row in rows if row.get(name) is not None and "products" in row} for rows in traces]
     shared = sorted(set.intersection(*(set(own) for own in found))) if found else []
     if not shared:
         return None
@@ -101,12 +101,6 @@ def _curve(label: str, traces: Sequence[Rows], name: str, place: int) -> dict[st
         by_x = dict(zip(shared, columns, strict=True))
         line |= {"bx": x, "low": [rounded(min(by_x[at])) for at in x], "high": [rounded(max(by_x[at])) for at in x]}
     return line
-
-
-def spent(row: Mapping[str, Any]) -> int | None:
-    """Return the gradient evaluations up to a row, a product counted as three; None if the row has none."""
-    evaluations = row.get("gradient_evaluations")
-    return None if evaluations is None else evaluations + PRODUCT * row.get("products", 0)
 
 
 def _labels(runs: Sequence[RunReport]) -> list[str]:

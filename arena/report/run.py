@@ -11,8 +11,9 @@ from arena.config.config import Config
 from arena.config.configure import configure
 from arena.config.files import load_file
 from arena.config.settings import typed_as
-from arena.errors import ArenaError, ArenaWarning
+from arena.errors import ArenaError, ArenaWarning, typed
 from arena.experiments.verdict import Verdict, verdict_of_rows
+from arena.plots.traces import family_of
 from arena.report.images import embedded, frames
 from arena.report.page import Page, Panel, number
 from arena.report.series import Rows, alarms, axes, panel, rounded, series
@@ -171,7 +172,7 @@ class RunReport:
         own: dict[str, list[str]] = {}
         for name in recorded:
             if name.startswith("game."):
-                own.setdefault(_family(name[5:]), []).append(name)
+                own.setdefault(family_of(name[5:]), []).append(name)
         panels = [self.of_score()]
         for family, names in own.items():
             lines = [series(self.rows, name, name[5:].replace("_", " "), colour) for name, colour in zip(names, _COLOURS, strict=False)]
@@ -193,20 +194,16 @@ class RunReport:
         return [made for made in panels if made is not None and not _constant(made, ("coupling λ",))]
 
     def _commands(self) -> dict[str, str]:
-        arena, folder = command("arena"), self.folder
-        found = {"repeat it": f"{arena} play --config {folder / 'config.yaml'}"}
+        arena, folder, config = command("arena"), typed(self.folder), typed(self.folder / "config.yaml")
+        found = {"repeat it": f"{arena} play --config {config}"}
         if not self.end:
             found = {"continue it": f"{arena} resume {folder}", **found}
         if self.config:
             role = self.roles[0]
             rate = self.config.flat().get(f"{role}.lr")
-            found["other rules"] = (
-                f"{arena} compare --config {folder / 'config.yaml'} --vary rule=simultaneous,extragradient,optimistic --seeds 3"
-            )
+            found["other rules"] = f"{arena} compare --config {config} --vary rule=simultaneous,extragradient,optimistic --seeds 3"
             if rate:
-                found["other rates"] = (
-                    f"{arena} sweep --config {folder / 'config.yaml'} --vary '*.lr=log:{rate / 10:.3g}:{rate * 10:.3g}' --seeds 3"
-                )
+                found["other rates"] = f"{arena} sweep --config {config} --vary '*.lr=log:{rate / 10:.3g}:{rate * 10:.3g}' --seeds 3"
         found["look closer"] = f"{command('tensorboard')} --logdir {folder}"
         return found
 
@@ -287,11 +284,6 @@ def _roles(rows: Rows) -> tuple[str, str]:
     """Return the roles that a trace names."""
     names = [*dict.fromkeys(name.removesuffix(".moves") for row in rows for name in row if name.endswith(".moves"))]
     return (names[0], names[1]) if len(names) == 2 else ("first player", "second player")
-
-
-def _family(name: str) -> str:
-    """Return what a signal has in common with those that share its chart."""
-    return name.partition("(")[0] if "(" in name else name.rpartition("_")[2]
 
 
 def _constant(made: Panel, titles: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from arena.errors import ArenaError
+from arena.errors import ArenaError, typed
 from arena.report.page import Page
 from arena.report.run import RunReport, foot
 from arena.runs.folders import check_own
@@ -38,7 +38,8 @@ def write_report(folders: Sequence[str | Path], out: str | Path | None = None) -
     try:
         write_whole(target, page.html(foot(time.monotonic() - began)))
     except OSError as error:
-        raise ArenaError(f"{target} cannot be written ({error.strerror}). Fix: arena report {places[0]} --out ELSEWHERE.html") from error
+        again = f"arena report {typed(places[0])} --out ELSEWHERE.html"
+        raise ArenaError(f"{target} cannot be written ({error.strerror}). Fix: {again}") from error
     return target
 
 

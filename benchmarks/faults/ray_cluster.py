@@ -50,7 +50,7 @@ def worker_killed(unbroken: Unbroken, folder: Path, chance: random.Random) -> st
         if (wrong := _until_a_trial(out, driver)) is not None:
             return wrong
         time.sleep(2 * chance.random())
-        for worker in _playing()[:1]:
+        for worker in playing()[:1]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
         if driver.wait(PATIENCE) != 0:
@@ -100,7 +100,7 @@ def _until_a_trial(out: Path, driver: commands.Process) -> str | None:
     return None
 
 
-def _playing() -> list[int]:
+def playing() -> list[int]:
     """Processes of Ray that play."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):

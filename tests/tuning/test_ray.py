@@ -1,6 +1,5 @@
 """Experiments on Ray: the same numbers as by the other backends, pruning, and what becomes of a killed worker, node and driver."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from arena.errors import ArenaError
 from arena.experiments.ledger import read_all
 from arena.tuning import Options, parse_space
 from arena.tuning.plan import Sweep, begin, load, plan
+from benchmarks.faults.ray_cluster import playing
 from tests.experiments.test_interrupted import KINDS
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
@@ -105,22 +105,12 @@ def test_a_killed_node_and_a_killed_worker_lose_nothing(cluster: Any, tmp_path: 
                 assert time.monotonic() < until and driver.poll() is None, (tmp_path / "said").read_text()
                 time.sleep(0.02)
             cluster.remove_node(node, allow_graceful=False)
-            for worker in _playing():
+            for worker in playing():
                 os.kill(worker, signal.SIGKILL)
             assert driver.wait(timeout=240) == 0, (tmp_path / "said").read_text()
         finally:
             driver.kill()
     assert kind.numbers(folder) == kind.numbers(tmp_path / "here")
-
-
-def _playing() -> list[int]:
-    """Processes that play a run."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if path.read_bytes().startswith((b"ray::ImplicitFunc", b"ray::_play")) and path.stat().st_uid == os.getuid():
-                found.append(int(path.parent.name))
-    return found
 
 
 def test_a_killed_driver_goes_on_without_repeating(tmp_path: Path) -> None:
