@@ -29,6 +29,8 @@ KIND = {
     Verdict.FAILED: "bad",
     Verdict.COLLAPSED: "bad",
 }
+LN_2 = 0.69315
+"""Loss of a domain classifier that tells nothing."""
 MEANING = {
     Verdict.CONVERGED: "The last score is close to that of the goal.",
     Verdict.CONVERGING: "The score was still falling at the end: more turns may help.",
@@ -180,8 +182,10 @@ class RunReport:
                 half = [{"name": "½", "y": 0.5}]
                 panels.append(panel("the discriminator's mean probability", lines[:2], min=0, max=1, levels=half) if lines else None)
             else:
-                levels = [{"name": "ln 2", "y": 0.69315}] if family == "domain" or ("domain" in names[0] and "loss" in names[0]) else []
-                panels.append(panel(family.replace("_", " "), lines, levels=levels))
+                levels = [{"name": "ln 2", "y": LN_2}] if any("domain" in name and "loss" in name for name in names) else []
+                alone = f"{names[0][5:]} of a batch" if f"metrics.{names[0][5:]}" in recorded else names[0][5:]
+                title = family if len(names) > 1 else alone
+                panels.append(panel(title.replace("_", " "), lines, levels=levels))
         ceilings = {name[9:]: row[name] for row in self.rows for name in row if name.startswith("ceilings.") and row[name] is not None}
         for name in recorded:
             if name.startswith("metrics."):

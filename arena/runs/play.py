@@ -115,8 +115,10 @@ def _go(config: Config, arena: Arena, folder: Path, *, display: bool | Display, 
         stack.enter_context(disk_errors("the run", folder))
         if is_main:
             stack.enter_context(alone_in(folder))
-            stack.enter_context(recorded(folder, arena.device))
-        return Run(config, arena, folder, shown).go(resumed=resumed)
+        with recorded(folder, arena.device) if is_main else contextlib.nullcontext():
+            result = Run(config, arena, folder, shown).go(resumed=resumed)
+        shown.report(result)  # last, since the report of a run says how long it took
+        return result
 
 
 def _new_folder(config: Config, out: str | Path | None) -> Path:

@@ -105,7 +105,6 @@ class Run:
         result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.raised, self.judged, self._turn_of(status))
         if status != "interrupted" and self.is_main:
             draw_last(self.arena.game, self.folder, self.ceiling, self.ceilings)
-        self.display.report(result)
         return result
 
     def open(self, *, resumed: bool = False) -> None:

@@ -39,7 +39,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     arena.compare("bilinear", vary=vary, seeds=2, settings=settings, workers=1, backend="in-place", out=folder / "comparison")
     axes = {"x.lr": "log:0.01:1:5", "y.lr": "log:0.01:1:5"}
     arena.play_map("bilinear", vary=axes, settings={"turns": 60}, workers=1, out=folder / "map")
-    return {name: write_report([folder / name]) for name in ("run", "comparison", "map")}
+    arena.play("bilinear", turns=200, out=folder / "points", display=False, **{"trace.tensorboard": False})
+    return {name: write_report([folder / name]) for name in ("run", "comparison", "map", "points")}
 
 
 @pytest.fixture
@@ -119,4 +120,29 @@ def test_the_table_sorts_by_numbers(opened: tuple[Any, list[str]]) -> None:
     assert len(rising) == 25
     assert rising == sorted(rising)
     assert falling == rising[::-1]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("opened", [("points", "light", 1280)], indirect=True)
+def test_the_band_of_a_loss_below_zero_ends_at_its_quantiles(opened: tuple[Any, list[str]]) -> None:
+    view, wrong = opened
+    ends = """() => {
+        const [low, width] = echarts.getInstanceByDom(document.querySelector('.player .chart')).getModel().getSeries();
+        const data = width.getData(), top = data.getCalculationInfo('stackResultDimension');
+        return low.option.data.map(([_, below], i) => [below, width.option.data[i][1], data.get(top, i)]);
+    }"""
+    found = view.evaluate(ends)
+    assert min(low for low, _, _ in found) < 0
+    assert [top for _, _, top in found] == pytest.approx([low + width for low, width, _ in found])
+    assert wrong == []
+
+
+@pytest.mark.parametrize("opened", [("run", "light", 1280)], indirect=True)
+def test_the_score_of_real_data_is_within_the_chart(opened: tuple[Any, list[str]]) -> None:
+    view, wrong = opened
+    chart = "echarts.getInstanceByDom(document.querySelector('.hero .chart'))"
+    name, height = view.evaluate(f"(() => {{ const s = {chart}.getOption().series.at(-1); return [s.name, s.data[0][1]]; }})()")
+    place = view.evaluate(f"{chart}.convertToPixel({{ yAxisIndex: 0 }}, {height})")
+    assert name == "real data"
+    assert 0 <= place <= view.evaluate(f"{chart}.getHeight()")
     assert wrong == []

@@ -55,7 +55,7 @@
     panel.series.forEach((s, place) => {
       const colour = css(s.colour || "c" + (place % 8));
       if (s.low) {
-        const base = { type: "line", name: s.name, stack: "band " + s.name, symbol: "none", lineStyle: { opacity: 0, color: colour }, itemStyle: { color: colour }, silent: true, tooltip: { show: false }, emphasis: { disabled: true } };
+        const base = { type: "line", name: s.name, stack: "band " + s.name, stackStrategy: "all", symbol: "none", lineStyle: { opacity: 0, color: colour }, itemStyle: { color: colour }, silent: true, tooltip: { show: false }, emphasis: { disabled: true } };
         series.push({ ...base, data: s.bx.map((x, i) => [at(x), s.low[i]]) });
         series.push({ ...base, areaStyle: { color: colour, opacity: 0.17 }, data: s.bx.map((x, i) => [at(x), s.high[i] === null || s.low[i] === null ? null : s.high[i] - s.low[i]]) });
       }
@@ -65,15 +65,16 @@
         emphasis: { disabled: true }, data: s.x.map((x, i) => [at(x), s.y[i]]),
       });
     });
-    for (const line of panel.levels || []) {
-      series.push({ type: "line", name: line.name, data: [], itemStyle: { color: css("data") }, lineStyle: { color: css("data"), type: "dashed" },
-        markLine: { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: css("data"), type: "dashed", width: 1.3 }, data: [{ yAxis: line.y }] } });
+    const ends = group.axes ? [group.axes.turn[0], group.axes.turn.at(-1)] : [];
+    for (const line of panel.levels || []) { // a line of two points, so that the scale of the axis reaches it
+      const across = ends.length ? ends : [Math.min(...panel.series.map((s) => s.x[0])), Math.max(...panel.series.map((s) => s.x.at(-1)))];
+      series.push({ type: "line", name: line.name, symbol: "none", silent: true, data: across.map((x) => [at(x), line.y]), itemStyle: { color: css("data") }, lineStyle: { color: css("data"), type: "dashed", width: 1.3 }, emphasis: { disabled: true } });
     }
     if (series.length && (group.alarms || []).length) {
       series[series.length - 1].markArea = { silent: true, itemStyle: { color: css("alarm") }, data: group.alarms.map((a) => [{ xAxis: at(a.from) }, { xAxis: at(a.to) }]) };
     }
     const names = panel.series.map((s) => s.name).concat((panel.levels || []).map((l) => l.name));
-    const log = panel.log && !group.linear, shown = panel.bare ? [] : names, ends = group.axes && group.axes.turn;
+    const log = panel.log && !group.linear, shown = panel.bare ? [] : names;
     return {
       ...frame(panel), legend: legend(shown),
       grid: { left: 8, right: 26, top: 12, bottom: (shown.length < 2 ? 6 : 30) + (panel.x ? 18 : 0), containLabel: true },
@@ -87,7 +88,7 @@
           return escape(group.axisName || panel.x || "turn") + " " + short(x) + "<br>" + rows.join("<br>");
         },
       },
-      xAxis: axis({ type: "value", min: ends ? at(ends[0]) : "dataMin", max: ends ? at(ends.at(-1)) : "dataMax", splitLine: { show: false }, name: panel.x, nameLocation: "middle", nameGap: 22 }),
+      xAxis: axis({ type: "value", min: ends.length ? at(ends[0]) : "dataMin", max: ends.length ? at(ends[1]) : "dataMax", splitLine: { show: false }, name: panel.x, nameLocation: "middle", nameGap: 22 }),
       yAxis: axis({ type: log ? "log" : "value", scale: true, min: panel.min, max: panel.max }),
       dataZoom: [{ type: "inside", xAxisIndex: 0, filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseMove: "shift", moveOnMouseWheel: false }],
       series,
@@ -222,6 +223,7 @@
   }));
   document.querySelectorAll(".slider").forEach((slider) => {
     const images = slider.querySelectorAll("img"), input = slider.querySelector("input"), output = slider.querySelector("output"), frames = data.frames[slider.dataset.frames];
+    images[0].addEventListener("load", ({ target }) => slider.parentElement.classList.toggle("broad", target.naturalWidth > 2 * target.naturalHeight));
     const show = () => {
       const now = frames[+input.value];
       images.forEach((image, place) => Object.assign(image, now.images[place]));
