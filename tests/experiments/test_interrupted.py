@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,6 +157,42 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     assert ended == {0: "A", 1: "B", 2: "C"}
     with pytest.raises(RunFailed, match="a process of the experiment died"):
         play(Dies(tmp_path, 9), ["d", "e"], ended.__setitem__, lambda index, turns: None, Resources(tmp_path, workers=2))
+
+
+def test_a_worker_that_is_killed_before_it_takes_a_job_is_replaced(tmp_path: Path) -> None:
+    """As one is that is killed while it starts; where none lives to take a job, the experiment stops."""
+    from arena.errors import RunFailed
+    from arena.experiments.executors import Resources, executor
+
+    ended: dict[int, str] = {}
+    play = executor("processes")
+    play(DiesAtBirth(tmp_path / "once", 1), ["a", "b"], ended.__setitem__, lambda index, turns: None, Resources(tmp_path, workers=2))
+    assert ended == {0: "A", 1: "B"}
+    with pytest.raises(RunFailed, match="a process of the experiment died"):
+        play(DiesAtBirth(tmp_path / "always", 99), ["a", "b"], ended.__setitem__, lambda index, turns: None, Resources(tmp_path, workers=2))
+
+
+@dataclass(frozen=True)
+class DiesAtBirth:
+    """Work whose first processes die when they receive it.
+
+    Args:
+        counter: File in which deaths are counted.
+        deaths: Number of processes that die.
+    """
+
+    counter: Path
+    deaths: int
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if lines(self.counter) < self.deaths:
+            with self.counter.open("a") as file:
+                file.write("x\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def __call__(self, job: str, turns: Callable[[int], None]) -> str:
+        return job.upper()
 
 
 @dataclass(frozen=True)

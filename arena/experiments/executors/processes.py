@@ -21,6 +21,8 @@ from arena.registry.trust import as_here
 from arena.runs.processes import signals_interrupt, start_worker, take_signals_from_parent
 
 GRACE = 1.5
+STILLBORN = 3
+"""Number of workers that may die one after the other before any of them could take a job."""
 
 
 def play(work: Work, jobs: Sequence[Any], ended: Ended, turns: Turns, resources: Resources) -> None:
@@ -56,6 +58,7 @@ class _Pool:
         self.work, self.jobs, self.ended, self.turns, self.resources = work, jobs, ended, turns, resources
         self.left, self.deaths = deque(range(len(jobs))), [0] * len(jobs)
         self.workers: list[_Worker] = []
+        self.stillborn = 0
 
     def step(self) -> bool:
         """Start workers and handle their messages; return whether there is more to do."""
@@ -83,7 +86,7 @@ class _Pool:
         if kind == "turns" and index is not None:
             self.turns(index, said)
             return
-        worker.ready, worker.job = True, None
+        worker.ready, worker.job, self.stillborn = True, None, 0
         if kind == "ended" and index is not None:
             self.ended(index, said)
         worker.job = self.left.popleft() if self.left else None
@@ -93,7 +96,8 @@ class _Pool:
         """Remove a worker whose process has ended; queue its job once more."""
         self.workers.remove(worker)
         worker.process.join()
-        if worker.job is None and worker.ready:
+        self.stillborn += not worker.ready
+        if worker.job is None and self.stillborn < STILLBORN:
             return
         if worker.job is None or self.deaths[worker.job] >= self.resources.retries:
             raise RunFailed(
