@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from arena.config.play_command import RECORDING, play_command
 from arena.errors import ArenaError, typed
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.trials import Trials, trials_of
@@ -43,7 +44,8 @@ def page(folder: Path) -> Page:
     _importance(made, folder)
     if len(varied) >= 2 and len(trials.ended) > 3:
         made.heading(f"{_what(trials).capitalize()} over two settings")
-        made.charts([_plane(trials, varied[i], varied[j]) for i in range(len(varied)) for j in range(i + 1, len(varied))][:6])
+        planes = [_plane(trials, varied[i], varied[j]) for i in range(len(varied)) for j in range(i + 1, len(varied))][:6]
+        made.charts([{**plane, "wide": len(planes) == 1} for plane in planes])
     if varied and len(trials.ended) > 3:
         made.heading(f"{_what(trials).capitalize()} over each setting")
         made.charts([_slice(trials, name) for name in varied], "One dot for each point: the value over its seeds.")
@@ -65,7 +67,8 @@ def head(trials: Trials, folder: Path) -> Page:
     chips = [("points" if trials.vary else "point", f"{len(trials.records):,}", ""), ("seeds" if seeds > 1 else "seed", f"{seeds:,}", "")]
     if best is not None:
         ratio = f" · {best.value / trials.ceiling:.2f} × real data" if trials.ceiling and trials.objectives[0] == "score" else ""
-        chips.append((f"best {trials.axis_names[0]}{ratio}", number(best.value), "good"))
+        over = f" over {seeds} seeds" if seeds > 1 else ""
+        chips.append((f"best {trials.axis_names[0]}{over}{ratio}", number(best.value), "good"))
     counts = {word: sum(record.verdict == word for record in trials.ended) for word in {r.verdict: None for r in trials.ended}}
     chips += [(word, f"{count:,}", KIND.get(word, "") if word in list(Verdict) else "") for word, count in counts.items()]  # type: ignore[call-overload]
     made.chips(chips)
@@ -106,8 +109,8 @@ def commands(trials: Trials, folder: Path) -> dict[str, str]:
     if (folder / "best.yaml").is_file():
         found["play the best"] = f"{arena} play --config {typed(folder / 'best.yaml')}"
     elif trials.best is not None and trials.vary:
-        settings = " ".join(f"--{name} '{word_of(value)}'" for name, value in trials.best.point.items())
-        found["play the best"] = f"{arena} play {trials.base.game.name} {settings}"
+        best = trials.config(trials.best.point, trials.seeds[0])
+        found["play the best"] = play_command(best, leave_out=RECORDING).replace("arena", arena, 1)
     found["continue it"] = f"{arena} resume {typed(folder)}"
     return found | {"look closer": f"{command('tensorboard')} --logdir {typed(folder)}"}
 
@@ -132,7 +135,10 @@ def _importance(made: Page, folder: Path) -> None:
             made.charts(panels, _SHARES)
 
 
-_CAPTION = "The marked row has the lowest value. A mean is over all seeds; it is missing if one has none."
+_CAPTION = (
+    "The marked row has the lowest value: a quantile over its seeds, the median unless the experiment says otherwise. A mean is over all "
+    "seeds; it is missing if one has none."
+)
 _SHARES = "Shares of the importance; whiskers hold nine tenths of the resampled trials. Where they overlap, the order is open."
 _COLUMNS = {"y": "share", "low": "low", "high": "high"}
 
@@ -170,7 +176,7 @@ def _plane(trials: Trials, x: str, y: str) -> Panel:
         return {**options, "kind": "heat", "xNames": names[0], "yNames": names[1], "cells": plain, "series": [*marked, *best]}
     scales: Panel = {"xNames": names[0] if choice[0] else None, "yNames": names[1] if choice[1] else None}
     scales |= {"logX": not choice[0] and _spans(levels[0]), "log": not choice[1] and _spans(levels[1])}
-    return {**options, **scales, "kind": "scatter", "series": [{"name": "played", "coloured": True, "points": plain}, *marked, *best]}
+    return {**options, **scales, "kind": "scatter", "series": [{"name": _PLAYED, "coloured": True, "points": plain}, *marked, *best]}
 
 
 def _slice(trials: Trials, name: str) -> Panel:
@@ -179,13 +185,13 @@ def _slice(trials: Trials, name: str) -> Panel:
     levels = sorted({record.point[name] for record in there}, key=_order)
     choice = any(not isinstance(value, (int, float)) or isinstance(value, bool) for value in levels)
     series = []
-    for verdict in dict.fromkeys(record.verdict for record in there):
-        symbol, colour = MARKS.get(verdict, ("circle", _shade(verdict)))  # type: ignore[call-overload]
-        own = [record for record in there if record.verdict == verdict]
+    for group in sorted({_group(record) for record in there}, key=[_PLAYED, *MARKS].index):
+        symbol, colour = MARKS.get(group, ("circle", "c0"))  # type: ignore[call-overload]
+        own = [record for record in there if _group(record) == group]
         places = [levels.index(record.point[name]) if choice else record.point[name] for record in own]
         told = [f"{_point(record)}: {number(_value(record))}, {record.verdicts}" for record in own]
         points = [[at, rounded(_value(r)), None, text] for at, r, text in zip(places, own, told, strict=True)]
-        series.append({"name": verdict, "symbol": symbol, "colour": colour, "points": points})
+        series.append({"name": group, "symbol": symbol, "colour": colour, "points": points})
     scales = {"xNames": [word_of(value) for value in levels] if choice else None, "logX": not choice and _spans(levels)}
     return {"kind": "scatter", "title": name, "x": name, "log": True, "series": series, **scales}
 
@@ -211,6 +217,14 @@ def _parallel(trials: Trials, names: Sequence[str]) -> Panel:
 
 
 _STAR = "path://M0,-10 L2.9,-3.1 L10,-3.1 L4.4,1.6 L6.2,9 L0,4.9 L-6.2,9 L-4.4,1.6 L-10,-3.1 L-2.9,-3.1 Z"
+
+
+_PLAYED = "played"
+
+
+def _group(record: TrialRecord) -> str:
+    """Return the verdict on a trial if it has a mark of its own."""
+    return record.verdict if record.verdict in MARKS else _PLAYED
 
 
 def _what(trials: Trials) -> str:
@@ -242,10 +256,6 @@ def _order(value: Any) -> tuple[int, Any]:
 def _spans(levels: Sequence[Any]) -> bool:
     """Whether numbers want a logarithmic axis."""
     return bool(levels) and levels[0] > 0 and levels[-1] > 20 * levels[0]
-
-
-def _shade(verdict: str) -> str:
-    return {"converged": "c2", "converging": "c0", "plateau": "c5", "cycling": "c4", "stuck": "c6"}.get(verdict, "c7")
 
 
 def _filled(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:

@@ -55,9 +55,14 @@ def curves(variants: Mapping[str, Sequence[Rows]], ceiling: float | None, score:
     levels = [{"name": "real data", "y": rounded(ceiling)}] if ceiling is not None else []
     first = [_curve(label, traces, "score", place) for place, (label, traces) in enumerate(variants.items())]
     found = [panel(f"score: {score} (lower is better)", first, levels=levels, wide=True, tall=True, x="gradient evaluations")]
+    real = {
+        name: value for traces in variants.values() for rows in traces for row in rows for name, value in row.items() if "ceilings." in name
+    }
     for name in wanted:
         lines = [_curve(label, traces, name, place) for place, (label, traces) in enumerate(variants.items())]
-        found.append(panel(name.replace("game.", "").replace("metrics.", "").replace("_", " "), lines, bare=True))
+        best = real.get(name.replace("metrics.", "ceilings."))
+        levels = [{"name": "real data", "y": rounded(best)}] if best is not None else []
+        found.append(panel(name.replace("game.", "").replace("metrics.", "").replace("_", " "), lines, levels=levels, bare=True))
     return [made for made in found if made is not None]
 
 

@@ -17,6 +17,7 @@ from matplotlib.image import imread
 from torch import Tensor, nn
 
 from arena.config import configure
+from arena.config.play_command import play_command
 from arena.core.rng import Rng
 from arena.errors import ArenaError, FolderInTheWay
 from arena.experiments.ledger import read_all
@@ -25,7 +26,7 @@ from arena.experiments.map.figure import draw
 from arena.experiments.map.plan import load, plan
 from arena.experiments.map.play import finish, groups, sized
 from arena.experiments.map.reading import map_of
-from arena.experiments.map.report import best_config, play_command
+from arena.experiments.map.report import best_config
 from arena.experiments.map.results import FINISHED, Cell, cells
 from arena.experiments.outcome import Outcome, judged
 from arena.experiments.playing import play_alone

@@ -1,5 +1,6 @@
 """Reports: complete pages that show what a folder holds, and say what it lacks."""
 
+import html
 import json
 import re
 import time
@@ -10,6 +11,7 @@ import pytest
 
 import arena
 from arena.cli import main
+from arena.config import configure
 from arena.errors import ArenaError
 from arena.report import write_report
 from arena.report.images import embedded
@@ -142,6 +144,17 @@ def test_every_experiment_ends_with_its_report_named_first(quick_cli: Cli, tmp_p
     )
     table = (tmp_path / "m" / "map.csv").read_text().splitlines()
     assert len(heat["cells"]) == len(table) - 1 == 4
+
+
+def test_the_command_that_plays_the_best_has_every_setting(tmp_path: Path) -> None:
+    """Those of the experiment too, not only what it varied."""
+    settings = {"turns": 40, "batch": 16, "generator.hidden": (8,), "discriminator.hidden": (8,), **QUIET}
+    arena.compare("ring", vary={"rule": ["simultaneous", "optimistic"]}, settings=settings, seeds=1, workers=1, out=tmp_path / "c")
+    text = html.unescape(write_report([tmp_path / "c"]).read_text(encoding="utf-8"))
+    (words,) = re.findall(r"<pre>\S*arena play (ring .*?)</pre>", text)
+    best = configure("ring", {}, words.split()[1:]).flat()
+    assert {name: best[name] for name in settings if name not in QUIET} == {n: v for n, v in settings.items() if n not in QUIET}
+    assert not {name for name in words.split() if name.startswith(("--trace", "--picture", "--checkpoint"))}
 
 
 def test_a_report_that_cannot_be_written_stops_nothing(quick_cli: Cli, tmp_path: Path) -> None:

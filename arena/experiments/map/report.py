@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from arena.config.config import Config
-from arena.config.configure import configure
+from arena.config.play_command import play_command
 from arena.experiments.map.plan import Plan
 from arena.experiments.map.played import Map
 from arena.experiments.map.results import FINISHED, Cell
@@ -90,28 +90,3 @@ def table(found: Map) -> Table:
 def best_config(found: Map, cell: Cell) -> Config:
     """Return the configuration of a cell with the first seed."""
     return found.plan.config((cell.x, cell.y, found.plan.seeds[0]))
-
-
-def play_command(config: Config) -> str:
-    """Return the command that plays a configuration: `arena play` with every setting that is not a default of the game.
-
-    Example:
-        >>> play_command(configure("swiss-roll", {"rule": "extragradient", "generator.hidden": (32, 32), "turns": 9}))
-        'arena play swiss-roll --rule extragradient --turns 9 --generator.hidden 32,32'
-    """
-    flat = config.flat()
-    words: list[str] = []
-    skip = {"game", "device", *(["until_solved"] if config.game.target.solved_at is None else [])}  # type: ignore[attr-defined]
-    while True:  # choices come first, one by one, because each has settings of its own, and a rule also chooses a scheduler
-        usual = configure(config.game.id, {}, words).flat()
-        other = {n: v for n, v in flat.items() if n not in skip and n in usual and _word(usual[n]) != _word(v)}
-        if not other:
-            break
-        choices = sorted((n for n in other if n.endswith((".name", ".player", ".optimizer"))), key=lambda n: not n.startswith("rule."))
-        words += [f"--{name.removesuffix('.name')}={_word(flat[name])}" for name in (choices[:1] or other)]
-    typed = [word.replace("=", " ", 1) for word in words]
-    return " ".join(["arena play", config.game.id, *typed])
-
-
-def _word(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value).lower() if isinstance(value, bool) else str(value)

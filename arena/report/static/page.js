@@ -124,7 +124,7 @@
     formatter: (v) => short(panel.logColour ? 10 ** v : v), text: [panel.logColour ? short(10 ** panel.range[1]) : short(panel.range[1]), short(panel.logColour ? 10 ** panel.range[0] : panel.range[0])], textStyle: { color: css("soft"), fontSize: 11 } });
   const scatter = (panel) => ({
     ...frame(panel), legend: legend(panel.series.map((s) => s.name), 11),
-    grid: { left: 8, right: panel.range ? 70 : 16, top: 12, bottom: panel.series.length < 2 ? 24 : 46, containLabel: true },
+    grid: { left: 18, right: panel.range ? 70 : 16, top: 12, bottom: panel.series.length < 2 ? 24 : 46, containLabel: true },
     tooltip: { ...frame(panel).tooltip, trigger: "item", formatter: (f) => escape(f.data.label || f.seriesName) },
     visualMap: panel.range ? { ...coloured(panel), seriesIndex: panel.series.flatMap((s, i) => (s.coloured ? [i] : [])) } : undefined,
     xAxis: axis({ type: panel.xNames ? "category" : panel.logX ? "log" : "value", data: panel.xNames, scale: true, name: panel.x, nameLocation: "middle", nameGap: 26 }),
@@ -132,7 +132,7 @@
     series: panel.series.map((s, place) => ({ type: "scatter", name: s.name, symbol: s.symbol || "circle", symbolSize: s.size || 9, itemStyle: { ...(s.coloured ? {} : { color: css(s.colour || "c" + place) }), borderColor: css("ink"), borderWidth: 0.6, opacity: 0.9 }, data: s.points.map((p) => ({ value: p.slice(0, 3), label: p[3] })), z: s.size ? 5 : 2 })),
   });
   const heat = (panel) => ({
-    ...frame(panel), grid: { left: 8, right: 70, top: 12, bottom: 24, containLabel: true }, visualMap: { ...coloured(panel), seriesIndex: 0 },
+    ...frame(panel), grid: { left: 18, right: 70, top: 12, bottom: 24, containLabel: true }, visualMap: { ...coloured(panel), seriesIndex: 0 },
     tooltip: { ...frame(panel).tooltip, formatter: (f) => escape(f.data.label || "") },
     xAxis: axis({ type: "category", data: panel.xNames, name: panel.x, nameLocation: "middle", nameGap: 26, splitLine: { show: false } }),
     yAxis: axis({ type: "category", data: panel.yNames, name: panel.y, splitLine: { show: false } }),
