@@ -77,10 +77,13 @@ class TraceOptions(_Periodic):
     Args:
         every: Turns between rows of the trace.
         tensorboard: Also write TensorBoard events.
+        histograms: Also write the distributions of each player's weights and gradients to TensorBoard, whenever the score is evaluated.
+            Each time costs one gradient evaluation for each player, which the counts of the run leave out, and 1 kB for each tensor.
     """
 
     every: int = 100
     tensorboard: bool = True
+    histograms: bool = False
     _least: ClassVar[int] = 1
 
 

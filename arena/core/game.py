@@ -221,6 +221,10 @@ class Game(nn.Module):
         """Return further figures by name, as often as `picture`; `last` marks the last call, for expensive figures."""
         return {}
 
+    def features(self) -> tuple[Tensor, Mapping[str, Sequence[object]]] | None:
+        """Return features of examples, (N, F), and what is known of each by name, for TensorBoard's projector; None without features."""
+        return None
+
     def trace_pictures(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return figures by name of the trace of a finished run."""
         return {}

@@ -1,5 +1,7 @@
 """Figures of a game: its own pictures, or else the distribution of its parameters."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -25,6 +27,13 @@ def more_figures(arena: PlayedGame, *, last: bool) -> list[tuple[str, Figure]]:
     """Draw the game's further figures by name; the game's state does not change."""
     with preserve_state(arena.game, evaluation=True, seed=0), arena.on_device(), arena.evaluated_parameters():
         return list(arena.game.pictures(last=last).items())
+
+
+def features_of(arena: PlayedGame) -> tuple[np.ndarray, Mapping[str, Sequence[object]]] | None:
+    """Return the game's features, (N, F), and what is known of each example; the game's state does not change."""
+    with preserve_state(arena.game, evaluation=True, seed=0), arena.on_device(), arena.evaluated_parameters():
+        found = arena.game.features()
+    return None if found is None else (found[0].detach().double().cpu().numpy(), found[1])
 
 
 def has_picture(game: Game) -> bool:

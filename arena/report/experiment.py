@@ -112,7 +112,7 @@ def commands(trials: Trials, folder: Path) -> dict[str, str]:
         best = trials.config(trials.best.point, trials.seeds[0])
         found["play the best"] = play_command(best, leave_out=RECORDING).replace("arena", arena, 1)
     found["continue it"] = f"{arena} resume {typed(folder)}"
-    return found | {"look closer": f"{command('tensorboard')} --logdir {typed(folder)}"}
+    return found | {"look closer": f"{command('arena')} tensorboard {typed(folder)}"}
 
 
 def _importance(made: Page, folder: Path) -> None:

@@ -208,7 +208,7 @@ class RunReport:
             found["other rules"] = f"{arena} compare --config {config} --vary rule=simultaneous,extragradient,optimistic --seeds 3"
             if rate:
                 found["other rates"] = f"{arena} sweep --config {config} --vary '*.lr=log:{rate / 10:.3g}:{rate * 10:.3g}' --seeds 3"
-        found["look closer"] = f"{command('tensorboard')} --logdir {folder}"
+        found["look closer"] = f"{arena} tensorboard {folder}"
         return found
 
     def _settings(self, page: Page) -> None:

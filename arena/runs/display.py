@@ -279,4 +279,4 @@ def report(console: Console, result: "Result", seconds: float | None = None, *, 
         line("took", duration(seconds))
     line("trace", str(result.trace))
     line("run folder", str(result.folder))
-    line("look", f"{command('tensorboard')} --logdir {result.folder}")
+    line("look", f"{command('arena')} tensorboard {result.folder}")

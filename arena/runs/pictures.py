@@ -78,15 +78,15 @@ def draw(
     if plots.has_picture(arena.game):
         figure = plots.game_figure(arena, caption)
         plots.save(figure, pictures / f"turn-{turn:08d}.png")
-        if board is not None:
-            board.picture(plots.to_array(figure), turn)
+        board.picture(figure, turn)
     more = [(name, figure, f"pictures/{name}") for name, figure in plots.more_figures(arena, last=last)]
-    more += [(name, figure, f"diagnostics/{name}") for name, figure in diagnosed]
+    more += [(name, figure, f"vector_field/{name}") for name, figure in diagnosed]
     for name, figure, tag in more:
         figure.suptitle(title, fontsize=10, color=plots.INK)
         plots.save(figure, pictures / f"{name}-turn-{turn:08d}.png")
-        if board is not None:
-            board.picture(plots.to_array(figure), turn, tag)
+        board.picture(figure, turn, tag)
+    if last:
+        board.features(arena)
 
 
 def undrawn(folder: Path, status: Status) -> bool:

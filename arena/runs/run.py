@@ -117,13 +117,12 @@ class Run:
         self.ceiling = self.arena.game.ceiling()
         self.ceilings = self.arena.metric_ceilings()
         self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.is_main else Unwritten()
-        self.board = board(self.config, self.arena, self.folder, [*self.ceilings], resumed=resumed) if self.is_main else None
+        self.board = board(self.config, self.arena, self.folder, self.ceiling, [*self.ceilings], resumed=resumed, shown=self.is_main)
 
     def close(self) -> None:
         """Close the trace and TensorBoard."""
         self.trace.close()
-        if self.board is not None:
-            self.board.close()
+        self.board.close()
 
     def turns(self, *, resumed: bool = False) -> Generator[None, None, Status]:
         """Play turn by turn and record what is due; the generator returns the status."""
@@ -167,6 +166,7 @@ class Run:
             better = math.isfinite(score) and (self.best is None or score < self.best)
             self.best = score if better else self.best
             self.turn_of |= dict.fromkeys(("score", "best") if better else ("score",), arena.turns_played)
+            self.board.scored(arena)
         solved = "score" in due and self.config.run.until_solved and arena.is_solved()
         due = {*self.every} if solved else due  # everything is recorded at the end of a run
         looked = self._diagnose() if self.diagnostics and self.is_main and due & {"diagnostics", "picture"} else {}
@@ -217,18 +217,17 @@ class Run:
 
     def _write(self, row: Mapping[str, Any]) -> None:
         self.trace.write(row)
-        if self.board is not None:
-            self.board.write(row)
+        self.board.write(row)
 
     def _watch(self, row: Mapping[str, Any]) -> None:
         """Report the alarms that this row raises or clears."""
-        for change in self.alarms.look(row):
+        changes = self.alarms.look(row)
+        self.board.alarms(self.alarms, row["turn"], {change.name: change.sentence for change in changes})
+        for change in changes:
             self.trace.write(
                 {"kind": "alarm", "turn": row["turn"], "alarm": change.name, "raised": change.raised}
                 | ({"reason": change.reason} if change.raised else {})
             )
-            if self.board is not None:
-                self.board.alarm(change.name, change.raised, change.sentence, row["turn"])
             self.display.note(f"turn {row['turn']:,}: {change.sentence}")
 
     def _diagnose(self) -> dict[str, Any]:
@@ -254,6 +253,7 @@ class Run:
         row |= {f"ceilings.{name}": value for name, value in self.ceilings.items() if self.metrics}
         self.trace.write(row)
         self.trace.sync()
+        self.board.end(row, self.alarms)
         return status
 
     def _interrupt(self) -> Status:

@@ -1,4 +1,8 @@
-"""The trace as TensorBoard events, with one sub-run per player, so that both share every chart."""
+"""The trace as TensorBoard events: a sub-run for each player and one for real data, so that equal things share a chart.
+
+TensorBoard sorts tags by letters. The groups have names that put the players first: players, score, signals, update_rule, vector_field,
+weights, work.
+"""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -9,16 +13,28 @@ import numpy as np
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import histogram
+
+from arena.trace.writing import folder_in, write_whole
 
 _PLAYER = ("loss", "gradient_norm", "update_norm", "update_cosine", "learning_rate", "share", "moves")
 _COUNTS = ("gradient_evaluations", "products")
+_GROUPS = {"game": "signals", "rule": "update_rule", "metrics": "score"}
+REAL = "real-data"
+"""Name of the sub-run with the score and the metrics of real data, which are lines in the charts of the players' own."""
+
+
+BINS = 30
+"""Bins of a distribution, which is the number that TensorBoard draws."""
+MOST = 1e300
+"""Number above which the width of a bin would not be finite."""
 
 
 class TensorBoard:
     """Rows of a trace as scalars over turns.
 
-    `players/…` has both players, each in its own sub-run; `game/…` the game's signals, the coupling and the score; `metrics/…` and
-    `ceilings/…` the metrics of generated and of real data, with one custom chart for both; `diagnostics/…` the diagnostics.
+    `players/…` has both players, each in its own sub-run; `score/…` the score and the metrics, with those of real data in a sub-run;
+    `signals/…` the game's signals, the coupling and the alarms; `update_rule/…`, `vector_field/…` (diagnostics) and `work/…` the rest.
 
     Args:
         folder: Run folder; the players' events go to sub-folders named by role.
@@ -26,55 +42,89 @@ class TensorBoard:
         names: Names of the game's signals, for the custom charts.
         purge: Turn of a resumed run; later events of the earlier process are dropped.
         metrics: Names of the game's metrics, for the custom charts.
+        ceilings: Whether the score or a metric of real data is known.
     """
 
-    def __init__(self, folder: Path, roles: Sequence[str], names: Sequence[str], purge: int | None = None, metrics: Sequence[str] = ()):
-        self._roles = tuple(roles)
+    def __init__(
+        self,
+        folder: Path,
+        roles: Sequence[str],
+        names: Sequence[str],
+        purge: int | None = None,
+        metrics: Sequence[str] = (),
+        *,
+        ceilings: bool = True,
+    ):
+        self._roles, self._folder = tuple(roles), folder
         self._common = SummaryWriter(str(folder), purge_step=purge, flush_secs=5)
-        self._players = {role: SummaryWriter(str(folder / role), purge_step=purge, flush_secs=5) for role in roles}
-        charts: dict[str, list[Any]] = {what.replace("_", " "): ["Multiline", [f"players/{what}"]] for what in _PLAYER}
+        own = (*roles, REAL) if ceilings else roles
+        self._own = {name: SummaryWriter(str(folder / name), purge_step=purge, flush_secs=5) for name in own}
+        charts: dict[str, list[Any]] = {what.replace("_", " "): ["Multiline", [f"players/{what}$"]] for what in _PLAYER}
         layout: dict[str, Any] = {"both players": charts}
-        layout["game"] = {"score": ["Multiline", ["game/score", "game/ceiling"]]}
-        if names:
-            layout["game"]["signals"] = ["Multiline", [f"game/{_tag(name)}$" for name in names]]
-        if metrics:
-            layout["metrics"] = {name: ["Multiline", [f"{kind}/{_tag(name)}$" for kind in ("metrics", "ceilings")]] for name in metrics}
+        layout["score and metrics"] = {name: ["Multiline", [f"score/{_tag(name)}$"]] for name in ("score", *metrics)}
+        layout["game"] = {"signals": ["Multiline", [f"signals/{_tag(name)}$" for name in names]]} if names else {}
+        layout["game"]["alarms"] = ["Multiline", ["signals/alarm/"]]
         self._common.add_custom_scalars(layout)
 
     def write(self, row: Mapping[str, Any]) -> None:
         turn, common = row["turn"], {}
-        players: dict[str, dict[str, float]] = {role: {} for role in self._roles}
+        own: dict[str, dict[str, float]] = {name: {} for name in self._own}
         for name, value in row.items():
             owner, _, rest = name.partition(".")
-            if owner in players:
-                players[owner][f"players/{rest}"] = value
-            elif owner in ("game", "metrics", "ceilings", "rule"):
-                common[f"{owner}/{_tag(rest)}"] = value
+            if owner in self._roles:
+                own[owner][f"players/{rest}"] = value
+            elif owner in _GROUPS:
+                common[f"{_GROUPS[owner]}/{_tag(rest)}"] = value
             elif owner == "diagnostics" and not isinstance(value, str):
-                common[f"diagnostics/{_tag(rest.replace('.', '/', 1))}"] = value
-            elif name in ("score", "ceiling", "coupling"):
-                common[f"game/{name}"] = value
+                common[f"vector_field/{_tag(rest.replace('.', '/', 1))}"] = value
+            elif owner == "ceilings":
+                own[REAL][f"score/{_tag(rest)}"] = value
+            elif name == "ceiling":
+                own[REAL]["score/score"] = value
+            elif name == "score":
+                common["score/score"] = value
+            elif name == "coupling":
+                common["signals/coupling"] = value
             elif name in _COUNTS:
-                common[f"cost/{name}"] = value
+                common[f"work/{name}"] = value
         _add(self._common, common, turn)
-        for role, values in players.items():
-            _add(self._players[role], values, turn)
+        for name, values in own.items():
+            if values:
+                _add(self._own[name], values, turn)
 
     def picture(self, image: np.ndarray, turn: int, tag: str = "picture") -> None:
         """Write an image of height × width × 3 bytes."""
         self._common.add_image(tag, image, turn, dataformats="HWC")
 
-    def text(self, tag: str, body: str) -> None:
-        self._common.add_text(tag, body, 0)
+    def text(self, tag: str, body: str, turn: int = 0) -> None:
+        """Write a text in Markdown."""
+        self._common.add_text(tag, body, turn)
 
-    def alarm(self, name: str, raised: bool, sentence: str, turn: int) -> None:
-        """Write an alarm that is raised (1) or over (0), with its sentence."""
-        _add(self._common, {f"alarms/{name}": float(raised)}, turn)
-        self._common.add_text(f"alarms/{name}", sentence, turn)
+    def features(self, values_NF: np.ndarray, known: Mapping[str, Sequence[object]]) -> None:
+        """Write features of examples, and what is known of each by name, for the projector; those of an earlier call are replaced."""
+        folder, file = folder_in(self._folder, "features"), "features/"
+        write_whole(folder / "tensors.tsv", "".join("\t".join(f"{x:.5g}" for x in row) + "\n" for row in values_NF))
+        rows = [[*known], *zip(*known.values(), strict=True)] if len(known) > 1 else [[x] for values in known.values() for x in values]
+        write_whole(folder / "labels.tsv", "".join("\t".join(map(str, row)) + "\n" for row in rows))
+        config = f'tensor_name: "features" tensor_path: "{file}tensors.tsv" metadata_path: "{file}labels.tsv"'
+        write_whole(self._folder / "projector_config.pbtxt", f"embeddings {{ {config} }}\n")
+
+    def histograms(self, role: str, values: Mapping[str, np.ndarray], turn: int) -> None:
+        """Write the distributions of a player's finite numbers, by tag."""
+        there = {tag: array[np.abs(array) < MOST] for tag, array in values.items()}
+        made = [histogram(tag, array, bins=BINS) for tag, array in there.items() if array.size]
+        writer = self._own[role].file_writer
+        assert writer is not None
+        writer.add_summary(Summary(value=[value for summary in made for value in summary.value]), turn)
+
+    def alarms(self, states: Mapping[str, bool], turn: int) -> None:
+        """Write the alarms that have ever been raised, by name: 1 while one is raised, else 0."""
+        if states:
+            _add(self._common, {f"signals/alarm/{name}": float(raised) for name, raised in states.items()}, turn)
 
     def close(self) -> None:
         """Close the files; raise OSError if an event could not be written."""
-        writers = (self._common, *self._players.values())
+        writers = (self._common, *self._own.values())
         for writer in writers:
             writer.flush()  # close() alone would not raise
         for writer in writers:

@@ -250,6 +250,13 @@ class Adaptation(Game):
                 figures["confidence"] = confidence_pictures.confidence(*self.outputs(1), examples)
         return figures
 
+    def features(self) -> tuple[Tensor, Mapping[str, Sequence[object]]]:
+        """Features of 400 test examples of each domain, with domain and class."""
+        source, target, labels_N, others_N = self._clouds(400)
+        classes = [*labels_N.tolist(), *(["unknown"] * len(target) if others_N is None else others_N.tolist())]
+        domains_N = ["source"] * len(source) + ["target"] * len(target)
+        return torch.cat([source, target]).flatten(1), {"domain": domains_N, "class": classes}
+
     def trace_pictures(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Labels and domains during a run."""
         from arena.games.adaptation import trace_pictures as adaptation_traces

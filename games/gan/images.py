@@ -16,6 +16,7 @@ Shapes: N = batch, Z = latent, C, H, W = channels, height, width of an image.
 
 import dataclasses
 import functools
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -119,6 +120,14 @@ class ImageGAN(GAN):
             _real_outputs[key] = self.judge().outputs(samples.real)
         samples.real_outputs = _real_outputs[key]
         return samples
+
+    def features(self) -> tuple[Tensor, Mapping[str, Sequence[object]]]:
+        """The judge's features of 500 generated and 500 real images, with its class of each."""
+        outputs = self.samples(self.generate(self.scored), 0).outputs
+        kinds = {"generated": outputs[0], "real": outputs[1]}
+        images = [name for name, (features_NF, _) in kinds.items() for _ in features_NF[:500]]
+        classes = [label for _, logits_NL in kinds.values() for label in logits_NL[:500].argmax(1).tolist()]
+        return torch.cat([features_NF[:500] for features_NF, _ in kinds.values()]), {"image": images, "class": classes}
 
     def judge(self) -> Judge:
         like = next(self.players["generator"].parameters(), torch.empty(()))

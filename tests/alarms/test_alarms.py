@@ -139,7 +139,10 @@ def test_tensorboard_shows_them(tmp_path: Path) -> None:
     play(PLANTED["rotation"], tmp_path / "run", **{"trace.tensorboard": True})
     board = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0})
     board.Reload()
-    assert board.Scalars("alarms/rotation")[0].value == 1.0
+    ringing = board.Scalars("signals/alarm/rotation")
+    raised = [row["turn"] for row in read_trace(tmp_path / "run") if row["kind"] == "alarm" and row["raised"]]
+    assert (ringing[0].value, ringing[0].step) == (1.0, raised[0])
+    assert "rotation" in board.Tensors("alarms/rotation/text_summary")[0].tensor_proto.string_val[0].decode()
 
 
 def test_words_for_alarms() -> None:

@@ -76,8 +76,8 @@ def test_figures_lie_beside_the_pictures_and_in_tensorboard(run: File) -> None:
     assert {f"spectrum-turn-{turn:08d}.png" for turn in (0, 30, 60)} <= names
     assert {f"path-turn-{turn:08d}.png" for turn in (30, 60)} <= names
     board = events(run)
-    assert [image.step for image in board.Images("diagnostics/spectrum")] == [0, 30, 60]
-    assert [scalar.step for scalar in board.Scalars("diagnostics/rotation/share")] == [0, 20, 30, 40, 60]
+    assert [image.step for image in board.Images("vector_field/spectrum")] == [0, 30, 60]
+    assert [scalar.step for scalar in board.Scalars("vector_field/rotation/share")] == [0, 20, 30, 40, 60]
 
 
 @pytest.mark.parametrize("kept", first(1, [30, 0, None]), ids=["in the middle", "at the beginning", "before the first checkpoint"])
@@ -94,7 +94,7 @@ def test_a_killed_run_ends_byte_for_byte_the_same(run: File, tmp_path: File, kep
     assert (folder / "trace.jsonl").read_bytes() == (run / "trace.jsonl").read_bytes()
     last = Checkpoints(folder / "checkpoints").paths()[-1].name
     assert_same(*(torch.load(where / "checkpoints" / last, weights_only=True) for where in (folder, run)))
-    assert [scalar.step for scalar in events(folder).Scalars("diagnostics/rotation/share")] == [0, 20, 30, 40, 60]
+    assert [scalar.step for scalar in events(folder).Scalars("vector_field/rotation/share")] == [0, 20, 30, 40, 60]
 
 
 def test_a_solved_run_is_looked_at_where_it_ended(tmp_path: File) -> None:

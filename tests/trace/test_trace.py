@@ -5,18 +5,26 @@ import threading
 from pathlib import Path
 
 import pytest
+from google.protobuf import text_format
+from tensorboard.backend.event_processing import plugin_event_accumulator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 import arena
+from arena import configure
+from arena.plots import features_of
+from arena.report.run import verdict_in_words
 from arena.trace import read_trace
 from arena.trace.tensorboard import TensorBoard, print_unless_raised
 
-SETTINGS = {"turns": 60, "batch": 8, "trace.every": 10, "score.every": 20, "picture.every": 30, "checkpoint.every": 30}
+SETTINGS = {
+    "turns": 60, "batch": 8, "trace.every": 10, "score.every": 20, "picture.every": 30, "checkpoint.every": 30, "trace.histograms": True,
+}  # fmt: skip
 
 
 def events(folder: Path) -> EventAccumulator:
-    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0})
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0, "tensors": 0, "histograms": 0})
     accumulator.Reload()
     return accumulator
 
@@ -47,9 +55,49 @@ def test_each_player_has_a_sub_run_with_the_same_tags(run: Path) -> None:
     }
 
 
-def test_the_game_has_its_signals_score_and_ceiling(run: Path) -> None:
+def test_the_players_come_first_and_no_chart_shows_a_ceiling_alone(run: Path) -> None:
+    """TensorBoard sorts groups by name."""
     tags = set(events(run).Tags()["scalars"])
-    assert {"game/D_x", "game/D_G_z", "game/score", "game/ceiling", "game/coupling", "cost/gradient_evaluations"} <= tags
+    assert {"score/score", "score/precision", "signals/D_x", "signals/D_G_z", "signals/coupling", "work/gradient_evaluations"} <= tags
+    of_real = set(events(run / "real-data").Tags()["scalars"])
+    assert {"score/score", "score/precision"} <= of_real <= tags
+    groups = [tag.partition("/")[0] for tag in sorted(tags | set(events(run / "generator").Tags()["scalars"]))]
+    assert list(dict.fromkeys(groups)) == ["players", "score", "signals", "work"]
+
+
+def test_texts_are_the_configuration_the_summary_and_the_verdict(run: Path) -> None:
+    board = events(run)
+    config, summary = (board.Tensors(f"{tag}/text_summary")[0].tensor_proto.string_val[0].decode() for tag in ("config", "about/summary"))
+    end = read_trace(run)[-1]
+    assert config == "```yaml\n" + (run / "config.yaml").read_text() + "```"
+    assert summary.startswith(f"**{verdict_in_words(run)}**\n")
+    assert f"| score | {end['score']:.4g} |" in summary and "| status | finished |" in summary
+
+
+def test_distributions_of_weights_and_gradients_change_nothing(run: Path, tmp_path: Path) -> None:
+    board = events(run / "generator")
+    weights = {f"weights/{name}" for name, _ in configure("swiss-roll", SETTINGS).build().game.players["generator"].named_parameters()}
+    assert set(board.Tags()["histograms"]) == weights | {name.replace("weights/", "weight_gradients/") for name in weights}
+    assert [event.step for event in board.Histograms("weight_gradients/layers.0.weight")] == [0, 20, 40, 60]
+    without = arena.play("swiss-roll", out=tmp_path / "without", display=False, **{**SETTINGS, "trace.histograms": False})
+    assert without.trace.read_bytes() == (run / "trace.jsonl").read_bytes()
+    assert events(tmp_path / "without" / "generator").Tags()["histograms"] == []
+
+
+def test_a_game_with_features_shows_them_in_the_projector(tmp_path: Path) -> None:
+    game = configure("dann", {}).build()
+    game.reset(seed=0)
+    found = features_of(game)
+    assert found is not None
+    TensorBoard(tmp_path, game.game.roles, ()).features(*found)
+    config, folder = ProjectorConfig(), tmp_path
+    text_format.Parse((folder / "projector_config.pbtxt").read_text(), config)
+    (shown,) = config.embeddings
+    head, *labels = [line.split("\t") for line in (folder / shown.metadata_path).read_text().splitlines()]
+    vectors = [line.split("\t") for line in (folder / shown.tensor_path).read_text().splitlines()]
+    assert (head, len(vectors), len(labels)) == (["domain", "class"], 800, 800)
+    assert {domain for domain, _ in labels} == {"source", "target"}
+    assert len({len(vector) for vector in vectors}) == 1
 
 
 def test_the_scalars_are_those_of_the_trace(run: Path) -> None:
@@ -65,9 +113,10 @@ def test_custom_charts_show_both_players_together(run: Path) -> None:
     tensor = events(run).Tensors("custom_scalars__config__")[0].tensor_proto
     layout = layout_pb2.Layout.FromString(tensor.string_val[0])
     charts = {chart.title: list(chart.multiline.tag) for category in layout.category for chart in category.chart}
-    assert charts["loss"] == ["players/loss"]
-    assert charts["score"] == ["game/score", "game/ceiling"]
-    assert charts["signals"] == ["game/D_x$", "game/D_G_z$", "game/spread$"]
+    assert charts["loss"] == ["players/loss$"]
+    assert charts["score"] == ["score/score$"]
+    assert charts["precision"] == ["score/precision$"]
+    assert charts["signals"] == ["signals/D_x$", "signals/D_G_z$", "signals/spread$"]
 
 
 def test_pictures_are_there_every_so_often(run: Path) -> None:
@@ -86,7 +135,13 @@ def test_a_resumed_run_has_no_seam(run: Path, tmp_path: Path) -> None:
     (folder / "trace.jsonl").write_text("".join(lines[:-1]))
     arena.resume(folder, display=False)
     assert [s.step for s in events(folder / "generator").Scalars("players/loss")] == [10, 20, 30, 40, 50, 60]
-    assert [s.step for s in events(folder).Scalars("game/score")] == [0, 20, 40, 60]
+    assert [s.step for s in events(folder).Scalars("score/score")] == [0, 20, 40, 60]
+    assert [s.step for s in events(folder / "real-data").Scalars("score/score")] == [0, 20, 40, 60]
+    again, before = (events(place / "generator").Histograms("weight_gradients/layers.0.weight") for place in (folder, run))
+    assert [(event.step, event.histogram_value) for event in again] == [(event.step, event.histogram_value) for event in before]
+    shown = plugin_event_accumulator.EventAccumulator(str(folder))  # TensorBoard's own; the other one keeps texts that are void
+    shown.Reload()
+    assert [text.step for text in shown.Tensors("about/summary/text_summary")] == [60]
     assert (folder / "trace.jsonl").read_bytes() == (run / "trace.jsonl").read_bytes()
 
 

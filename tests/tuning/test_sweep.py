@@ -355,7 +355,7 @@ def test_hparams_are_read_by_tensorboard(swept: Path) -> None:
 
     loaded = EventAccumulator(str(swept / "hparams" / "trial-00003"))
     loaded.Reload()
-    assert loaded.Scalars("sweep/criterion")[0].value == pytest.approx(next(iter(read_all(swept)[3].values.values())), rel=1e-6)
+    assert loaded.Scalars("trial/criterion")[0].value == pytest.approx(next(iter(read_all(swept)[3].values.values())), rel=1e-6)
     assert "_hparams_/session_start_info" in loaded.summary_metadata
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.errors import ArenaError
+from arena.experiments import hparams
 from arena.experiments.ledger import TrialRecord
 from arena.experiments.tables import write_csv
 from arena.experiments.trials import Trials, trials_of
@@ -23,7 +24,7 @@ from arena.tuning.space import Space, parse_space, space_of
 
 def write_report(space: Space, trials: Trials, folder: Path) -> Findings | None:
     """Examine the trials and write the findings; return them, or None if there are too few trials."""
-    from arena.tuning.report import figures, hparams
+    from arena.tuning.report import figures
 
     with disk_errors("the report", trials.folder), locked(folder / "report.lock"):
         rows = [dict(_row(trials, record)) for record in trials.records]

@@ -1,7 +1,8 @@
 """Plays a plan in parallel processes, resumes what was cut short, and writes what came of it.
 
 The folder of a comparison holds `comparison.yaml` (the plan: what varies, and every run's complete configuration), a run folder for each
-variant and seed, `comparison.csv`, the pictures and, where the game has a table of its own, `table.md`; TensorBoard opens it as a whole.
+variant and seed, `comparison.csv`, TensorBoard's HParams in `hparams/`, the pictures and, where the game has a table of its own,
+`table.md`; TensorBoard opens it as a whole.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from arena.accelerate.process_group import refuse_distributed
 from arena.core.result_table import ResultTable
+from arena.experiments import hparams
 from arena.experiments.compare.plan import Job, Plan, begin, plan, values_of
 from arena.experiments.compare.results import Summary, read_outcome, summarise, trials_of_runs
 from arena.experiments.compare.runs import PlayRuns, grouped
@@ -133,9 +135,11 @@ def finish(found: Plan, folder: Path, workers: int | None = None, tell: Tell = l
 
 
 def _written(summaries: list[Summary], trials: Trials, folder: Path) -> Comparison:
-    """Write the table and the pictures."""
+    """Write the tables and the pictures."""
     from arena.experiments.compare.figures import draw
 
+    if any(job.settings["trace"]["tensorboard"] for summary in summaries for job in (o.job for o in summary.outcomes)):
+        hparams.write(folder, trials.records)
     write_csv(folder / "comparison.csv", table_rows(summaries))
     if trials.own_table is not None:
         write_whole(folder / "table.md", trials.own_table.markdown() + "\n")

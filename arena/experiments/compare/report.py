@@ -36,7 +36,7 @@ def report(found: Comparison, seconds: float | None = None, console: Console | N
         show_line(console, "picture", str(picture))
     for name in ["comparison.csv"] if found.own_table is None else ["table.md", "comparison.csv"]:
         show_line(console, "table", str(found.folder / name))
-    show_line(console, "look", f"{command('tensorboard')} --logdir {found.folder}")
+    show_line(console, "look", f"{command('arena')} tensorboard {found.folder}")
     if seconds is not None:
         show_line(console, "took", duration(seconds))
     return any(run.status != "failed" for summary in found.summaries for run in summary.outcomes)

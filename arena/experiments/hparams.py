@@ -1,4 +1,4 @@
-"""TensorBoard's HParams: one small event file for each trial, under `hparams/`."""
+"""TensorBoard's HParams: one small event file for each trial of an experiment, under `hparams/`."""
 
 import io
 import shutil
@@ -19,20 +19,22 @@ def write(folder: Path, records: Sequence[TrialRecord]) -> None:
 
     whole = folder / "hparams"
     shutil.rmtree(whole, ignore_errors=True)
-    names = [f"sweep/{name}" for name in records[0].values]
+    names = [f"trial/{name}" for name in records[0].values]
     every: dict[str, Any] = {name: value for record in records for name, value in record.point.items()} | {"status": "", "verdict": ""}
-    columns, _, _ = hparams(every, dict.fromkeys(names, 0.0))  # in each file, because TensorBoard reads the columns from any one of them
-    for record in records:
+    rows = [{**record.point, "status": record.status, "verdict": record.verdict} for record in records]
+    words = {name: sorted({str(row[name]) for row in rows if name in row}) for name, value in every.items() if isinstance(value, str)}
+    # the columns are in each file, because TensorBoard reads them from any one of them
+    columns, _, _ = hparams(every, dict.fromkeys(names, 0.0), words)
+    for record, row in zip(records, rows, strict=True):
         own = whole / f"trial-{record.number:05d}"
         own.mkdir(parents=True, exist_ok=True)
-        point: dict[str, Any] = {**record.point, "status": record.status, "verdict": record.verdict}
         events = [Event(file_version="brain.Event:2", wall_time=0.0)]
-        _, begin, end = hparams(point, dict.fromkeys(names, 0.0))
+        _, begin, end = hparams(row, dict.fromkeys(names, 0.0))
         events += [Event(summary=summary, wall_time=0.0) for summary in (columns, begin, end)]
         for name, value in record.values.items():
-            events.append(Event(summary=Summary(value=[Summary.Value(tag=f"sweep/{name}", simple_value=value)]), step=0, wall_time=0.0))
+            events.append(Event(summary=Summary(value=[Summary.Value(tag=f"trial/{name}", simple_value=value)]), step=0, wall_time=0.0))
         content = io.BytesIO()
         writer = RecordWriter(content)
         for event in events:
             writer.write(event.SerializeToString())
-        write_whole(own / "events.out.tfevents.0.sweep", content.getvalue())
+        write_whole(own / "events.out.tfevents.0.trial", content.getvalue())
