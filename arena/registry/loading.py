@@ -14,6 +14,7 @@ from typing import Any
 from arena.errors import ECHO, ArenaError, UnknownName, cause
 from arena.registry import trust
 from arena.registry.entries import Entry, entries, is_kind, named, path_of
+from arena.registry.foreign import fits, fitted
 
 
 def entry_of(kind: str, target: Callable[..., Any]) -> Entry:
@@ -45,11 +46,11 @@ def from_import_path(kind: str, name: str) -> Entry:
         member = getattr(_imported(module_name, lambda: importlib.import_module(module_name)), attribute)
     except (ImportError, AttributeError) as error:
         raise ArenaError(f"the {kind} '{name}' cannot be imported ({error}); name it as file.py:Name, or install its package") from error
-    if not (is_kind(kind, member) or _may_be(kind, member)):
+    if not (is_kind(kind, member) or fits(kind, member, own=False)):
         expected = _EXPECTED.get(kind, f"a class derived from that of a {kind}")
         raise ArenaError(f"'{name}' is no {kind}, but {_described(member)}. Expected {expected}")
     trust.use(name)
-    return Entry(kind, name, member)
+    return Entry(kind, name, fitted(kind, member))
 
 
 def from_file(kind: str, name: str) -> Entry:
@@ -60,7 +61,10 @@ def from_file(kind: str, name: str) -> Entry:
     if not file.is_file():
         raise ArenaError(f"the {kind} '{name}' names the file {file}, which does not exist; check the path")
     module = _import_file(file)
-    members = {n: m for n, m in vars(module).items() if getattr(m, "__module__", None) == module.__name__ and is_kind(kind, m)}
+    own = {n: m for n, m in vars(module).items() if getattr(m, "__module__", None) == module.__name__}
+    members = {n: m for n, m in own.items() if is_kind(kind, m)} or {n: m for n, m in own.items() if fits(kind, m, own=False)}
+    if attribute in own and fits(kind, own[attribute], own=True):
+        members[attribute] = own[attribute]
     if kind == "game":
         members = {entry.id if (entry := entry_of("game", m)).id in entries("game") else n: m for n, m in members.items()}
     if not attribute and len(set(members.values())) == 1:
@@ -70,7 +74,7 @@ def from_file(kind: str, name: str) -> Entry:
             raise UnknownName(f"{kind} in {file.name}", attribute, members)
         raise ArenaError(f"{file.name} defines {len(set(members.values()))} {kind}s, but one is needed; name it as {path}:Name")
     trust.use(f"{file}:{attribute}")
-    return Entry(kind, f"{file}:{attribute}", members[attribute])
+    return Entry(kind, f"{file}:{attribute}", fitted(kind, members[attribute]))
 
 
 @functools.cache
@@ -98,24 +102,8 @@ def _imported(name: str, load: Callable[[], Any]) -> Any:
 _EXPECTED = {
     "player": "a class derived from torch.nn.Module, or a function that says that it returns one (-> nn.Module)",
     "optimizer": "a class derived from torch.optim.Optimizer, or a function whose first argument is `parameters`",
-    "schedule": "a function whose first argument is `progress`",
+    "schedule": "a function whose first argument is `progress`, or a class of torch.optim.lr_scheduler",
 }
-
-
-def _may_be(kind: str, member: object) -> bool:
-    """Whether code that is named by its import path is of a kind, though it was not written for this project."""
-    if kind == "optimizer":
-        from torch.optim import Optimizer
-
-        is_function = inspect.isfunction(member) and next(iter(inspect.signature(member).parameters), None) == "params"
-        return is_function or (inspect.isclass(member) and issubclass(member, Optimizer) and member is not Optimizer)
-    if kind == "player" and inspect.isfunction(member):
-        from torch import nn
-
-        returned = inspect.signature(member).return_annotation
-        is_named = isinstance(returned, str) and returned.endswith("Module")
-        return is_named or (inspect.isclass(returned) and issubclass(returned, nn.Module))
-    return False
 
 
 def _described(member: object) -> str:
