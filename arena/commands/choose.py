@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     after = line.pop_number("after", "a whole number of turns, such as 1000", least=0)
 
     from arena.experiments.table import table_of_game
-    from arena.runs.display import terminal
+    from arena.runs.display import show_table, terminal
     from arena.runs.model_selection import runs_in, side_by_side
 
     screen = terminal()
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         for variant, runs in runs_in(Path(folder)).items():
             found = side_by_side(runs, after)
             screen.print(f"[bold]{variant}[/]", highlight=False)
-            screen.print(table_of_game(found))
+            show_table(screen, table_of_game(found))
             for note in found.notes:
                 screen.print(f"  {note}", highlight=False, markup=False)
     return 0

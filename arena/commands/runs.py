@@ -12,11 +12,13 @@ from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from rich.markup import escape
+from rich.table import Table
+
 from arena.errors import ArenaError
 from arena.experiments.verdict import verdict_of_rows
 from arena.runs.command_line import CommandLine
-from arena.runs.display import table_of, terminal
-from arena.runs.usage import NARROW
+from arena.runs.display import fits, show_table, table_of, terminal
 from arena.trace.jsonl import rows_and_damage
 from arena.trace.reading import read_text
 
@@ -84,13 +86,10 @@ def listed(folder: Path) -> Iterator[Listed]:
     inside = [path for level in ("*", "*/*") for path in folder.glob(level) if path.is_dir() and not path.is_symlink()]
     there = [(path, mark) for path in [folder, *inside] if (mark := _mark(path, marks)) is not None]
     experiments = [path for path, mark in there if mark in marks]
-    for path, mark in sorted(there, key=lambda pair: -_time(pair[0])):
+    for path, mark in sorted(there, key=lambda pair: -_time(*pair)):
         if any(path != experiment and path.is_relative_to(experiment) for experiment in experiments):
             continue
-        yield _run(path) if mark not in marks else Listed(path, _KINDS.get(mark, "experiment"), _game(path, mark), _time(path))
-
-
-_KINDS = {"comparison.yaml": "comparison", "map.csv": "map", "sweep.yaml": "sweep"}
+        yield _run(path) if mark not in marks else Listed(path, Path(mark).stem, _game(path, mark), _time(path, mark))
 
 
 def _mark(path: Path, marks: Collection[str]) -> str | None:
@@ -99,7 +98,7 @@ def _mark(path: Path, marks: Collection[str]) -> str | None:
 
 
 def _run(path: Path) -> Listed:
-    game, when = _game(path, "config.yaml"), _time(path)
+    game, when = _game(path, "config.yaml"), _time(path, "config.yaml")
     try:
         rows, _ = rows_and_damage(path / "trace.jsonl")
     except ArenaError:
@@ -123,20 +122,37 @@ def _game(path: Path, mark: str) -> str:
     return "?"
 
 
-def _time(path: Path) -> float:
-    return max((file.stat().st_mtime for name in ("trace.jsonl", *_KINDS) if (file := path / name).is_file()), default=0.0)
+def _time(path: Path, mark: str) -> float:
+    return max((file.stat().st_mtime for name in ("trace.jsonl", mark) if (file := path / name).is_file()), default=0.0)
 
 
 def _show(found: Sequence[Listed]) -> None:
-    console = terminal()
-    narrow = console.width < NARROW
-    heads = ["folder", "game", "verdict"] if narrow else ["folder", "game", "kind", "status", "verdict"]
-    made = table_of(heads, ["score"] if narrow else ["score", "× real data", "turns", "when"])
-    for item in found:
-        words = [str(item.folder), item.game, *([] if narrow else [item.kind, item.status]), item.verdict]
-        score = "" if item.score is None else f"{item.score:.4g}"
-        ratio = "" if item.score is None or not item.ceiling else f"{item.score / item.ceiling:.2f}"
-        when = datetime.fromtimestamp(item.when).strftime("%Y-%m-%d %H:%M")
-        numbers = [score] if narrow else [score, ratio, "" if item.turns is None else f"{item.turns:,}", when]
-        made.add_row(*(word.replace("[", "\\[") for word in words), *numbers)
-    console.print(made)
+    """Print as many columns as fit, and on a narrow terminal each run as a block of lines."""
+    rows, console = [_row(item) for item in found], terminal()
+    tables = [_table(rows, heads) for heads in (WORDS + NUMBERS, *FEWER)]
+    show_table(console, next((table for table in tables if fits(console, table)), tables[0]))
+
+
+WORDS, NUMBERS = ("folder", "game", "kind", "status", "verdict"), ("score", "× real data", "turns", "when")
+FEWER = (
+    ("folder", "game", "status", "verdict", "score", "× real data", "when"),
+    ("folder", "verdict", "score", "× real data", "when"),
+)
+"""Columns for terminals that have no room for all."""
+
+
+def _row(item: Listed) -> dict[str, str]:
+    found = {name: str(getattr(item, name)) for name in WORDS}
+    found["verdict"] = item.verdict or item.kind
+    found["score"] = "" if item.score is None else f"{item.score:.4g}"
+    found["× real data"] = "" if item.score is None or not item.ceiling else f"{item.score / item.ceiling:.2f}"
+    found["turns"] = "" if item.turns is None else f"{item.turns:,}"
+    return {**found, "when": datetime.fromtimestamp(item.when).strftime("%Y-%m-%d %H:%M")}
+
+
+def _table(rows: Sequence[dict[str, str]], heads: Sequence[str]) -> Table:
+    made = table_of([head for head in heads if head in WORDS], [head for head in heads if head in NUMBERS])
+    for row in rows:
+        cells = {head: row[head] if head != "verdict" or "kind" not in heads or row["kind"] == "run" else "" for head in heads}
+        made.add_row(*map(escape, cells.values()))
+    return made

@@ -9,8 +9,9 @@ from typing import TypeVar
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from arena.runs.display import COLOURS, command, show_line, terminal
+from arena.runs.display import command, show_line, terminal
 from arena.runs.endings import endings
+from arena.runs.view import COLOURS
 
 T = TypeVar("T")
 

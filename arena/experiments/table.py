@@ -13,7 +13,7 @@ from arena.experiments.ledger import TrialRecord
 from arena.experiments.trials import Trials, trials_of
 from arena.experiments.values import word_of
 from arena.experiments.verdict import Verdict
-from arena.runs.display import table_of, terminal
+from arena.runs.display import show_table, table_of, terminal
 
 SHADES = {
     Verdict.CONVERGED: "green",
@@ -37,7 +37,7 @@ def show(trials: Trials, names: Sequence[str] = (), console: Console | None = No
     """Print the table of a game's literature, or else that of the trials, and the reasons why runs stopped."""
     console = console or terminal()
     own = None if names else trials.own_table
-    console.print(table(trials, names) if own is None else table_of_game(own))
+    show_table(console, table(trials, names) if own is None else table_of_game(own))
     for note in () if own is None else own.notes:
         console.print(f"  {note}", highlight=False, markup=False)
     stopped = [(record, reason) for record in trials.records for reason in [record.why] if reason]

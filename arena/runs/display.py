@@ -7,24 +7,26 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
+from arena.errors import typed
 from arena.runs.endings import endings
+from arena.runs.usage import NARROW
+from arena.runs.view import View, of, peeking
 
 if TYPE_CHECKING:
     from arena.config.config import Config
     from arena.engine.env import Arena
     from arena.runs.result import Result
-
-COLOURS = ("dark_orange", "dodger_blue2")
-"""Colours of the first and the second player, as in the pictures."""
 
 
 class Display:
@@ -34,7 +36,8 @@ class Display:
 
     def begin(self, config: "Config", folder: Path, arena: "Arena") -> None: ...
 
-    def row(self, row: dict[str, Any]) -> None: ...
+    def row(self, row: dict[str, Any], ringing: Mapping[str, str]) -> None:
+        """Take a row of the trace, and the reasons of the alarms that are raised now, by name."""
 
     def note(self, text: str) -> None: ...
 
@@ -53,7 +56,7 @@ class Turns(Display):
     def __init__(self, tell: Callable[[int], None]):
         self.tell = tell
 
-    def row(self, row: dict[str, Any]) -> None:
+    def row(self, row: dict[str, Any], ringing: Mapping[str, str]) -> None:
         self.tell(row["turn"])
 
 
@@ -104,8 +107,17 @@ def terminal() -> Console:
 
 
 def show_line(console: Console, name: str, text: str, width: int = 12, markup: bool = False) -> None:
-    """Print a named line of a report; nothing if the text is empty."""
-    if text:
+    """Print a named line of a report; nothing if the text is empty. In a narrow terminal the text is below the name."""
+    body = Text.from_markup(text) if markup else Text(text)
+    if text and console.is_terminal and console.width < NARROW:
+        console.print(*([f"  [dim]{name}[/]"] if name else []), Padding(body, (0, 0, 0, 4)), sep="\n", highlight=False)
+    elif " " in text and console.is_terminal and body.cell_len + width + 2 > console.width:
+        grid = Table.grid()
+        grid.add_column(width=width + 2, no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(f"  {name}", body)
+        console.print(grid)
+    elif text:
         console.print(f"  {name:<{width}}{text}", highlight=False, soft_wrap=True, markup=markup)
 
 
@@ -117,6 +129,34 @@ def table_of(texts: Iterable[str], numbers: Iterable[str] = ()) -> Table:
     for head in numbers:
         table.add_column(head, justify="right", no_wrap=True)
     return table
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Return whether the words and the numbers of a table fit beside each other."""
+    wide = 0
+    for column in table.columns:
+        texts = [Text.from_markup(str(cell)) for cell in (column.header, *column.cells)]
+        words = texts if column.no_wrap else [Text(word) for text in texts for word in text.plain.split()]
+        wide += max((word.cell_len for word in words), default=0) + 2
+    return wide - 2 <= console.width
+
+
+def show_table(console: Console, table: Table) -> None:
+    """Print a table; where its words and numbers do not fit beside each other, each row as a block of lines."""
+    if fits(console, table):
+        console.print(table)
+        return
+    first, *others = table.columns
+    wide = max([len(str(column.header)) for column in others], default=0) + 2
+    for title, *cells in zip(*(column.cells for column in (first, *others)), strict=True):
+        console.print(f"[bold]{title}[/]", highlight=False)
+        for column, cell in zip(others, cells, strict=True):
+            if str(cell):
+                grid = Table.grid()
+                grid.add_column(width=wide + 2, style="dim")
+                grid.add_column(overflow="fold")
+                grid.add_row(f"  {column.header}", str(cell))
+                console.print(grid)
 
 
 def duration(seconds: float) -> str:
@@ -152,7 +192,7 @@ class Lines(Display):
         self._print(f"[bold]{config.game.name}[/]: {done}{arena.turns:,} turns, {what}, into {folder}")
         self._next = arena.turns_played
 
-    def row(self, row: dict[str, Any]) -> None:
+    def row(self, row: dict[str, Any], ringing: Mapping[str, str]) -> None:
         self._take(row)
         if row["turn"] < self._next:
             return
@@ -160,7 +200,7 @@ class Lines(Display):
         parts = [f"turn {row['turn']:>{len(f'{self.arena.turns:,}')},}"]
         parts += [f"{key} {self._number(f'{key}.loss')}" for key in self.arena.game.keys]
         if "score" in row:
-            parts.append(f"score {self._number('score')}{_of(row.get('judged', 'raw'))}")
+            parts.append(f"score {self._number('score')}{of(row.get('judged', 'raw'))}")
         if self.rate:
             parts.append(f"{self.rate:,.0f} turns/s")
         self._print("   ".join(parts))
@@ -173,110 +213,83 @@ class Lines(Display):
 
     def _take(self, row: dict[str, Any]) -> None:
         self._latest |= {name: value for name, value in row.items() if isinstance(value, (int, float))}
-        self._latest |= {"score_turn": row["turn"]} if "score" in row else {}
+        if "score" in row:
+            self._latest["score_turn"] = row["turn"]
 
     def _number(self, name: str) -> str:
         value = self._latest.get(name)
         return "–" if value is None else f"{value:.4g}"
 
     def _print(self, text: str) -> None:
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(text, highlight=False, soft_wrap=not self.console.is_terminal)
 
 
 class Panel(Lines):
-    """A progress bar above a table of both players, redrawn at most ten times a second."""
+    """The live view, redrawn at most ten times a second."""
 
     def begin(self, config: "Config", folder: Path, arena: "Arena") -> None:
         super().begin(config, folder, arena)
-        self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=None, complete_style=COLOURS[1], finished_style=COLOURS[1]),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:,.0f} turns/s"),
-            TimeRemainingColumn(),
-            console=self.console,
-            expand=True,
-        )
-        self._task = self._bar.add_task(config.game.name, total=arena.turns, completed=arena.turns_played, rate=0.0)
-        self._live = Live(self._view(), console=self.console, auto_refresh=False, transient=False)
+        self._latest["turn"] = arena.turns_played
+        self._view = View(config.game.name, arena.game.roles, arena.turns, arena.game.score_uses_oracle, self._latest)
+        self._live = Live(self._view, console=self.console, auto_refresh=False, transient=False)
         self._live.start()
         self._drawn = 0.0
 
-    def row(self, row: dict[str, Any]) -> None:
+    def row(self, row: dict[str, Any], ringing: Mapping[str, str]) -> None:
         self._take(row)
-        self._bar.update(self._task, completed=row["turn"], rate=self.rate)
+        self._view.rate, self._view.judged, self._view.ringing = self.rate, self.arena.judged, dict(ringing)
         now = time.monotonic()
         if now - self._drawn > 0.1 or row["turn"] == self.arena.turns:
             self._drawn = now
-            self._live.update(self._view(), refresh=True)
+            self._live.refresh()
 
     def end(self) -> None:
-        self._live.update(self._view(), refresh=True)
+        self._live.refresh()
         self._live.stop()
-
-    def _when(self, name: str) -> str:
-        """Return the turn of a number that was measured before the latest row, as a suffix."""
-        turn = self._latest.get(f"{name}_turn")
-        return f" in turn {turn:,}" if turn is not None and turn != self._latest["turn"] else ""
-
-    def _view(self) -> Group:
-        table = Table(box=None, padding=(0, 2), expand=False, header_style="dim")
-        for head in ("", "loss", "‖gradient‖", "‖update‖", "cosine", "moves"):
-            table.add_column(head, justify="left" if not head else "right", min_width=8)
-        for role, colour in zip(self.arena.game.roles, COLOURS, strict=True):
-            names = ("loss", "gradient_norm", "update_norm", "update_cosine", "moves")
-            table.add_row(f"[{colour}]{role}[/]", *(self._number(f"{role}.{name}") for name in names))
-        own = [f"{name[5:]} {self._number(name)}" for name in self._latest if name.startswith("game.")]
-        real = f" (real data {self._number('ceiling')})" if "ceiling" in self._latest else ""
-        score = f"score [bold]{self._number('score')}[/]{_of(self.arena.judged)}{self._when('score')}{real}"
-        score += f", best {self._number('best')}{self._when('best')}{_peeking(self.arena)}"
-        return Group(self._bar, table, "   ".join([score, *own]))
-
-
-def _of(judged: str) -> str:
-    """Return the suffix of a score of players that are not the live ones."""
-    return "" if judged == "raw" else f" ({judged})"
-
-
-def _peeking(arena: "Arena | None") -> str:
-    """Return the suffix of a best score that uses oracle labels."""
-    return " (an oracle's: it uses labels)" if arena is not None and arena.game.score_uses_oracle else ""
 
 
 def report(console: Console, result: "Result", seconds: float | None = None, *, over: bool = False) -> None:
-    """Print how a run ended, the seconds it took and the paths of its files. If it was `over` before, nothing else happens now."""
+    """Print the endings of a run, its numbers, how it ended, the seconds it took and the paths of its files.
 
+    If it was `over` before, nothing is written: an earlier report is named.
+    """
     line = functools.partial(show_line, console, markup=True)
-    if result.status in ("diverged", "alarmed"):
-        console.print(f"[bold]{result.status}[/]: {result.reason}", highlight=False, soft_wrap=True)
-    elif result.status == "interrupted":
-        again = f"{command('arena')} resume {result.folder}"
+    narrow = console.is_terminal and console.width < NARROW
+    if result.status == "interrupted":
+        again = f"{command('arena')} resume {typed(result.folder)}"
         console.print(f"stopped after turn {result.turns:,}. Continue with:  {again}", highlight=False, soft_wrap=True)
     else:
-        console.print(f"[bold]{result.status}[/] after {result.turns:,} turns", highlight=False)
-    if result.status != "interrupted" and not over:
-        for name, text in endings(result.folder):
-            line(name, text)
+        line("report", str(result.report) if over and result.report.is_file() else "")
+        for name, text in endings(result.folder, but=("report",) if over else ()):
+            line(name, escape(text))
     best = f"best {result.best:.4g}{result.when('best')}{_peeking(result.arena)}" if result.best is not None else ""
     if result.score is not None:
         real = f", real data {result.ceiling:.4g} ({result.score / result.ceiling:.2f}×)" if result.ceiling else ""
-        line("score", f"{result.score:.4g}{_of(result.judged)}{result.when('score')}{real}{best and ', '}{best}")
+        line("score", f"{result.score:.4g}{of(result.judged)}{result.when('score')}{real}{best and ', '}{best}")
     else:
         line("score", best and f"none at the end; {best}")
+    if result.status != "interrupted":
+        how = f"{result.status}[/]: {escape(result.reason or '')}" if result.reason else f"{result.status}[/] after {result.turns:,} turns"
+        line("status", f"[bold]{how}" + (f" in {duration(seconds)}" if seconds is not None and not result.reason else ""))
+    for place, (name, (turn, reason)) in enumerate(result.alarms.items()):
+        line("alarms" if place == 0 else "", f"[dark_orange]{name}[/] in turn {turn:,}: {escape(reason)}")
     if result.metrics and (when := result.when("metrics")):
         line("metrics", f"those{when}:")
-    wide = max([22, *map(len, result.metrics)]) + 2
-    for place, (name, value) in enumerate(result.metrics.items()):
+    wide = 0 if narrow else max([22, *map(len, result.metrics)]) + 2
+    rows = []
+    for name, value in result.metrics.items():
         number = "–" if value is None else f"{value:.4g}"
         real = f"real data {result.ceilings[name]:.4g}" if name in result.ceilings else ""
-        line("metrics" if place == 0 else "", f"{name:<{wide}}{number:<12}{real}".rstrip())
-    for place, (name, (turn, reason)) in enumerate(result.alarms.items()):
-        line("alarms" if place == 0 else "", f"[dark_orange]{name}[/] in turn {turn:,}: {reason}")
+        rows.append(f"{name} {number}{real and f' ({real})'}" if narrow else f"{name:<{wide}}{number:<12}{real}".rstrip())
+    for place, row in enumerate(rows):
+        line("metrics" if place == 0 else "", row)
     if pictures := result.pictures:
         line("picture", str(pictures[0]))
         line("", "beside it " * (len(pictures) > 1) + ", ".join(str(file.relative_to(result.folder)) for file in pictures[1:]))
-    if seconds is not None:
-        line("took", duration(seconds))
     line("trace", str(result.trace))
     line("run folder", str(result.folder))
-    line("look", f"{command('arena')} tensorboard {result.folder}")
+    line("look", f"{command('arena')} tensorboard {typed(result.folder)}")
+
+
+def _peeking(arena: "Arena | None") -> str:
+    return peeking(arena is not None and arena.game.score_uses_oracle)

@@ -5,7 +5,7 @@ name and text come first in what the command prints: the report, the verdict, th
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -16,9 +16,11 @@ FIRST = ("report", "verdict")
 """Endings whose lines come first, in this order."""
 
 
-def endings(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each ending; one that fails yields why, and the others go on."""
+def endings(folder: Path, but: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each ending `but` the named ones; one that fails yields why, and the others go on."""
     for point in sorted(entry_points(group=GROUP), key=lambda point: ([*FIRST, point.name].index(point.name), point.name)):
+        if point.name in but:
+            continue
         try:
             yield point.name, str(point.load()(folder))
         except ArenaError as error:

@@ -60,5 +60,9 @@ class Result:
         return sorted([*beside, *inside], key=lambda file: file != self.picture)
 
     @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
     def trace(self) -> Path:
         return self.folder / "trace.jsonl"

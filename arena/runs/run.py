@@ -212,8 +212,8 @@ class Run:
             row |= {"score": arena.last_score, "best": self.best, "best_turn": self.turn_of.get("best"), **self._judged()}
             row |= {"ceiling": self.ceiling} if self.ceiling is not None else {}
         self._write(row)
-        self.display.row(row)
         self._watch(row)
+        self.display.row(row, self.alarms.ringing)
 
     def _write(self, row: Mapping[str, Any]) -> None:
         self.trace.write(row)

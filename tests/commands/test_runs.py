@@ -40,7 +40,7 @@ def test_a_summary_is_printed_again_and_writes_nothing(runs: Path, quick_cli: Cl
     before = {file: file.stat().st_mtime_ns for file in runs.rglob("*")}
     done = quick_cli("show", "runs/near")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"finished after 40 turns\n +score ", done.stdout)
+    assert re.search(r"score .*\n +status +finished after 40 turns\n", done.stdout)
     table = quick_cli("show", "runs/compare-1")
     assert table.returncode == 0, table.stderr
     assert "verdict" in table.stdout

@@ -345,8 +345,8 @@ def test_a_run_carries_its_metrics_to_the_end(tmp_path: Path) -> None:
     again = arena.resume(tmp_path / "run", display=False)
     assert (again.metrics, again.ceilings) == (result.metrics, result.ceilings)
     board = events(tmp_path / "run")
-    assert [s.step for s in board.Scalars("metrics/modes-covered")] == [0, 20, 40]
-    assert board.Scalars("ceilings/modes-covered")[0].value == 8
+    assert [s.step for s in board.Scalars("score/modes-covered")] == [0, 20, 40]
+    assert events(tmp_path / "run" / "real-data").Scalars("score/modes-covered")[0].value == 8
 
 
 def test_measuring_metrics_changes_nothing(tmp_path: Path) -> None:

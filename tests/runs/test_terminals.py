@@ -1,19 +1,28 @@
 """Terminals: encodings that lack a sign, a backend of matplotlib that does not exist, and a dropped connection."""
 
+import fcntl
 import io
 import os
 import pty
+import re
+import select
 import signal
+import struct
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+import arena
 from arena.cli import main
 from arena.runs.encoding import spell
+from arena.runs.view import View
 from arena.trace import read_trace
+from tests.conftest import QUIET
 from tests.support import commands
 from tests.support.cases import first
 
@@ -80,6 +89,73 @@ def test_a_dropped_connection_saves_the_run(tmp_path: Path) -> None:
     assert kept >= turn > 0 and read_trace(trace)[-1]["kind"] == "turn"
 
 
+WIDTHS = [40, 80, 120]
+LATEST = {
+    "turn": 1200, "score": 0.4489, "score_turn": 1000, "ceiling": 0.0339, "best": 0.44, "best_turn": 500, "generator.loss": 0.7512,
+    "discriminator.loss": 1.31, "game.D(x)": 0.512,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_the_view_has_both_players_the_score_the_alarms_and_the_time_left(columns: int) -> None:
+    reason = "the loss of the generator goes round with a period of about 31 turns"
+    view = View("ring", ("generator", "discriminator"), 3000, latest=LATEST, rate=10.0, ringing={"rotation": reason})
+    lines = drawn(view, columns)
+    assert max(map(len, lines)) <= columns
+    text = " ".join(" ".join(lines).split())
+    for part in ("generator", "discriminator", "0.7512", "1.31", "0.4489 in turn 1,000", "real data 0.0339 (13.24×)", "3 min 0 s left"):
+        assert part in text
+    assert f"rotation: {reason}" in text and "D(x) 0.512" in text
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("columns", "encoding"), [(40, "ascii"), (40, "utf-8"), (80, "utf-8"), (120, "utf-8")])
+def test_a_terminal_shows_whole_lines(columns: int, encoding: str, tmp_path: Path) -> None:
+    """A real pseudo-terminal: no line is longer than it is wide, and the report comes first after the run."""
+    often = ("--trace.every", "20", "--score.every", "100", "--trace.tensorboard", "false")
+    text = shown_in(columns, "play", "ring", "--turns", "400", *often, "--out", "run", folder=tmp_path, PYTHONIOENCODING=encoding)
+    lines = [line for part in text.split("\n") for line in part.split("\r")]
+    assert max(map(len, lines)) <= columns
+    assert all(part in text for part in ("generator", "discriminator", "real data", "alarms", " left"))
+    names = [line.strip() for line in lines if re.match(r"  (report|verdict|score|status|metrics)\b", line)]
+    assert [name.split()[0] for name in names][:4] == ["report", "verdict", "score", "status"]
+    assert encoding != "ascii" or text.isascii()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_lists_fit_a_terminal(columns: int, tmp_path: Path) -> None:
+    for name in ("near", "far"):
+        arena.play("ring", turns=4, batch=8, out=tmp_path / "runs" / name, display=False, **QUIET)
+    for words in (("runs",), ("runs", "--best", "ring"), ("show", "runs/near")):
+        text = shown_in(columns, *words, folder=tmp_path)
+        assert max(map(len, text.splitlines())) <= columns
+        assert "runs/near" in text
+
+
+def drawn(view: Any, columns: int) -> list[str]:
+    console = Console(width=columns, color_system=None, file=io.StringIO())
+    console.print(view)
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+def shown_in(columns: int, *words: str, folder: Path, **environment: str) -> str:
+    """Return what a command writes into a terminal of some width, without colours and movements of the cursor."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    output = b""
+    with commands.arena(*words, folder=folder, prepare=Takes(theirs), TERM="xterm-256color", **environment) as process:
+        until = time.monotonic() + 120
+        while process.poll() is None or select.select([ours], [], [], 0)[0]:
+            assert time.monotonic() < until, output
+            if select.select([ours], [], [], 0.1)[0]:
+                output += os.read(ours, 65536)
+        assert process.wait(1) == 0, output
+    os.close(ours)
+    os.close(theirs)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.decode()).replace("\r\n", "\n")
+
+
 class Takes:
     """Makes a terminal the standard output of the command, whose loss it minds also if the tests run under `nohup`.
 
@@ -96,3 +172,5 @@ class Takes:
         for number in (1, 2):
             os.dup2(terminal, number)
         os.close(terminal)
+        encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
+        sys.stdout, sys.stderr = (open(number, "w", encoding=encoding, buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115

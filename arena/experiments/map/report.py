@@ -16,7 +16,7 @@ from arena.experiments.map.results import FINISHED, Cell
 from arena.experiments.outcome import Outcome
 from arena.experiments.progress import Progress
 from arena.experiments.verdict import Verdict
-from arena.runs.display import command, duration, show_line, table_of, terminal
+from arena.runs.display import command, duration, show_line, show_table, table_of, terminal
 
 SHADES = {
     Verdict.CONVERGED: "green",
@@ -53,7 +53,7 @@ def report(found: Map, seconds: float | None = None, console: Console | None = N
     console = console or terminal()
 
     line = functools.partial(show_line, console)
-    console.print(table(found))
+    show_table(console, table(found))
     for status in ("undefined", "failed"):
         reasons = Counter(run.reason for run in found.runs.values() if run.status == status)
         for reason, _ in reasons.most_common(1):
