@@ -17,6 +17,7 @@ _NAMES = {
     "arena.core.game": "Clock Game",
     "arena.core.rng": "Rng",
     "arena.core.slot": "PlayerSource Slot",
+    "arena.doctor.diagnosis": "diagnose",
     "arena.engine.env": "Arena",
     "arena.engine.vector_env": "Population",
     "arena.errors": "ArenaError GameFault",

@@ -8,6 +8,7 @@ from arena.core.game import Game as Game
 from arena.core.rng import Rng as Rng
 from arena.core.slot import PlayerSource as PlayerSource
 from arena.core.slot import Slot as Slot
+from arena.doctor.diagnosis import diagnose as diagnose
 from arena.engine.env import Arena as Arena
 from arena.engine.vector_env import Population as Population
 from arena.errors import ArenaError as ArenaError

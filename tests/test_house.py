@@ -33,7 +33,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     4: ("arena/engine", "games", "arena/diagnostics", "arena/alarms"),
     5: ("arena/config", "arena/checks"),
     6: ("arena/runs",),
-    7: ("arena/experiments", "arena/bench"),
+    7: ("arena/experiments", "arena/bench", "arena/doctor"),
     8: ("tuning", "arena/report", "arena/commands", "arena/cli", "arena/__main__"),
     9: ("benchmarks",),
 }

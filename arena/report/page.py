@@ -61,6 +61,11 @@ class Page:
         if notes:
             self._body.append(f'<div class="notes"><ul>{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul></div>')
 
+    def finding(self, name: str, evidence: Sequence[str], cause: str) -> None:
+        """Add a finding: its name, its cause, and the numbers that show it."""
+        items = "".join(f"<li>{escape(item)}</li>" for item in evidence)
+        self._body.append(f'<div class="finding"><h3>{escape(name)}</h3><p>{escape(cause)}</p><ul>{items}</ul></div>')
+
     def commands(self, commands: Mapping[str, str]) -> None:
         """Add commands to copy, by what they do."""
         lines = (

@@ -11,9 +11,11 @@ from arena.config.config import Config
 from arena.config.configure import configure
 from arena.config.files import load_file
 from arena.config.settings import typed_as
+from arena.doctor.diagnosis import Diagnosis, of_rows
 from arena.errors import ArenaError, ArenaWarning, typed
 from arena.experiments.verdict import Verdict, verdict_of_rows
 from arena.plots.traces import family_of
+from arena.report.findings import mark, show
 from arena.report.images import embedded, frames
 from arena.report.page import Page, Panel, number
 from arena.report.series import Rows, alarms, axes, panel, rounded, series
@@ -67,6 +69,7 @@ class RunReport:
         self.alarms = alarms(everything, everything[-1]["turn"] if everything else 0)
         self.roles = self.config.roles if self.config else _roles(self.rows)
         self.ceiling = next((row["ceiling"] for row in self.rows if row.get("ceiling") is not None), None)
+        self.diagnosis = of_rows(folder, everything) if everything else Diagnosis(folder, ())
         self.verdict = verdict_of_rows(self.rows, self.end.get("status", "interrupted"))
         if not self.end and everything:
             self.notes.append(f"The run has not ended: this page shows it up to turn {everything[-1]['turn']:,}.")
@@ -89,6 +92,7 @@ class RunReport:
         page.text(
             f"{self.verdict.capitalize()}. {sentence}" + (f" {_capital(self.end['reason'])}." if self.end.get("reason") else ""), "lead"
         )
+        show(page, self.diagnosis)
         if self.alarms:
             page.heading("Alarms")
             shown = [[alarm["name"], alarm["from"], alarm["to"], alarm["reason"]] for alarm in self.alarms]
@@ -96,10 +100,14 @@ class RunReport:
         pictures, notes = self._pictures()
         page.notes(notes)
         if len(self.rows) > 1:
+            players, both = self._of_players(), self._of_both()
+            panels = [*both, *(made for own in players.values() for made in own)]
+            mark(panels, self.diagnosis)
             caption = "Losses are means of the turns between rows, with their 10 % and 90 % quantiles; other numbers are of single turns."
+            caption += " Red lines: since when the doctor's evidence holds." * any(panel.get("marks") for panel in panels)
             caption += " Dashed: real data." * (self.ceiling is not None) + " Shaded: an alarm is raised." * bool(self.alarms)
             shared = {"axes": axes(self.rows, self.roles), "alarms": self.alarms}
-            page.players(self._of_players(), self._of_both(), caption, pictures, **shared)
+            page.players(players, both, caption, pictures, **shared)
         else:
             page.text("The trace has too few rows for charts.", "soft")
             page.sheet((f"turn {frame['turn']:,}", frame["images"][0]) for frame in pictures[-1:])

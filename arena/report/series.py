@@ -55,7 +55,7 @@ def series(rows: Rows, name: str, label: str, colour: str = "", **options: Any) 
     x, y = points(rows, f"{name}_mean" if any(f"{name}_mean" in row for row in rows) else name)
     if all(value is None for value in y):
         return None
-    line = {"name": label, "x": x, "y": y, **({"colour": colour} if colour else {}), **options}
+    line = {"name": label, "field": name, "x": x, "y": y, **({"colour": colour} if colour else {}), **options}
     banded = [row for row in rows if row.get(f"{name}_low") is not None and row.get(f"{name}_high") is not None]
     if banded:
         step = math.ceil(2 * len(banded) / MOST)

@@ -30,6 +30,7 @@ from arena.games.data import images
 from arena.games.data.judge import Judge, judge
 from arena.games.gan.base import GAN
 from arena.games.gan.metrics import Samples
+from arena.games.gan.scores import stream
 from arena.players import MLP
 from arena.players.base import evaluating, precision_of
 
@@ -128,6 +129,16 @@ class ImageGAN(GAN):
         images = [name for name, (features_NF, _) in kinds.items() for _ in features_NF[:500]]
         classes = [label for _, logits_NL in kinds.values() for label in logits_NL[:500].argmax(1).tolist()]
         return torch.cat([features_NF[:500] for features_NF, _ in kinds.values()]), {"image": images, "class": classes}
+
+    def metrics(self) -> dict[str, float | Tensor]:
+        """The metrics of every GAN, and held-out-gap: the discriminator's mean probability of `scored` training images less that of as many
+        test images. It is 0 unless the discriminator knows the training images by heart."""
+        discriminator, count = self.players["discriminator"], self.scored - self.scored % self.pack
+        like = next(discriminator.parameters(), torch.empty(()))
+        with evaluating(self.players):
+            packs = [self.packs(draw(count, stream(1)).to(like)) for draw in (self.real, self.held_out)]
+            on_train, on_test = (discriminator(examples).sigmoid().mean() for examples in packs)
+        return super().metrics() | {"held-out-gap": on_train - on_test}
 
     def judge(self) -> Judge:
         like = next(self.players["generator"].parameters(), torch.empty(()))

@@ -73,6 +73,10 @@
     if (series.length && (group.alarms || []).length) {
       series[series.length - 1].markArea = { silent: true, itemStyle: { color: css("alarm") }, data: group.alarms.map((a) => [{ xAxis: at(a.from) }, { xAxis: at(a.to) }]) };
     }
+    if (series.length && (panel.marks || []).length) { // the doctor's evidence
+      const style = { color: css("bad"), width: 1.4, type: "solid" }, text = { color: css("bad"), fontSize: 10, position: "insideEndTop", formatter: (m) => m.name };
+      series[0].markLine = { silent: true, symbol: "none", lineStyle: style, label: text, data: panel.marks.map((m) => ({ name: m.name, xAxis: at(m.x) })) };
+    }
     const names = panel.series.map((s) => s.name).concat((panel.levels || []).map((l) => l.name));
     const log = panel.log && !group.linear, shown = panel.bare ? [] : names;
     return {
