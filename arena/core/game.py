@@ -120,6 +120,7 @@ class Game(nn.Module):
     idle: frozenset[str] = frozenset()
     evaluation: Evaluation = Evaluation()
     path: list[list[float]] = []
+    view: Any = None  # a `View` in films
     jointly: bool = True
 
     def __init__(self, **players: nn.Module | Slot):
@@ -224,6 +225,10 @@ class Game(nn.Module):
     def features(self) -> tuple[Tensor, Mapping[str, Sequence[object]]] | None:
         """Return features of examples, (N, F), and what is known of each by name, for TensorBoard's projector; None without features."""
         return None
+
+    def fixed(self, name: str, value: Any) -> Any:
+        """Return a value that `picture` draws with, such as a limit of an axis: in a film the one for all its frames."""
+        return value if self.view is None else self.view.keep(name, value)
 
     def trace_pictures(self, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return figures by name of the trace of a finished run."""

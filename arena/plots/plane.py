@@ -7,16 +7,21 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from arena.core.view import Keep, free
 from arena.plots.style import FIRST, SURFACE, figure, styled
 
 
 @styled
-def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor]) -> Figure:
-    """Draw N × 2 generated points over real ones, on the surface of the discriminator's probability (M × 2 points to M numbers)."""
+def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor], keep: Keep = free) -> Figure:
+    """Draw N × 2 generated points over real ones, on the surface of the discriminator's probability (M × 2 points to M numbers).
+
+    `keep` is the game's `fixed`, for limits that do not change in a film.
+    """
     device = fake.device
     real, fake = real.cpu().float(), fake.cpu().float()
     middle = (real.amax(0) + real.amin(0)) / 2
-    half = float((real.amax(0) - real.amin(0)).amax()) / 2 * 1.25
+    middle = keep("middle", middle)
+    half = keep("half", float((real.amax(0) - real.amin(0)).amax()) / 2 * 1.25)
     drawing, axes = figure(4.9, 4.3)
     axis = axes[0, 0]
     ticks = torch.linspace(-half, half, 120)

@@ -136,17 +136,31 @@ def save(drawing: Figure, path: Any) -> None:
 
 
 def animate(frames: Sequence[Path], path: Path, milliseconds: int = 500) -> None:
-    """Write PNG files of one size as an animated GIF, with the last frame shown four times as long.
+    """Write PNG files of one size as an animated GIF, with the last frame shown four times as long."""
+    from PIL import Image
+
+    write_whole(path, animated([Image.open(frame).convert("RGB") for frame in frames], milliseconds, 4 * milliseconds))
+
+
+def animated(frames: Sequence[Any], milliseconds: int, last: int) -> bytes:
+    """Return RGB images of one size, of Pillow, as a GIF that loops.
 
     All frames share a palette of the colours of them all, so that none of them flickers.
+
+    Args:
+        frames: The images.
+        milliseconds: Time of each.
+        last: Time of the last one.
     """
     from PIL import Image
 
-    still = [Image.open(frame).convert("RGB") for frame in frames]
-    some = [np.asarray(still[place]) for place in np.linspace(0, len(still) - 1, min(len(still), 4)).round().astype(int)]
+    some = [np.asarray(frames[place]) for place in np.linspace(0, len(frames) - 1, min(len(frames), 4)).round().astype(int)]
     palette = Image.fromarray(np.concatenate(some)).quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
-    images = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in still]
-    durations = [milliseconds] * (len(images) - 1) + [4 * milliseconds]
+    colours = np.array(palette.getpalette()).reshape(-1, 3)
+    colours[colours.sum(1).argmax()] = np.concatenate(some).reshape(-1, 3).max(0)  # white stays white
+    palette.putpalette(colours.flatten().tolist())
+    images = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    durations = [milliseconds] * (len(images) - 1) + [last]
     content = io.BytesIO()
     images[0].save(content, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0, optimize=False)
-    write_whole(path, content.getvalue())
+    return content.getvalue()

@@ -19,14 +19,14 @@ def arrows(game: Game) -> Figure | None:
     first, second = (p.detach() for p in field.moving.values())
     path_T2 = np.array([*game.path, [float(first), float(second)]], dtype=float)
     path_T2 = path_T2[np.isfinite(path_T2).all(axis=1)]
-    reach = 1.2 * float(np.abs(path_T2).max(initial=1.25))
+    reach = game.fixed("reach", 1.2 * float(np.abs(path_T2).max(initial=1.25)))
     drawing, axes = figure(4.2, 4.5)
     axis = axes[0, 0]
     axis.quiver(*flow(game, reach, 15), color=DATA, alpha=0.75, pivot="mid")
     solution = game.solution()
     if solution is not None:
         axis.plot(*(float(solution[name]) for name in field.moving), "+", color=INK, markersize=10, label="answer")
-    if len(game.path) > 1:
+    if game.path:
         axis.plot(*path_T2.T, color=FIRST, linewidth=1.1, alpha=0.8, label="path")
         axis.plot(*path_T2[0], "o", color=FIRST, markersize=7, markerfacecolor="white", label="start")
     axis.plot(float(first), float(second), "o", color=FIRST, markersize=7, label="the players")

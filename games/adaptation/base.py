@@ -228,7 +228,7 @@ class Adaptation(Game):
         from arena.games.adaptation import pictures as domain_pictures
 
         if self.source.form:
-            return domain_pictures.clouds(*self._clouds(400))
+            return domain_pictures.clouds(*self._clouds(400), self.fixed)
         like = next(self.parameters())
         (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
         with torch.no_grad(), evaluating(self.players):
@@ -242,7 +242,7 @@ class Adaptation(Game):
         from arena.games.adaptation import confidence_pictures
         from arena.games.adaptation import pictures as domain_pictures
 
-        figures = {} if self.source.form else {"features": domain_pictures.clouds(*self._clouds(400))}
+        figures = {} if self.source.form else {"features": domain_pictures.clouds(*self._clouds(400), self.fixed)}
         if last:
             figures["embedding"] = domain_pictures.embedding(*self._clouds(self.embedded))
             if self.target.labels:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arena.core.view import Keep, free
 from arena.plots import style as plots
 from arena.plots.images import tiled
 
@@ -49,22 +50,34 @@ def boundary(source: Tensor, target: Tensor, source_labels: Tensor, target_label
 
 
 @plots.styled
-def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None) -> Any:
+def clouds(source: Tensor, target: Tensor, source_labels: Tensor, target_labels: Tensor | None, keep: Keep = free) -> Any:
     """Draw features of both domains along their two principal components, by domain and by class.
 
     The signs of the components follow the source's first two classes, so that the pictures of a run are comparable. Features are N × F;
-    labels of the target are None if they are unknown.
+    labels of the target are None if they are unknown. `keep` is the game's `fixed`: in a film the components are those of its end.
     """
     both = torch.cat([source, target]).flatten(1).double().cpu()
-    centred = both - both.mean(0)
-    _, _, axes_FF = torch.linalg.svd(centred, full_matrices=False)
-    flat = centred @ axes_FF[:2].T
-    if flat.shape[1] < 2:
-        flat = torch.cat([flat, torch.zeros_like(flat)], 1)
     labels_of_source = source_labels.cpu()
-    for axis, label in enumerate(labels_of_source.unique()[:2]):
-        flat[:, axis] *= 1 if flat[: len(source)][labels_of_source == label, axis].mean() >= 0 else -1
-    return _two_views(flat.numpy(), labels_of_source, target_labels, "first component of the features", "second component")
+    centre, axes_F2 = keep("components", _components(both, labels_of_source))
+    flat = ((both - centre) @ axes_F2).numpy()
+    view = _two_views(flat, labels_of_source, target_labels, "first component of the features", "second component")
+    (left, right), (down, up) = view.axes[0].get_xlim(), view.axes[0].get_ylim()
+    limits = [keep(name, float(value)) for name, value in (("left", -left), ("right", right), ("down", -down), ("up", up))]
+    view.axes[0].set(xlim=(-limits[0], limits[1]), ylim=(-limits[2], limits[3]))
+    return view
+
+
+def _components(both_NF: Tensor, source_labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean and the two principal components (F × 2) of features of both domains, the source's first."""
+    centre = both_NF.mean(0)
+    _, _, axes_FF = torch.linalg.svd(both_NF - centre, full_matrices=False)
+    axes_F2 = axes_FF[:2].T
+    if axes_F2.shape[1] < 2:
+        axes_F2 = torch.cat([axes_F2, torch.zeros_like(axes_F2)], 1)
+    of_source = (both_NF - centre)[: len(source_labels)] @ axes_F2
+    for axis, label in enumerate(source_labels.unique()[:2]):
+        axes_F2[:, axis] *= 1 if of_source[source_labels == label, axis].mean() >= 0 else -1
+    return centre, axes_F2
 
 
 @plots.styled

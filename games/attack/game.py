@@ -201,7 +201,8 @@ class Attack(Game):
         """Test images clean, perturbed by PGD, and their difference; beside them the accuracy over ε."""
         from arena.games.attack.picture import ATTACKED, SHOWN, draw
 
-        return draw(self.players["classifier"], *self.test_images(max(SHOWN, min(ATTACKED, self.scored))), self.threat)
+        test = self.test_images(max(SHOWN, min(ATTACKED, self.scored)))
+        return draw(self.players["classifier"], *test, self.threat, self.fixed)
 
     def _cross_entropy(self, image: Tensor, label: Tensor) -> Tensor:
         return cross_entropy(self.players["classifier"](image), label)

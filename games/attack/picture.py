@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from arena.core.view import Keep, free
 from arena.games.attack.robustness import Threat, attack, curve
 from arena.players.ball import uniform
 from arena.players.base import evaluating
@@ -29,10 +30,11 @@ STRENGTHS = (0, 0.25, 0.5, 0.75, 1, 1.25)
 
 
 @styled
-def draw(classifier: nn.Module, image_NCHW: Tensor, label_N: Tensor, threat: Threat) -> Any:
+def draw(classifier: nn.Module, image_NCHW: Tensor, label_N: Tensor, threat: Threat, keep: Keep = free) -> Any:
     """Draw clean images, perturbed images and their difference; beside them the accuracy over ε under FGSM and PGD.
 
     The threat is PGD from one random start on pixels in [0, 1]. The grid shows the first `SHOWN` images, the curve averages over all.
+    `keep` is the game's `fixed`, for a scale of the difference that does not change in a film.
     """
     shown, truth = image_NCHW[:SHOWN], label_N[:SHOWN]
     rng = torch.Generator(device=shown.device).manual_seed(0)
@@ -49,14 +51,15 @@ def draw(classifier: nn.Module, image_NCHW: Tensor, label_N: Tensor, threat: Thr
     }
     canvas, axes = figure(10.8, 3.1, 1, 2, width_ratios=[2.4, 1])
     canvas.set_layout_engine("compressed")
-    _grid(axes[0, 0], rows, truth.tolist())
+    _grid(axes[0, 0], rows, truth.tolist(), keep)
     accuracy_over_epsilon(axes[0, 1], epsilons, lines, threat.epsilon, threat.norm)
+    axes[0, 1].get_legend().set_loc("lower left")  # where it stays during a run
     axes[0, 0].set_title(f"{threat} at ε = {threat.epsilon:g}, and the classifier's predictions (orange: wrong)")
     axes[0, 1].set_title(f"on {len(image_NCHW)} test images")
     return canvas
 
 
-def _grid(axis: Any, rows: Mapping[str, tuple[Tensor, list[int] | None]], label: Sequence[int]) -> None:
+def _grid(axis: Any, rows: Mapping[str, tuple[Tensor, list[int] | None]], label: Sequence[int], keep: Keep) -> None:
     """Draw rows of images with the prediction above each, orange if it is wrong; a row without predictions gets a colour scale."""
     height, width = next(iter(rows.values()))[0].shape[2:]
     gap, words, wide = 0.12 * height, 0.36 * height, 1.12 * width
@@ -64,7 +67,7 @@ def _grid(axis: Any, rows: Mapping[str, tuple[Tensor, list[int] | None]], label:
     for name, (images, predicted) in rows.items():
         down += gap + (words if predicted is not None else 0)
         pixels = images.detach().cpu().float().mean(1)
-        reach = max(float(pixels.abs().max()), NOTHING)
+        reach = keep(f"reach of {name}", max(float(pixels.abs().max()), NOTHING))
         look: dict[str, Any] = (
             {"cmap": "gray", "vmin": 0, "vmax": 1} if predicted is not None else {"cmap": DIFFERENCE, "vmin": -reach, "vmax": reach}
         )

@@ -67,7 +67,7 @@ class Planar(GAN):
         like = next(self.players["discriminator"].parameters(), torch.empty(()))
         real, fake = self.real(2000, rng), self.generate(2000)
         alike = lambda points: self.packs(points.to(like).repeat_interleave(self.pack, 0))  # noqa: E731
-        return plane(real, fake, lambda points: self.players["discriminator"](alike(points)).sigmoid()[:, 0])
+        return plane(real, fake, lambda points: self.players["discriminator"](alike(points)).sigmoid()[:, 0], self.fixed)
 
 
 @register("swiss-roll")

@@ -1,0 +1,1 @@
+"""The film of a run, or of several side by side: `film` writes it as MP4 and GIF."""
