@@ -27,6 +27,7 @@ from arena.core.rng import global_streams
 from arena.core.torch_settings import pick_device
 from arena.engine.env import Arena
 from arena.errors import ArenaError, cause
+from arena.optimizers.clipping import Clipping, clipped
 from arena.registry.construct import bind_schedule, call
 from arena.registry.entries import Entry
 from arena.registry.lookup import lookup
@@ -106,10 +107,11 @@ class Config:
         run, roles, flat = self.run, self.roles, self.flat()
         same = ("turns", "seed", "compile", "cuda_graphs", "micro_batches", "autocast", "channels_last", "threads")
         built = {component.key: self._built(component, flat) for component in components_of(self.game.target)}
+        clips = {role: call(role, Clipping, **{name: flat[f"{role}.{name}"] for name in settings_of(Clipping)}) for role in roles}
         return {
             "game": self._game_builder(built),
             "rule": built["rule.name"],
-            "optimizers": {role: built[f"{role}.optimizer"] for role in roles},
+            "optimizers": {role: clipped(built[f"{role}.optimizer"], clips[role]) for role in roles},
             "rates": {role: built[f"{role}.schedule.name"] for role in roles},
             "scheduler": built["scheduler.name"],
             "coupling": built["coupling.name"],

@@ -10,6 +10,7 @@ from arena.config.components import DEFAULTS, roles_of, settings_of_choice
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, nest, typed_as
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName
+from arena.optimizers.clipping import Clipping
 from arena.registry.entries import Entry
 from arena.registry.lookup import lookup
 from arena.registry.signature import parameters_of, settings_of
@@ -53,6 +54,7 @@ class Form:
         for component, entry in chosen.items():
             parameters = settings_of_choice(game.target, component, entry)
             self.sections.append(Section(entry.target, f"{component.prefix}.", parameters, (component, entry)))
+        self.sections += [Section(Clipping, f"{role}.", settings_of(Clipping)) for role in roles]
         self.sections += [Section(options, f"{prefix}.", settings_of(options)) for prefix, options in GROUPS.items()]
         self.parameters: dict[str, Parameter] = {}
         self.values: Settings = {}

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.core.directions import Number, aligned
+from arena.optimizers.clipping import Clipping
 
 Compiler = Callable[[Callable[..., Any], Sequence[Tensor]], Callable[..., Any]]
 """Compiles a function of tensors, given examples of them."""
@@ -28,12 +29,14 @@ class BatchedOptimizer(torch.optim.Optimizer):
 
     Attributes:
         moves: Members that the next step moves, (K,); None moves all.
+        clip: Limits of the direction of a step, read by `Turn.move`.
     """
 
     moments: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, parameters: Any, **settings: Any):
         self.moves: Tensor | None = None
+        self.clip: Clipping | None = None
         self._compiled: dict[Any, Callable[..., Any]] | None = None
         self._compiler: Compiler | None = None
         self._counts_on_device = False

@@ -10,6 +10,7 @@ With η the learning rate, g the gradient and t the member's steps:
 Weight decay w is added as wθ to g; AdamW applies it first, θ ← (1 − ηw)θ.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from torch import Tensor
 from arena.core.directions import Number
 from arena.core.field.members import CannotShare
 from arena.optimizers.batched import BatchedOptimizer, some
+from arena.optimizers.clipping import of_members
 from arena.optimizers.sign_descent import Normalized, Sign, rows_normalized
 
 
@@ -147,4 +149,6 @@ def batched_optimizer(singles: Sequence[torch.optim.Optimizer], parameters: Any)
             settings[name] = tuple(spread([group[name][i] for group in groups], like) for i in (0, 1))
         elif name in groups[0]:
             settings[name] = spread([group[name] for group in groups], like)
-    return made(parameters, **settings)
+    together = made(parameters, **settings)
+    together.clip = of_members(singles, functools.partial(spread, like=like))
+    return together

@@ -42,6 +42,7 @@ class Turn:
         for optimizer in optimizers.values():
             for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]
+        self._clips = {role: clip for role, optimizer in optimizers.items() if (clip := getattr(optimizer, "clip", None)) is not None}
         self._projections = {role: hooks(player, "project_") for role, player in field.game.players.items()}
 
     def begin(self, factors: Mapping[str, Number]) -> None:
@@ -103,6 +104,10 @@ class Turn:
         if not isinstance(direction, dict) or direction.keys() != wanted.keys():
             given = sorted(direction) if isinstance(direction, dict) else type(direction).__name__
             raise GameFault(f"a move was along {given}, but must be along a dictionary of one tensor for each of {list(wanted)}")
+        for role, clip in self._clips.items():
+            if role in movers:
+                own = {name: direction[name] for name in self.field.names_of(role)}
+                direction = direction | clip(own, self.field.moving, members=self.field.members is not None)
         for name, gradient in direction.items():
             parameter = self.field.moving[name]
             aligned = gradient.stride() == parameter.stride()  # fused kernels walk both in one order
