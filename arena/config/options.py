@@ -20,7 +20,8 @@ class RunOptions:
         device: Device: auto (a GPU if there is one), cpu, cuda or cuda:1.
         dtype: Floating-point precision of players and batches.
         threads: CPU threads of torch; 1 is fastest for small nets, 0 keeps torch's own number.
-        compile: Play compiled code. The first turns take some seconds; it pays for small nets and populations of them.
+        compile: Play compiled code: with true the losses and gradients, with xla blocks of turns as one program (`pip install
+            'two-player-arena[xla]'`). The first turns take some seconds; it pays for small nets and populations of them.
         cuda_graphs: On a GPU, record each kind of turn once as a CUDA graph and replay the graph.
         metric: Metric that is the game's score, turned so that lower is better; by default the game's own score.
         until_solved: End the run when the score reaches the game's goal, if the game has one; otherwise play all turns.
@@ -37,7 +38,7 @@ class RunOptions:
     device: str = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     threads: int = 1
-    compile: bool = False
+    compile: Literal[False, True, "xla"] = False
     cuda_graphs: bool = False
     metric: str = ""
     until_solved: bool = True

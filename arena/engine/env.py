@@ -24,7 +24,7 @@ from arena.engine import measuring, turn_engine
 from arena.engine.environment import Environment, of_episode
 from arena.engine.observation import BOUND, observation
 from arena.engine.signals import Divergence, Signals
-from arena.engine.single_episode import Acceleration, Setup, SingleEpisode
+from arena.engine.single_episode import Acceleration, Compile, Setup, SingleEpisode
 from arena.engine.streams import BatchStream
 from arena.errors import check_number
 from arena.optimizers.factories import OptimizerFactory
@@ -49,7 +49,8 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
         score_every: Turns between scores; 0 scores only at the beginning and the end.
         device: Device of the players and the batches.
         dtype: Floating-point precision of the players and the batches.
-        compile: Play compiled code if possible; otherwise `field.compiled.why_not` gives the reason.
+        compile: Play compiled code if possible; otherwise `field.compiled.why_not` gives the reason. With `xla`, play blocks of turns as
+            one program if possible; otherwise `blocks.why_not` gives the reason.
         cuda_graphs: On a GPU, record each kind of turn once and replay it; if that fails, `graphs.why_not` gives the reason.
         micro_batches: Equal parts into which a batch is split and whose fields are averaged.
         autocast: bfloat16 computes the losses under torch.autocast; none computes them in `dtype`.
@@ -88,7 +89,7 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
         score_every: int = 100,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
-        compile: bool = False,
+        compile: Compile = False,
         cuda_graphs: bool = False,
         micro_batches: int = 1,
         autocast: Autocast = "none",

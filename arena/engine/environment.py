@@ -31,6 +31,8 @@ class Environment:
     rule: UpdateRule = of_episode("rule")
     optimizers: Mapping[str, torch.optim.Optimizer] = of_episode("optimizers")
     graphs: Any = of_episode("graphs")
+    blocks: Any = of_episode("blocks")
+    in_blocks: bool = of_episode("in_blocks")
     device: torch.device = of_episode("device")
     dtype: torch.dtype = of_episode("dtype")
     batch: Batch = of_episode("batch")
@@ -39,6 +41,10 @@ class Environment:
     def play_scheduled_turn(self, *, measure: bool = False) -> None:
         """Play one turn with the action of the scheduler; in a population, with each member's own."""
         turn_engine.play_scheduled(self.episode, measure)
+
+    def play_scheduled_turns(self, most: int) -> None:
+        """Play at least one turn with the actions of the scheduler, and at most so many, if blocks of turns are compiled."""
+        turn_engine.play_ahead(self.episode, most)
 
     def on_device(self) -> Any:
         """Let torch's factory functions create on the device of the run within the block."""

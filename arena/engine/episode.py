@@ -58,6 +58,7 @@ class Episode:
         signals: The telemetry of the turns.
         scheduled_buffers: Values that depend on the turn, in the game's buffers.
         graphs: Recorded turns, if CUDA graphs are used.
+        in_blocks: Whether blocks of turns are played by XLA, and `blocks`, which plays them; it is made with the first turn.
         batch: The latest batch.
         batch_spent: Whether the next turn draws a new batch.
         coupling: λ of the latest action, in [0, 1].
@@ -74,6 +75,8 @@ class Episode:
     field: Field
     turn: Turn
     graphs: Graphs | None
+    in_blocks: bool
+    blocks: Any
     signals: Any
     scheduled_buffers: ScheduledBuffers
     batch: Batch
@@ -92,11 +95,12 @@ class Episode:
         self._rule_start = copy.deepcopy(self.rule.state_dict())
         self._block_turns: int | None = None
 
-    def _start(self, field: Field, optimizers: Mapping[str, torch.optim.Optimizer], cuda_graphs: bool) -> None:
+    def _start(self, field: Field, optimizers: Mapping[str, torch.optim.Optimizer], cuda_graphs: bool, in_blocks: bool) -> None:
         """Start an episode with this field and these optimizers."""
         self.field = field
         self.turn = Turn(field, optimizers, self.freeze_afresh)
         self.graphs = Graphs(field, self.turn, self.rule) if cuda_graphs else None
+        self.in_blocks, self.blocks = in_blocks, None
         self.rule.attach(field)
         self.rule.load_state_dict(copy.deepcopy(self._rule_start))
         self.on_batch = hooks(self.game.players, "on_batch")
@@ -196,6 +200,10 @@ class Episode:
 
     def factors(self, shares: dict[str, Any]) -> Mapping[str, Number]:
         """Return the multiple of the learning rate by role: the share times the schedule."""
+        raise NotImplementedError
+
+    def next_batch(self) -> Batch:
+        """Draw the next batch."""
         raise NotImplementedError
 
     def draw(self) -> None:

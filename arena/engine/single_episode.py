@@ -4,7 +4,7 @@ import copy
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -53,11 +53,15 @@ class Setup:
                 raise BadSetting("coupling", self.coupling(progress), f"in [0, 1]{when}")
 
 
+Compile = Literal[False, True, "xla"]
+"""Plain code, compiled losses and gradients, or blocks of turns as programs of XLA."""
+
+
 @dataclass
 class Acceleration:
     """Means that make turns faster or smaller: arguments of `arena.engine.env.Arena`, where each is described."""
 
-    compile: bool
+    compile: Compile
     cuda_graphs: bool
     micro_batches: int
     autocast: Autocast
@@ -120,9 +124,9 @@ class SingleEpisode(Episode):
             self.ranks.share(self.game)
         parts = int(acceleration.micro_batches)
         field = ShardedField(self.game, parts, self.ranks) if acceleration.split else Field(self.game)
-        field.compiled = Compiled(self.game) if acceleration.compile else None
+        field.compiled = Compiled(self.game) if acceleration.compile is True else None
         optimizers = {role: setup.optimizers.get(role, adam)(parameter_groups(field, role)) for role in self.game.roles}
-        self._start(field, optimizers, acceleration.cuda_graphs)
+        self._start(field, optimizers, acceleration.cuda_graphs, acceleration.compile == "xla")
         self.scheduler.load_state_dict(copy.deepcopy(self._scheduler_start))
         self.signals = Signals(self.game)
         roles = self.game.roles
@@ -191,10 +195,12 @@ class SingleEpisode(Episode):
         self.latest_rate |= rates
         return {role: share * rates[role] for role, share in shares.items()}
 
-    def draw(self) -> None:
+    def next_batch(self) -> Batch:
         with self.in_memory(self.game):
-            self.batch = channels_last(self.stream.next()) if self.acceleration.channels_last else self.stream.next()
-        self.batch_spent = False
+            return channels_last(self.stream.next()) if self.acceleration.channels_last else self.stream.next()
+
+    def draw(self) -> None:
+        self.batch, self.batch_spent = self.next_batch(), False
         for on_batch in self.on_batch:
             on_batch(self.batch)
 

@@ -4,6 +4,7 @@ Everything here is written over `Number`: a float, or one number for each member
 """
 
 from arena.core.faults import faults_of
+from arena.engine.blocks import Blocks
 from arena.engine.episode import Episode
 from arena.engine.measuring import read_signals
 from arena.engine.members.per_member import Shares
@@ -69,6 +70,19 @@ def play_scheduled(episode: Episode, measure: bool = False) -> None:
     """Play one turn with the scheduler's action; it is measured if the next action reads its signals, as every turn of `step` is."""
     first, second, coupling = episode.action(read_signals(episode) if episode.observes else _UNREAD)
     play(episode, first, second, coupling, measure or episode.observes)
+
+
+def play_ahead(episode: Episode, most: int) -> None:
+    """Play at least one turn with the scheduler's actions, unmeasured; in compiled blocks up to `most`."""
+    if not episode.in_blocks:
+        play_scheduled(episode)
+        return
+    if episode.blocks is None:
+        episode.blocks = Blocks(episode)
+    if episode.blocks.why_not is None:
+        episode.blocks.play(most, play)
+    else:
+        play_scheduled(episode)
 
 
 def _latest(episode: Episode) -> int:

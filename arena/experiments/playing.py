@@ -13,7 +13,7 @@ from arena.config.config import Config
 from arena.core.faults import faults_of
 from arena.core.field.members import CannotShare
 from arena.core.torch_settings import using_threads
-from arena.engine.playing import play
+from arena.engine.playing import ahead, play
 from arena.engine.vector_env import Population
 from arena.errors import GameFault, RuleUndefined
 from arena.experiments.outcome import Outcome
@@ -38,7 +38,7 @@ class Single:
         self.scores = np.array([self.arena.measure_score()])
         if state is not None:
             self.arena.load_state_dict(state)
-        self.game, self.score_every = self.arena.game, self.arena.score_every
+        self.game, self.score_every, self.in_blocks = self.arena.game, self.arena.score_every, self.arena.in_blocks
         self.budgets, self.over = np.array([self.arena.turns]), np.array([self.arena.turns_played >= self.arena.turns])
         self.undefined: dict[int, str] = {}
         self.status_without_answer: Status = "undefined"
@@ -55,9 +55,9 @@ class Single:
         """The cause of a divergence, by member."""
         return {} if self.arena.divergence is None else {0: self.arena.divergence}
 
-    def play_scheduled_turn(self) -> None:
-        """Play a turn; if the rule has no answer, or fails, the run is over."""
-        self._guard(self.arena.play_scheduled_turn, None)
+    def play_scheduled_turns(self, most: int) -> None:
+        """Play a turn, or in blocks at most so many; if the rule has no answer, or fails, the run is over."""
+        self._guard(lambda: self.arena.play_scheduled_turns(most), None)
 
     def read_signals(self) -> dict[str, np.ndarray]:
         """All signals by name, each (1,)."""
@@ -128,7 +128,12 @@ def _watch(env: Single | Population, configs: Sequence[Config], every: int, crit
     goal, scored = env.game.solved_at, env.score_every
     solving = np.array([config.run.until_solved for config in configs]) & (goal is not None) & bool(scored)
     periods = {"look": every, "score": scored if solving.any() else 0}
-    turns = play(lambda turn: env.play_scheduled_turn(), lambda: int(env.turns_played.max()), int(env.budgets.max()), periods)
+
+    def step(turn: int) -> None:
+        left = int((env.budgets - env.turns_played)[~env.over].min()) if env.in_blocks else 1
+        env.play_scheduled_turns(ahead(turn, turn + left, periods) if left > 1 else 1)
+
+    turns = play(step, lambda: int(env.turns_played.max()), int(env.budgets.max()), periods)
     while not env.over.all():
         _, due = next(turns)
         spent = env.turns_played >= env.budgets

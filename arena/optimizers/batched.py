@@ -97,6 +97,8 @@ class BatchedOptimizer(torch.optim.Optimizer):
             state.update({name: torch.zeros_like(p) for name in self.moments})
         more = 1 if self.moves is None else self.moves.to(p.dtype)
         if self._counts_on_device:
+            if not isinstance(state["step"], Tensor):  # from a checkpoint of a run that counted in numbers
+                state["step"] = torch.full((len(p),), float(state["step"]), dtype=p.dtype, device=p.device)
             state["step"].add_(more)
         else:
             state["step"] = state["step"] + more

@@ -90,6 +90,9 @@ def _whole(value: Any) -> Any:
 
 def _kind_error(name: str, parameter: Parameter, given: Any, text: str) -> ArenaError:
     """Return jsonargparse's message as one sentence, with the value as it was typed."""
+    if typing.get_origin(parameter.annotation) is typing.Literal:
+        words = [str(word).lower() if isinstance(word, bool) else str(word) for word in typing.get_args(parameter.annotation)]
+        return ArenaError(f"{name} is {shown(given) if isinstance(given, str) else repr(given)}: {did_you_mean(str(given), words)}")
     expected = re.findall(r"Expected an? (.+?)\. Got value: (.*)", text)
     if not expected:
         return ArenaError(" ".join(text.replace('"value"', f'"{name}"').split()))

@@ -28,8 +28,13 @@ def positions_of(arena: Arena) -> list[list[float]]:
 
 
 def keep_position(arena: Arena) -> None:
-    """Add the position to the path that the game keeps, at most `PATH` times in a run."""
-    if arena.game.path and arena.turns_played % max(1, arena.turns // PATH) == 0:
+    """Add the position, or those of a block of turns, to the path that the game keeps, at most `PATH` times in a run."""
+    every = max(1, arena.turns // PATH)
+    if not arena.game.path:
+        return
+    if arena.blocks is not None and arena.blocks.passed:
+        arena.game.path += [position for turn, position in arena.blocks.passed if turn % every == 0]
+    elif arena.turns_played % every == 0:
         arena.game.path += positions_of(arena)
 
 

@@ -20,7 +20,7 @@ from arena.config.config import Config
 from arena.core.torch_settings import using_threads
 from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
-from arena.engine.playing import play
+from arena.engine.playing import play, stepper
 from arena.errors import CheckpointDamaged, GameFault, RuleUndefined, RunFailed, typed
 from arena.runs.blame import blame
 from arena.runs.board import board
@@ -126,14 +126,14 @@ class Run:
 
     def turns(self, *, resumed: bool = False) -> Generator[None, None, Status]:
         """Play turn by turn and record what is due; the generator returns the status."""
-        arena, every = self.arena, self.every["trace"]
-        window = min(every, 2 * arena.scheduler.period)  # with two successive updates of each player
+        arena = self.arena
+        window = min(self.every["trace"], 2 * arena.scheduler.period)  # with two successive updates of each player
         if not resumed or not self._has_checkpoint():
             self._look({name for name, period in self.every.items() if period or name != "picture"})
         elif self.ended is not None:  # and stopped before the end was written
             return self._end(self.ended)
         began, before = time.perf_counter(), arena.turns_played
-        step = lambda turn: arena.play_scheduled_turn(measure=turn % every >= every - window)  # noqa: E731
+        step = stepper(arena, arena.turns, self.every, window)
         for turn, regular in play(step, lambda: arena.turns_played, arena.turns, self.every):
             last = turn == arena.turns
             keep_position(arena)
@@ -191,8 +191,8 @@ class Run:
         return f"{names[0]}: {self.alarms.ringing[names[0]]}" if names else None
 
     def _say_why_not(self) -> None:
-        """Report once if compiled code or CUDA graphs were requested and are not available."""
-        for fast in (self.arena.field.compiled, self.arena.graphs):
+        """Report once if compiled code, blocks or CUDA graphs were requested and are not available."""
+        for fast in (self.arena.field.compiled, self.arena.blocks, self.arena.graphs):
             if fast is not None and fast.why_not is not None and fast.why_not not in self._said:
                 self._said.add(fast.why_not)
                 self.display.note(fast.why_not)

@@ -94,11 +94,11 @@ class BatchedEpisode(Episode):
         self.game, self.members = stack(games, self._trial_of_first, lambda: differing(self.configs), other)
         field = Field(self.game, self.members)
         optimizers = {role: self._optimizer(field, role) for role in self.game.roles}
-        if self.compile:
+        if self.compile is True:
             field.compiled = Compiled(self.game, self.members)
             for optimizer in optimizers.values():
                 optimizer.compile(compile_graph)
-        self._start(field, optimizers, self.cuda_graphs)
+        self._start(field, optimizers, self.cuda_graphs, self.compile == "xla")
         for scheduler, state in zip(self.schedulers.things, self._scheduler_start, strict=True):
             scheduler.load_state_dict(copy.deepcopy(state))
         self._begin_streams(seed)
@@ -223,20 +223,25 @@ class BatchedEpisode(Episode):
 
     def _number(self, number: Shares) -> Number:
         """Return a number, or one for each member as a tensor on the device."""
+        if isinstance(number, Tensor):  # where a turn is recorded
+            return number
         return torch.from_numpy(number).to(self.device, self.dtype) if isinstance(number, np.ndarray) else float(number)
 
     @property
     def lam(self) -> Number:
         return self._number(self.coupling * self.game.max_coupling)
 
-    def draw(self) -> None:
+    def next_batch(self) -> Batch:
         batch = self.streams.next()
         if 1 < len(self.streams.streams) < self.size:
             batch = tree_map(lambda leaf: leaf[self.members.stream_of] if isinstance(leaf, Tensor) else leaf, batch)
-        self.batch, self.batch_spent = batch, False
+        return batch
+
+    def draw(self) -> None:
+        self.batch, self.batch_spent = self.next_batch(), False
         if self.on_batch:
             with torch.no_grad():
-                self.members.call(self.game, self.on_batch, batch)
+                self.members.call(self.game, self.on_batch, self.batch)
 
     def mask_seed(self) -> list[int]:
         return [int(torch.randint(2**31, (), generator=stream)) for stream in self.mask_streams]

@@ -1,0 +1,264 @@
+"""Blocks of turns as one program of XLA, with the game, the rule, the optimizers and the schedulers as they are written.
+
+One turn of each kind is recorded (`arena.engine.turn_record`), and a loop over the recorded turns is compiled (`arena.accelerate.xla`).
+Batches are drawn by the run's own streams, so that the data are those of a run without XLA; the state is put back after each block, so
+that looks and checkpoints do not differ. Turns that cannot be recorded are played by the rule, and `why_not` gives the reason.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from arena.accelerate import xla
+from arena.accelerate.recorded_turn import CannotRecord, Grows
+from arena.core.faults import described, faults_of
+from arena.engine.episode import Episode, Moving
+from arena.engine.turn_record import Given, Kind, Recorded, State, drawing, record_turn
+from arena.optimizers.batched import BatchedOptimizer
+
+LONGEST = 128
+"""Most turns in a block."""
+
+NUMBERS = 2**23
+"""Most numbers in the batches of a block."""
+
+WARM = 3
+"""Turns of each kind that are played before it is recorded, so that moments and memories exist."""
+
+PlayTurn = Callable[..., None]
+"""Plays a turn, given the shares and the coupling, as `arena.engine.turn_engine.play` does."""
+
+
+class _Turn(NamedTuple):
+    """A turn of a block: its kind, its movers, its inputs, and the turns played when it is over."""
+
+    kind: Kind
+    moving: Moving
+    given: Given
+    played: Any
+
+
+class _Example(NamedTuple):
+    """A turn that the rule has played, with which the program is compared."""
+
+    kind: Kind
+    before: list[Tensor]
+    given: Given
+    after: list[Tensor]
+
+
+class Blocks:
+    """The compiled blocks of one episode.
+
+    Args:
+        episode: The episode.
+
+    Attributes:
+        why_not: Reason for which turns are played one by one; None if blocks are compiled.
+        passed: Turns of the latest block, and the positions after them, if the players are one number each.
+    """
+
+    def __init__(self, episode: Episode):
+        self.episode = episode
+        self.why_not = xla.why_missing() or _obstacle(episode)
+        self._state = State(episode)
+        self._shape: Any = None
+        self._waits: Any = None
+        self._draws: dict[Kind, int] = {}
+        self._seen: dict[Kind, int] = {}
+        self._recorded: dict[Kind, Recorded] = {}
+        self._examples: list[_Example] = []
+        self._kinds: list[Kind] = []  # of the program
+        self._program: xla.Program | None = None
+        self._length = LONGEST
+        self.passed: list[tuple[int, list[float]]] = []
+        for optimizer in episode.optimizers.values():
+            if isinstance(optimizer, BatchedOptimizer):
+                optimizer.count_on_device()
+
+    def play(self, limit: int, play_turn: PlayTurn) -> None:
+        """Play at least one turn with the scheduler's actions, and at most `limit`.
+
+        Args:
+            limit: Turns until the next look.
+            play_turn: Plays a turn by the rule.
+        """
+        episode = self.episode
+        if episode.resting:
+            episode.wake()
+        self.passed = []
+        block: list[_Turn] = []
+        if self._state.shape() != self._shape:
+            self._kinds = []
+        while len(block) < min(limit, self._length):
+            action = episode.action({})
+            moving, shares = episode.who_moves(*action[:2])
+            if shares and episode.scheduled_buffers:
+                episode.update_buffers(moving, shares)
+            kind = Kind.of(episode, moving)
+            if kind not in self._kinds:
+                self._flush(block)
+                self._alone(kind, moving, action, shares, play_turn)
+                return
+            episode.coupling = action[2]
+            given = self._given(moving, shares, self._recorded[kind].draws)
+            if given.shape() != self._recorded[kind].shape:  # a batch of another size
+                self._flush(block)
+                with drawing(episode, given.batches):
+                    play_turn(episode, *action)
+                return
+            episode.count(shares)
+            played = episode.turns_played if episode.members is None else episode.turns_played.copy()
+            block.append(_Turn(kind, moving, given, played))
+            until = episode.game.batch_until
+            episode.batch_spent = until is None or until in shares
+        self._flush(block)
+
+    def _given(self, moving: Moving, shares: dict[str, Any], draws: int) -> Given:
+        """Return the inputs of the next turn; batches are drawn."""
+        episode = self.episode
+        with faults_of(f"{type(episode.game).__name__}.sample"):
+            batches = [episode.next_batch() for _ in range(draws)] or [episode.batch]
+        episode.batch = batches[-1]
+        factors = episode.factors(shares)
+        roles, each = episode.game.roles, self._each
+        numbers = [each(episode.coupling), *(each(factors.get(role, 0.0)) for role in roles)]
+        numbers += [buffer.clone() for buffer in episode.scheduled_buffers.buffers.values()]
+        if episode.members is not None:
+            everyone = torch.ones(episode.members.count, dtype=torch.bool, device=episode.device)
+            numbers += [moving.masks.get(role, everyone) for role in roles]
+        return Given(batches, numbers)
+
+    def _each(self, number: Any) -> Tensor:
+        """Return a number as a tensor; in a population, one for each member."""
+        tensor = torch.as_tensor(number, dtype=self.episode.dtype, device=self.episode.device)
+        return tensor if self.episode.members is None else tensor.expand(self.episode.members.count)
+
+    def _flush(self, block: list[_Turn]) -> None:
+        """Play the turns of a block."""
+        if not block:
+            return
+        episode, program = self.episode, self._program
+        assert program is not None
+        inputs = [torch.stack(column) for column in zip(*(turn.given.tensors() for turn in block), strict=True)]
+        try:
+            after, results = program(self._state.read(), len(block), [self._kinds.index(turn.kind) for turn in block], inputs)
+        except Exception as error:
+            raise episode.fault(error) from error
+        self._state.write(after)
+        field, keys = episode.field, episode.game.keys
+        if positions := results[len(keys) :]:
+            self.passed = [*zip((turn.played for turn in block), torch.stack(positions, 1).tolist(), strict=False)]
+        for turn, losses in zip(block, zip(*(result.unbind(0) for result in results[: len(keys)]), strict=True), strict=False):
+            by_key = dict(zip(keys, losses, strict=True))
+            field.movers, field.masks = turn.kind.keys, turn.moving.masks
+            field.first = {key: by_key[key] for key in turn.kind.keys}, {}
+            episode.signals.note(turn.played, field, gradients=False)
+            costs = self._recorded[turn.kind].costs
+            field.gradient_evaluations += costs[0]
+            field.products += costs[1]
+        episode.signals.forget_updates()
+
+    def _alone(self, kind: Kind, moving: Moving, action: Any, shares: dict[str, Any], play_turn: PlayTurn) -> None:
+        """Play one turn by the rule; record it if its kind has been seen often enough."""
+        episode, shape = self.episode, self._state.shape()
+        if self._shape != shape:  # the first turns, or the rule's memory has changed its form
+            self._seen, self._recorded, self._examples, self._shape = {}, {}, [], shape
+        if kind.roles:
+            self._seen[kind] = self._seen.get(kind, 0) + 1
+        warm = kind.roles and min(self._seen.values()) > WARM and self._waits != shape
+        if warm and kind not in self._recorded:
+            self._record(kind, moving, action, shares, play_turn)
+        else:
+            self._counting(kind, action, play_turn)
+            if warm and self._recorded.keys() >= self._seen.keys():
+                self._compile()
+        if episode.game.path:
+            self.passed.append((episode.turns_played, [p.item() for p in episode.game.parameters()]))
+
+    def _record(self, kind: Kind, moving: Moving, action: Any, shares: dict[str, Any], play_turn: PlayTurn) -> None:
+        """Record a turn, and play it by the rule."""
+        episode, shape = self.episode, self._shape
+        episode.coupling = action[2]
+        given = self._given(moving, shares, self._draws.get(kind, 1) if kind.fresh else 0)
+        try:
+            self._recorded[kind] = record_turn(episode, self._state, kind, given, len(given.batches) if kind.fresh else 0)
+        except Grows:
+            self._waits = shape
+        except Exception as error:  # whatever a game's code raises where its tensors are traced
+            self.why_not = self._sentence(error)
+        before = self._state.copy()
+        with drawing(episode, given.batches if kind.fresh else []):
+            play_turn(episode, *action)
+        if kind in self._recorded and shape == self._state.shape():
+            self._examples.append(_Example(kind, before, given, self._state.copy()))
+
+    def _counting(self, kind: Kind, action: Any, play_turn: PlayTurn) -> None:
+        """Play a turn by the rule, and count the batches that it draws."""
+        episode, drawn = self.episode, [0]
+        of_stream = episode.next_batch
+
+        def count() -> Any:
+            drawn[0] += 1
+            return of_stream()
+
+        episode.__dict__["next_batch"] = count
+        try:
+            play_turn(episode, *action)
+        finally:
+            del episode.__dict__["next_batch"]
+        self._draws[kind] = drawn[0]
+
+    def _compile(self) -> None:
+        """Make the program, and compare it with the turns that the rule has played."""
+        numbers = max(sum(t.numel() for t in example.given.tensors()) for example in self._examples)
+        self._length = max(1, min(LONGEST, NUMBERS // max(1, numbers)))
+        kinds = [*self._recorded]
+        self._kinds = []
+        try:
+            layouts = {tuple(t.shape for t in example.given.tensors()) for example in self._examples}
+            if len(layouts) > 1:
+                raise CannotRecord("its turns have batches of different shapes")
+            graphs = [recorded.graph for recorded in self._recorded.values()]
+            program = xla.Program(graphs, len(self._state.read()), self._length, one_thread=torch.get_num_threads() == 1)
+            for kind, before, given, after in self._examples:
+                found, _ = program(before, 1, [kinds.index(kind)], [t.unsqueeze(0) for t in given.tensors()])
+                if (off := _difference(before, found, after)) > 0.05:
+                    raise CannotRecord(f"XLA moves the players elsewhere than the rule does, by {off:.0%} of a turn")
+        except Exception as error:  # whatever a compiler raises
+            self.why_not = self._sentence(error)
+            return
+        self._program, self._kinds, self._examples = program, kinds, []
+
+    def _sentence(self, error: Exception) -> str:
+        episode = self.episode
+        if isinstance(error, (CannotRecord, xla.CannotLower)):
+            place = described(error.__cause__).rpartition("; ")[2] if isinstance(error.__cause__, Exception) else ""
+            what = str(error).partition("\n")[0] + (f"; {place}" if place else "")
+        else:
+            what = described(error)
+        return f"{type(episode.rule).__name__} on {type(episode.game).__name__} is played without XLA ({what})"
+
+
+def _obstacle(episode: Episode) -> str | None:
+    """Return why an episode cannot be played in blocks; None if it can be tried."""
+    name = type(episode.game).__name__
+    if episode.field.stochastic:
+        return f"{name} is played without XLA, because its players draw random numbers (dropout)"
+    if episode.observes:
+        return f"{name} is played without XLA, because its scheduler reads the signals of every turn"
+    if type(episode.field).__name__ == "ShardedField":
+        return f"{name} is played without XLA, because its batches are split"
+    return None
+
+
+def _difference(before: list[Tensor], found: list[Tensor], wanted: list[Tensor]) -> float:
+    """Return the largest distance between two states of a tensor after a turn, as a share of its change in the turn."""
+    worst = 0.0
+    for old, own, other in ([t.double() for t in three] for three in zip(before, found, wanted, strict=True)):
+        apart = (own - other).norm() / ((other - old).norm() + 1e-5 * other.norm() + 1e-12)
+        if torch.isfinite(other).all():
+            worst = max(worst, float(apart) if torch.isfinite(apart) else 1.0)
+    return worst
