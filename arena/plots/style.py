@@ -157,7 +157,7 @@ def animated(frames: Sequence[Any], milliseconds: int, last: int) -> bytes:
     some = [np.asarray(frames[place]) for place in np.linspace(0, len(frames) - 1, min(len(frames), 4)).round().astype(int)]
     palette = Image.fromarray(np.concatenate(some)).quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
     colours = np.array(palette.getpalette()).reshape(-1, 3)
-    colours[colours.sum(1).argmax()] = np.concatenate(some).reshape(-1, 3).max(0)  # white stays white
+    colours[colours.min(1) >= 248] = 255  # white stays white
     palette.putpalette(colours.flatten().tolist())
     images = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [milliseconds] * (len(images) - 1) + [last]

@@ -135,7 +135,7 @@ def _two_views(flat: np.ndarray, source_labels: Tensor, target_labels: Tensor | 
         by_class.scatter([], [], s=12, marker="s", color=_colour(label), label=str(label))
     by_domain.set_title("by domain")
     by_class.set_title("by class: source ○, target ▲" if target_labels is not None else "by class of the source")
-    by_domain.legend(loc="best", markerscale=1.5, frameon=True, framealpha=0.85, edgecolor="none")
+    by_domain.legend(loc="upper right", markerscale=1.5, frameon=True, framealpha=0.85, edgecolor="none")
     by_class.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=1.8, title="class", title_fontsize=8)
     for axis in (by_domain, by_class):
         axis.set(xticks=[], yticks=[], xlabel=along)
