@@ -84,6 +84,7 @@ ATTACKED: dict[str, Any] = PLAIN | {
     "attacker.start": 0.0,
     "classifier.lr": 0.02,
 }
+NORMED: dict[str, Any] = {"extractor": "benchmarks.doctor.few_images.NormedMLP", "*.lr": 1e-3}
 STARVED = {"scheduler.ratio": 8, "generator.lr": 1e-4}
 """Many moves of the discriminator for each of a slow generator."""
 DRAWN_STARVED = {"scheduler.ratio": whole(6, 12), "generator.lr": log(6e-5, 1.5e-4)}
@@ -106,9 +107,9 @@ _PLANTED: Mapping[str, Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any],
             {"discriminator.lr": log(2.5e-3, 3.8e-3), "generator.lr": log(2e-4, 4e-4)},
         ),
         (
-            "grid",
+            "ring",
             POINTS,
-            {"discriminator.lr": 3e-3, "generator.lr": 3e-4},
+            {"discriminator.lr": 3e-3, "generator.lr": 3e-4, "noise": 0.15, "latent": 8},
             {"discriminator.lr": log(2.5e-3, 3.8e-3), "generator.lr": log(2e-4, 4e-4)},
         ),
     ],
@@ -129,8 +130,8 @@ _PLANTED: Mapping[str, Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any],
         ("swiss-roll", POINTS, {"*.betas": (0.95, 0.99)}, {"*.betas": one((0.93, 0.999), (0.95, 0.999), (0.97, 0.99))}),
     ],
     "saturating-loss": [
-        ("ring", POINTS, {**STARVED, "loss": "saturating"}, DRAWN_STARVED),
-        ("swiss-roll", POINTS, {**STARVED, "loss": "saturating"}, DRAWN_STARVED),
+        (game, POINTS, {"loss": "saturating", **STARVED, "generator.lr": 2e-4}, {**DRAWN_STARVED, "generator.lr": log(1.5e-4, 3e-4)})
+        for game in ("ring", "grid")
     ],
     "penalty-too-strong": [
         ("ring", POINTS, {"penalty": "r1", "gamma": 3e4}, {"gamma": log(1e4, 1e6)}),
@@ -160,6 +161,10 @@ _PLANTED: Mapping[str, Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any],
         ("regression", PAIRS, {"coupling": 0.002}, {"coupling": log(1e-4, 8e-3)}),
         ("regression-2d", PAIRS, {"coupling": 0.002}, {"coupling": log(1e-4, 8e-3)}),
     ],
+    "mixed-batch-norm": [
+        ("dann", DIGITS, NORMED, {"*.lr": log(7e-4, 2e-3)}),
+        ("dann", DIGITS, {**NORMED, "extractor.hidden": (128, 64)}, {"*.lr": log(7e-4, 2e-3)}),
+    ],
     "negative-transfer": [("dann", DIGITS, {"target": str(DATA / f"{name}.npz")}, {"*.lr": log(2e-3, 5e-3)}) for name in FEW_CLASSES],
     "early-coupling": [
         ("dann", MOONS, {"coupling": "constant", "angle": 70.0}, {"angle": log(65.0, 72.0)}),
@@ -171,7 +176,7 @@ _PLANTED: Mapping[str, Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any],
     ],
     "overfit-discriminator": [
         ("benchmarks.doctor.few_images.FewImages", IMAGES, {"few": 40}, {"few": whole(20, 100)}),
-        ("benchmarks.doctor.few_images.FewPatches", IMAGES, {"few": 40}, {"few": whole(20, 100)}),
+        ("benchmarks.doctor.few_images.FewPatches", IMAGES, {"few": 20}, {"few": whole(15, 40)}),
     ],
     "gradient-masking": [
         ("attack", ATTACKED, {}, {"epsilon": log(0.27, 0.35), "attacker.lr": log(1.0, 2.0)}),

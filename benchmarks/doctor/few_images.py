@@ -1,16 +1,20 @@
 """Small data sets for the benchmark of the doctor: GANs on few images, and digits of few classes as a target of adaptation."""
 
+import itertools
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from arena.games.gan.images import ImageGAN
+from arena.players.base import Shape
+from arena.players.dann import TwoParts
 
 DATA = Path("build/doctor-data")
-FEW_CLASSES = {"ones-and-sevens": (1, 7), "small-digits": (0, 2, 3)}
+FEW_CLASSES = {"ones-and-sevens": (1, 7), "threes-and-eights": (3, 8)}
 
 
 class FewImages(ImageGAN):
@@ -41,6 +45,19 @@ class FewPatches(FewImages):
     """The same on grey 8×8 patches of the photographs that come with scikit-learn."""
 
     data_set = str(DATA / "patches.npz")
+
+
+class NormedMLP(TwoParts):
+    """A classifier with batch normalisation after each hidden layer, whose widths are `hidden`."""
+
+    def __init__(self, inputs: Shape, outputs: Shape, hidden: tuple[int, ...] = (64, 64)):
+        widths = [math.prod(inputs), *hidden]
+        layers = [layer for wide, narrow in itertools.pairwise(widths) for layer in _normed(wide, narrow)]
+        super().__init__(nn.Sequential(nn.Flatten(), *layers), nn.Linear(widths[-1], outputs[0]))
+
+
+def _normed(wide: int, narrow: int) -> list[nn.Module]:
+    return [nn.Linear(wide, narrow), nn.BatchNorm1d(narrow), nn.ReLU()]
 
 
 def write_data() -> None:

@@ -25,6 +25,7 @@ from arena.games.adaptation import table as adaptation_table
 from arena.games.adaptation.calibration import calibration_error
 from arena.games.adaptation.criteria import Outputs, criteria
 from arena.games.adaptation.domain_divergence import proxy_a_distance
+from arena.games.adaptation.statistics_shift import statistics_shift
 from arena.games.data import domains
 from arena.games.data.domains import Domain
 from arena.players.base import evaluating, precision_of
@@ -185,14 +186,25 @@ class Adaptation(Game):
         return [*blind, Criterion("target-accuracy", uses_oracle=True)]
 
     def metrics(self) -> dict[str, float | Tensor]:
-        """Every criterion without target labels, the proxy A-distance of the features, and, if the target has labels,
-        accuracy, cross-entropy and calibration error on its test examples of the source's classes."""
+        """Every criterion without target labels, the proxy A-distance of the features, the shift of common statistics of batch
+        normalisation (see `arena.games.adaptation.statistics_shift`), and, if the target has labels, accuracy, cross-entropy and
+        calibration error on its test examples of the source's classes."""
         outputs = self.criterion_outputs()
         values: dict[str, float | Tensor] = {name: criterion.value(outputs) for name, criterion in criteria().items()}
         values["proxy-a-distance"] = proxy_a_distance(outputs.trained_features, outputs.target_features)
+        if self.adapts and not self._kept_apart and (shift := self._statistics_shift()) is not None:
+            values["statistics-shift"] = shift
         if self.target.labels:
             values |= {name.replace("_", "-"): value for name, value in self.of_target(*self.outputs(1)).items()}
         return values
+
+    def _statistics_shift(self) -> Tensor | None:
+        """Return how far apart the domains are in the inputs of the features' batch normalisation; None without any."""
+        like = next(self.parameters())
+        rng = lambda: torch.Generator(device=like.device).manual_seed(1)  # noqa: E731
+        drawn = [domain.draw(self.looked_at, rng(), self.angle, self.noise, dtype=like.dtype)[0] for domain in (self.source, self.target)]
+        with evaluating(self.players):
+            return statistics_shift(self.classifier.features, *(x.to(like) for x in drawn))
 
     def criterion_outputs(self) -> Outputs:
         """Outputs for criteria: on `looked_at` fixed examples of the source's two parts, and of the target without labels."""

@@ -86,6 +86,7 @@ DANN_SETTINGS: dict[str, Any] = {
     "extractor.lr": 3e-3,
     "domain.lr": 3e-3,
     "domain.hidden": [64],
+    "bn_mode": "concat",
 }
 REGRESSION: dict[str, Made] = {
     "regressor.moves": 0,

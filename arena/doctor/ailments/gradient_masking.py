@@ -31,5 +31,8 @@ class GradientMasking(Ailment):
             Evidence("score", 1 - many, f"about 1 less the accuracy under one step, {1 - one:.3g}"),
         )
         ratio = case.number("scheduler.ratio")
-        more = 5 * int(ratio) if ratio >= 1 else 5
-        return Finding(evidence, "the training attack takes too few steps", {"scheduler.ratio": more}, 0.9, "more steps of the attacker")
+        more = 3 * int(ratio) if ratio >= 1 else 3
+        change: dict[str, float] = {"scheduler.ratio": more}
+        if case.rate(case.roles[1]) > 1.5 / more:  # steps of ε·rate; those of all moves together reach through the ball
+            change[f"{case.roles[1]}.lr"] = 1.5 / more
+        return Finding(evidence, "the training attack takes too few steps", change, 0.9, "more and shorter steps of the attacker")

@@ -19,7 +19,7 @@ class OverfitDiscriminator(Ailment):
 
     source = "Karras et al., arXiv:2006.06676, section 2"
 
-    def __init__(self, gap: float = 0.15):
+    def __init__(self, gap: float = 0.1):
         self.gap = gap
 
     def look(self, case: Case) -> Finding | None:
