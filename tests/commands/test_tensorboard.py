@@ -121,25 +121,25 @@ def test_the_pages_open_in_a_browser(served: str, scheme: str, width: int) -> No
         "text": "about/summary",
         "histograms": "weights/layers.0.weight",
         "hparams": "extragradient",
-        "projector": "features/labels.tsv",
+        "projector": "features",
     }
     wrong = list[str]()
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        view = browser.new_page(viewport={"width": width, "height": 1100}, color_scheme=scheme)
+        view.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        view.on("pageerror", lambda error: wrong.append(str(error)))
+        view.on("request", lambda asked: wrong.append(asked.url) if not asked.url.startswith((served, "data:", "blob:")) else None)
+        view.goto(served)
         for page, text in shown.items():
-            view = browser.new_page(viewport={"width": width, "height": 1100}, color_scheme=scheme)
-            view.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-            view.on("pageerror", lambda error: wrong.append(str(error)))
-            view.on("request", lambda asked: wrong.append(asked.url) if not asked.url.startswith((served, "data:", "blob:")) else None)
-            view.goto(f"{served}#{page}")
+            view.evaluate(f"location.hash = '{page}'")
             for _ in range(600):
-                if any(frame.get_by_text(text).count() for frame in view.frames):  # the projector has one of its own
+                if any(frame.get_by_text(text, exact=page == "projector").count() for frame in view.frames):  # the projector has its own
                     break
                 view.wait_for_timeout(100)
             else:
                 raise AssertionError(f"the page {page} does not show {text}")
             assert ("darkMode=true" in view.url) == (scheme == "dark")
-            view.close()
         browser.close()
     assert wrong == []
 
