@@ -121,25 +121,32 @@ def test_the_pages_open_in_a_browser(served: str, scheme: str, width: int) -> No
         "text": "about/summary",
         "histograms": "weights/layers.0.weight",
         "hparams": "extragradient",
-        "projector": "features",
     }
-    wrong = list[str]()
+    wrong, loaded = list[str](), list[str]()
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         view = browser.new_page(viewport={"width": width, "height": 1100}, color_scheme=scheme)
         view.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         view.on("pageerror", lambda error: wrong.append(str(error)))
         view.on("request", lambda asked: wrong.append(asked.url) if not asked.url.startswith((served, "data:", "blob:")) else None)
+        view.on("response", lambda answer: loaded.append(answer.url) if answer.ok else None)
         view.goto(served)
         for page, text in shown.items():
             view.evaluate(f"location.hash = '{page}'")
             for _ in range(600):
-                if any(frame.get_by_text(text, exact=page == "projector").count() for frame in view.frames):  # the projector has its own
+                if view.get_by_text(text).count():
                     break
                 view.wait_for_timeout(100)
             else:
                 raise AssertionError(f"the page {page} does not show {text}")
             assert ("darkMode=true" in view.url) == (scheme == "dark")
+        view.evaluate("location.hash = 'projector'")
+        for _ in range(600):
+            if all(any(f"projector/{name}?" in url for url in loaded) for name in ("tensor", "metadata")):
+                break
+            view.wait_for_timeout(100)
+        else:
+            raise AssertionError("the projector does not load the features and their labels")
         browser.close()
     assert wrong == []
 
