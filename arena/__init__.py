@@ -28,6 +28,7 @@ _NAMES = {
     "arena.report.write": "write_report",
     "arena.rules.base": "UpdateRule",
     "arena.rules.turn": "Turn",
+    "arena.runs.export": "export load_game load_player",
     "arena.runs.play": "play resume",
     "arena.runs.result": "Result",
     "arena.schedulers": "Moment Scheduler",

@@ -20,6 +20,9 @@ from arena.registry.entries import register as register
 from arena.report.write import write_report as write_report
 from arena.rules.base import UpdateRule as UpdateRule
 from arena.rules.turn import Turn as Turn
+from arena.runs.export import export as export
+from arena.runs.export import load_game as load_game
+from arena.runs.export import load_player as load_player
 from arena.runs.play import play as play
 from arena.runs.play import resume as resume
 from arena.runs.result import Result as Result

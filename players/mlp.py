@@ -12,8 +12,14 @@ from torch.nn import functional
 from arena.players.base import Shape, size
 from arena.players.spectral_norm import SpectralNorm
 
+
+def _same(x: Tensor) -> Tensor:
+    """Return the argument; a function with a name, because players are pickled."""
+    return x
+
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "none": lambda x: x,
+    "none": _same,
     "relu": functional.relu,
     "leaky-relu": functools.partial(functional.leaky_relu, negative_slope=0.2),
     "tanh": torch.tanh,

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from optuna import pruners, samplers
 
-from arena.experiments.plug_ins import installed
+from arena.registry.plug_ins import installed
 
 Make = Callable[[Any, int], samplers.BaseSampler]
 """Takes the options of a sweep, and a seed."""

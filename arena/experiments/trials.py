@@ -16,8 +16,8 @@ from arena.core.result_table import ResultTable
 from arena.errors import ArenaError, typed
 from arena.experiments.ledger import SeedResult, TrialRecord
 from arena.experiments.outcome import Outcome, value_of
-from arena.experiments.plug_ins import plug_in
 from arena.experiments.values import Point
+from arena.registry.plug_ins import plug_in
 from arena.runs.folders import check_own
 
 Run = tuple[int, Outcome, str]

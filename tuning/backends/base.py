@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 from arena.errors import check_choice
 from arena.experiments.ledger import TrialRecord
-from arena.experiments.plug_ins import installed, plug_in
+from arena.registry.plug_ins import installed, plug_in
 from arena.tuning import backends
 
 Tell = Callable[[TrialRecord], None]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from arena.errors import BadSetting, check_number
-from arena.experiments.plug_ins import plug_in
+from arena.registry.plug_ins import plug_in
 from arena.runs.locks import alone_in
 
 Work = Callable[[Any, Callable[[int], None]], Any]

@@ -1,4 +1,4 @@
-"""Parts of experiments that packages announce by entry points: executors, reports, and readers of trials."""
+"""Parts that packages announce by entry points: executors, reports, readers of trials, formats of exported players."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,13 +8,14 @@ from typing import Any
 from arena.errors import ArenaError, UnknownName
 
 
-def plug_in(group: str, kind: str, name: str) -> Any:
+def plug_in(group: str, kind: str, name: str, extra: str = "tuning") -> Any:
     """Return what an entry point names.
 
     Args:
         group: of the entry points.
         kind: noun for error messages, such as backend.
         name: of the entry point.
+        extra: of this package, which installs what is missing.
 
     Raises:
         UnknownName: if no installed package offers it.
@@ -31,15 +32,15 @@ def plug_in(group: str, kind: str, name: str) -> Any:
     there = {point.name: point for point in entry_points(group=group)}
     if name not in there:
         raise UnknownName(kind, name, there)
-    with installed(f"the {kind} {name}"):
+    with installed(f"the {kind} {name}", extra):
         return there[name].load()
 
 
 @contextlib.contextmanager
-def installed(what: str) -> Iterator[None]:
-    """Raise ArenaError if an import inside finds a package missing."""
+def installed(what: str, extra: str = "tuning") -> Iterator[None]:
+    """Raise ArenaError if an import inside finds a package missing, with the extra that installs it."""
     try:
         yield
     except ImportError as error:
         lacks = error.name or error
-        raise ArenaError(f"{what} needs {lacks}, which is not installed; type: pip install -e '.[tuning]'") from error
+        raise ArenaError(f"{what} needs {lacks}, which is not installed; type: pip install -e '.[{extra}]'") from error
