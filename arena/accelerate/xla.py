@@ -77,10 +77,9 @@ class Program:
     def __init__(self, turns: Sequence[GraphModule], states: int, length: int, *, one_thread: bool):
         self.turns, self.states, self.length, self.one_thread = list(turns), states, length, one_thread
         jax, _ = _libraries()
-        constants = [[(name, t) for name, t in _constants(turn)] for turn in self.turns]
-        self._constants = [{name: _to_jax(t) for name, t in own} for own in constants]
+        self._constants = [dict(_constants(turn)) for turn in self.turns]
         options = {"xla_cpu_multi_thread_eigen": False} if one_thread else {}
-        self._play = jax.jit(self._loop, donate_argnums=(0,), compiler_options=options)
+        self._play = jax.jit(self._loop, compiler_options=options)
 
     def __call__(
         self, state: Sequence[Tensor], count: int, kinds: Sequence[int], inputs: Sequence[Tensor]
@@ -91,17 +90,19 @@ class Program:
             state: The state before them.
             count: Number of turns, at most B.
             kinds: Kind of each turn.
-            inputs: What the turns are given, each with a leading axis of turns, at least `count` long.
+            inputs: What the turns are given, each with a leading axis of `count` turns.
 
         Returns:
             The state after them, and the results with a leading axis of B turns, of which the first `count` are meant.
         """
         jax, _ = _libraries()
         with jax.enable_x64(True):
-            padded = [_to_jax(_padded(t, self.length)) for t in inputs]
-            which = jax.numpy.asarray([*kinds, *[0] * (self.length - len(kinds))], dtype="int32")
-            after, results = self._play([_to_jax(t) for t in state], count, which, padded, self._constants)
-            return [_to_torch(a) for a in after], [_to_torch(r) for r in results]
+            which = torch.zeros(self.length, dtype=torch.int32)
+            which[:count] = torch.tensor(kinds, dtype=torch.int32)
+            padded = [_padded(tensor, self.length) for tensor in inputs]
+            given = jax.device_put(jax.tree.map(_shared, [list(state), torch.tensor(count), which, padded, self._constants]))
+            after, results = self._play(*given)
+            return [torch.from_dlpack(a) for a in after], [torch.from_dlpack(r) for r in results]  # which waits for them
 
     def _loop(self, state: Any, count: Any, kinds: Any, inputs: Any, constants: Any) -> Any:
         jax, _ = _libraries()
@@ -197,20 +198,12 @@ def _constants(graph: GraphModule) -> list[tuple[str, Tensor]]:
 def _padded(tensor: Tensor, length: int) -> Tensor:
     if len(tensor) == length:
         return tensor
-    padded = tensor.new_zeros((length, *tensor.shape[1:]))
+    padded = tensor.new_empty((length, *tensor.shape[1:]))
     padded[: len(tensor)] = tensor
     return padded
 
 
-def _to_jax(tensor: Tensor) -> Any:
-    """Return a copy of a tensor as an array on the same device, which XLA may use up."""
-    jax, _ = _libraries()
-    with jax.enable_x64(True):
-        if tensor.device.type == "cpu":
-            return jax.numpy.array(tensor.detach().numpy())
-        return jax.dlpack.from_dlpack(tensor.detach().clone())
-
-
-def _to_torch(array: Any) -> Tensor:
-    """Return an array as a tensor on the same device, without a copy."""
-    return torch.from_dlpack(array)
+def _shared(tensor: Tensor) -> Any:
+    """Return a tensor's numbers as JAX takes them, without a copy."""
+    tensor = tensor.detach()
+    return tensor.numpy() if tensor.device.type == "cpu" else _libraries()[0].dlpack.from_dlpack(tensor.contiguous())

@@ -5,17 +5,21 @@ Batches are drawn by the run's own streams, so that the data are those of a run 
 that looks and checkpoints do not differ. Turns that cannot be recorded are played by the rule, and `why_not` gives the reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from arena.accelerate import xla
 from arena.accelerate.recorded_turn import CannotRecord, Grows
 from arena.core.faults import described, faults_of
+from arena.core.game import Batch
 from arena.engine.episode import Episode, Moving
-from arena.engine.turn_record import Given, Kind, Recorded, State, drawing, record_turn
+from arena.engine.single_episode import SingleEpisode
+from arena.engine.streams import BatchStream
+from arena.engine.turn_record import Given, Kind, Recorded, State, drawing, record_turn, shape_of
 from arena.optimizers.batched import BatchedOptimizer
 
 LONGEST = 128
@@ -32,11 +36,20 @@ PlayTurn = Callable[..., None]
 
 
 class _Turn(NamedTuple):
-    """A turn of a block: its kind, its movers, its inputs, and the turns played when it is over."""
+    """A turn of a block.
+
+    Args:
+        kind: Its kind.
+        moving: Its movers.
+        batches: Its batches; None if they are taken from the stream with those of the whole block.
+        numbers: As in `Given`; plain numbers in a single game.
+        played: Turns played when it is over.
+    """
 
     kind: Kind
     moving: Moving
-    given: Given
+    batches: list[Batch] | None
+    numbers: list[Any]
     played: Any
 
 
@@ -103,38 +116,78 @@ class Blocks:
                 self._alone(kind, moving, action, shares, play_turn)
                 return
             episode.coupling = action[2]
-            given = self._given(moving, shares, self._recorded[kind].draws)
-            if given.shape() != self._recorded[kind].shape:  # a batch of another size
+            recorded = self._recorded[kind]
+            batches = None if self._stream is not None else self._drawn(recorded.draws)
+            if batches is not None and shape_of(batches) != recorded.shape:  # a batch of another size
                 self._flush(block)
-                with drawing(episode, given.batches):
+                with drawing(episode, batches):
                     play_turn(episode, *action)
                 return
+            numbers = self._numbers(moving, shares)
             episode.count(shares)
             played = episode.turns_played if episode.members is None else episode.turns_played.copy()
-            block.append(_Turn(kind, moving, given, played))
+            block.append(_Turn(kind, moving, batches, numbers, played))
             until = episode.game.batch_until
             episode.batch_spent = until is None or until in shares
         self._flush(block)
 
-    def _given(self, moving: Moving, shares: dict[str, Any], draws: int) -> Given:
-        """Return the inputs of the next turn; batches are drawn."""
+    @property
+    def _stream(self) -> BatchStream | None:
+        """The stream, if the batches of a whole block can be taken from it at once."""
+        episode = self.episode
+        whole = isinstance(episode, SingleEpisode) and episode.stream.turns > 1 and not episode.acceleration.channels_last
+        return episode.stream if whole else None  # type: ignore[attr-defined]
+
+    def _drawn(self, draws: int) -> list[Batch]:
+        """Draw the batches of a turn; without a draw, the present one."""
         episode = self.episode
         with faults_of(f"{type(episode.game).__name__}.sample"):
             batches = [episode.next_batch() for _ in range(draws)] or [episode.batch]
         episode.batch = batches[-1]
-        factors = episode.factors(shares)
-        roles, each = episode.game.roles, self._each
-        numbers = [each(episode.coupling), *(each(factors.get(role, 0.0)) for role in roles)]
-        numbers += [buffer.clone() for buffer in episode.scheduled_buffers.buffers.values()]
+        return batches
+
+    def _taken(self, stream: BatchStream, block: list[_Turn]) -> list[Tensor]:
+        """Take the batches of a block from the stream; return each leaf with a leading axis of turns."""
+        episode, draws = self.episode, [self._recorded[turn.kind].draws for turn in block]
+        kept = [] if draws[0] else tree_flatten(episode.batch)[0]
+        with faults_of(f"{type(episode.game).__name__}.sample"), episode.in_memory(episode.game):
+            leaves, spec = tree_flatten(stream.take(sum(draws))) if any(draws) else ([leaf[:0] for leaf in kept], None)
+        if kept:
+            leaves = [torch.cat([old.unsqueeze(0), new]) for old, new in zip(kept, leaves, strict=True)]
+        if spec is not None:
+            episode.batch = tree_unflatten([leaf[-1] for leaf in leaves], spec)
+        if 0 in draws:  # some turns keep the batch of the turn before
+            index = torch.tensor(draws).cumsum(0) - (0 if kept else 1)
+            return [leaf[index] for leaf in leaves]
+        each = [leaf.unflatten(0, (len(block), draws[0])) for leaf in leaves]
+        return [leaf[:, place] for place in range(draws[0]) for leaf in each]
+
+    def _numbers(self, moving: Moving, shares: dict[str, Any]) -> list[Any]:
+        """Return λ, the factors, the scheduled numbers and the masks of the next turn."""
+        episode = self.episode
+        factors, roles = episode.factors(shares), episode.game.roles
+        numbers = [episode.coupling, *(factors.get(role, 0.0) for role in roles)]
+        if episode.members is not None:
+            numbers = [*map(self._each, numbers)]
+        if episode.scheduled_buffers:
+            numbers += [buffer.clone() for buffer in episode.scheduled_buffers.buffers.values()]
         if episode.members is not None:
             everyone = torch.ones(episode.members.count, dtype=torch.bool, device=episode.device)
             numbers += [moving.masks.get(role, everyone) for role in roles]
-        return Given(batches, numbers)
+        return numbers
 
     def _each(self, number: Any) -> Tensor:
         """Return a number as a tensor; in a population, one for each member."""
+        if isinstance(number, Tensor) and number.dtype == torch.bool:
+            return number
         tensor = torch.as_tensor(number, dtype=self.episode.dtype, device=self.episode.device)
         return tensor if self.episode.members is None else tensor.expand(self.episode.members.count)
+
+    def _together(self, column: Sequence[Any]) -> Tensor:
+        """Return one number of each turn of a block, with a leading axis of turns."""
+        if isinstance(column[0], Tensor):
+            return torch.stack([*column])
+        return torch.tensor(column, dtype=self.episode.dtype, device=self.episode.device)
 
     def _flush(self, block: list[_Turn]) -> None:
         """Play the turns of a block."""
@@ -142,7 +195,12 @@ class Blocks:
             return
         episode, program = self.episode, self._program
         assert program is not None
-        inputs = [torch.stack(column) for column in zip(*(turn.given.tensors() for turn in block), strict=True)]
+        if (stream := self._stream) is not None:
+            batches = self._taken(stream, block)
+        else:
+            each = [[t for t in tree_flatten(turn.batches)[0] if isinstance(t, Tensor)] for turn in block]
+            batches = [torch.stack(column) for column in zip(*each, strict=True)]
+        inputs = [*batches, *map(self._together, zip(*(turn.numbers for turn in block), strict=True))]
         try:
             after, results = program(self._state.read(), len(block), [self._kinds.index(turn.kind) for turn in block], inputs)
         except Exception as error:
@@ -151,14 +209,14 @@ class Blocks:
         field, keys = episode.field, episode.game.keys
         if positions := results[len(keys) :]:
             self.passed = [*zip((turn.played for turn in block), torch.stack(positions, 1).tolist(), strict=False)]
-        for turn, losses in zip(block, zip(*(result.unbind(0) for result in results[: len(keys)]), strict=True), strict=False):
-            by_key = dict(zip(keys, losses, strict=True))
+        columns = {key: result.unbind(0) for key, result in zip(keys, results, strict=False)}
+        for place, turn in enumerate(block):
             field.movers, field.masks = turn.kind.keys, turn.moving.masks
-            field.first = {key: by_key[key] for key in turn.kind.keys}, {}
+            field.first = {key: columns[key][place] for key in turn.kind.keys}, {}
             episode.signals.note(turn.played, field, gradients=False)
-            costs = self._recorded[turn.kind].costs
-            field.gradient_evaluations += costs[0]
-            field.products += costs[1]
+            evaluations, products = self._recorded[turn.kind].costs
+            field.gradient_evaluations += evaluations
+            field.products += products
         episode.signals.forget_updates()
 
     def _alone(self, kind: Kind, moving: Moving, action: Any, shares: dict[str, Any], play_turn: PlayTurn) -> None:
@@ -182,7 +240,8 @@ class Blocks:
         """Record a turn, and play it by the rule."""
         episode, shape = self.episode, self._shape
         episode.coupling = action[2]
-        given = self._given(moving, shares, self._draws.get(kind, 1) if kind.fresh else 0)
+        batches = self._drawn(self._draws.get(kind, 1) if kind.fresh else 0)
+        given = Given(batches, [*map(self._each, self._numbers(moving, shares))])
         try:
             self._recorded[kind] = record_turn(episode, self._state, kind, given, len(given.batches) if kind.fresh else 0)
         except Grows:

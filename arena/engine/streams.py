@@ -50,6 +50,18 @@ class BatchStream:
         self.cursor += 1
         return self._batches[self.cursor - 1]
 
+    def take(self, count: int) -> Batch:
+        """Return the next batches together, each leaf with a leading axis of `count`; for streams that are drawn in blocks."""
+        parts = []
+        while count:
+            if self.cursor >= self.turns:
+                self.refill()
+            here = slice(self.cursor, min(self.turns, self.cursor + count))
+            parts.append(tree_map(lambda leaf, here=here: leaf[here], self.block))
+            count -= here.stop - here.start
+            self.cursor = here.stop
+        return parts[0] if len(parts) == 1 else tree_map(lambda *leaves: torch.cat(leaves), *parts)
+
     def refill(self) -> None:
         """Draw the next block."""
         self._began = self.rng.state_dict()

@@ -62,10 +62,11 @@ class Given(NamedTuple):
         """Return all tensors, those of the batches first."""
         return [leaf for leaf in tree_flatten(self.batches)[0] if isinstance(leaf, Tensor)] + self.numbers
 
-    def shape(self) -> tuple[Any, ...]:
-        """Return the structure of the batches: shapes of tensors, and all else as it is."""
-        leaves, spec = tree_flatten(self.batches)
-        return (spec, *((tuple(leaf.shape), leaf.dtype) if isinstance(leaf, Tensor) else leaf for leaf in leaves))
+
+def shape_of(batches: Sequence[Batch]) -> tuple[Any, ...]:
+    """Return the structure of batches: shapes of tensors, and all else as it is."""
+    leaves, spec = tree_flatten(batches)
+    return (spec, *((tuple(leaf.shape), leaf.dtype) if isinstance(leaf, Tensor) else leaf for leaf in leaves))
 
 
 class State:
@@ -206,7 +207,7 @@ def record_turn(episode: Episode, state: State, kind: Kind, given: Given, draws:
         spent = field.gradient_evaluations, field.products
         graph = record(play, inputs)
         costs = field.gradient_evaluations - spent[0], field.products - spent[1]
-    return Recorded(graph, given.shape(), draws, costs)
+    return Recorded(graph, shape_of(given.batches), draws, costs)
 
 
 @contextlib.contextmanager
