@@ -13,17 +13,18 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from arena.games.data.domains import rotate
-from arena.games.data.planar import labelled_moons, swiss_roll
+from arena.games.data.planar import labelled_moons, ring, swiss_roll
 
-Round = Iterator[None]
-"""Each `next` plays one round: the discriminator (or attacker) moves once, then the generator (or classifier) once; in domain adaptation
-both move at the same time."""
+Round = Iterator[Any]
+"""Each `next` plays one round, and gives the players' losses where a benchmark reads them. The discriminator (or attacker) moves once, then
+the generator (or classifier) once; in domain adaptation, and under the rules of the ring, both move at the same time."""
 
 
-def planar_gan(batch: int, width: int = 128, latent: int = 2) -> Round:
-    """The swiss-roll GAN of 2-width-width-2 nets with the default Adam."""
-    generator = _mlp(latent, width, 2)
-    discriminator = _mlp(2, width, 1)
+def planar_gan(batch: int, width: int = 128, latent: int = 2, compiled: bool = False) -> Round:
+    """The swiss-roll GAN of 2-width-width-2 nets with the default Adam; with `compiled`, both nets under `torch.compile`."""
+    generator, discriminator = _mlp(latent, width, 2), _mlp(2, width, 1)
+    if compiled:
+        generator, discriminator = torch.compile(generator), torch.compile(discriminator)  # type: ignore[assignment]
 
     def data() -> Iterator[torch.Tensor]:
         rng = torch.Generator(device=torch.empty(0).device).manual_seed(0)  # on the default device
@@ -33,15 +34,66 @@ def planar_gan(batch: int, width: int = 128, latent: int = 2) -> Round:
     return _alternate(generator, discriminator, data(), batch, latent, lr=1e-3, betas=(0.5, 0.9))
 
 
-def image_gan(root: str, batch: int = 100, latent: int = 100) -> Round:
-    """The fully connected MNIST GAN over torchvision's data set and the usual DataLoader."""
+def image_gan(root: str, batch: int = 100, latent: int = 100, compiled: bool = False) -> Round:
+    """The fully connected MNIST GAN over torchvision's data set and the usual DataLoader; with `compiled`, nets under `torch.compile`."""
     generator = nn.Sequential(
         nn.Linear(latent, 100), nn.LeakyReLU(0.2), nn.Linear(100, 300), nn.LeakyReLU(0.2), nn.Linear(300, 784), nn.Tanh()
     )
     discriminator = nn.Sequential(
         nn.Flatten(), nn.Linear(784, 300), nn.LeakyReLU(0.2), nn.Linear(300, 100), nn.LeakyReLU(0.2), nn.Linear(100, 1)
     )
+    if compiled:
+        generator, discriminator = torch.compile(generator), torch.compile(discriminator)  # type: ignore[assignment]
     return _alternate(generator, discriminator, _mnist(root, batch), batch, latent, lr=2e-4, betas=(0.5, 0.999))
+
+
+def ring_by(rule: str, batch: int = 256, width: int = 128, compiled: bool = False) -> Round:
+    """The ring GAN by hand, both players moving at once with Adam: along the field at the look-ahead, or v + Jᵀv.
+
+    Args:
+        rule: extragradient or consensus.
+        batch: Points drawn per round.
+        width: Width of both nets' hidden layers.
+        compiled: Whether both nets run under `torch.compile`, which has no second derivatives.
+    """
+    players: dict[str, Any] = {"generator": _mlp(2, width, 2), "discriminator": _mlp(2, width, 1)}
+    generator, discriminator = (torch.compile(p) for p in players.values()) if compiled else players.values()
+    optimizers = {role: torch.optim.Adam(p.parameters(), lr=1e-3, betas=(0.5, 0.9)) for role, p in players.items()}
+    everything = [p for player in players.values() for p in player.parameters()]
+    loss, ones, zeros = nn.BCEWithLogitsLoss(), torch.ones(batch, 1), torch.zeros(batch, 1)
+    rng = torch.Generator().manual_seed(0)
+
+    def field(real: torch.Tensor, noise: torch.Tensor, graph: bool = False) -> tuple[dict[str, torch.Tensor], list[torch.Tensor]]:
+        fake = generator(noise)
+        of_fake = discriminator(fake)
+        losses = {"generator": loss(of_fake, ones), "discriminator": loss(discriminator(real), ones) + loss(of_fake, zeros)}
+        gradients: list[torch.Tensor] = []
+        for role, value in losses.items():
+            gradients += torch.autograd.grad(value, [*players[role].parameters()], create_graph=graph, retain_graph=True)
+        return {role: value.detach() for role, value in losses.items()}, gradients
+
+    def step(direction: list[torch.Tensor]) -> None:
+        for p, d in zip(everything, direction, strict=True):
+            p.grad = d.detach()
+        for optimizer in optimizers.values():
+            optimizer.step()
+
+    while True:
+        real, noise = ring(batch, rng), torch.randn(batch, 2)
+        if rule == "extragradient":
+            start = [p.detach().clone() for p in everything]
+            losses, v = field(real, noise)
+            step(v)
+            _, ahead = field(real, noise)
+            with torch.no_grad():
+                for p, before in zip(everything, start, strict=True):
+                    p.copy_(before)
+            step(ahead)
+        else:
+            losses, v = field(real, noise, graph=True)
+            pulled = torch.autograd.grad(v, everything, [d.detach() for d in v])
+            step([d + p for d, p in zip(v, pulled, strict=True)])
+        yield losses
 
 
 def convolutional_gan(root: str, batch: int = 128, latent: int = 128) -> Round:
@@ -132,10 +184,12 @@ def _domain_net() -> nn.Module:
     return nn.Sequential(*hidden, nn.Linear(500, 1))
 
 
-def moons_dann(batch: int = 64, angle: float = 35.0) -> Round:
+def moons_dann(batch: int = 64, angle: float = 35.0, compiled: bool = False) -> Round:
     """DANN on the moons by hand: the same nets and points, one backward pass, one Adam."""
     features = nn.Sequential(nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh())
     label, domain = nn.Linear(64, 2), nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
+    if compiled:
+        features, label, domain = (torch.compile(net) for net in (features, label, domain))  # type: ignore[assignment]
     optimizer = torch.optim.Adam([*features.parameters(), *label.parameters(), *domain.parameters()], lr=1e-3)
     label_loss, domain_loss = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss()
     zeros, ones = torch.zeros(batch, 1), torch.ones(batch, 1)
@@ -147,9 +201,10 @@ def moons_dann(batch: int = 64, angle: float = 35.0) -> Round:
         of_source, of_target = features(source), features(target)
         turned = of_source - 1.5 * (of_source - of_source.detach()), of_target - 1.5 * (of_target - of_target.detach())
         apart = domain_loss(domain(turned[0]), zeros) + domain_loss(domain(turned[1]), ones)
-        (label_loss(label(of_source), labels) + apart / 2).backward()
+        of_labels = label_loss(label(of_source), labels)
+        (of_labels + apart / 2).backward()
         optimizer.step()
-        yield
+        yield {"label": of_labels.detach(), "domain": apart.detach() / 2}
 
 
 def fast_adversarial(root: str, batch: int = 100, *, on_device: bool = False, epsilon: float = 0.3, alpha: float = 0.375) -> Round:
@@ -225,4 +280,4 @@ def _alternate(
         generator_loss = loss(discriminator(fake), ones)
         generator_loss.backward()
         generator_optimizer.step()
-        yield
+        yield {"generator": generator_loss.detach(), "discriminator": discriminator_loss.detach()}

@@ -54,6 +54,7 @@ def record(play: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor]) -> G
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             graph = make_fx(play, decomposition_table=_written_out(), tracing_mode="real")(*inputs)
+            _without_labels(graph)
             examples = [tensor.detach() for tensor in inputs]
             pure = make_fx(
                 functionalize(graph, remove="mutations_and_views"),
@@ -71,6 +72,14 @@ def record(play: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor]) -> G
     pure.graph.eliminate_dead_code()
     pure.recompile()
     return pure
+
+
+def _without_labels(graph: GraphModule) -> None:
+    """Erase the profiler's labels, such as those around the step of an optimizer."""
+    for node in reversed(graph.graph.nodes):
+        if str(node.target).startswith("profiler."):
+            graph.graph.erase_node(node)
+    graph.recompile()
 
 
 def _fused_adam_(

@@ -181,7 +181,7 @@ def test_a_population_equals_its_turns(game: str, rule: str, members: list[dict[
 @needs_xla
 @pytest.mark.parametrize("rule", first(1, sorted(RULES_WITHOUT)))
 def test_a_rule_that_branches_on_numbers_is_named_and_played(rule: str) -> None:
-    plain, refused = both("bilinear", 12, rule=rule)
+    plain, refused = both("quadratic", 12, rule=rule)
     assert torch.equal(tensors(plain), tensors(refused))
     assert "it reads a tensor as a Python number" in refused.blocks.why_not and ", line " in refused.blocks.why_not
 
