@@ -14,6 +14,8 @@ from tests.support import commands
 
 PATIENCE = 180
 """Seconds after which a process hangs."""
+TRIES = 10
+"""Experiments that may end before their signal, each with an earlier moment; how long one takes depends on what else the machine does."""
 
 
 def faults(unbroken: Unbroken) -> list[Fault]:
@@ -65,12 +67,12 @@ def stopped(unbroken: Unbroken, kind: str, numbers: tuple[signal.Signals, ...]) 
 
 def _in_time(unbroken: Unbroken, kind: str, folder: Path, chance: random.Random, number: signal.Signals) -> Iterator[Path | str]:
     """Yield the folder of an experiment that was stopped before its end, or what went wrong; nothing if it always ended first."""
-    for number_of_try in range(6):
+    for number_of_try in range(TRIES):
         out = folder / f"e{number_of_try}"
         with commands.arena(*words_of(kind, workers=2), "--out", str(out), folder=folder) as process:
             while not out.exists() and process.poll() is None:
                 time.sleep(0.002)
-            moment = time.monotonic() + chance.random() * unbroken.seconds(kind) * 0.8**number_of_try
+            moment = time.monotonic() + chance.random() * unbroken.seconds(kind) * 0.6**number_of_try
             while time.monotonic() < moment and process.poll() is None:
                 time.sleep(0.002)
             if process.poll() is not None:
@@ -87,12 +89,12 @@ def worker_killed(unbroken: Unbroken, kind: str) -> Attempt:
     """Kill one worker at a random moment; the experiment goes on by itself."""
 
     def attempt(folder: Path, chance: random.Random) -> str:
-        for number_of_try in range(6):
+        for number_of_try in range(TRIES):
             out = folder / f"e{number_of_try}"
             with commands.arena(*words_of(kind, workers=2), "--out", str(out), folder=folder) as process:
                 while not (workers := _workers(process.pid)) and process.poll() is None:
                     time.sleep(0.01)
-                time.sleep(chance.random() * unbroken.seconds(kind) * 0.6 * 0.8**number_of_try)
+                time.sleep(chance.random() * unbroken.seconds(kind) * 0.6 * 0.6**number_of_try)
                 killed = False
                 if workers := _workers(process.pid):
                     with contextlib.suppress(ProcessLookupError):
