@@ -179,14 +179,15 @@ SAME_NUMBERS = ("device", "threads")
 """Settings that say where a run is played."""
 
 
-def check_unchanged(before: str | None, now: str, file: Path, saved: str) -> None:
-    """Raise CheckpointUnusable if a configuration in YAML has changed since a checkpoint was saved, apart from `SAME_NUMBERS`.
+def check_unchanged(before: str | None, now: str, file: Path, saved: str, but: Collection[str] = SAME_NUMBERS) -> None:
+    """Raise CheckpointUnusable if a configuration in YAML has changed since a checkpoint was saved.
 
     Args:
         before: Configuration in the checkpoint; None in a checkpoint of version 0.1.
         now: Configuration of the run.
         file: The file that holds it.
         saved: Name of the checkpoint.
+        but: Settings that may change.
 
     Example:
         >>> check_unchanged("rule: {name: sga}", "rule: {name: lola}", Path("config.yaml"), "turn-5.pt")  # doctest: +ELLIPSIS
@@ -198,7 +199,7 @@ def check_unchanged(before: str | None, now: str, file: Path, saved: str) -> Non
         old, new = (flatten(yaml.safe_load(text)) for text in (before or now, now))
     except (yaml.YAMLError, AttributeError) as error:
         raise CheckpointUnusable(f"the settings in {saved} cannot be read. Fix: remove it, then resume") from error
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in SAME_NUMBERS]
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in but]
     if names:
         changes = ", ".join(f"{name} was {old.get(name)} and is {new.get(name)}" for name in names)
         raise CheckpointUnusable(

@@ -17,6 +17,7 @@ from arena.diagnostics.active import Diagnostics
 from arena.engine.env import Arena
 from arena.errors import ArenaError
 from arena.registry.trust import only
+from arena.runs.budget import is_longer
 from arena.runs.display import Display, Silent, show
 from arena.runs.environment import recorded
 from arena.runs.folders import check_own, disk_errors, new_folder
@@ -72,23 +73,24 @@ def start(config: Config, out: str | Path | None = None, *, display: bool | Disp
     return _go(config, arena, arena.ranks.on_main(lambda: _new_folder(config, out)), display=display)
 
 
-def resume(folder: str | Path, *, display: bool = True, trust: bool = False) -> Result:
+def resume(folder: str | Path, *, turns: int | None = None, display: bool = True, trust: bool = False) -> Result:
     """Continue a run from its latest checkpoint.
 
     Args:
         folder: Run folder.
+        turns: Another turn budget, also of a run that is over because its turns were spent; schedules run over the new one.
         display: Show progress in the terminal.
         trust: Import code that the folder names and that is not in the registry, also if the run was not made here by this user.
 
     Raises:
         CheckpointUnusable: The latest checkpoint is damaged, or of another game or version.
-        ArenaError: The folder is not a run.
+        ArenaError: The folder is not a run, or the budget leaves no turn to play.
     """
     with only(None if trust else ()):
-        return go_on(Path(folder), display=display)
+        return go_on(Path(folder), turns=turns, display=display)
 
 
-def go_on(folder: Path, *, display: bool | Display = True) -> Result:
+def go_on(folder: Path, *, turns: int | None = None, display: bool | Display = True) -> Result:
     """Continue a run whose code is trusted, with its progress in the terminal or on a display."""
     if not (folder / "config.yaml").is_file():
         raise ArenaError(f"{folder} is not a run folder (it has no config.yaml); give the folder that `arena play` named")
@@ -97,8 +99,8 @@ def go_on(folder: Path, *, display: bool | Display = True) -> Result:
     game = settings.get("game")
     if not isinstance(game, str):
         raise ArenaError(f"{folder / 'config.yaml'} names no game; restore its line 'game: …'")
-    over, config = ended(folder), configure(game, settings)
-    if over is not None:
+    over, config = ended(folder), configure(game, settings if turns is None else {**settings, "turns": turns})
+    if over is not None and not is_longer(config, over):
         if undrawn(folder, over.status):
             arena = config.build()
             arena.reset(seed=config.run.seed)

@@ -5,6 +5,7 @@ from typing import Any
 
 from arena.config.settings import check_unchanged
 from arena.errors import CheckpointUnusable, cause
+from arena.runs.budget import MAY_CHANGE, go_on_to
 
 SCHEMA: dict[str, tuple[type, ...]] = {
     "turn": (int,),
@@ -56,7 +57,7 @@ def restore(run: Any, path: Path, state: dict[str, Any]) -> None:
             f"the checkpoint {path} is of the game '{state['game']}', but the run plays '{run.config.game.id}'; restore the config.yaml of "
             "the run"
         )
-    check_unchanged(state.get("settings"), run.settings, run.folder / "config.yaml", path.name)
+    check_unchanged(state.get("settings"), run.settings, run.folder / "config.yaml", path.name, MAY_CHANGE)
     try:
         run.arena.load_state_dict(state["arena"])
         run.diagnostics.load_state_dict(state.get("diagnostics", {}))
@@ -69,6 +70,7 @@ def restore(run: Any, path: Path, state: dict[str, Any]) -> None:
             f"the checkpoint {path} does not fit the players of this configuration ({cause(error)}); restore the config.yaml of the run"
         ) from error
     run.best = state["best"]
+    go_on_to(run, state)
 
 
 def _check(path: Path, state: dict[str, Any]) -> None:

@@ -118,8 +118,8 @@ def test_a_changed_configuration_is_not_played_silently(tmp_path: Path) -> None:
     trace.write_text("".join(trace.read_text().splitlines(keepends=True)[:-1]))  # as if it had been killed
     config = folder / "config.yaml"
     text = config.read_text()
-    config.write_text(text.replace("turns: 20", "turns: 30"))
-    with pytest.raises(CheckpointUnusable, match=r"config.yaml has changed since turn-00000020.pt was saved: turns was 20 and is 30"):
+    config.write_text(text.replace("name: simultaneous", "name: alternating", 1))
+    with pytest.raises(CheckpointUnusable, match=r"changed since turn-00000020.pt was saved: \S+ was simultaneous and is alternating"):
         arena.resume(folder, display=False)
     config.write_text(text)
     assert arena.resume(folder, display=False).status == "finished"
