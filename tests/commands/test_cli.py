@@ -63,7 +63,7 @@ def test_list_shows_everything_with_its_line(quick_cli: Cli) -> None:
         (["play", "nothing.py"], "arena: the game 'nothing.py' names the file "),
         (["list", "ruls"], "arena: unknown kind 'ruls': did you mean 'rules'?"),
         (["resume", "nowhere"], "arena: nowhere is not a run folder (it has no config.yaml)"),
-        (["resume", "a", "--turns", "5"], "arena: '--turns' is too much: a run is resumed with its own settings; write `arena resume a`"),
+        (["resume", "a", "--batch", "5"], "arena: '--batch' is too much: a run is resumed with its own settings; write `arena resume a`"),
         (
             ["play", "swiss-roll", "--discriminator", "torch.nn.Flatten"],
             "arena: discriminator: the role takes (N, 2) and must give (N, 1), but Flatten gave (N, 2); change the module's last layer",
