@@ -34,7 +34,12 @@ from arena.players.perturbation import Perturbation
 from arena.players.small_conv import SmallConv
 from arena.registry.entries import register
 
-SETS: dict[str, tuple[Shape, int]] = {"mnist": ((1, 28, 28), 60_000), "digits": ((1, 8, 8), 1500)}
+_GREY, _COLOUR = (1, 28, 28), (3, 32, 32)
+SETS: dict[str, tuple[Shape, int]] = {
+    "digits": ((1, 8, 8), 1500),
+    **{name: (_GREY, images.COUNTS[name][0]) for name in ("mnist", "fashion-mnist")},
+    **{name: (_COLOUR, images.COUNTS[name][0]) for name in ("cifar10", "cifar10-4k")},
+}
 """Image shape and number of training images by data set."""
 
 Batch = Mapping[str, Tensor]
@@ -52,8 +57,8 @@ class Attack(Game):
     Args:
         classifier: Maps images to logits of the K classes.
         attacker: Maps images to perturbations.
-        data: mnist, or scikit-learn's digits, which need no download; mnist is the default if it is on this machine. Or the path of an npz
-            with `x_train`, `y_train`, `x_test` and `y_test`, as for `arena.games.data.images`.
+        data: mnist, fashion-mnist, cifar10, cifar10-4k, or scikit-learn's digits, which need no download; mnist is the default if it is
+            on this machine. Or the path of an npz with `x_train`, `y_train`, `x_test` and `y_test`, as for `arena.games.data.images`.
         batch: Images per batch; an epoch has each training image once.
         epsilon: ε, radius of the ball of perturbations, at least 0; pixels are in [0, 1].
         norm: Norm of the ball, linf or l2.

@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 import arena
 from arena import Arena, ArenaError, Rng, Slot, configure
 from arena.core.field.members import CannotShare
-from arena.errors import BadSetting, SlotMismatch, UnknownName
-from arena.games.attack.game import Attack
+from arena.errors import BadSetting, DataUnavailable, SlotMismatch, UnknownName
+from arena.games.attack.game import SETS, Attack
 from arena.games.attack.robustness import Threat, accuracy, attack, correct, curve, withstands
 from arena.games.data import images
 from arena.optimizers import normalized, sign
@@ -464,7 +464,7 @@ def test_a_run_goes_on_in_the_middle_of_a_batch() -> None:
         ({"noise": -1.0}, BadSetting, "noise is -1.0, but must be"),
         ({"norm": "l1"}, UnknownName, "l1"),
         ({"regime": "nature"}, UnknownName, "natural"),
-        ({"data": "cifar10"}, UnknownName, "cifar10"),
+        ({"data": "imagenet"}, UnknownName, "imagenet"),
         ({"classifier": nn.Flatten()}, SlotMismatch, "classifier"),
         ({"classifier": nn.Linear(28, 10)}, SlotMismatch, "classifier"),
     ],
@@ -526,3 +526,18 @@ def test_a_short_run_ends_with_a_picture(tmp_path: Path) -> None:
     assert result.score is not None and 0 <= result.score <= 1
     pixels = matplotlib.image.imread(result.picture)
     assert pixels.shape[0] > 200 and pixels.shape[1] > 600 and float(pixels[..., :3].std()) > 0.05
+
+
+@pytest.mark.parametrize("data", SETS)
+def test_every_named_data_set_is_attacked(data: str) -> None:
+    """In its own shape and number of images; an epoch has each once."""
+    try:
+        pixels = images.load(data, torch.device("cpu"))
+    except DataUnavailable as error:
+        pytest.skip(str(error))
+    game = Attack(data=data, batch=4, steps=1)
+    batch = game.sample(Rng().seed_both(0, 1))
+    shape, count = SETS[data]
+    assert (tuple(batch["image"].shape), len(pixels["x_train"])) == ((4, *shape), count)
+    losses = game.losses(batch, 1.0, ("classifier", "attacker"))
+    assert float(losses["classifier"].detach()) == pytest.approx(-float(losses["attacker"].detach()))
