@@ -18,8 +18,10 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import platformdirs
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter
@@ -55,6 +57,9 @@ def _libraries() -> tuple[Any, Any]:
         if not torch.cuda.is_available():
             with_cpu = jax.config.jax_platforms or "cpu"
             jax.config.update("jax_platforms", with_cpu)
+        if not jax.config.jax_compilation_cache_dir:  # which JAX_COMPILATION_CACHE_DIR sets; JAX warns of a folder that it cannot use
+            jax.config.update("jax_compilation_cache_dir", str(Path(platformdirs.user_cache_dir("arena")) / "xla"))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
         importlib.import_module("torchax")
         for name in ("jaten", "jtorch"):
             importlib.import_module(f"torchax.ops.{name}")

@@ -8,6 +8,8 @@ from torch.func import vmap
 from arena.checks.report import DoesNotApply, Fault
 from arena.checks.subject import Subject
 from arena.core.field.functional import function_of
+from arena.engine import turn_engine
+from arena.engine.blocks import Blocks
 from arena.engine.env import Arena
 from arena.engine.members.stacking import stack
 from arena.errors import first_line
@@ -59,6 +61,18 @@ def _hooks_of_a_population(subject: Subject) -> None:
             for parameter, alone in game.named_parameters():
                 if not torch.allclose(together.get_parameter(parameter)[i], alone, rtol=1e-8, atol=1e-10):
                     raise Fault(f"after {name}() member {i} of a population has another '{parameter}' than the game alone")
+
+
+def in_blocks(subject: Subject) -> str:
+    """Return whether turns of a game can be recorded for XLA, or why not, with file and line; nothing without the extra `xla`."""
+    arena = Arena(subject.build, turns=100)
+    arena.reset(seed=0)
+    blocks = Blocks(arena.episode)
+    if blocks.missing:
+        return ""
+    while blocks.why_not is None and not blocks.recorded and arena.turns_played < 20:
+        blocks.play(1, turn_engine.play)
+    return blocks.why_not or "its turns can be recorded, so that --compile xla plays them in blocks"
 
 
 def gymnasium_accepts_it(subject: Subject) -> None:

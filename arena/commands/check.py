@@ -27,8 +27,10 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     from rich.console import Console
 
+    from arena.checks import engines
     from arena.checks import games as check
     from arena.checks import rules as check_rules
+    from arena.checks.subject import Subject
     from arena.registry.entries import entries
     from arena.registry.lookup import lookup
 
@@ -54,6 +56,8 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"{sign} [bold]{entry.name}[/]  {told}", highlight=False, soft_wrap=True)
         if report.fault:
             console.print(f"  {report.fault}", highlight=False, markup=False, soft_wrap=True)
+        elif kind == "game" and names and (told := engines.in_blocks(Subject(entry.target))):
+            console.print(f"  {told}", highlight=False, markup=False, soft_wrap=True)
     if faults:
         raise ArenaError(f"{faults} of {len(chosen)} {kind}s broke the contract; correct the fault printed under each and check again")
     return 0

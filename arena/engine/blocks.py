@@ -69,13 +69,14 @@ class Blocks:
         episode: The episode.
 
     Attributes:
+        missing: Reason for which XLA cannot be used on this machine; None if it can.
         why_not: Reason for which turns are played one by one; None if blocks are compiled.
-        passed: Turns of the latest block, and the positions after them, if the players are one number each.
     """
 
     def __init__(self, episode: Episode):
         self.episode = episode
-        self.why_not = xla.why_missing() or _obstacle(episode)
+        self.missing = xla.why_missing()
+        self.why_not = self.missing or _obstacle(episode)
         self._state = State(episode)
         self._shape: Any = None
         self._waits: Any = None
@@ -86,10 +87,15 @@ class Blocks:
         self._kinds: list[Kind] = []  # of the program
         self._program: xla.Program | None = None
         self._length = LONGEST
-        self.passed: list[tuple[int, list[float]]] = []
+        self._passed: list[tuple[int, list[float]]] = []
         for optimizer in episode.optimizers.values():
             if isinstance(optimizer, BatchedOptimizer):
                 optimizer.count_on_device()
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a turn has been recorded."""
+        return bool(self._recorded)
 
     def play(self, limit: int, play_turn: PlayTurn) -> None:
         """Play at least one turn with the scheduler's actions, and at most `limit`.
@@ -101,7 +107,7 @@ class Blocks:
         episode = self.episode
         if episode.resting:
             episode.wake()
-        self.passed = []
+        self._passed = []
         block: list[_Turn] = []
         if self._state.shape() != self._shape:
             self._kinds = []
@@ -130,6 +136,11 @@ class Blocks:
             until = episode.game.batch_until
             episode.batch_spent = until is None or until in shares
         self._flush(block)
+
+    def take_passed(self) -> list[tuple[int, list[float]]]:
+        """Return the turns of the latest block and the positions after them, once, if the game keeps the positions of its players."""
+        passed, self._passed = self._passed, []
+        return passed
 
     @property
     def _stream(self) -> BatchStream | None:
@@ -208,7 +219,7 @@ class Blocks:
         self._state.write(after)
         field, keys = episode.field, episode.game.keys
         if positions := results[len(keys) :]:
-            self.passed = [*zip((turn.played for turn in block), torch.stack(positions, 1).tolist(), strict=False)]
+            self._passed = [*zip((turn.played for turn in block), torch.stack(positions, 1).tolist(), strict=False)]
         columns = {key: result.unbind(0) for key, result in zip(keys, results, strict=False)}
         for place, turn in enumerate(block):
             field.movers, field.masks = turn.kind.keys, turn.moving.masks
@@ -234,7 +245,7 @@ class Blocks:
             if warm and self._recorded.keys() >= self._seen.keys():
                 self._compile()
         if episode.game.path:
-            self.passed.append((episode.turns_played, [p.item() for p in episode.game.parameters()]))
+            self._passed.append((episode.turns_played, [p.item() for p in episode.game.parameters()]))
 
     def _record(self, kind: Kind, moving: Moving, action: Any, shares: dict[str, Any], play_turn: PlayTurn) -> None:
         """Record a turn, and play it by the rule."""

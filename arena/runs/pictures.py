@@ -32,8 +32,8 @@ def keep_position(arena: Arena) -> None:
     every = max(1, arena.turns // PATH)
     if not arena.game.path:
         return
-    if arena.blocks is not None and arena.blocks.passed:
-        arena.game.path += [position for turn, position in arena.blocks.passed if turn % every == 0]
+    if arena.blocks is not None and (passed := arena.blocks.take_passed()):
+        arena.game.path += [position for turn, position in passed if turn % every == 0]
     elif arena.turns_played % every == 0:
         arena.game.path += positions_of(arena)
 

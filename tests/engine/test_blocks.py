@@ -1,15 +1,19 @@
 """Blocks of turns played by XLA equal the turns of the rule, for everything that the registry lists; what cannot be played so is named."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import arena
 from arena.accelerate import xla
+from arena.cli import main
 from arena.config import configure
 from arena.engine.env import Arena
 from arena.engine.vector_env import Population
 from arena.registry import entries
+from arena.trace import read_trace
 from tests.support.cases import first
 
 needs_xla = pytest.mark.skipif(xla.why_missing() is not None, reason=f"the extra xla is not installed: {xla.EXTRA}")
@@ -204,6 +208,27 @@ def test_divergence_is_noticed_in_the_same_turn() -> None:
     plain, blocks = both(
         "bilinear", 200, dtype="float32", **{f"{role}.{name}": v for role in "xy" for name, v in (("optimizer", "sgd"), ("lr", 100.0))}
     )
-    for arena in (plain, blocks):
-        arena.read_signals()
+    for played in (plain, blocks):
+        played.read_signals()
     assert blocks.divergence == plain.divergence is not None
+
+
+@needs_xla
+def test_arena_check_says_whether_a_game_can_be_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "bilinear"]) == 0
+    assert "its turns can be recorded" in capsys.readouterr().out
+
+
+@needs_xla
+def test_a_run_in_blocks_leaves_the_trace_of_a_run_by_the_rule(tmp_path: Path) -> None:
+    """Rows, their fields, the path of the players and the score agree, also of turns within blocks."""
+    settings = {"rule": "extragradient", "dtype": "float64", "trace.every": 25, "trace.tensorboard": False, "display": False}
+    rows = []
+    for compiled in (False, "xla"):
+        result = arena.play("bilinear", turns=150, out=str(tmp_path / str(compiled)), compile=compiled, **settings)
+        rows.append(read_trace(result.folder / "trace.jsonl"))
+        assert len(result.arena.game.path) == 151 and result.status == "finished"
+    for plain, blocks in zip(*rows, strict=True):
+        assert plain.keys() == blocks.keys()
+        for name, value in plain.items():
+            assert blocks[name] == (pytest.approx(value, rel=1e-9, abs=1e-12) if isinstance(value, float) else value), name
