@@ -5,20 +5,19 @@ Batches are drawn by the run's own streams, so that the data are those of a run 
 that looks and checkpoints do not differ. Turns that cannot be recorded are played by the rule, and `why_not` gives the reason.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten
 
 from arena.accelerate import xla
 from arena.accelerate.recorded_turn import CannotRecord, Grows
-from arena.core.faults import described, faults_of
+from arena.core.faults import described
 from arena.core.game import Batch
+from arena.engine.block_inputs import Inputs
 from arena.engine.episode import Episode, Moving
-from arena.engine.single_episode import SingleEpisode
-from arena.engine.streams import BatchStream
 from arena.engine.turn_record import Given, Kind, Recorded, State, drawing, record_turn, shape_of
 from arena.optimizers.batched import BatchedOptimizer
 
@@ -77,7 +76,7 @@ class Blocks:
         self.episode = episode
         self.missing = xla.why_missing()
         self.why_not = self.missing or _obstacle(episode)
-        self._state = State(episode)
+        self._state, self._inputs = State(episode), Inputs(episode)
         self._shape: Any = None
         self._waits: Any = None
         self._draws: dict[Kind, int] = {}
@@ -123,13 +122,13 @@ class Blocks:
                 return
             episode.coupling = action[2]
             recorded = self._recorded[kind]
-            batches = None if self._stream is not None else self._drawn(recorded.draws)
+            batches = None if self._inputs.stream is not None else self._inputs.drawn(recorded.draws)
             if batches is not None and shape_of(batches) != recorded.shape:  # a batch of another size
                 self._flush(block)
                 with drawing(episode, batches):
                     play_turn(episode, *action)
                 return
-            numbers = self._numbers(moving, shares)
+            numbers = self._inputs.numbers(moving, shares)
             episode.count(shares)
             played = episode.turns_played if episode.members is None else episode.turns_played.copy()
             block.append(_Turn(kind, moving, batches, numbers, played))
@@ -142,76 +141,18 @@ class Blocks:
         passed, self._passed = self._passed, []
         return passed
 
-    @property
-    def _stream(self) -> BatchStream | None:
-        """The stream, if the batches of a whole block can be taken from it at once."""
-        episode = self.episode
-        whole = isinstance(episode, SingleEpisode) and episode.stream.turns > 1 and not episode.acceleration.channels_last
-        return episode.stream if whole else None  # type: ignore[attr-defined]
-
-    def _drawn(self, draws: int) -> list[Batch]:
-        """Draw the batches of a turn; without a draw, the present one."""
-        episode = self.episode
-        with faults_of(f"{type(episode.game).__name__}.sample"):
-            batches = [episode.next_batch() for _ in range(draws)] or [episode.batch]
-        episode.batch = batches[-1]
-        return batches
-
-    def _taken(self, stream: BatchStream, block: list[_Turn]) -> list[Tensor]:
-        """Take the batches of a block from the stream; return each leaf with a leading axis of turns."""
-        episode, draws = self.episode, [self._recorded[turn.kind].draws for turn in block]
-        kept = [] if draws[0] else tree_flatten(episode.batch)[0]
-        with faults_of(f"{type(episode.game).__name__}.sample"), episode.in_memory(episode.game):
-            leaves, spec = tree_flatten(stream.take(sum(draws))) if any(draws) else ([leaf[:0] for leaf in kept], None)
-        if kept:
-            leaves = [torch.cat([old.unsqueeze(0), new]) for old, new in zip(kept, leaves, strict=True)]
-        if spec is not None:
-            episode.batch = tree_unflatten([leaf[-1] for leaf in leaves], spec)
-        if 0 in draws:  # some turns keep the batch of the turn before
-            index = torch.tensor(draws).cumsum(0) - (0 if kept else 1)
-            return [leaf[index] for leaf in leaves]
-        each = [leaf.unflatten(0, (len(block), draws[0])) for leaf in leaves]
-        return [leaf[:, place] for place in range(draws[0]) for leaf in each]
-
-    def _numbers(self, moving: Moving, shares: dict[str, Any]) -> list[Any]:
-        """Return λ, the factors, the scheduled numbers and the masks of the next turn."""
-        episode = self.episode
-        factors, roles = episode.factors(shares), episode.game.roles
-        numbers = [episode.coupling, *(factors.get(role, 0.0) for role in roles)]
-        if episode.members is not None:
-            numbers = [*map(self._each, numbers)]
-        if episode.scheduled_buffers:
-            numbers += [buffer.clone() for buffer in episode.scheduled_buffers.buffers.values()]
-        if episode.members is not None:
-            everyone = torch.ones(episode.members.count, dtype=torch.bool, device=episode.device)
-            numbers += [moving.masks.get(role, everyone) for role in roles]
-        return numbers
-
-    def _each(self, number: Any) -> Tensor:
-        """Return a number as a tensor; in a population, one for each member."""
-        if isinstance(number, Tensor) and number.dtype == torch.bool:
-            return number
-        tensor = torch.as_tensor(number, dtype=self.episode.dtype, device=self.episode.device)
-        return tensor if self.episode.members is None else tensor.expand(self.episode.members.count)
-
-    def _together(self, column: Sequence[Any]) -> Tensor:
-        """Return one number of each turn of a block, with a leading axis of turns."""
-        if isinstance(column[0], Tensor):
-            return torch.stack([*column])
-        return torch.tensor(column, dtype=self.episode.dtype, device=self.episode.device)
-
     def _flush(self, block: list[_Turn]) -> None:
         """Play the turns of a block."""
         if not block:
             return
         episode, program = self.episode, self._program
         assert program is not None
-        if (stream := self._stream) is not None:
-            batches = self._taken(stream, block)
+        if (stream := self._inputs.stream) is not None:
+            batches = self._inputs.taken(stream, [self._recorded[turn.kind].draws for turn in block])
         else:
             each = [[t for t in tree_flatten(turn.batches)[0] if isinstance(t, Tensor)] for turn in block]
             batches = [torch.stack(column) for column in zip(*each, strict=True)]
-        inputs = [*batches, *map(self._together, zip(*(turn.numbers for turn in block), strict=True))]
+        inputs = [*batches, *map(self._inputs.together, zip(*(turn.numbers for turn in block), strict=True))]
         try:
             after, results = program(self._state.read(), len(block), [self._kinds.index(turn.kind) for turn in block], inputs)
         except Exception as error:
@@ -251,8 +192,8 @@ class Blocks:
         """Record a turn, and play it by the rule."""
         episode, shape = self.episode, self._shape
         episode.coupling = action[2]
-        batches = self._drawn(self._draws.get(kind, 1) if kind.fresh else 0)
-        given = Given(batches, [*map(self._each, self._numbers(moving, shares))])
+        batches = self._inputs.drawn(self._draws.get(kind, 1) if kind.fresh else 0)
+        given = Given(batches, [*map(self._inputs.each, self._inputs.numbers(moving, shares))])
         try:
             self._recorded[kind] = record_turn(episode, self._state, kind, given, len(given.batches) if kind.fresh else 0)
         except Grows:
