@@ -36,7 +36,7 @@ class Inputs:
         return batches
 
     def taken(self, stream: BatchStream, draws: list[int]) -> list[Tensor]:
-        """Take the batches of a block from the stream, each leaf with a leading axis of turns; `draws` are the batches that each turn draws."""
+        """Take the batches of a block, each leaf with a leading axis of turns; `draws` are the numbers of batches that the turns draw."""
         episode = self.episode
         kept = [] if draws[0] else tree_flatten(episode.batch)[0]
         with faults_of(f"{type(episode.game).__name__}.sample"), episode.in_memory(episode.game):
