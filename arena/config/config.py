@@ -16,9 +16,11 @@ import yaml
 from torch import nn
 
 from arena.accelerate.process_group import join
+from arena.config.carried import Carried
 from arena.config.components import components_of, inner_rules, roles_of, settings_of_choice
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, flatten, nest, plain, typed_as
+from arena.config.weights import Starts
 from arena.core.faults import faults_of
 from arena.core.game import Game
 from arena.core.measures import Evaluation
@@ -26,7 +28,7 @@ from arena.core.preserve import wake
 from arena.core.rng import global_streams
 from arena.core.torch_settings import pick_device
 from arena.engine.env import Arena
-from arena.errors import ArenaError, cause
+from arena.errors import ArenaError, BadSetting, cause
 from arena.optimizers.clipping import Clipping, clipped
 from arena.registry.construct import bind_schedule, call
 from arena.registry.entries import Entry
@@ -48,6 +50,7 @@ class Config:
         objects: Objects given instead of data, by the key of their component.
         source: The game, settings and arguments of the configuration.
         configure: The function that made the configuration from its source.
+        begins: Whether what is built begins a run, with weights from files; otherwise a checkpoint gives all state.
     """
 
     game: Entry
@@ -55,6 +58,7 @@ class Config:
     objects: dict[str, Any]
     source: tuple[Any, Mapping[str, Any], Sequence[str]]
     configure: Callable[..., "Config"]
+    begins: bool = True
 
     def flat(self) -> Settings:
         """Return the settings by dotted name."""
@@ -102,6 +106,10 @@ class Config:
         shared = {} if ranks is None else {"ranks": ranks, "device": ranks.device}
         return Arena(**self.parts() | shared, render_mode=render_mode)
 
+    def restored(self) -> "Config":
+        """Return the configuration for an arena whose state comes from a checkpoint, so that no file of weights is read."""
+        return dataclasses.replace(self, begins=False)
+
     def parts(self) -> dict[str, Any]:
         """Return the arguments of `Arena`."""
         run, roles, flat = self.run, self.roles, self.flat()
@@ -118,6 +126,7 @@ class Config:
             "score_every": self.settings["score"]["every"],
             "device": pick_device(run.device),
             "dtype": getattr(torch, run.dtype),
+            "start": Carried(run.begin_from, flat) if run.begin_from and self.begins else None,
         } | {name: getattr(run, name) for name in same}
 
     def numbers_of_game(self) -> tuple[tuple[str, float], ...]:
@@ -131,7 +140,7 @@ class Config:
 
     def example(self) -> Game:
         """Return the game, with players of an arbitrary seed."""
-        game = self.parts()["game"]
+        game = self.restored().parts()["game"]
         with global_streams():
             return game if isinstance(game, Game) else game()
 
@@ -173,13 +182,25 @@ class Config:
 
     def _game_builder(self, players: Mapping[str, Any]) -> Game | Callable[[], Game]:
         """Return the game that was given, or a function that builds the game."""
+        sources = self.sources() if self.begins else {}
         if (given := self.objects.get("game")) is not None:
+            if sources:
+                raise BadSetting(f"{min(sources)}.weights", sources[min(sources)], "none for a game that is given as an object")
             return given.evaluated(self.evaluation)
         arguments = {
             name: self.settings[name] for name in settings_of(self.game.target) if name in self.settings and name not in self.roles
         }
         filled = {role: players[f"{role}.player"] for role in self.roles if f"{role}.player" in players}
-        return functools.partial(_evaluated, functools.partial(self.game.target, **arguments, **filled), self.evaluation)
+        build = functools.partial(self.game.target, **arguments, **filled)
+        return Starts(sources).of(functools.partial(_evaluated, build, self.evaluation))
+
+    def sources(self) -> dict[str, str]:
+        """Return the files or runs of weights by role; a player's own argument `weights` is none."""
+        flat, own = self.flat(), set[str]()
+        for component in components_of(self.game.target):
+            if component.kind == "player" and component.key not in self.objects and "weights" in self._read(component, flat)[1]:
+                own.add(component.prefix)
+        return {role: str(flat[f"{role}.weights"]) for role in self.roles if role not in own and flat.get(f"{role}.weights")}
 
     def _read(self, component: Component, flat: Settings) -> tuple[Entry, dict[str, Any]]:
         """Return the entry of a component and its arguments."""

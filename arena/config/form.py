@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from arena.config.components import DEFAULTS, roles_of, settings_of_choice
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, nest, typed_as
+from arena.config.weights import Start
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName
 from arena.optimizers.clipping import Clipping
 from arena.registry.entries import Entry
@@ -55,6 +56,8 @@ class Form:
             parameters = settings_of_choice(game.target, component, entry)
             self.sections.append(Section(entry.target, f"{component.prefix}.", parameters, (component, entry)))
         self.sections += [Section(Clipping, f"{role}.", settings_of(Clipping)) for role in roles]
+        own = {section.prefix for section in self.sections if "weights" in section.parameters}  # a player's own argument of that name wins
+        self.sections += [Section(Start, f"{role}.", settings_of(Start)) for role in roles if f"{role}." not in own]
         self.sections += [Section(options, f"{prefix}.", settings_of(options)) for prefix, options in GROUPS.items()]
         self.parameters: dict[str, Parameter] = {}
         self.values: Settings = {}

@@ -31,6 +31,8 @@ class RunOptions:
         autocast: With bfloat16, losses run under torch.autocast; parameters, gradients and optimizers stay float32.
         tf32: On a GPU, compute float32 products and convolutions in TF32; otherwise both are in full float32.
         channels_last: Keep the players' convolutions and four-dimensional batches in torch.channels_last, the format of tensor cores.
+        begin_from: Run folder, with @TURN or @best if wanted, whose optimizer states and rule memory the run begins with where they fit;
+            `arena play GAME --from RUN` sets it, and the weights of both players.
     """
 
     turns: int = 1000
@@ -46,6 +48,7 @@ class RunOptions:
     autocast: Literal["none", "bfloat16"] = "none"
     tf32: bool = False
     channels_last: bool = False
+    begin_from: str = ""
 
     def __post_init__(self) -> None:
         check_number("turns", self.turns, least=1, whole=True)

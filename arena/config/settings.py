@@ -199,10 +199,10 @@ def check_unchanged(before: str | None, now: str, file: Path, saved: str, but: C
         old, new = (flatten(yaml.safe_load(text)) for text in (before or now, now))
     except (yaml.YAMLError, AttributeError) as error:
         raise CheckpointUnusable(f"the settings in {saved} cannot be read. Fix: remove it, then resume") from error
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in but]
+    names = [name for name in old if old[name] != new.get(name) and name not in but]  # others are of a later version
     if names:
         changes = ", ".join(f"{name} was {old.get(name)} and is {new.get(name)}" for name in names)
         raise CheckpointUnusable(
             f"{file} has changed since {saved} was saved: {changes}. Expected the settings of the run. Fix: restore them, or start another "
-            f"run: arena play --config {file}"
+            f"run: arena play --config {file}, with --from {file.parent} if it begins with these players"
         )

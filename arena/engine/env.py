@@ -57,6 +57,7 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
         channels_last: Keep images and the players' convolutions in torch.channels_last.
         threads: CPU threads of torch in which the environment is built, reset and played; 0 keeps torch's own number.
         ranks: Processes among which batches are dealt out, if several play this game.
+        start: Takes an episode at each beginning, gives it a memory, and returns a sentence on that.
         render_mode: `rgb_array`, or None.
 
     Raises:
@@ -96,12 +97,13 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
         channels_last: bool = False,
         threads: int = 0,
         ranks: ProcessGroup | None = None,
+        start: Callable[[Any], str] | None = None,
         render_mode: str | None = None,
     ):
         check_number("seed", seed, least=0, whole=True)
         check_number("score.every", score_every, least=0, whole=True)
         self.seed, self.score_every, self.threads, self.render_mode = int(seed), int(score_every), threads, render_mode
-        setup = Setup(game, rule, optimizers or {}, rates or {}, scheduler, coupling, turns, torch.device(device), dtype)
+        setup = Setup(game, rule, optimizers or {}, rates or {}, scheduler, coupling, turns, torch.device(device), dtype, start)
         acceleration = Acceleration(compile, cuda_graphs, micro_batches, autocast, channels_last, ranks)
         with using_threads(threads):
             self.episode = SingleEpisode(setup, acceleration, self.seed)

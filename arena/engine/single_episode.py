@@ -44,6 +44,7 @@ class Setup:
     turns: int
     device: torch.device
     dtype: torch.dtype
+    start: Callable[[Any], str] | None = None
 
     def __post_init__(self) -> None:
         check_number("turns", self.turns, least=1, whole=True)
@@ -90,6 +91,7 @@ class SingleEpisode(Episode):
     Attributes:
         latest_share: By role, the share with which it last moved.
         latest_rate: By role, the value of its schedule when it last moved; before its first move, that of the start.
+        began: A sentence on what it began with from another run; nothing if it began by itself.
     """
 
     score: float | None
@@ -140,6 +142,7 @@ class SingleEpisode(Episode):
         self.latest_share = dict.fromkeys(roles, 0.0)
         self.latest_rate = {role: self.rate(role) for role in roles}
         self.score = None
+        self.began = "" if setup.start is None else setup.start(self)
         batch = self._trial(self.game, seed)
         if isinstance(field, ShardedField):
             with self.in_memory(self.game):

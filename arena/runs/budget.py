@@ -41,7 +41,7 @@ def is_longer(config: Config, over: Result) -> bool:
     elif before is not None and _turns(before) != turns:
         raise ArenaError(
             f"{folder} {_ENDED.get(over.status, f'is {over.status}')} at turn {over.turns:,} of {_turns(before):,}, so that a budget of "
-            f"{turns:,} turns changes nothing. Fix: start another run: arena play --config {typed(file)} --turns {turns}"
+            f"{turns:,} turns changes nothing. Fix: start another run: arena play --from {typed(folder)} --turns {turns}"
         )
     return longer
 

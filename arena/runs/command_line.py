@@ -98,8 +98,11 @@ class CommandLine:
                 return value
         raise ArenaError(f"--{name} is '{word}'. Expected {expected}")
 
-    def game(self, *, file: str | None = None) -> tuple[str, dict[str, Any]]:
-        """Return the game that is named here or in a file, and the file's other settings; raise ArenaError if none is named."""
+    def game(self, *, file: str | None = None, source: str | None = None) -> tuple[str, dict[str, Any]]:
+        """Return the game that is named here, in a file or by a run that is the source of another, and the file's other settings.
+
+        Raises ArenaError if none is named.
+        """
         settings: dict[str, Any] = {}
         if file is not None:
             from arena.config.files import load_file
@@ -107,6 +110,10 @@ class CommandLine:
             settings = load_file(file)
         in_file = settings.pop("game", None)
         game = self._game or in_file
+        if game is None and source is not None:
+            from arena.config.going_on import game_of
+
+            game = game_of(source)
         if not isinstance(game, str):
             raise ArenaError(f"no game is named. Fix: {self._example} (`arena list` shows all games)")
         check_names(game, self.rest, re.findall(r"--([a-z-]+)", self._usage))

@@ -25,6 +25,7 @@ from arena.runs.locks import alone_in
 from arena.runs.pictures import draw_last, undrawn
 from arena.runs.result import Result
 from arena.runs.run import Run
+from arena.trace.checkpoint import Checkpoints
 from arena.trace.jsonl import rows_and_damage
 
 
@@ -102,11 +103,12 @@ def go_on(folder: Path, *, turns: int | None = None, display: bool | Display = T
     over, config = ended(folder), configure(game, settings if turns is None else {**settings, "turns": turns})
     if over is not None and not is_longer(config, over):
         if undrawn(folder, over.status):
-            arena = config.build()
+            arena = config.restored().build()
             arena.reset(seed=config.run.seed)
             with disk_errors("the pictures", folder):
                 draw_last(arena.game, folder, over.ceiling, arena.metric_ceilings())
         return over
+    config = config.restored() if Checkpoints(folder / "checkpoints").paths() else config
     return _go(config, config.build(), folder, display=display, resumed=True)
 
 

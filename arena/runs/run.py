@@ -28,7 +28,7 @@ from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last, keep_position, positions_of
 from arena.runs.processes import stopped_by
 from arena.runs.result import Result
-from arena.runs.state import restore, state_of
+from arena.runs.state import check_beginning, restore, state_of
 from arena.runs.status import Status, status_of_error
 from arena.trace import JSONLines, Unwritten, repair
 from arena.trace.checkpoint import Checkpoints, Kind
@@ -64,9 +64,7 @@ class Run:
         self.best: float | None = None
         self.judged = "raw"
         self.ceiling: float | None = None
-        self.metrics: dict[str, float] = {}
-        self.turn_of: dict[str, int] = {}
-        self.ceilings: dict[str, float] = {}
+        self.metrics, self.ceilings, self.turn_of = dict[str, float](), dict[str, float](), dict[str, int]()
         self.ended: Status | None = None
         self._stop: int | None = None
         self._said: set[str] = set()
@@ -112,6 +110,8 @@ class Run:
         self.arena.reset(seed=self.config.run.seed)
         keep = self._restore() if resumed and self._has_checkpoint() else 0
         resumed = resumed and self._has_checkpoint()  # a run that was killed before its first checkpoint begins again
+        if self.arena.episode.began:
+            self.display.note(self.arena.episode.began)
         self.judged = self.arena.judged
         self.arena.game.path = self.arena.game.path if resumed else positions_of(self.arena)
         self.ceiling = self.arena.game.ceiling()
@@ -315,7 +315,7 @@ class Run:
             if lost:
                 self.display.note(lost)
             return int(keep)
-        self.display.note("no checkpoint is left, so that the run begins again")
+        check_beginning(self)
         return 0
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.config.settings import check_unchanged
-from arena.errors import CheckpointUnusable, cause
+from arena.errors import CheckpointUnusable, cause, typed
 from arena.runs.budget import MAY_CHANGE, go_on_to
 
 SCHEMA: dict[str, tuple[type, ...]] = {
@@ -71,6 +71,16 @@ def restore(run: Any, path: Path, state: dict[str, Any]) -> None:
         ) from error
     run.best = state["best"]
     go_on_to(run, state)
+
+
+def check_beginning(run: Any) -> None:
+    """Let a run whose checkpoints are all damaged begin again, and say so; raise CheckpointUnusable if it began with another's weights."""
+    if sources := {*run.config.sources().values(), run.config.run.begin_from} - {""}:
+        raise CheckpointUnusable(
+            f"{run.folder} has no whole checkpoint left, and began from {' and '.join(sorted(sources))}. Fix: start another run: "
+            f"arena play --config {typed(run.folder / 'config.yaml')}"
+        )
+    run.display.note("no checkpoint is left, so that the run begins again")
 
 
 def _check(path: Path, state: dict[str, Any]) -> None:

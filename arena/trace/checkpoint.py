@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import torch
 
-from arena.errors import CheckpointDamaged, CheckpointUnusable
+from arena.errors import ArenaError, CheckpointDamaged, CheckpointUnusable, typed
 from arena.trace.damaged import rename_damaged
 from arena.trace.reading import MIB, read_bytes, read_text
 from arena.trace.writing import folder_in, write_whole
@@ -23,6 +23,8 @@ FORMAT = 2
 """Version of the layout; `load` raises for others."""
 
 Kind = Literal["turn", "best", "oracle"]
+At = int | str
+"""Which checkpoint of a run: `last`, `best`, or a turn."""
 
 
 class Checkpoints:
@@ -107,3 +109,22 @@ class Checkpoints:
         for file in (path, path.with_name(path.name + ".sha256")):
             if file.exists():
                 rename_damaged(file)
+
+
+def checkpoint_of(folder: Path, at: At) -> Path:
+    """Return the checkpoint of a run that is meant by `last`, `best` or a turn."""
+    checkpoints = Checkpoints(folder / "checkpoints")
+    regular, best = checkpoints.paths(), [*checkpoints.paths("best"), *checkpoints.paths("oracle")]
+    if not regular and not best:
+        raise ArenaError(f"{folder} has no checkpoint. Fix: arena resume {typed(folder)}, or play it with --checkpoint.every 1000")
+    if at == "last":
+        return (regular or best)[-1]
+    if at == "best":
+        if best:
+            return best[-1]
+        raise ArenaError(f"{folder} kept no checkpoint of its best score. Fix: take the last one, or play it with --checkpoint.best true")
+    there = {int(path.stem.rpartition("-")[2]): path for path in [*best, *regular]}
+    if str(at).isdigit() and int(at) in there:
+        return there[int(at)]
+    turns = ", ".join(f"{turn:,}" for turn in sorted(there))
+    raise ArenaError(f"{folder} has no checkpoint of turn {str(at)[:20]}. Expected last, best, or one of the turns {turns}")

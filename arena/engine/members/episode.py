@@ -63,6 +63,8 @@ class BatchedEpisode(Episode):
         self.configs, self.size = list(configs), len(configs)
         refuse_large(self.configs)
         parts = [config.parts() for config in self.configs]
+        if any(p["start"] is not None for p in parts):
+            raise CannotShare("the memory of another run (begin_from) is that of one game; such games are played one by one")
         flats = [config.flat() for config in self.configs]
         self._builders = [builder_of(p["game"], own=bool(c.objects)) for p, c in zip(parts, self.configs, strict=True)]
         self.device, self.dtype = one_of([p["device"] for p in parts], "device"), one_of([p["dtype"] for p in parts], "dtype")

@@ -143,7 +143,7 @@ def draw(run: Footage, moments: Sequence[Moment], name: str, look: Look, dpi: fl
 
 
 def _built(run: Footage) -> Any:
-    arena = run.config.build()
+    arena = run.config.restored().build()
     arena.reset(seed=run.config.run.seed)
     if not plots.has_picture(arena.game):
         raise ArenaError(f"{run.config.game.name} draws no picture to film. Fix: write def picture(self) in its class")

@@ -15,12 +15,10 @@ from arena.core.game import Game
 from arena.core.preserve import preserve_state
 from arena.core.rng import Rng
 from arena.engine.env import Arena
-from arena.errors import ArenaError, CheckpointUnusable, UnknownName, cause, typed
+from arena.errors import ArenaError, CheckpointUnusable, UnknownName, cause
 from arena.registry.trust import only
 from arena.runs.folders import check_own
-from arena.trace.checkpoint import Checkpoints
-
-At = int | str
+from arena.trace.checkpoint import At, Checkpoints, checkpoint_of
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def load(run: str | Path, at: At = "last", *, trust: bool = False) -> Loaded:
         config = configure(str(settings.get("game")), settings)
         file = checkpoint_of(folder, at)
         state = Checkpoints(file.parent).load(file)
-        arena = config.build()
+        arena = config.restored().build()
         arena.reset(seed=config.run.seed)
     try:
         arena.load_state_dict(state["arena"])
@@ -151,22 +149,3 @@ def example_of(loaded: Loaded, role: str) -> tuple[Any, ...]:
     if not given:
         raise ArenaError(f"the losses of '{loaded.config.game.name}' do not call the {role}, so that there is no example of its input")
     return tuple(value.detach().clone() if isinstance(value, torch.Tensor) else value for value in given[0])
-
-
-def checkpoint_of(folder: Path, at: At) -> Path:
-    """Return the checkpoint of a run that is meant by `last`, `best` or a turn."""
-    checkpoints = Checkpoints(folder / "checkpoints")
-    regular, best = checkpoints.paths(), [*checkpoints.paths("best"), *checkpoints.paths("oracle")]
-    if not regular and not best:
-        raise ArenaError(f"{folder} has no checkpoint. Fix: arena resume {typed(folder)}, or play it with --checkpoint.every 1000")
-    if at == "last":
-        return (regular or best)[-1]
-    if at == "best":
-        if best:
-            return best[-1]
-        raise ArenaError(f"{folder} kept no checkpoint of its best score. Fix: take the last one, or play it with --checkpoint.best true")
-    there = {int(path.stem.rpartition("-")[2]): path for path in [*best, *regular]}
-    if str(at).isdigit() and int(at) in there:
-        return there[int(at)]
-    turns = ", ".join(f"{turn:,}" for turn in sorted(there))
-    raise ArenaError(f"{folder} has no checkpoint of turn {str(at)[:20]}. Expected last, best, or one of the turns {turns}")
