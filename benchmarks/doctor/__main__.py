@@ -87,7 +87,7 @@ def table(plants: Sequence[Plant], healthy: Sequence[Plant], seeds: range, found
         count = len(own) * len(seeds)
         right, helped, total = right + hits, helped + helps, total + count
         told = ", ".join(f"{name} {number}" for name, number in firsts.most_common())
-        games = ", ".join(dict.fromkeys(plant.game for plant in own))
+        games = ", ".join(dict.fromkeys(plant.game.rpartition(".")[2] for plant in own))
         scores = f"{statistics.median(before):.3g} → {np.nanmedian(after):.3g}" if np.isfinite(after).any() else "–"
         lines.append(f"| {ailment} | {games} | {hits} of {count} | {told} | {helps} of {count} | {scores} |")
     wrong = {(plant, seed): found[plant, seed] for plant in healthy for seed in seeds if found[plant, seed]}

@@ -23,7 +23,7 @@ class FewModes(Ailment):
 
     source = "Thanh-Tung and Tran, arXiv:1807.04015; Kodali et al., arXiv:1705.07215, section 2"
 
-    def __init__(self, share: float = 0.65, good: float = 0.15):
+    def __init__(self, share: float = 0.8, good: float = 0.15):
         self.share, self.good = share, good
 
     def look(self, case: Case) -> Finding | None:
