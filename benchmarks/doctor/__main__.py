@@ -1,7 +1,7 @@
 """Measure the doctor: plant each ailment, count how often it is among the first two findings, and play what is prescribed.
 
     python -m benchmarks.doctor                            # seeds 5 to 9, on which no threshold was set: some hundred short plays
-    python -m benchmarks.doctor --seeds 0-4                # the seeds on which the thresholds were set
+    python -m benchmarks.doctor --seeds 0-1                # the seeds on which the thresholds were set
     python -m benchmarks.doctor --ailments few-modes,too-short
     python -m benchmarks.doctor --share 1/2                # play the first half of the runs, so that two machines can share them
     python -m benchmarks.doctor --out FOLDER               # where the runs are kept, and not played again (default: build/doctor)
@@ -98,7 +98,9 @@ def table(plants: Sequence[Plant], healthy: Sequence[Plant], seeds: range, found
         lines.append(f"| nothing (healthy) | {games} | {alone} of {of} left alone | {blamed or '–'} | – | – |")
     rate = lambda number, whole: f"{100 * number / max(whole, 1):.1f} % ({number} of {whole})"  # noqa: E731
     lines += ["", f"Seeds {seeds[0]} to {seeds[-1]}:", f"- the planted cause is among the first two findings in {rate(right, total)}"]
-    lines += [f"- healthy runs are left alone in {rate(alone, of)}"] if healthy else []
+    ill = sum(_is_far(job_of(plant.game, plant.settings(seed)), out) for plant in healthy for seed in seeds)
+    silent = f"{ill} of these {of} runs ended far from good nevertheless, so that silence about them is no success"
+    lines += [f"- healthy runs are left alone in {rate(alone, of)}; healthy means by their settings: {silent}"] if healthy else []
     lines += [f"- the prescribed change improves the score by more than the seeds' spread in {rate(helped, total)}", ""]
     lines.append(f"{processor()}, Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}.")
     misses = defaultdict(list)
@@ -143,6 +145,11 @@ def _score(job: Job, out: Path) -> float:
         return math.inf
     score = Case([row for row in rows if row["kind"] == "turn"], json.loads(job[1])).late("score", 0.8)
     return score if math.isfinite(score) else math.inf
+
+
+def _is_far(job: Job, out: Path) -> bool:
+    rows, _ = rows_and_damage(folder_of(job, out) / "trace.jsonl")
+    return Case([row for row in rows if row["kind"] == "turn"], json.loads(job[1])).far
 
 
 def _spread(scores: Sequence[float]) -> float:
