@@ -8,6 +8,8 @@ arXiv:1701.04862, theorems 2.1 to 2.4. A penalty on its slope at the data makes 
 arXiv:1801.04406, section 4.
 """
 
+from typing import Any
+
 from arena.doctor.base import Ailment, Evidence, Finding
 from arena.doctor.case import Case
 
@@ -33,9 +35,23 @@ class DiscriminatorWins(Ailment):
             Evidence(fake, on_fake, "near ½", case.since(fake, lambda values: values < 0.5 - self.gap / 2)),
             Evidence(data, on_data, "near ½"),
         )
+        if (ratio := case.number("scheduler.ratio")) > 1:
+            return Finding(evidence, **more_moves(ratio), severity=0.55)
         cause = "nothing bounds the discriminator's slope between data and generated examples"
         if case.setting("penalty", "none") == "none":
             return Finding(evidence, cause, {"penalty": "r1", "gamma": 1.0}, 0.55, "a penalty on the discriminator's slope at the data")
-        ratio = case.number("scheduler.ratio")
-        change = {"scheduler.ratio": 1} if ratio > 1 else {f"{case.roles[1]}.lr": case.rate(case.roles[1]) / 4}
+        change = {f"{case.roles[1]}.lr": case.rate(case.roles[1]) / 4}
         return Finding(evidence, "the discriminator learns faster than the generator", change, 0.5, "a slower discriminator")
+
+
+def more_moves(ratio: float) -> dict[str, Any]:
+    """Return the cause, the change and its words where the discriminator moves more often than the generator.
+
+    A penalty bounds the slope, but does not give the generator the moves that it lacks.
+
+    Example:
+        >>> more_moves(8.0)["change"]
+        {'scheduler.ratio': 1}
+    """
+    cause = f"the discriminator moves {ratio:g} times for each move of the generator"
+    return {"cause": cause, "change": {"scheduler.ratio": 1}, "advice": "as many moves of the generator"}

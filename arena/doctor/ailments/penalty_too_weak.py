@@ -5,6 +5,7 @@
 L. Mescheder et al., arXiv:1801.04406, section 4; I. Gulrajani et al., arXiv:1704.00028, section 5: the paper's λ of 10 is γ = 20 here.
 """
 
+from arena.doctor.ailments.discriminator_wins import more_moves
 from arena.doctor.base import Ailment, Evidence, Finding
 from arena.doctor.case import Case
 
@@ -29,5 +30,7 @@ class PenaltyTooWeak(Ailment):
         data, fake = case.of_gan
         since = case.since(fake, lambda values: values < 0.5 - self.gap / 2)
         evidence = (Evidence(f"{data} − {fake}", case.gap, "near 0", since), Evidence("gamma", gamma, "1 to 10"))
+        if (ratio := case.number("scheduler.ratio")) > 1:
+            return Finding(evidence, **more_moves(ratio), severity=0.9)
         better = 1.0 if penalty in ("r1", "r2", "0-gp") else 20.0
         return Finding(evidence, "the penalty is too weak to bound the slope", {"gamma": better}, 0.9, "a stronger penalty")
