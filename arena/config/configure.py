@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from arena.config.components import choose, components_of, game_entry, inner_rules, probe, recipe_of, roles_of, split_objects, swappable
 from arena.config.config import Config
@@ -77,10 +77,15 @@ def configure(
 
 
 def _flags(game: Entry) -> set[str]:
-    """Return the settings that are true or false."""
+    """Return the settings that are true or false, or may be."""
     targets = {"": RunOptions, **{f"{prefix}.": options for prefix, options in GROUPS.items()}}
     places = [("", game.target), *targets.items()]
-    return {f"{prefix}{name}" for prefix, target in places for name, p in settings_of(target).items() if p.annotation is bool}
+    return {f"{prefix}{name}" for prefix, target in places for name, p in settings_of(target).items() if _is_flag(p.annotation)}
+
+
+def _is_flag(annotation: Any) -> bool:
+    """Return whether a setting may be true, as the word for it alone says."""
+    return annotation is bool or (get_origin(annotation) is Literal and True in get_args(annotation))
 
 
 def _described(value: Any) -> str:
