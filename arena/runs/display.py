@@ -189,7 +189,7 @@ class Lines(Display):
         what = f"{flat['rule.name']} rule, {flat['scheduler.name']} scheduler, seed {flat['seed']}, on {arena.device}"
         done = f"turn {arena.turns_played:,} of " if arena.turns_played else ""
         self._began = time.monotonic()
-        self._print(f"[bold]{config.game.name}[/]: {done}{arena.turns:,} turns, {what}, into {folder}")
+        self._print(f"[bold]{config.game.name}[/]: {done}{arena.turns:,} turns, {what}, into {escape(str(folder))}")
         self._next = arena.turns_played
 
     def row(self, row: dict[str, Any], ringing: Mapping[str, str]) -> None:
@@ -206,7 +206,7 @@ class Lines(Display):
         self._print("   ".join(parts))
 
     def note(self, text: str) -> None:
-        self._print(text)
+        self._print(escape(text))  # because brackets are markup
 
     def report(self, result: "Result") -> None:
         report(self.console, result, time.monotonic() - self._began)

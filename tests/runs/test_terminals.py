@@ -19,6 +19,7 @@ from rich.console import Console
 
 import arena
 from arena.cli import main
+from arena.runs.display import Lines
 from arena.runs.encoding import spell
 from arena.runs.view import View
 from arena.trace import read_trace
@@ -174,3 +175,10 @@ class Takes:
         os.close(terminal)
         encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
         sys.stdout, sys.stderr = (open(number, "w", encoding=encoding, buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+
+
+def test_brackets_of_a_note_are_shown() -> None:
+    """Those of an extra are no markup: without them the command installs something else."""
+    screen = io.StringIO()
+    Lines(Console(file=screen, width=200)).note("Fix: pip install 'two-player-arena[xla]'")
+    assert screen.getvalue() == "Fix: pip install 'two-player-arena[xla]'\n"
