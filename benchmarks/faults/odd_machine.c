@@ -26,7 +26,7 @@ int flock(int file, int operation) {
     char name[64], path[4096];
     snprintf(name, sizeof name, "/proc/self/fd/%d", file);
     ssize_t length = below == NULL ? -1 : readlink(name, path, sizeof path);
-    if (length >= (ssize_t)strlen(below) && strncmp(path, below, strlen(below)) == 0) { errno = ENOLCK; return -1; }
+    if (below != NULL && length >= (ssize_t)strlen(below) && strncmp(path, below, strlen(below)) == 0) { errno = ENOLCK; return -1; }
     if (real == NULL) real = (int (*)(int, int))dlsym(RTLD_NEXT, "flock");
     return real(file, operation);
 }
