@@ -240,17 +240,17 @@ def planned(experiment: Callable[..., Any]) -> Callable[..., Any]:
     return plan
 
 
-def refuses(run: Callable[[], Any], name: str = TAKEN) -> None:
-    """Expect an error that names a folder; raise any other."""
+def refuses(run: Callable[[], Any], *names: str) -> None:
+    """Expect an error that names a folder or file, by default the one that is taken; raise any other."""
     try:
         run()
     except DataUnavailable:
         raise
     except ArenaError as error:
-        if name not in str(error) and "not installed" not in str(error):
+        if not any(name in str(error) for name in names or (TAKEN,)) and "not installed" not in str(error):
             raise
     else:
-        raise AssertionError(f"{name} was not refused")
+        raise AssertionError(f"{(names or (TAKEN,))[0]} was not refused")
 
 
 def run_command(words: list[str]) -> None:
@@ -283,7 +283,9 @@ def run_arena(command: str, *words: str) -> None:
         assert main(list(words)) == 0
     elif command in PLANNED:
         few = ["--budget", "turns"] if command == "compare" and "--budget" not in words else []  # budgets of gradients play a few turns
-        refuses(lambda: main([*words, *few, "--out", f"{TAKEN}.png" if command == "bench" else TAKEN]))
+        own = [word for place, word in enumerate(words) if "--out" not in (word, words[place - 1] if place else "")]
+        files = [word.partition("@")[0] for word in own if word.startswith("runs/") or word.endswith(".pt")]  # which the reader has
+        refuses(lambda: main([*own, *few, "--out", f"{TAKEN}.png" if command == "bench" else TAKEN]), TAKEN, *files)
     else:
         named = ["runs"] if command == "runs" else [word for word in words if not word.startswith("--")]
         refuses(lambda: main(list(words)), named[0])

@@ -115,11 +115,10 @@ class Config:
         run, roles, flat = self.run, self.roles, self.flat()
         same = ("turns", "seed", "compile", "cuda_graphs", "micro_batches", "autocast", "channels_last", "threads")
         built = {component.key: self._built(component, flat) for component in components_of(self.game.target)}
-        clips = {role: call(role, Clipping, **{name: flat[f"{role}.{name}"] for name in settings_of(Clipping)}) for role in roles}
         return {
             "game": self._game_builder(built),
             "rule": built["rule.name"],
-            "optimizers": {role: clipped(built[f"{role}.optimizer"], clips[role]) for role in roles},
+            "optimizers": {role: self._clipped(role, built[f"{role}.optimizer"], flat) for role in roles},
             "rates": {role: built[f"{role}.schedule.name"] for role in roles},
             "scheduler": built["scheduler.name"],
             "coupling": built["coupling.name"],
@@ -206,6 +205,12 @@ class Config:
         """Return the entry of a component and its arguments."""
         entry = lookup(component.kind, flat[component.key])
         return entry, {name: flat[f"{component.prefix}.{name}"] for name in settings_of_choice(self.game.target, component, entry)}
+
+    @staticmethod
+    def _clipped(role: str, factory: Any, flat: Settings) -> Any:
+        """Return the optimizer of a role with its limits, if it has some."""
+        limits = {name: flat[f"{role}.{name}"] for name in settings_of(Clipping)}
+        return clipped(factory, call(role, Clipping, **limits)) if any(limits.values()) else factory
 
     def _built(self, component: Component, flat: Settings) -> Any:
         """Return a rule, scheduler or schedule, or a function that builds a player or an optimizer; raise for bad values."""

@@ -11,7 +11,7 @@ import pytest
 from arena import Population, configure
 
 ROOT = Path(__file__).parents[2]
-FIRST, LATER = 400, 150
+FIRST, LATER = 450, 165
 """Most calls of one `configure` in a fresh process, where it also reads the registry and builds the game once, and afterwards."""
 
 COUNT = """

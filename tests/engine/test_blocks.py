@@ -203,6 +203,13 @@ def test_without_the_extra_a_run_says_the_command_and_plays(monkeypatch: pytest.
 
 
 @needs_xla
+def test_torch_compile_works_in_the_same_process() -> None:
+    assert xla.why_missing() is None
+    doubled = torch.compile(lambda x: 2 * x, backend="aot_eager", fullgraph=True)
+    assert doubled(torch.ones(2)).tolist() == [2.0, 2.0]
+
+
+@needs_xla
 def test_divergence_is_noticed_in_the_same_turn() -> None:
     """f = xy with rates of 100 overflows within the run; the losses of every turn of a block are kept."""
     plain, blocks = both(

@@ -140,6 +140,12 @@ def drawn(view: Any, columns: int) -> list[str]:
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
 
 
+@pytest.fixture(autouse=True)
+def only_the_terminal_says_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def shown_in(columns: int, *words: str, folder: Path, **environment: str) -> str:
     """Return what a command writes into a terminal of some width, without colours and movements of the cursor."""
     ours, theirs = pty.openpty()
