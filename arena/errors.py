@@ -214,8 +214,15 @@ def typed(path: object) -> str:
     Example:
         >>> print("arena resume", typed("runs/first try (x=0.1)"))
         arena resume runs/first\\ try\\ \\(x=0.1\\)
+        >>> print(typed("a" + chr(9) + "b"))  # a control character is spelled, because a sentence shows none
+        "$(printf "a\\011b")"
     """
-    return re.sub(r"([^\w@%+=:,./-])", r"\\\1", str(path))
+    text = str(path)
+    if not re.search(r"[\x00-\x1f\x7f]", text):
+        return re.sub(r"([^\w@%+=:,./-])", r"\\\1", text)
+    plain = re.sub(r'(["$`])', r"\\\1", text.replace("\\", "\\" * 4).replace("%", "%%"))
+    spelled = re.sub(r"[\x00-\x1f\x7f]", lambda sign: f"\\{ord(sign[0]):03o}", plain)
+    return f'"$(printf "{spelled}")"'
 
 
 def first_line(error: object) -> str:
