@@ -34,7 +34,17 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Return whether memory has run out, on a GPU or on the CPU, or could never hold the requested tensor."""
+    """Return whether memory has run out, on a GPU or on the CPU, or could never hold the requested tensor; the error's causes count.
+
+    Example:
+        >>> try:
+        ...     raise ImportError("the install seems to be broken") from ImportError("lib.so: failed to map segment from shared object")
+        ... except ImportError as error:
+        ...     out_of_memory(error)
+        True
+    """
+    if error.__cause__ is not None and out_of_memory(error.__cause__):  # a library may blame its installation
+        return True
     on_gpu = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
     return on_gpu or isinstance(error, MemoryError) or any(sign in str(error) for sign in _SIGNS)
 
