@@ -18,7 +18,7 @@ average is written, which the score judges.
   FOLDER        a run folder, as `arena play` named it
   ROLE          such as generator
   --to FORMAT   pt (default) or safetensors: the weights; exported (torch.export) or onnx: the weights with the code
-  --at WHEN     last (default), best, or a turn of which there is a checkpoint
+  --at WHEN     last (default), best, or a turn that has a checkpoint
   --out FILE    the file, which must not exist (default: exports/ROLE-TURN with the format's ending, in the run folder)
   --trust       import code that the folder names and that is not in the registry"""
 

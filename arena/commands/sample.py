@@ -15,7 +15,7 @@ Draw samples from the generator of a run: a folder of images with a sheet of all
 
   FOLDER       the run folder of a GAN, as `arena play` named it
   --count N    number of samples (default: 64)
-  --at WHEN    last (default), best, or a turn of which there is a checkpoint
+  --at WHEN    last (default), best, or a turn that has a checkpoint
   --seed N     seed of the noise (default: 0)
   --out PATH   a new folder or file (default: exports/samples-TURN-SEED in the run folder)
   --trust      import code that the folder names and that is not in the registry"""

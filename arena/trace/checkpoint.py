@@ -112,7 +112,7 @@ class Checkpoints:
 
 
 def checkpoint_of(folder: Path, at: At) -> Path:
-    """Return the checkpoint of a run that is meant by `last`, `best` or a turn."""
+    """Return the checkpoint that `last`, `best` or a turn names."""
     checkpoints = Checkpoints(folder / "checkpoints")
     regular, best = checkpoints.paths(), [*checkpoints.paths("best"), *checkpoints.paths("oracle")]
     if not regular and not best:

@@ -9,6 +9,7 @@ collapses.
 
 from arena.doctor.base import Ailment, Evidence, Finding
 from arena.doctor.case import Case
+from arena.doctor.imbalance import first_outruns
 
 
 class CollapseToPoint(Ailment):
@@ -30,11 +31,6 @@ class CollapseToPoint(Ailment):
         first, second = case.roles
         since = case.since("game.spread", lambda values: values < self.share)
         evidence = (Evidence("game.spread", spread, "near 1", since), Evidence("score", case.late("score", 0.8), case.goal))
-        ratio = case.number("scheduler.ratio")
-        if ratio < 0:
-            cause = f"the {first} moves {-ratio:.0f} times as often as the {second}, and runs to the point that it holds for most real"
-            return Finding(evidence, cause, {"scheduler.ratio": 1}, 0.9, "one move of each player in turn")
-        fast, slow = case.rate(first), case.rate(second)
-        if fast > slow > 0:
-            return Finding(evidence, f"the {first} outruns the {second}", {f"{first}.lr": slow}, 0.7, "equal rates")
+        if (found := first_outruns(case)) is not None:
+            return Finding(evidence, **found, severity=0.9 if "scheduler.ratio" in found["change"] else 0.7)
         return Finding(evidence, f"the {second} is too slow for the {first}", {"scheduler.ratio": 3}, 0.4, f"more moves of the {second}")

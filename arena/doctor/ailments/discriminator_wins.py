@@ -1,4 +1,4 @@
-"""The discriminator wins: it tells every example, and its verdict gives the generator no direction.
+"""The discriminator wins: it separates data from generated examples with certainty, and gives the generator no direction.
 
     median D(x) − median D(G(z)) > gap        over the late part of the run, while the score is far from good
 
@@ -8,10 +8,9 @@ arXiv:1701.04862, theorems 2.1 to 2.4. A penalty on its slope at the data makes 
 arXiv:1801.04406, section 4.
 """
 
-from typing import Any
-
 from arena.doctor.base import Ailment, Evidence, Finding
 from arena.doctor.case import Case
+from arena.doctor.imbalance import more_moves
 
 
 class DiscriminatorWins(Ailment):
@@ -42,16 +41,3 @@ class DiscriminatorWins(Ailment):
             return Finding(evidence, cause, {"penalty": "r1", "gamma": 1.0}, 0.55, "a penalty on the discriminator's slope at the data")
         change = {f"{case.roles[1]}.lr": case.rate(case.roles[1]) / 4}
         return Finding(evidence, "the discriminator learns faster than the generator", change, 0.5, "a slower discriminator")
-
-
-def more_moves(ratio: float) -> dict[str, Any]:
-    """Return the cause, the change and its words where the discriminator moves more often than the generator.
-
-    A penalty bounds the slope, but does not give the generator the moves that it lacks.
-
-    Example:
-        >>> more_moves(8.0)["change"]
-        {'scheduler.ratio': 1}
-    """
-    cause = f"the discriminator moves {ratio:g} times for each move of the generator"
-    return {"cause": cause, "change": {"scheduler.ratio": 1}, "advice": "as many moves of the generator"}

@@ -10,6 +10,7 @@ import numpy as np
 
 from arena.doctor.base import Ailment, Evidence, Finding
 from arena.doctor.case import Case
+from arena.doctor.imbalance import first_outruns
 
 
 class ModeHopping(Ailment):
@@ -38,14 +39,8 @@ class ModeHopping(Ailment):
             Evidence("metrics.heaviest-mode", told, "rarely another one, or all modes covered"),
             Evidence("metrics.modes-covered", covered, f"{whole:.0f}, as of real data"),
         )
-        first, second = case.roles
-        ratio = case.number("scheduler.ratio")
-        if ratio < 0:
-            cause = f"the {first} moves {-ratio:.0f} times as often as the {second}"
-            return Finding(evidence, cause, {"scheduler.ratio": 1}, 0.88, "one move of each player in turn")
-        fast, slow = case.rate(first), case.rate(second)
-        if fast > slow > 0:
-            return Finding(evidence, f"the {first} outruns the {second}", {f"{first}.lr": slow}, 0.83, "equal rates")
+        if (found := first_outruns(case)) is not None:
+            return Finding(evidence, **found, severity=0.88 if "scheduler.ratio" in found["change"] else 0.83)
         return Finding(
             evidence, "the players chase each other around the modes", {"penalty": "r1", "gamma": 1.0}, 0.5, "a penalty that damps"
         )

@@ -47,7 +47,7 @@ def load(run: str | Path, at: At = "last", *, trust: bool = False) -> Loaded:
 
     Args:
         run: Run folder.
-        at: `last`, `best`, which is that of the lowest score, or a turn of which there is a checkpoint.
+        at: `last`, `best`, which is that of the lowest score, or a turn that has a checkpoint.
         trust: Import code that the folder names and that is not in the registry, also if the run was not made here by this user.
 
     Raises:
@@ -89,7 +89,7 @@ def load_game(run: str | Path, at: At = "last", *, trust: bool = False) -> Game:
 
     Args:
         run: Run folder.
-        at: `last`, `best`, which is that of the lowest score, or a turn of which there is a checkpoint.
+        at: `last`, `best`, which is that of the lowest score, or a turn that has a checkpoint.
         trust: Import code that the folder names and that is not in the registry, also if the run was not made here by this user.
 
     Raises:
@@ -112,7 +112,7 @@ def load_player(run: str | Path, role: str, at: At = "last", *, trust: bool = Fa
     Args:
         run: Run folder.
         role: Such as `generator`.
-        at: `last`, `best`, or a turn of which there is a checkpoint.
+        at: `last`, `best`, or a turn that has a checkpoint.
         trust: Import code that the folder names and that is not in the registry.
 
     Raises:

@@ -40,7 +40,7 @@ def sample(run: str | Path, count: int = 64, at: At = "last", seed: int = 0, out
     Args:
         run: Run folder of a GAN.
         count: Number of samples, at least 1.
-        at: `last`, `best`, or a turn of which there is a checkpoint.
+        at: `last`, `best`, or a turn that has a checkpoint.
         seed: Of the noise.
         out: A new folder for images, or a new file for points; by default `samples-TURN-SEED` in the folder `exports` of the run.
 

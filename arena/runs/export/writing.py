@@ -55,7 +55,7 @@ def export(
         run: Run folder.
         role: Such as `generator`.
         to: `pt` or `safetensors` for the weights; `exported` (`torch.export`) or `onnx` for the weights with the code.
-        at: `last`, `best`, or a turn of which there is a checkpoint.
+        at: `last`, `best`, or a turn that has a checkpoint.
         out: The file; by default `ROLE-TURN` with the format's ending, in the folder `exports` of the run.
         trust: Import code that the folder names and that is not in the registry.
 
