@@ -16,6 +16,7 @@ from arena.errors import ArenaError, ArenaWarning, UnknownName
 from arena.registry.trust import only
 from arena.runs.encoding import show_in_any_encoding
 from arena.runs.index import keep
+from arena.runs.signals import signals_interrupt
 from arena.runs.usage import show_usage
 
 INTERRUPTED = 130
@@ -57,13 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if _process() and words[0] not in ("play", "resume"):
             raise ArenaError(f"arena {words[0]} runs in one process. Only play and resume can be started by torchrun")
         trusts = "--trust" in words
-        with only(None if trusts else words):
+        with signals_interrupt(), only(None if trusts else words):
             code = int(commands[words[0]].load()([word for word in words[1:] if word != "--trust"]))
         if code == INTERRUPTED and arguments is None and not _process():
             _leave(code)
         return code
     except KeyboardInterrupt:
-        print("arena: stopped before anything was saved", file=sys.stderr)
+        print("arena: stopped. What was saved before stays", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has ended
         sys.stderr.close()

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from arena.errors import ArenaError, typed
 from arena.runs.command_line import CommandLine
-from arena.runs.processes import stopped_by
+from arena.runs.signals import stopped_by
 
 USAGE = """\
 usage: arena tensorboard [FOLDER ...] [--port PORT] [--open]

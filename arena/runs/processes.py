@@ -1,48 +1,18 @@
 """Worker processes: the signals that reach them, and their end with the process that started them."""
 
-import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from arena.runs.signals import NUMBERS
+
 PRELOADED = ("arena.games", "arena.config.config", "arena.runs.play", "arena.engine.vector_env")
 """Modules that the server of processes imports before it forks."""
-
-
-@contextlib.contextmanager
-def stopped_by(handle: Callable[[int, Any], None]) -> Iterator[None]:
-    """Let `handle` handle Ctrl-C, SIGTERM and a lost connection within the block, in the main thread, which alone can handle signals.
-
-    SIGHUP stays ignored if it is, as under `nohup`.
-    """
-    before = {}
-    try:
-        for number in NUMBERS:
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-                before[number] = signal.signal(number, handle)
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def signals_interrupt() -> contextlib.AbstractContextManager[None]:
-    """Let SIGTERM and SIGHUP raise KeyboardInterrupt within the block, as Ctrl-C does."""
-
-    def interrupt(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    return stopped_by(interrupt)
 
 
 def start_worker(target: Callable[..., None], *arguments: Any) -> tuple[BaseProcess, Connection]:

@@ -26,7 +26,7 @@ from arena.runs.blame import blame
 from arena.runs.board import board
 from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last, keep_position, positions_of
-from arena.runs.processes import stopped_by
+from arena.runs.signals import stopped_by
 from arena.runs.result import Result
 from arena.runs.state import check_beginning, restore, state_of
 from arena.runs.status import Status, status_of_error

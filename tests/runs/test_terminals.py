@@ -71,6 +71,16 @@ class Interrupts(io.RawIOBase):
         return len(data)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_before_or_after_a_run_is_told(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(number)
+    monkeypatch.setattr("arena.commands.list.main", lambda words: signal.raise_signal(number))
+    assert main(["list", "rules"]) == 130
+    assert capsys.readouterr().err == "arena: stopped. What was saved before stays\n" and signal.getsignal(number) == before
+
+
 def test_a_dropped_connection_saves_the_run(tmp_path: Path) -> None:
     """SIGHUP, and a terminal that is gone: the run keeps a checkpoint, and goes on from it."""
     ours, theirs = pty.openpty()

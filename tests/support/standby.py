@@ -13,7 +13,7 @@ import socket
 from collections.abc import Sequence
 from multiprocessing import util
 
-from arena.runs.processes import NUMBERS
+from arena.runs.signals import NUMBERS
 
 
 def keep_standby() -> None:

@@ -14,7 +14,7 @@ from arena.experiments import ledger
 from arena.experiments.executors import Resources, processes
 from arena.runs.folders import disk_errors
 from arena.runs.locks import hold
-from arena.runs.processes import signals_interrupt
+from arena.runs.signals import signals_interrupt
 from arena.tuning.backends.base import Tell
 from arena.tuning.backends.journal import open_study
 from arena.tuning.backends.repairing import repair

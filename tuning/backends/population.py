@@ -13,7 +13,7 @@ from arena.experiments.ledger import SeedResult, TrialRecord, numbers, read, wri
 from arena.experiments.populations import populations
 from arena.experiments.values import Point
 from arena.runs.folders import disk_errors
-from arena.runs.processes import signals_interrupt
+from arena.runs.signals import signals_interrupt
 from arena.tuning.backends.base import Tell
 from arena.tuning.objective import TrialRuns, impossible, record_of
 from arena.tuning.plan import Sweep

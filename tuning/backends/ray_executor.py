@@ -15,7 +15,7 @@ from arena.errors import ArenaError, RunFailed, typed
 from arena.experiments.executors import Resources, Work
 from arena.experiments.executors.base import Ended, Turns
 from arena.registry.trust import as_here
-from arena.runs.processes import signals_interrupt
+from arena.runs.signals import signals_interrupt
 from arena.tuning.backends.ray_cluster import connect, first_line
 
 RETRIES = 4

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from arena.experiments.executors.base import Ended, Resources, Turns, Work
-from arena.runs.processes import signals_interrupt
+from arena.runs.signals import signals_interrupt
 
 
 def play(work: Work, jobs: Sequence[Any], ended: Ended, turns: Turns, resources: Resources) -> None:

@@ -18,7 +18,8 @@ from arena.errors import ArenaError, RunFailed, typed
 from arena.experiments.executors import in_place
 from arena.experiments.executors.base import Ended, Resources, Turns, Work
 from arena.registry.trust import as_here
-from arena.runs.processes import signals_interrupt, start_worker, take_signals_from_parent
+from arena.runs.processes import start_worker, take_signals_from_parent
+from arena.runs.signals import signals_interrupt
 
 GRACE = 1.5
 STILLBORN = 3
