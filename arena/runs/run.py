@@ -26,8 +26,8 @@ from arena.runs.blame import blame
 from arena.runs.board import board
 from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last, keep_position, positions_of
-from arena.runs.signals import stopped_by
 from arena.runs.result import Result
+from arena.runs.signals import stopped_by
 from arena.runs.state import check_beginning, restore, state_of
 from arena.runs.status import Status, status_of_error
 from arena.trace import JSONLines, Unwritten, repair
