@@ -1,18 +1,20 @@
 """Worker processes: the signals that reach them, and their end with the process that started them."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from arena.runs.signals import NUMBERS
 
-PRELOADED = ("arena.games", "arena.config.config", "arena.runs.play", "arena.engine.vector_env")
-"""Modules that the server of processes imports before it forks."""
+PRELOADED = ("arena.games", "arena.config.config", "arena.runs.play", "arena.engine.vector_env", "torch._dynamo")
+"""Modules that the server of processes imports before it forks; torch imports the last one with its first optimizer, in a second."""
 
 
 def start_worker(target: Callable[..., None], *arguments: Any) -> tuple[BaseProcess, Connection]:
@@ -21,17 +23,34 @@ def start_worker(target: Callable[..., None], *arguments: Any) -> tuple[BaseProc
     The process is forked from a server that has imported torch. Signals are held back until it calls `take_signals_from_parent`, so that
     Ctrl-C in a terminal never interrupts its imports.
     """
+    start_server()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOADED])
     ours, theirs = context.Pipe()
     process = context.Process(target=target, args=(theirs, *arguments), daemon=True)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
-    try:
+    with _signals_held_back():
         process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()
     return process, ours
+
+
+def start_server() -> None:
+    """Start the server from which workers are forked, and return while it imports `PRELOADED`; if it runs already, do nothing.
+
+    Whoever will need workers later starts it in time, so that they start at once.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED])
+    with _signals_held_back():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Hold signals back within the block, and in the processes that it starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, NUMBERS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def take_signals_from_parent() -> None:

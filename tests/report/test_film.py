@@ -15,7 +15,7 @@ from PIL import Image, ImageSequence
 import arena
 from arena.cli import main
 from arena.errors import ArenaError
-from arena.report.film import panels
+from arena.report.film import film, panels
 from arena.report.film.board import Board, Grid, grid
 from arena.report.film.encoding import HELD, LONGEST, rate
 from arena.report.film.film import _runs_in, write_film
@@ -73,6 +73,22 @@ def test_a_film_is_an_mp4_and_a_gif_that_last_at_most_fifteen_seconds(spirals: d
     with Image.open(gif) as image:
         assert image.n_frames == 4 and image.width == 300 and image.info["loop"] == 0  # type: ignore[attr-defined]
         assert sum(frame.info["duration"] for frame in ImageSequence.Iterator(image)) == 3 * 100 + 1000 * HELD
+
+
+def test_frames_drawn_in_two_processes_are_those_of_one(spirals: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, one, two = spirals["extragradient"], tmp_path / "one.gif", tmp_path / "two.gif"
+    drawn: list[list[int]] = []
+    alone = film._in_parallel
+
+    def noted(work: Any, jobs: Any, *more: Any) -> Any:
+        drawn.append([len(job[1]) for job in jobs])
+        return alone(work, jobs, *more)
+
+    monkeypatch.setattr(film, "_in_parallel", noted)
+    write_film([run], one, frames=5, width=300, workers=1)
+    monkeypatch.setattr(film, "START", 0.0)  # no replay is too short to be worth the processes
+    write_film([run], two, frames=5, width=300, workers=2)
+    assert drawn[1::2] == [[5], [3, 2]] and one.read_bytes() == two.read_bytes()
 
 
 @pytest.mark.parametrize("count", [2, 60, 299])

@@ -1,7 +1,9 @@
 """Write the film of a run, or of up to six runs side by side at equal turns or equal gradient evaluations."""
 
 import tempfile
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,14 @@ from arena.report.film.footage import AXES, Footage, labels, moment_at, places
 from arena.report.film.panels import Key, Look, common, draw, survey
 from arena.report.film.recorded import picture as recorded_picture
 from arena.report.film.recorded import recorded
+from arena.runs.processes import start_server
 from arena.runs.replay import Moment
 
 MOST = 6
 """Runs side by side."""
 FRAMES = 60
-SLOW = 15.0
-"""Seconds that the pictures of one run may take; slower ones are drawn in several processes, which need some seconds to start."""
+START = 4.0
+"""Seconds that the server of processes takes to start."""
 NAMES = ("film.mp4", "film.gif")
 Progress = Callable[[str, int, int], None]
 """Takes what is being done, how much of it is done, and how much there is."""
@@ -55,7 +58,7 @@ def write_film(
         picture: Name of a further picture of the game, such as features; empty for its main one.
         from_pictures: Show the pictures that the runs recorded, instead of playing the runs again.
         width: Largest width of the GIF in dots.
-        workers: Processes in which several runs are played again; 0 takes one for each core.
+        workers: Processes in which runs are played again and pictures are drawn, at most; 0 takes one for each core.
         progress: Takes the progress.
 
     Raises:
@@ -91,17 +94,24 @@ def write_film(
         else:
             shots = _played(runs, targets, by, picture, Path(folder), workers, progress)
         made = _frames(shots, targets, by)
-        fps = rate(len(made))
-        try:
-            for file in files:
-                progress(file.name, 0, 1)
-                if file.suffix == ".mp4":
-                    write_mp4([*made, *[made[-1]] * round(HELD * fps)], made[0].size, fps, file)
-                else:
-                    write_gif(made, fps, file, width)
-        except OSError as error:
-            raise ArenaError(f"{error.filename or files[0]} could not be written ({error.strerror}). Fix: choose another --out") from error
+        progress(" and ".join(file.name for file in files), 0, 1)
+        with ThreadPoolExecutor() as threads:  # ffmpeg is a process of its own, so that both are encoded at once
+            try:
+                for written in [threads.submit(_write, made, file, width) for file in files]:
+                    written.result()
+            except OSError as error:
+                raise ArenaError(
+                    f"{error.filename or files[0]} could not be written ({error.strerror}). Fix: choose another --out"
+                ) from error
     return files
+
+
+def _write(frames: list[Image.Image], file: Path, width: int) -> None:
+    fps = rate(len(frames))
+    if file.suffix == ".mp4":
+        write_mp4([*frames, *[frames[-1]] * round(HELD * fps)], frames[0].size, fps, file)
+    else:
+        write_gif(frames, fps, file, width)
 
 
 @dataclass(frozen=True)
@@ -142,15 +152,23 @@ def _played(runs: list[Footage], targets: Sequence[int], by: str, picture: str, 
     jobs = [(run.folder, [*targets], by, picture, folder / f"run-{number}", several) for number, run in enumerate(runs)]
     for *_, into, _ in jobs:
         into.mkdir()
-    seen = _in_parallel(
-        _replay, jobs, folder, workers, lambda turns: progress("turns played again", turns, sum(run.last_turn for run in runs))
-    )
+    whole, count, began = sum(run.last_turn for run in runs), Resources(folder, workers).processes, time.perf_counter()
+    ready = several  # whether the server from which the drawing processes are forked runs already
+
+    def played(turns: int) -> None:
+        nonlocal ready
+        progress("turns played again", turns, whole)
+        if not ready and count > 1 and (time.perf_counter() - began) * (whole - turns) > START * turns:
+            start_server()  # on a core that is free meanwhile
+            ready = True
+
+    seen = _in_parallel(_replay, jobs, folder, workers, played)
     moments = [own for own, _, _ in seen]
     looks = common([look for _, look, _ in seen])
     place = grid(len(runs), looks[0].size)
-    tasks, parts = [], 1
+    tasks = []
     for run, own, look in zip(runs, moments, looks, strict=True):
-        parts = 1 if several or look.seconds * len(own) < SLOW else Resources(folder, workers).processes
+        parts = 1 if several or look.seconds * len(own) < (0 if ready else count * START) else count
         tasks += [(run.folder, own[part::parts], picture, look, place.dpi) for part in range(min(parts, len(own)))]
     total = sum(map(len, moments))
     files = _in_parallel(_draw, tasks, folder, workers, lambda pictures: progress("pictures", pictures, total))
