@@ -13,6 +13,7 @@ _NAMES = {
     "arena.checks.games": "check_game",
     "arena.checks.rules": "check_rule",
     "arena.config": "Config configure",
+    "arena.config.duel": "Duel",
     "arena.core.field.field": "Field",
     "arena.core.game": "Clock Game",
     "arena.core.rng": "Rng",

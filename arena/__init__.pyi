@@ -2,6 +2,7 @@ from arena.checks.games import check_game as check_game
 from arena.checks.rules import check_rule as check_rule
 from arena.config.config import Config as Config
 from arena.config.configure import configure as configure
+from arena.config.duel import Duel as Duel
 from arena.core.field.field import Field as Field
 from arena.core.game import Clock as Clock
 from arena.core.game import Game as Game

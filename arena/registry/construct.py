@@ -9,7 +9,7 @@ from arena.errors import ArenaError, BadSetting, UnknownName
 from arena.registry.entries import Entry, entries
 from arena.registry.grammar import parse
 from arena.registry.lookup import lookup
-from arena.registry.signature import settings_of
+from arena.registry.signature import rules_in, settings_of
 from arena.registry.values import value_of
 from arena.schedules import Schedule
 
@@ -54,6 +54,22 @@ def construct_schedule(setting: str, word: str) -> Schedule:
         if not 0 <= schedule(progress) < math.inf:
             raise BadSetting(setting, word, f"a schedule that is never below 0, unlike at progress {progress:g}")
     return schedule
+
+
+def bound(kind: str, word: str) -> Callable[..., Any]:
+    """Return the class or function of a word with the arguments that the word gives; a rule may wrap another rule.
+
+    Example:
+        >>> type(bound("rule", "averaging(inner=optimistic(first=zero))")().inner).__name__
+        'Optimistic'
+        >>> import torch
+        >>> bound("optimizer", "sgd(lr=0.5)")([torch.nn.Parameter(torch.ones(1))]).param_groups[0]["lr"]
+        0.5
+    """
+    name, texts = parse(word)
+    entry = lookup(kind, name)
+    wrapped = {place: call(place, bound(kind, texts.pop(place))) for place in rules_in(entry.target) if place in texts}
+    return functools.partial(entry.target, **_typed(entry, tuple(texts.items())), **wrapped)
 
 
 def bind_schedule(place: str, entry: Entry, arguments: Mapping[str, Any]) -> Schedule:

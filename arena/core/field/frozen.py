@@ -56,7 +56,7 @@ class Frozen:
 
     def __init__(self, game: Game, members: Members | None = None):
         self.game, self.members = game, members
-        self.parameters = {key: game.parameters_of(key) for key in game.keys}
+        self.parameters = {key: {n: p for n, p in game.parameters_of(key).items() if p.requires_grad} for key in game.keys}
         self.named = dict(game.named_parameters())
         self.buffers = dict(game.named_buffers())
         self.gradient_evaluations = 0
