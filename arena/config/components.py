@@ -24,6 +24,9 @@ def game_entry(game: str | type[Game] | Game) -> tuple[Entry, dict[str, Any]]:
     if isinstance(game, str):
         return lookup("game", game), {}
     if not isinstance(game, Game):
+        if not callable(game):
+            what = type(game).__name__
+            raise ArenaError(f"an object of the class {what} is no game. Expected the id, the file, the class or an object of a game")
         return entry_of("game", game), {}
     _given[type(game)] = game
     return entry_of("game", type(game)), {"game": game}

@@ -6,6 +6,7 @@ out. Numbers of single turns are noisy, so that ailments compare medians over pa
 Shapes: T = rows that have a number.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -54,10 +55,9 @@ class Case:
     def of(self, name: str) -> Series:
         """Return the turns and the numbers of a field of the rows; both are empty if it was never recorded."""
         if name not in self._series:
-            there = [(row["turn"], row[name]) for row in self.rows if row.get(name) is not None]
-            turns, values = (np.array([pair[i] for pair in there], dtype=np.float64) for i in (0, 1))
+            values = np.array([row.get(name) for row in self.rows], dtype=np.float64)  # NaN for None
             finite = np.isfinite(values)
-            self._series[name] = turns[finite], values[finite]
+            self._series[name] = self._turns[finite], values[finite]
         return self._series[name]
 
     def part(self, name: str, begin: float = LATE, end: float = 1.0) -> np.ndarray:
@@ -103,7 +103,11 @@ class Case:
 
     # Judgements -------------------------------------------------------------------------------------------------------------
 
-    @property
+    @functools.cached_property
+    def _turns(self) -> np.ndarray:
+        return np.array([row["turn"] for row in self.rows], dtype=np.float64)
+
+    @functools.cached_property
     def long_enough(self) -> bool:
         """Whether there are enough rows to be judged."""
         return sum("score" in row for row in self.rows) >= 4 and len(self.rows) >= LEAST

@@ -225,19 +225,21 @@ class Lines(Display):
 
 
 class Panel(Lines):
-    """The live view, redrawn at most ten times a second."""
+    """The live view, redrawn at most ten times a second with rows, and once a second between them, by a thread that only reads."""
 
     def begin(self, config: "Config", folder: Path, arena: "Arena") -> None:
         super().begin(config, folder, arena)
         self._latest["turn"] = arena.turns_played
-        self._view = View(config.game.name, arena.game.roles, arena.turns, arena.game.score_uses_oracle, self._latest)
-        self._live = Live(self._view, console=self.console, auto_refresh=False, transient=False)
+        roles, oracle = arena.game.roles, arena.game.score_uses_oracle
+        self._view = View(config.game.name, roles, arena.turns, oracle, {**self._latest}, played=lambda: int(arena.turns_played))
+        self._live = Live(self._view, console=self.console, refresh_per_second=1, transient=False)
         self._live.start()
         self._drawn = 0.0
 
     def row(self, row: dict[str, Any], ringing: Mapping[str, str]) -> None:
         self._take(row)
         self._view.rate, self._view.judged, self._view.ringing = self.rate, self.arena.judged, dict(ringing)
+        self._view.latest = {**self._latest}  # a copy, because the thread may be reading the former one
         now = time.monotonic()
         if now - self._drawn > 0.1 or row["turn"] == self.arena.turns:
             self._drawn = now
@@ -262,7 +264,7 @@ def report(console: Console, result: "Result", seconds: float | None = None, *, 
         line("report", str(result.report) if over and result.report.is_file() else "")
         for name, text in endings(result.folder, but=("report",) if over else ()):
             line(name, escape(text))
-    best = f"best {result.best:.4g}{result.when('best')}{_peeking(result.arena)}" if result.best is not None else ""
+    best = f"best {result.best:.4g}{result.when('best')}{peeking(result.oracle)}" if result.best is not None else ""
     if result.score is not None:
         real = f", real data {result.ceiling:.4g} ({result.score / result.ceiling:.2f}×)" if result.ceiling else ""
         line("score", f"{result.score:.4g}{of(result.judged)}{result.when('score')}{real}{best and ', '}{best}")
@@ -289,7 +291,3 @@ def report(console: Console, result: "Result", seconds: float | None = None, *, 
     line("trace", str(result.trace))
     line("run folder", str(result.folder))
     line("look", f"{command('arena')} tensorboard {typed(result.folder)}")
-
-
-def _peeking(arena: "Arena | None") -> str:
-    return peeking(arena is not None and arena.game.score_uses_oracle)

@@ -57,6 +57,8 @@ def play(
         >>> result.status, result.turns
         ('finished', 20)
     """
+    if isinstance(game, Config):
+        raise ArenaError("a Config is a game with its settings, and play takes a game. Fix: arena.runs.play.start(config)")
     if config is None:
         return start(configure(game, settings), out, display=display)
     typed = [word for word in (game, *flatten(settings).values()) if isinstance(word, str)]
@@ -141,4 +143,5 @@ def ended(folder: Path) -> Result | None:
     alarms = {row["alarm"]: (row["turn"], row["reason"]) for row in reversed(rows) if row["kind"] == "alarm" and row["raised"]}
     ends = status, turns, score, best, ceiling, row.get("reason"), None
     turn_of = {name: row[f"{name}_turn"] for name in ("score", "best", "metrics") if row.get(f"{name}_turn") is not None}
-    return Result(folder, *ends, metrics, ceilings, dict(reversed(alarms.items())), row.get("judged", "raw"), turn_of)
+    judged, oracle = row.get("judged", "raw"), row.get("oracle", False)
+    return Result(folder, *ends, metrics, ceilings, dict(reversed(alarms.items())), judged, turn_of, oracle)

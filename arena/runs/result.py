@@ -25,6 +25,7 @@ class Result:
         ceilings: Metrics of real data, by name.
         alarms: By the name of each raised alarm, the turn in which it was first raised, and its sentence.
         judged: Players that the score judges: `raw` for the live ones, `averaged`, or `averaged ROLE` if the rule averages one role.
+        oracle: Whether the score uses an oracle's labels.
         turn_of: Turns in which `score`, `best` and `metrics` were measured, by name.
     """
 
@@ -41,6 +42,7 @@ class Result:
     alarms: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     judged: str = "raw"
     turn_of: Mapping[str, int] = field(default_factory=dict)
+    oracle: bool = False
 
     def when(self, name: str) -> str:
         """Return the turn of a number as a suffix, such as ` in turn 1,500`; nothing if it is the last turn, or unknown."""

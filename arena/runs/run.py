@@ -100,7 +100,8 @@ class Run:
             self.close()
         ends = status, arena.turns_played, self._score(status), self.best, self.ceiling, self._reason(status)
         arena.rest()
-        result = Result(self.folder, *ends, arena, self.metrics, self.ceilings, self.alarms.raised, self.judged, self._turn_of(status))
+        told = self.metrics, self.ceilings, self.alarms.raised, self.judged, self._turn_of(status), arena.game.score_uses_oracle
+        result = Result(self.folder, *ends, arena, *told)
         if status != "interrupted" and self.is_main:
             draw_last(self.arena.game, self.folder, self.ceiling, self.ceilings)
         return result
@@ -246,11 +247,11 @@ class Run:
         row: dict[str, Any] = {"kind": "end", "turn": self.arena.turns_played, "status": status}
         if reason := reason or self._reason(status):
             row["reason"] = reason
-        row |= {"score": self._score(status), "best": self.best, "ceiling": self.ceiling, **self._judged()}
+        oracle = {"oracle": True} if self.arena.game.score_uses_oracle else {}
+        row |= {"score": self._score(status), "best": self.best, "ceiling": self.ceiling, **self._judged(), **oracle}
         self.metrics = self.metrics if status in ("finished", "solved") else {}  # only then were they measured at the end
         row |= {f"{name}_turn": turn for name, turn in self._turn_of(status).items()}
-        row |= {f"metrics.{name}": value for name, value in self.metrics.items()}
-        row |= {f"ceilings.{name}": value for name, value in self.ceilings.items() if self.metrics}
+        row |= {f"metrics.{n}": v for n, v in self.metrics.items()} | {f"ceilings.{n}": v for n, v in self.ceilings.items() if self.metrics}
         self.trace.write(row)
         self.trace.sync()
         self.board.end(row, self.alarms)

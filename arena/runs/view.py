@@ -3,7 +3,7 @@
 A wide terminal has a row for each player, a narrow one a column, so that nothing is cut at 40 columns.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
@@ -38,6 +38,7 @@ class View:
         judged: Players that the score judges.
         rate: Turns a second.
         ringing: Reasons of the alarms that are raised now, by name.
+        played: Returns the turns played by now, which may be more than those of the latest row.
 
     Example:
         >>> view = View("ring", ("generator", "discriminator"), 400, latest={"turn": 400, "generator.loss": 0.7512, "score": 0.13})
@@ -64,6 +65,7 @@ class View:
     judged: str = "raw"
     rate: float = 0.0
     ringing: Mapping[str, str] = field(default_factory=dict)
+    played: Callable[[], int] = int
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         narrow = options.max_width < NARROW
@@ -76,7 +78,7 @@ class View:
         return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
     def _progress(self, narrow: bool) -> Group | Table:
-        turn = int(self.latest.get("turn", 0))
+        turn = max(int(self.latest.get("turn", 0)), self.played())
         bar = ProgressBar(self.turns, turn, complete_style=COLOURS[1], finished_style=COLOURS[1])
         title, far = Text(self.title, "bold"), Text(f"{turn:,} of {self.turns:,}")
         speed = Text(f"{self.rate:,.0f} turns/s" if self.rate >= 10 else f"{self.rate:.2g} turns/s" if self.rate else "")

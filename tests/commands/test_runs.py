@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import arena
+from arena.cli import main
 from tests.conftest import QUIET, Cli
 
 
@@ -61,3 +62,11 @@ def test_wrong_words_are_told(quick_cli: Cli, words: tuple[str, ...], said: str)
     done = quick_cli(*words)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert said in done.stderr
+
+
+def test_a_shown_run_says_as_at_its_end_that_its_score_is_an_oracle_s(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["dann", "--turns", "2", "--score.every", "1", "--checkpoint.best", "false", "--trace.tensorboard", "false"]
+    assert main(["play", *words, "--out", str(tmp_path / "run")]) == 0
+    assert main(["show", str(tmp_path / "run")]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  score ")]
+    assert len(lines) == 2 and lines[0] == lines[1] and "an oracle's: it uses labels" in lines[0]

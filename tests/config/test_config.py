@@ -302,3 +302,10 @@ def test_an_optimizer_that_cannot_step_is_named(name: str, why: str) -> None:
         pytest.skip(f"this torch has no {name}")
     with pytest.raises(ArenaError, match=f"^x.optimizer is {name}, which failed on a parameter of one number .*{why}"):
         configure("bilinear", {"x.optimizer": f"torch.optim.{name}"}).build()
+
+
+def test_what_is_no_game_is_one_sentence() -> None:
+    with pytest.raises(ArenaError, match=r"a Config is a game with its settings, .* Fix: arena\.runs\.play\.start\(config\)"):
+        arena.play(configure("bilinear"))  # type: ignore[arg-type]
+    with pytest.raises(ArenaError, match=r"an object of the class list is no game\. Expected the id"):
+        arena.play([3])  # type: ignore[arg-type]

@@ -19,7 +19,8 @@ from rich.console import Console
 
 import arena
 from arena.cli import main
-from arena.runs.display import Lines
+from arena.config import configure
+from arena.runs.display import Lines, Panel
 from arena.runs.encoding import spell
 from arena.runs.view import View
 from arena.trace import read_trace
@@ -117,6 +118,26 @@ def test_the_view_has_both_players_the_score_the_alarms_and_the_time_left(column
     for part in ("generator", "discriminator", "0.7512", "1.31", "0.4489 in turn 1,000", "real data 0.0339 (13.24×)", "3 min 0 s left"):
         assert part in text
     assert f"rotation: {reason}" in text and "D(x) 0.512" in text
+
+
+def test_the_live_view_goes_on_between_the_rows_of_a_slow_game() -> None:
+    """A thread redraws it with the turns played by then."""
+    out = io.StringIO()
+    panel = Panel(Console(file=out, force_terminal=True, width=80, height=20, color_system=None))
+    config = configure("ring", {"turns": 50, "generator.hidden": (4,), "discriminator.hidden": (4,)})
+    game = config.build()
+    game.reset(seed=0)
+    panel.begin(config, Path("run"), game)
+    try:
+        panel.row({"kind": "turn", "turn": 0, "generator.loss": 0.7}, {})
+        for _ in range(7):
+            game.play_scheduled_turn()
+        until = time.monotonic() + 20
+        while "7 of 50" not in out.getvalue():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    finally:
+        panel.end()
 
 
 @pytest.mark.thorough

@@ -1,5 +1,6 @@
 """TensorBoard's view of a run: both players on the same charts, pictures, and no seam after a resume."""
 
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -16,6 +17,7 @@ from arena import configure
 from arena.plots import features_of
 from arena.report.run import verdict_in_words
 from arena.trace import read_trace
+from arena.trace.jsonl import rows_and_damage
 from arena.trace.tensorboard import TensorBoard, print_unless_raised
 
 SETTINGS = {
@@ -117,6 +119,31 @@ def test_custom_charts_show_both_players_together(run: Path) -> None:
     assert charts["score"] == ["score/score$"]
     assert charts["precision"] == ["score/precision$"]
     assert charts["signals"] == ["signals/D_x$", "signals/D_G_z$", "signals/spread$"]
+
+
+@pytest.mark.parametrize(
+    ("line", "damage"),
+    [
+        ('{"kind": "turn", "turn": -3, "score": 0.5}', "line 3 names no kind of row and no turn"),
+        ('{"kind": "turn", "turn": 3, "score": NaN}', "line 3 holds NaN"),
+        ('{"kind": "turn", "turn": 3, "score": true}', "line 3 has 'True' for score"),
+        ('{"kind": "night", "turn": 3, "score": 0.5}', "line 3 names no kind of row and no turn"),
+        ("[[[", "line 3 is not JSON"),
+        ("3", "line 3 is no row"),
+    ],
+)
+def test_a_line_that_is_no_row_is_found_after_whole_ones_of_its_shape(line: str, damage: str, tmp_path: Path) -> None:
+    whole = [{"kind": "turn", "turn": turn, "score": 0.1 + turn} for turn in (1, 2, 9)]
+    one, two, last = map(json.dumps, whole)
+    (tmp_path / "trace.jsonl").write_text("\n".join([one, two, line, last, ""]))
+    assert rows_and_damage(tmp_path / "trace.jsonl") == (whole, damage)
+
+
+def test_numbers_are_read_to_the_last_bit(tmp_path: Path) -> None:
+    numbers = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, -1e-17, 2**53 + 1, 1 / 3]
+    row = {"kind": "turn", "turn": 1, **{f"x.n{place}": number for place, number in enumerate(numbers)}}
+    (tmp_path / "trace.jsonl").write_text(json.dumps(row) + "\n")
+    assert repr(rows_and_damage(tmp_path / "trace.jsonl")[0]) == repr([row])
 
 
 def test_pictures_are_there_every_so_often(run: Path) -> None:
