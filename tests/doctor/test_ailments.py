@@ -53,6 +53,14 @@ GANS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {**CHANCE, "metrics.modes-covered": 1.0, "metrics.heaviest-mode": lambda p: float(round(20 * p) % 8)},
         {"scheduler.ratio": -4},
     ),
+    "unsettled": (
+        {
+            **CHANCE,
+            **{f"{role}.gradient_norm": lambda p: 0.4 + 0.4 * p for role in ("generator", "discriminator")},
+            **{f"{role}.update_cosine": 0.97 for role in ("generator", "discriminator")},
+        },
+        {},
+    ),
     "rate-too-low": ({**LOST, "generator.update_norm": 2e-4}, {"generator.lr": 1e-5}),
 }
 ADAPTATIONS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
@@ -86,6 +94,11 @@ HEALTHY = {
     ),
     "a regression": (rows(REGRESSION), REGRESSION_SETTINGS),
     "an attack": (rows(ATTACK), ATTACK_SETTINGS),
+    "an attack by signed steps": (rows(ATTACK), {**ATTACK_SETTINGS, "attacker.optimizer": "sign", "attacker.lr": 0.375}),
+    "a GAN whose players still move and whose score is good": (
+        rows({**GAN, **{f"{role}.gradient_norm": lambda p: 0.4 + 0.4 * p for role in ("generator", "discriminator")}}),
+        GAN_SETTINGS,
+    ),
     "a spiral inwards": (
         rows({**VECTORS, "x.loss": lambda p: math.exp(-9 * p) * math.sin(60 * p), "score": lambda p: math.exp(-9 * p)}),
         VECTOR_SETTINGS,

@@ -5,7 +5,7 @@
 
 An adaptive step moves each parameter by about its rate, whatever the loss: D. P. Kingma and J. Ba, arXiv:1412.6980, section 2.1, with 1e-3
 as its default; GANs are trained at 1e-4 to 1e-3 (A. Radford et al., arXiv:1511.06434; M. Heusel et al., arXiv:1706.08500, who also give
-the discriminator a rate of its own).
+the discriminator a rate of its own). Signed steps are those of an attack on pixels, whose length is no rate of a net.
 """
 
 from arena.doctor.base import Ailment, Evidence, Finding
@@ -29,7 +29,8 @@ class RateTooHigh(Ailment):
     def look(self, case: Case) -> Finding | None:
         if not case.far:
             return None
-        rates = {role: case.rate(role) for role in case.roles if case.adaptive(role) and case.rate(role) >= self.high}
+        nets = [role for role in case.roles if case.adaptive(role) and case.setting(f"{role}.optimizer") != "sign"]
+        rates = {role: case.rate(role) for role in nets if case.rate(role) >= self.high}
         if not rates:
             return None
         who = max(rates, key=lambda role: rates[role])
