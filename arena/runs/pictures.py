@@ -100,6 +100,7 @@ def undrawn(folder: Path, status: Status) -> bool:
     return drawn and (folder / "checkpoints").is_dir() and not (folder / TRACES).is_file()
 
 
+@freed_at_the_end()
 def draw_last(game: Game, folder: Path, ceiling: float | None, ceilings: Mapping[str, float]) -> None:
     """Copy the last picture of each kind beside the trace, animate the pictures of an animated game, and draw the trace."""
     from arena import plots
