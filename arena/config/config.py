@@ -18,6 +18,7 @@ from torch import nn
 from arena.accelerate.process_group import join
 from arena.config.carried import Carried
 from arena.config.components import components_of, inner_rules, roles_of, settings_of_choice
+from arena.config.groups import Groups
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, flatten, nest, plain, typed_as
 from arena.config.weights import Starts
@@ -30,6 +31,7 @@ from arena.core.torch_settings import pick_device
 from arena.engine.env import Arena
 from arena.errors import ArenaError, BadSetting, cause
 from arena.optimizers.clipping import Clipping, clipped
+from arena.optimizers.groups import Grouped
 from arena.registry.construct import bind_schedule, call
 from arena.registry.entries import Entry
 from arena.registry.lookup import lookup
@@ -208,9 +210,11 @@ class Config:
 
     @staticmethod
     def _clipped(role: str, factory: Any, flat: Settings) -> Any:
-        """Return the optimizer of a role with its limits, if it has some."""
+        """Return the optimizer of a role with its limits and its groups of parameters, if it has some."""
         limits = {name: flat[f"{role}.{name}"] for name in settings_of(Clipping)}
-        return clipped(factory, call(role, Clipping, **limits)) if any(limits.values()) else factory
+        factory = clipped(factory, call(role, Clipping, **limits)) if any(limits.values()) else factory
+        groups = call(role, Groups, groups=flat[f"{role}.groups"]).numbers
+        return Grouped(factory, groups) if groups else factory
 
     def _built(self, component: Component, flat: Settings) -> Any:
         """Return a rule, scheduler or schedule, or a function that builds a player or an optimizer; raise for bad values."""

@@ -7,6 +7,7 @@ from inspect import Parameter
 from typing import Any, NamedTuple
 
 from arena.config.components import DEFAULTS, roles_of, settings_of_choice
+from arena.config.groups import Groups
 from arena.config.options import GROUPS, RunOptions
 from arena.config.settings import Component, Settings, nest, typed_as
 from arena.config.weights import Start
@@ -55,7 +56,7 @@ class Form:
         for component, entry in chosen.items():
             parameters = settings_of_choice(game.target, component, entry)
             self.sections.append(Section(entry.target, f"{component.prefix}.", parameters, (component, entry)))
-        self.sections += [Section(Clipping, f"{role}.", settings_of(Clipping)) for role in roles]
+        self.sections += [Section(target, f"{role}.", settings_of(target)) for role in roles for target in (Clipping, Groups)]
         own = {section.prefix for section in self.sections if "weights" in section.parameters}  # a player's own argument of that name wins
         self.sections += [Section(Start, f"{role}.", settings_of(Start)) for role in roles if f"{role}." not in own]
         self.sections += [Section(options, f"{prefix}.", settings_of(options)) for prefix, options in GROUPS.items()]

@@ -27,6 +27,8 @@ from arena.engine.members.per_member import Shares
 from arena.engine.scheduled_buffers import ScheduledBuffers
 from arena.engine.streams import block_turns
 from arena.errors import ArenaError
+from arena.optimizers.factories import OptimizerFactory
+from arena.optimizers.groups import Grouped
 from arena.players.base import hooks
 from arena.rules.base import UpdateRule
 from arena.rules.turn import Turn
@@ -241,9 +243,12 @@ class Episode:
         raise NotImplementedError
 
 
-def parameter_groups(field: Field, role: str) -> Any:
-    """Return a role's parameters as an optimizer takes them: one group for each key."""
-    return [{"params": list(field.parameters[key].values())} for key in field.game.keys_of(role)]
+def parameter_groups(field: Field, role: str, factory: OptimizerFactory) -> Any:
+    """Return a role's parameters as its optimizer takes them: one group for each key, or those that the factory asks for."""
+    keys = field.game.keys_of(role)
+    if isinstance(factory, Grouped):
+        return factory.split({n.removeprefix(f"players.{role}."): p for key in keys for n, p in field.parameters[key].items()})
+    return [{"params": list(field.parameters[key].values())} for key in keys]
 
 
 def place(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:

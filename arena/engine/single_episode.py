@@ -127,7 +127,10 @@ class SingleEpisode(Episode):
         parts = int(acceleration.micro_batches)
         field = ShardedField(self.game, parts, self.ranks) if acceleration.split else Field(self.game)
         field.compiled = Compiled(self.game) if acceleration.compile is True else None
-        optimizers = {role: setup.optimizers.get(role, adam)(parameter_groups(field, role)) for role in self.game.roles}
+        optimizers = {}
+        for role in self.game.roles:
+            factory = setup.optimizers.get(role, adam)
+            optimizers[role] = factory(parameter_groups(field, role, factory))
         self._start(field, optimizers, acceleration.cuda_graphs, acceleration.compile == "xla")
         self.scheduler.load_state_dict(copy.deepcopy(self._scheduler_start))
         self.signals = Signals(self.game)

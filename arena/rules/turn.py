@@ -42,6 +42,7 @@ class Turn:
         for optimizer in optimizers.values():
             for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]
+        self._groups = {role: _group_of_each(field, role, optimizer) for role, optimizer in optimizers.items()}
         self._clips = {role: clip for role, optimizer in optimizers.items() if (clip := getattr(optimizer, "clip", None)) is not None}
         self._projections = {role: hooks(player, "project_") for role, player in field.game.players.items()}
 
@@ -68,24 +69,30 @@ class Turn:
 
     def learning_rate(self, role: str) -> Number:
         """Return the learning rate η of a role in this turn; the nominal one for a role that does not move."""
-        nominal = self.optimizers[role].param_groups[0]["initial_lr"]
+        return self._rate(role, self.optimizers[role].param_groups[0])
+
+    def _rate(self, role: str, group: Mapping[str, Any]) -> Number:
+        nominal: Number = group["initial_lr"]
         rate = nominal * self._factors.get(role, 1.0)
         mask = self.field.masks.get(role)
         return rate if mask is None else torch.where(mask, rate, nominal)
 
+    def _rates(self, role: str) -> dict[str, Number]:
+        """Return η by moving parameter of a role; those of its optimizer's groups, if they differ."""
+        of_role, groups = self.learning_rate(role), self._groups[role]
+        return {name: self._rate(role, groups[name]) if groups else of_role for name in self.field.names_of(role)}
+
     def learning_rates(self) -> dict[str, Number]:
         """Return η by moving parameter."""
-        return {name: rate for role in self.roles for rate in [self.learning_rate(role)] for name in self.field.names_of(role)}
+        return {name: rate for role in self.roles for name, rate in self._rates(role).items()}
 
     def step_length(self, alpha: Number, role: str) -> Number:
         """Return α, or the role's learning rate if α is 0."""
-        if isinstance(alpha, Tensor):
-            return torch.where(alpha > 0, alpha, self.learning_rate(role))
-        return alpha or self.learning_rate(role)
+        return _or(alpha, self.learning_rate(role))
 
     def foresight(self, alpha: Number) -> dict[str, Number]:
-        """Return step lengths by moving parameter: α, or the learning rate of its role if α is 0."""
-        return {name: step for role in self.roles for step in [self.step_length(alpha, role)] for name in self.field.names_of(role)}
+        """Return step lengths by moving parameter: α, or its learning rate if α is 0."""
+        return {name: _or(alpha, rate) for name, rate in self.learning_rates().items()}
 
     def move(self, direction: Direction, scale: Number = 1.0, roles: Iterable[str] | None = None, where: Where = True) -> None:
         """Step the optimizers along `direction`.
@@ -177,3 +184,17 @@ def _step(optimizer: torch.optim.Optimizer) -> None:
 def _copy(state: Mapping[Tensor, Mapping[str, Any]]) -> dict[Tensor, dict[str, Any]]:
     clone = lambda v: v.clone() if isinstance(v, Tensor) else v  # noqa: E731
     return {p: {name: clone(value) for name, value in moments.items()} for p, moments in state.items()}
+
+
+def _or(alpha: Number, rate: Number) -> Number:
+    """Return α, or the learning rate where α is 0."""
+    return torch.where(alpha > 0, alpha, rate) if isinstance(alpha, Tensor) else alpha or rate
+
+
+def _group_of_each(field: Field, role: str, optimizer: torch.optim.Optimizer) -> dict[str, dict[str, Any]]:
+    """Return the group of each parameter of a role by name; nothing if all groups have one learning rate."""
+    groups, first = optimizer.param_groups, optimizer.param_groups[0]["lr"]
+    if all(group["lr"] is first or (not isinstance(first, Tensor) and group["lr"] == first) for group in groups):
+        return {}
+    names = {p: name for key in field.game.keys_of(role) for name, p in field.parameters[key].items()}
+    return {names[p]: group for group in groups for p in group["params"]}

@@ -57,6 +57,8 @@ class Frozen:
     def __init__(self, game: Game, members: Members | None = None):
         self.game, self.members = game, members
         self.parameters = {key: {n: p for n, p in game.parameters_of(key).items() if p.requires_grad} for key in game.keys}
+        if fixed := [key for key, own in self.parameters.items() if not own and game.parameters_of(key)]:
+            raise GameFault(f"the {fixed[0]} cannot move, because all its parameters are frozen; set requires_grad of one that learns")
         self.named = dict(game.named_parameters())
         self.buffers = dict(game.named_buffers())
         self.gradient_evaluations = 0

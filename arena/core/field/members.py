@@ -32,6 +32,7 @@ class Members:
     Args:
         count: K, the number of members.
         buffers: Names of the game's buffers that have a member axis.
+        frozen: Names of the parameters that never move, because their `requires_grad` is False; they have the axis, too.
         coefficients: Plain numbers that differ between members, by (name of the module, name of the attribute), as tensors of shape (K,).
         differing: Names of the buffers of the game itself whose values differ between members, such as tables of data.
 
@@ -42,9 +43,16 @@ class Members:
         refused: By member, the reason for which the rule is undefined in the current turn.
     """
 
-    def __init__(self, count: int, buffers: Sequence[str], coefficients: Mapping[tuple[str, str], Tensor], differing: Sequence[str] = ()):
+    def __init__(
+        self,
+        count: int,
+        buffers: Sequence[str],
+        coefficients: Mapping[tuple[str, str], Tensor],
+        differing: Sequence[str] = (),
+        frozen: Sequence[str] = (),
+    ):
         self.count = count
-        self.buffers = tuple(buffers)
+        self.buffers, self.frozen = tuple(buffers), tuple(frozen)
         self.coefficients = dict(coefficients)
         self._numbers = {place: values.tolist() for place, values in coefficients.items()}
         self.differ = bool(coefficients or differing)
@@ -58,7 +66,7 @@ class Members:
         self, game: Game, at: Mapping[str, Tensor], batch: Batch, coupling: float | Tensor, movers: tuple[str, ...], masks: DropoutMasks
     ) -> dict[str, Tensor]:
         """Return the losses of the stacked game by key, each of shape (K,), with the parameters `at`, which have the member axis."""
-        buffers = self._own_buffers(game)
+        buffers = self._own_tensors(game)
         lam = 0 if isinstance(coupling, Tensor) and coupling.dim() else None
         index, axis, norms = None, None, layers_of(game) if self._normed else ()
         if masks.layers:
@@ -77,8 +85,9 @@ class Members:
         randomness = "same" if masks.layers else "error"
         return torch.vmap(one, in_dims=(0, 0, self.axes(batch), lam, axis), randomness=randomness)(at, buffers, batch, coupling, index)
 
-    def _own_buffers(self, game: Game) -> dict[str, Tensor]:
-        return {name: game.get_buffer(name) for name in self.buffers}
+    def _own_tensors(self, game: Game) -> dict[str, Tensor]:
+        own = {name: game.get_buffer(name) for name in self.buffers}
+        return own | {name: game.get_parameter(name) for name in self.frozen} if self.frozen else own
 
     def axes(self, batch: Batch) -> Any:
         """Return the member axis of each leaf of a batch."""
@@ -98,7 +107,7 @@ class Members:
         The function is called with the tensors, and the batch if there is one, of one member in place. Random numbers drawn inside are the
         same for all.
         """
-        buffers = self._own_buffers(game)
+        buffers = self._own_tensors(game)
         at = {name: p.detach() for name, p in game.named_parameters()}
         module = _Calling(game, function)
 
@@ -114,7 +123,7 @@ class Members:
 
         If only some members have `moved` a role, (K,), the role's tensors of the others are restored.
         """
-        tensors = {name: p.detach() for name, p in game.named_parameters()} | self._own_buffers(game)
+        tensors = {name: p.detach() for name, p in game.named_parameters()} | self._own_tensors(game)
         before = {} if moved is None else {name: t.clone() for name, t in tensors.items() if name.startswith(f"players.{role}.")}
         module = _Calling(game, lambda batch=None: [method(batch) for method in methods])
 
@@ -129,13 +138,13 @@ class Members:
     @contextlib.contextmanager
     def alone(self, game: Game, member: int) -> Iterator[None]:
         """Put one member's tensors and plain numbers in the place of the stacked ones within the block."""
-        with self._placed(game, member, [*game.parameters(), *self._own_buffers(game).values()]):
+        with self._placed(game, member, [*{**dict(game.named_parameters()), **self._own_tensors(game)}.values()]):
             yield
 
     @contextlib.contextmanager
     def own(self, game: Game, member: int) -> Iterator[None]:
         """Put one member's plain numbers and buffers of the game itself, without those of players, in the place of the stacked ones."""
-        with self._placed(game, member, [b for name, b in self._own_buffers(game).items() if not name.startswith("players.")]):
+        with self._placed(game, member, [b for name, b in self._own_tensors(game).items() if not name.startswith("players.")]):
             yield
 
     @contextlib.contextmanager

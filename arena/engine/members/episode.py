@@ -147,8 +147,10 @@ class BatchedEpisode(Episode):
     def _optimizer(self, field: Field, role: str) -> BatchedOptimizer:
         built: dict[int, torch.optim.Optimizer] = {}
         probe = torch.nn.Parameter(torch.zeros(1))
+        if any(getattr(f[role], "numbers", None) != getattr(self._factories[0][role], "numbers", None) for f in self._factories):
+            raise CannotShare(f"the groups of the {role}'s parameters differ within the population; play its members one by one")
         singles = [built.setdefault(id(f[role]), f[role]([probe])) for f in self._factories]
-        return batched_optimizer(singles, parameter_groups(field, role))
+        return batched_optimizer(singles, parameter_groups(field, role, self._factories[0][role]))
 
     @property
     def progress(self) -> np.ndarray:

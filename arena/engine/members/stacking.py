@@ -79,7 +79,8 @@ def stack(
         numbers[place, attribute] = torch.tensor(values, dtype=like.dtype, device=like.device)
         module.register_buffer(attribute, numbers[place, attribute], persistent=False)
         buffers.append(f"{place}.{attribute}" if place else attribute)
-    members = Members(count, buffers, numbers, [name for name in differs if name not in changed])
+    frozen = [name for name, p in first.named_parameters() if not p.requires_grad]
+    members = Members(count, buffers, numbers, [name for name in differs if name not in changed], frozen)
     if try_on is not None:
         _compare(first, members, batch, {k: losses for k, (losses, _) in evaluated.items()})
     return first, members

@@ -22,8 +22,9 @@ def claimed_map(config: Config) -> LinearMap | None:
         flat.get(f"{name}.name", "constant") == "constant" for name in ("coupling", *(f"{r}.schedule" for r in arena.game.roles))
     )
     plain = all(
-        type(o) is torch.optim.SGD and o.param_groups[0]["momentum"] == 0 and o.param_groups[0]["weight_decay"] == 0
+        type(o) is torch.optim.SGD and g["momentum"] == g["weight_decay"] == 0 and g["lr"] == o.param_groups[0]["lr"]
         for o in arena.optimizers.values()
+        for g in o.param_groups
     )
     solution = arena.game.solution()
     if not (constant and plain and flat["scheduler.name"] == "simultaneous") or solution is None:
