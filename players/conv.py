@@ -34,16 +34,16 @@ class ConvGenerator(nn.Module):
     Args:
         inputs: Shape of one code.
         outputs: Shape of one image, (C, H, W).
-        widths: Channels before each doubling; H and W must be multiples of 2^len(widths).
+        widths: Channels before each doubling. If H or W is no multiple of 2^len(widths), the image is the middle of the next larger one.
         final: Activation of the last layer: tanh for pixels in [−1, 1], sigmoid for [0, 1], or none.
 
     Raises:
-        ValueError: There are no widths, a width is below 1, or the image does not halve evenly.
+        ValueError: There are no widths, or a width is below 1.
 
     Example:
         >>> import torch
-        >>> ConvGenerator((128,), (3, 32, 32))(torch.zeros(5, 128)).shape
-        torch.Size([5, 3, 32, 32])
+        >>> ConvGenerator((128,), (3, 32, 32))(torch.zeros(5, 128)).shape, ConvGenerator((128,), (1, 30, 21))(torch.zeros(5, 128)).shape
+        (torch.Size([5, 3, 32, 32]), torch.Size([5, 1, 30, 21]))
         >>> sum(p.numel() for p in ConvGenerator((128,), (1, 28, 28)).parameters())
         941249
     """
@@ -59,12 +59,10 @@ class ConvGenerator(nn.Module):
         channels, height, width = image_shape("outputs", outputs)
         _check_widths(widths)
         times = 2 ** len(widths)
-        if height % times or width % times:
-            raise ValueError(
-                f"an image of {height}×{width} pixels does not halve {len(widths)} times, once for each width. "
-                f"Fix: use fewer widths, or sides that are multiples of {times}"
-            )
-        self.smallest = (height // times, width // times, widths[0])
+        self.smallest = (-(-height // times), -(-width // times), widths[0])
+        larger = [side * times - wanted for side, wanted in zip(self.smallest, (height, width), strict=False)]
+        self._cut = tuple(slice(more // 2, more // 2 + side) for more, side in zip(larger, (height, width), strict=True))
+        self._is_cut = any(larger)
         self.start = nn.Linear(size(inputs), size(self.smallest))
         self.layers = nn.ModuleList(nn.ConvTranspose2d(a, b, KERNEL, STRIDE, PADDING) for a, b in itertools.pairwise((*widths, channels)))
         self._final = ACTIVATIONS[final]
@@ -74,7 +72,7 @@ class ConvGenerator(nn.Module):
         x_NCHW = self.start(z_NZ.flatten(1)).unflatten(1, self.smallest).permute(0, 3, 1, 2)
         for layer in self.layers:
             x_NCHW = layer(x_NCHW.relu())
-        return self._final(x_NCHW)
+        return self._final(x_NCHW[:, :, *self._cut] if self._is_cut else x_NCHW)
 
 
 class ConvDiscriminator(nn.Module):

@@ -6,6 +6,7 @@ import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: workers of pytest and commands that tests start share the cores
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="arena-state-")  # the key that signs code is not the tester's own
+os.environ["ARENA_CACHE"] = tempfile.mkdtemp(prefix="arena-cache-")  # nor are the kept data sets
 
 import subprocess
 from collections.abc import Callable, Iterator

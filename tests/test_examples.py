@@ -20,6 +20,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from arena import check_game, configure
 from arena.errors import ArenaError, DataUnavailable
@@ -187,6 +188,10 @@ def run_page(page: Path) -> list[str]:
     Path("my_rule.py").write_text("\n".join(b.text for b in blocks(text) if "(UpdateRule)" in b.text and b.file is None))
     x, y = np.full((256, 32, 32, 3), 255, np.uint8), np.arange(256, dtype=np.uint8) % 10
     np.savez("my_images.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    Path("flowers.csv").write_text("".join(f"{n % 7}.5,{n},{'ab'[n % 2]}\n" for n in range(40)))
+    Path("faces").mkdir()
+    for n in range(24):
+        Image.fromarray(x[n, :9, : 8 + n % 3]).save(f"faces/{n}.png")
     for block in blocks(text):
         if block.file is not None:
             Path(block.file).write_text(block.text)

@@ -29,7 +29,7 @@ FACE = "arena/__init__"
 FLOORS: dict[int, tuple[str, ...]] = {
     1: ("players", "arena/errors"),
     2: ("arena/core", "arena/schedules", "arena/schedulers", "arena/trace", FACE),
-    3: ("arena/rules", "arena/optimizers", "arena/accelerate", "arena/registry", "arena/plots"),
+    3: ("arena/rules", "arena/optimizers", "arena/accelerate", "arena/registry", "arena/data", "arena/plots"),
     4: ("arena/engine", "games", "arena/diagnostics", "arena/alarms"),
     5: ("arena/config", "arena/checks"),
     6: ("arena/runs",),

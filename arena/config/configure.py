@@ -9,6 +9,7 @@ from arena.config.components import choose, components_of, game_entry, inner_rul
 from arena.config.config import Config
 from arena.config.form import Form
 from arena.config.options import GROUPS, RunOptions
+from arena.config.own_data import placed, settled
 from arena.config.settings import flatten, nest, normal, of_both, typed_pairs
 from arena.core.game import Game
 from arena.core.torch_settings import pick_device
@@ -44,9 +45,10 @@ def configure(
         arena.errors.UnknownName: unknown setting 'generator.lrr': did you mean 'generator.lr'?
     """
     entry, objects = game_entry(game)
+    settings = placed(entry.target, settings or {})
     components = more = list(components_of(entry.target))
     roles = roles_of(entry.target)
-    given, pairs = dict(of_both(flatten(settings or {}).items(), roles)), of_both(typed_pairs(arguments, _flags(entry)), roles)
+    given, pairs = dict(of_both(flatten(settings).items(), roles)), of_both(typed_pairs(arguments, _flags(entry)), roles)
     given.pop("game", None)
     while more:  # because a rule may wrap another rule, whose arguments are settings as well
         short = {component.short for component in components}
@@ -65,10 +67,10 @@ def configure(
         print_help(entry, form)
         raise SystemExit(0)
     fixed = set(roles) - set(swappable(entry.target))
-    values = {"game": entry.id, **form.fill(data, typed, fixed)}
+    values = {"game": entry.id, **settled(entry.target, form.fill(data, typed, fixed))}
     values |= {key: f"python:{_described(thing)}" for key, thing in objects.items() if key != "game"}
     values["device"] = str(pick_device(values["device"]))
-    config = Config(entry, nest(values), objects, (game, dict(settings or {}), tuple(arguments)), configure)
+    config = Config(entry, nest(values), objects, (game, settings, tuple(arguments)), configure)
     for name in GROUPS:
         config.group(name)
     if config.run.metric:

@@ -199,10 +199,23 @@ def check_unchanged(before: str | None, now: str, file: Path, saved: str, but: C
         old, new = (flatten(yaml.safe_load(text)) for text in (before or now, now))
     except (yaml.YAMLError, AttributeError) as error:
         raise CheckpointUnusable(f"the settings in {saved} cannot be read. Fix: remove it, then resume") from error
-    names = [name for name in old if old[name] != new.get(name) and name not in but]  # others are of a later version
+    names = [name for name in old if not _same(old[name], new.get(name)) and name not in but]  # others are of a later version
     if names:
         changes = ", ".join(f"{name} was {old.get(name)} and is {new.get(name)}" for name in names)
         raise CheckpointUnusable(
             f"{file} has changed since {saved} was saved: {changes}. Expected the settings of the run. Fix: restore them, or start another "
             f"run: arena play --config {file}, with --from {file.parent} if it begins with these players"
         )
+
+
+def _same(before: Any, now: Any) -> bool:
+    """Return whether a setting is unchanged; a path of data without a checksum is of a former version.
+
+    Example:
+        >>> _same("/a/faces.npz", "/a/faces.npz@0123456789abcdef"), _same("/a/b.npz@0123456789abcdef", "/a/b.npz@f123456789abcdef")
+        (True, False)
+    """
+    if before == now or not isinstance(before, str) or not isinstance(now, str):
+        return bool(before == now)
+    path, _, mark = now.rpartition("@")
+    return bool(re.fullmatch("[0-9a-f]{16}", mark)) and Path(path) == Path(before).expanduser().absolute()

@@ -72,6 +72,7 @@ class Game(nn.Module):
             learning rates and their companions.
         sweep: Settings of a sweep that replace those of the recipe, such as fewer turns.
         score_is: Name of the score on axes, such as "distance to the solution".
+        takes: Settings that name data, each with what it takes, an `arena.data.Takes`.
 
     Attributes:
         idle: Names of the numbers of `at_turn` that are 0 in this turn for all members of a population. `losses` may leave out the terms
@@ -117,6 +118,7 @@ class Game(nn.Module):
     space: ClassVar[Mapping[str, str]] = {}
     sweep: ClassVar[Mapping[str, Any]] = {}
     score_is: ClassVar[str] = "score"
+    takes: ClassVar[Mapping[str, Any]] = {}
     idle: frozenset[str] = frozenset()
     evaluation: Evaluation = Evaluation()
     path: list[list[float]] = []

@@ -1,4 +1,4 @@
-"""Points in the plane over the surface of a discriminator."""
+"""Generated points over real ones: in the plane over the surface of a discriminator, in other spaces along two axes."""
 
 from collections.abc import Callable
 
@@ -37,5 +37,23 @@ def plane(real: Tensor, fake: Tensor, probability: Callable[[Tensor], Tensor], k
     bar = drawing.colorbar(mesh, ax=axis, ticks=[0, 0.5, 1], aspect=30, pad=0.02)
     bar.set_label("discriminator: probability of being data", fontsize=8)
     bar.outline.set_visible(False)
+    drawing.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2, markerscale=3)
+    return drawing
+
+
+@styled
+def clouds(real: Tensor, fake: Tensor, keep: Keep = free) -> Figure:
+    """Draw N × D generated points over real ones along the two principal axes of the real ones."""
+    real, fake = real.cpu().double().flatten(1), fake.cpu().double().flatten(1)
+    centre = real.mean(0)
+    _, _, axes_DD = torch.linalg.svd(real - centre, full_matrices=False)
+    axes_2D = torch.cat([axes_DD[:2], torch.zeros(max(0, 2 - len(axes_DD)), real.shape[1], dtype=real.dtype)])
+    real, fake = ((points - centre) @ axes_2D.T for points in (real, fake))
+    half = keep("half", float(real.abs().amax()) * 1.25 or 1.0)
+    drawing, axes = figure(4.3, 4.3)
+    axis = axes[0, 0]
+    axis.scatter(*real.T.numpy(), s=6, color="#5f6670", alpha=0.5, linewidths=0, label="data")
+    axis.scatter(*fake.T.numpy(), s=6, color=FIRST, alpha=0.6, linewidths=0, label="generated")
+    axis.set(xlim=(-half, half), ylim=(-half, half), aspect="equal", xlabel="first principal axis of the data", ylabel="second")
     drawing.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2, markerscale=3)
     return drawing

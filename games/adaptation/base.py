@@ -62,6 +62,7 @@ class Adaptation(Game):
     embedded: ClassVar[int] = 250
     animated: ClassVar[bool] = True
     score_is: ClassVar[str] = "error on the target"
+    takes = {"source": domains.TAKES, "target": domains.TAKES}
     uses_oracle = True
     _kept_apart = False
 
@@ -81,7 +82,7 @@ class Adaptation(Game):
         check_choice("regime", regime, cls.regimes)
         first, second = domains.pair(source, target, form)
         if regime == "target-only" and not second.labels:
-            raise domains.without_labels("target", target, "regime target-only")
+            raise domains.without_labels("target", domains.called(target), "regime target-only")
         lacking = [label for label in first.labels if label not in second.labels]
         told = []
         if not second.labels:
@@ -93,7 +94,7 @@ class Adaptation(Game):
                 f"has labels that the source lacks (an open set), {domains.listed(second.unknown)}: the score leaves out their examples"
             ]
         if told:
-            warnings.warn(f"the target {target} {', and '.join(told)}", ArenaWarning, stacklevel=3)
+            warnings.warn(f"the target {domains.called(target)} {', and '.join(told)}", ArenaWarning, stacklevel=3)
         return first, second.known if regime == "target-only" else second
 
     @staticmethod
@@ -236,10 +237,11 @@ class Adaptation(Game):
     # Pictures ---------------------------------------------------------------------------------------------------------------
 
     def picture(self) -> Any:
-        """For points, both domains on the classifier's surface; for images, features of 400 examples each along two principal axes."""
+        """For points of two classes, both domains on the classifier's surface; else features of 400 examples each along two principal
+        axes."""
         from arena.games.adaptation import pictures as domain_pictures
 
-        if self.source.form:
+        if not self.source.in_plane:
             return domain_pictures.clouds(*self._clouds(400), self.fixed)
         like = next(self.parameters())
         (source, labels_N), (target, others_N) = (next(d.held_out(self.angle, self.noise, 400)) for d in (self.source, self.target))
@@ -254,12 +256,12 @@ class Adaptation(Game):
         from arena.games.adaptation import confidence_pictures
         from arena.games.adaptation import pictures as domain_pictures
 
-        figures = {} if self.source.form else {"features": domain_pictures.clouds(*self._clouds(400), self.fixed)}
+        figures = {} if not self.source.in_plane else {"features": domain_pictures.clouds(*self._clouds(400), self.fixed)}
         if last:
             figures["embedding"] = domain_pictures.embedding(*self._clouds(self.embedded))
             if self.target.labels:
                 examples = torch.cat([x for x, _ in self.target.known.held_out(self.angle, self.noise)])
-                figures["confidence"] = confidence_pictures.confidence(*self.outputs(1), examples)
+                figures["confidence"] = confidence_pictures.confidence(*self.outputs(1), domains.drawable(examples))
         return figures
 
     def features(self) -> tuple[Tensor, Mapping[str, Sequence[object]]]:

@@ -47,7 +47,7 @@ class DANN(Adaptation):
     Args:
         extractor: Classifier with the children `features` and `label`.
         domain: Maps features to one logit, positive for the target.
-        source: Labelled domain: moons, rotated-moons, mnist, usps, … or the path of an npz; see `arena.games.data.domains`.
+        source: Labelled domain: moons, rotated-moons, mnist, usps, … or the path of images or a table of your own; see docs/data.md.
         target: Unlabelled domain; it may lack classes of the source, or have others, which the score leaves out.
         regime: source-only trains on the source alone, adapt is DANN, target-only trains on the target's labels (an upper bound).
         bn_mode: Domains in batch normalisation: concat in one batch, separate in two batches that share running

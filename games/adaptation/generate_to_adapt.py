@@ -33,6 +33,7 @@ from arena.core.rng import Rng
 from arena.core.slot import PlayerSource, Slot
 from arena.errors import SlotMismatch, check_choice, check_number, first_line
 from arena.games.adaptation.base import Adaptation, BatchOfBoth, accuracy, if_coupled, part_of
+from arena.games.data.domains import drawable
 from arena.players import MLP
 from arena.players.base import Shape, evaluating
 from arena.players.generate_to_adapt import Adapter
@@ -50,7 +51,7 @@ class GenerateToAdapt(Adaptation):
     Args:
         adapter: Classifier with the children `features` and `label`, and a `generator` of examples from conditions.
         discriminator: Maps an example to the logit of being a real source example, and the logits of the classes.
-        source: Labelled domain; see `arena.games.data.domains`.
+        source: Labelled domain: moons, rotated-moons, mnist, usps, … or the path of images or a table of your own; see docs/data.md.
         target: Unlabelled domain; it may lack classes of the source, or have others, which the score leaves out.
         regime: source-only trains on the source alone, real-fake adapts with the real/fake head alone, adapt with both heads, target-only
             trains on the target's labels (an upper bound).
@@ -223,12 +224,12 @@ class GenerateToAdapt(Adaptation):
         n = 24 if self.source.form else 400
         drawn = [next(domain.held_out(self.angle, self.noise, n)) for domain in (self.source, self.target)]
         noise_NZ = torch.randn(n, self.latent, generator=torch.Generator(device=like.device).manual_seed(0), device=like.device).to(like)
-        examples = []
+        examples = list[Tensor]()
         with torch.no_grad(), evaluating(self.players):
             for which, (held_out, labels_N) in enumerate(drawn):
                 x = held_out[:n].to(like)
                 labels = labels_N[:n] if which == 0 else None
-                examples += [x, self.generate(self.features_of(x, which), labels, noise_NZ[: len(x)])]
+                examples += map(drawable, (x, self.generate(self.features_of(x, which), labels, noise_NZ[: len(x)])))
         of_source, of_target = (labels_N[:n].cpu() for _, labels_N in drawn)
         of_target = of_target if self.target.labels else torch.full_like(of_target, -1)
         return {"generated": domain_pictures.generated(examples, of_source, of_target), **super().pictures(last=last)}

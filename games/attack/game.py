@@ -25,7 +25,8 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 from arena.core.game import Game
 from arena.core.rng import Rng
 from arena.core.slot import PlayerSource, Slot
-from arena.errors import check_choice, check_number
+from arena.data import Takes
+from arena.errors import BadSetting, check_choice, check_number
 from arena.games.attack.robustness import Threat, attack
 from arena.games.data import images
 from arena.players.ball import into_ball, into_range, uniform
@@ -58,7 +59,9 @@ class Attack(Game):
         classifier: Maps images to logits of the K classes.
         attacker: Maps images to perturbations.
         data: mnist, fashion-mnist, cifar10, cifar10-4k, or scikit-learn's digits, which need no download; mnist is the default if it is
-            on this machine. Or the path of an npz with `x_train`, `y_train`, `x_test` and `y_test`, as for `arena.games.data.images`.
+            on this machine. Or labelled images of your own: a folder or a file; see docs/data.md.
+        size: Side in pixels to which the images are brought; 0 for their own.
+        fit: How they are brought there: resize stretches, crop cuts the longer side's ends off, pad adds black to the shorter side's.
         batch: Images per batch; an epoch has each training image once.
         epsilon: ε, radius of the ball of perturbations, at least 0; pixels are in [0, 1].
         norm: Norm of the ball, linf or l2.
@@ -76,6 +79,7 @@ class Attack(Game):
         SlotMismatch: A player does not fit its role.
     """
 
+    takes = {"data": Takes("images", SETS)}
     zero_sum = True
     batch_until = "classifier"
     recipe: ClassVar[dict[str, Any]] = {
@@ -98,6 +102,8 @@ class Attack(Game):
         classifier: PlayerSource = SmallConv,
         attacker: PlayerSource = Perturbation,
         data: str = images.first_there("mnist", "digits"),
+        size: int = 0,
+        fit: Literal["resize", "crop", "pad"] = "resize",
         batch: int = 100,
         epsilon: float = 0.3,
         norm: Literal["linf", "l2"] = "linf",
@@ -108,7 +114,9 @@ class Attack(Game):
         scored: int = 512,
         steps: int = 10,
     ):
-        shape, count, classes = _format(data)
+        data = self.takes["data"].settled("data", data)
+        own = images.Own(data, size, fit) if size or data not in SETS else data
+        shape, count, classes = _format(own)
         check_number("batch", batch, least=1, most=count, whole=True)
         check_choice("norm", norm, ("linf", "l2"))
         check_choice("regime", regime, ("adversarial", "natural", "noise", "augmentation"))
@@ -118,7 +126,7 @@ class Attack(Game):
         check_number("steps", steps, least=1, whole=True)
         arguments = {"examples": batch, "epsilon": epsilon, "norm": norm}
         super().__init__(classifier=Slot(shape, (classes,), classifier), attacker=Slot(shape, shape, attacker, arguments))
-        self.data, self.batch, self.epsilon, self.norm, self.regime = data, batch, epsilon, norm, regime
+        self.data, self._set, self.batch, self.epsilon, self.norm, self.regime = data, own, batch, epsilon, norm, regime
         self.noise, self.shift, self.rotation, self.scored, self.steps = noise, shift, rotation, int(scored), int(steps)
         # In other regimes the classifier's loss is not the negative of the attacker's.
         vars(self)["zero_sum"] = regime == "adversarial"
@@ -126,14 +134,14 @@ class Attack(Game):
         self._bounded = bool(getattr(self.players["attacker"], "bounded", False))
 
     def sample(self, rng: Rng) -> Batch:
-        pixels = images.load(self.data, rng.device)
+        pixels = images.load(self._set, rng.device)
         index_N = rng.epoch(len(pixels["x_train"]), self.batch)
-        image = _as_numbers(pixels["x_train"].index_select(0, index_N), precision_of(self))
+        image = _as_numbers(images.take(pixels["x_train"], index_N), precision_of(self))
         if self.regime == "noise":
             image = (image + self.noise * torch.randn(image.shape, generator=rng.noise, device=rng.device).to(image)).clamp(0, 1)
         elif self.regime == "augmentation":
             image = self._augmented(image, rng.noise)
-        batch = {"image": image, "label": pixels["y_train"].index_select(0, index_N).long()}
+        batch = {"image": image, "label": images.take(pixels["y_train"], index_N).long()}
         if self._starts:
             batch["start"] = uniform(tuple(image.shape), self.norm, rng.noise, image.dtype)
         return batch
@@ -199,8 +207,8 @@ class Attack(Game):
     def test_images(self, count: int | None = None) -> tuple[Tensor, Tensor]:
         """Return the first `count` test images and labels, or all, on the classifier's device and in its precision."""
         like = next(self.players["classifier"].parameters(), torch.empty(()))
-        pixels = images.load(self.data, torch.empty(0).device)
-        return _as_numbers(pixels["x_test"][:count], like.dtype).to(like), pixels["y_test"][:count].long().to(like.device)
+        pixels = images.load(self._set, torch.empty(0).device)
+        return _as_numbers(pixels["x_test"][:count].to(like.device), like.dtype).to(like), pixels["y_test"][:count].long().to(like.device)
 
     def picture(self) -> Any:
         """Test images clean, perturbed by PGD, and their difference; beside them the accuracy over ε."""
@@ -223,12 +231,13 @@ class Attack(Game):
         return grid_sample(image, affine_grid(maps_N23, list(image.shape), align_corners=False), align_corners=False).clamp(0, 1)
 
 
-def _format(data: str) -> tuple[Shape, int, int]:
+def _format(data: str | images.Own) -> tuple[Shape, int, int]:
     """Return the shape of an image, the number of training images and the number of classes."""
-    if not data.endswith(".npz"):
-        check_choice("data", data, SETS)
+    if isinstance(data, str):
         return (*SETS[data], images.CLASSES)
     arrays = images.load(data, torch.device("cpu"))
+    if "y_train" not in arrays:
+        raise BadSetting("data", str(data), "images with labels. Fix: a folder for each class, or y_train and y_test")
     classes = 1 + max(int(arrays[key].max()) for key in ("y_train", "y_test"))
     return tuple(_as_numbers(arrays["x_train"][:1], torch.float32).shape[1:]), len(arrays["x_train"]), classes
 

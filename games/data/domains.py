@@ -5,8 +5,8 @@ Points (two classes):
     moons            two interleaved half circles
     rotated-moons    the same, rotated about their centre by an angle
 
-Images of the ten digits, as uint8 pixels: see `SOURCES`. Or the path of an npz with `x_train`, `y_train`, `x_test`, `y_test`: pixels
-uint8 from 0 to 255, square, (N, H, H) or (N, H, H, 1) if grey, (N, H, H, 3) if RGB; labels are optional for a target.
+Images of the ten digits, as uint8 pixels: see `SOURCES`. Or data of one's own, images or rows of numbers, in any format that `arena.data`
+reads; labels are optional for a target. Rows of both domains are standardised by the mean and the deviation of the source's columns.
 
 The classes are the labels of the source. A target may lack some (partial adaptation, Z. Cao et al., arXiv:1808.04205) or have further ones
 (open set, P. Panareda Busto and J. Gall, ICCV 2017), whose examples are `UNKNOWN`: they are drawn, but count in no measure of the labels.
@@ -26,13 +26,15 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from arena.data import Kept, Source, Takes, keep
+from arena.data.labels import Label
+from arena.data.pixels import SeveralSizes
 from arena.errors import BadSetting, UnknownName
 from arena.games.data import images
 from arena.games.data.digits import svhn, svhn_10k, usps
@@ -60,6 +62,12 @@ SOURCES: dict[str, Callable[[], images.Arrays]] = {
 }
 """Loaders of image domains by name."""
 
+TAKES = Takes(names=(*POINTS, *SOURCES))
+"""What settings that name domains take."""
+
+Moments = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and standard deviation of the columns of rows."""
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -70,19 +78,26 @@ class Domain:
         shape: Shape of one example as players receive it.
         labels: Label set; empty without labels.
         classes: Labels that a classifier has to predict; other labels are `UNKNOWN`.
-        form: Form of images, one of `FORMS`; empty for points.
+        form: Form of images, one of `FORMS`; empty for points and rows.
         closed: Whether examples of other labels are left out.
+        moments: Mean and deviation by which rows are standardised; None for images and for points that are drawn.
     """
 
     name: str
     shape: Shape
-    labels: tuple[int, ...]
-    classes: tuple[int, ...]
+    labels: tuple[Label, ...]
+    classes: tuple[Label, ...]
     form: str = ""
     closed: bool = False
+    moments: Moments | None = None
 
     @property
-    def unknown(self) -> tuple[int, ...]:
+    def in_plane(self) -> bool:
+        """Whether the examples are points of two classes in the plane."""
+        return self.shape == (2,) and len(self.classes) == 2
+
+    @property
+    def unknown(self) -> tuple[Label, ...]:
         """Labels that are not to be predicted."""
         return tuple(label for label in self.labels if label not in self.classes)
 
@@ -104,33 +119,39 @@ class Domain:
 
         Points have noise of a standard deviation; `angle` is the rotation of rotated points, in degrees; `dtype` that of the examples.
         """
-        if not self.form:
+        if self.name in POINTS:
             points_N2, labels_N = labelled_moons(n, rng, noise, dtype)
             return (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
-        pixels, labels = _tensors(self, part, rng.device)
-        index = torch.randint(len(pixels), (n,), generator=rng, device=rng.device)
-        return as_numbers(pixels.index_select(0, index), dtype), labels.index_select(0, index).long()
+        stored, labels = _tensors(self, part, rng.device)
+        index = torch.randint(len(stored), (n,), generator=rng, device=rng.device)
+        return self._as_numbers(images.take(stored, index), dtype), images.take(labels, index).long()
+
+    def _as_numbers(self, stored: Tensor, dtype: torch.dtype) -> Tensor:
+        if self.moments is None:
+            return as_numbers(stored, dtype)
+        mean, deviation = (torch.tensor(numbers, dtype=torch.float64, device=stored.device) for numbers in self.moments)
+        return ((stored - mean) / deviation).to(dtype)
 
     def held_out(
         self, angle: float | Tensor = 0.0, noise: float | Tensor = 0.1, at_once: int = 500, dtype: torch.dtype = torch.float32
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the test set, fixed also for points, in parts on the default device."""
         device = torch.empty(0).device
-        if not self.form:
+        if self.name in POINTS:
             points_N2, labels_N = labelled_moons(HELD_OUT, torch.Generator(device=device).manual_seed(1_000_003), noise, dtype)
             yield (rotate(points_N2, angle) if self.name == "rotated-moons" else points_N2), labels_N
             return
-        pixels, labels = _tensors(self, "test", device)
-        for pixels_N, labels_N in zip(pixels.split(at_once), labels.split(at_once), strict=True):
-            yield as_numbers(pixels_N, dtype), labels_N.long()
+        stored, labels = _tensors(self, "test", device)
+        for stored_N, labels_N in zip(stored.split(at_once), labels.split(at_once), strict=True):
+            yield self._as_numbers(stored_N.to(device), dtype), labels_N.long().to(device)
 
 
 def pair(source: str, target: str, form: str = "auto") -> tuple[Domain, Domain]:
     """Return two domains in one form.
 
     Args:
-        source: Name of the labelled domain to learn from.
-        target: Name of the domain to adapt to.
+        source: Name of the labelled domain to learn from, or a path; see `arena.data.Source`.
+        target: Name of the domain to adapt to, or a path.
         form: Form of images, one of `FORMS`, or auto for the smallest that preserves both.
 
     Raises:
@@ -146,35 +167,57 @@ def pair(source: str, target: str, form: str = "auto") -> tuple[Domain, Domain]:
         ...
         arena.errors.BadSetting: target is 'digits', but must be moons or rotated-moons, points like the source moons
     """
-    for setting, name in (("source", source), ("target", target)):
-        if name not in POINTS and name not in SOURCES and not name.endswith(".npz"):
-            raise UnknownName(f"{setting}", name, (*POINTS, *SOURCES))
+    source, target = TAKES.settled("source", source), TAKES.settled("target", target)
     if form != "auto" and form not in FORMS:
         raise UnknownName("form", form, ("auto", *FORMS))
     if (source in POINTS) != (target in POINTS):
         points = source in POINTS
         names = " or ".join(POINTS) if points else f"one of {', '.join(SOURCES)}"
-        raise BadSetting("target", target, f"{names}, {'points' if points else 'images'} like the source {source}")
+        raise BadSetting("target", called(target), f"{names}, {'points' if points else 'images'} like the source {called(source)}")
     if source in POINTS:
         return Domain(source, (2,), (0, 1), (0, 1)), Domain(target, (2,), (0, 1), (0, 1))
-    stored = {name: _arrays(name) for name in (source, target)}
-    form = _smallest(list(stored.values())) if form == "auto" else form
-    classes = images.label_set(stored[source])
-    first, second = (Domain(name, FORMS[form], images.label_set(stored[name]), classes, form) for name in (source, target))
+    here, there = (_rows_of(name) for name in (source, target))
+    classes = _labels(source)
+    if here != there:
+        raise BadSetting("target", called(target), f"{_counted(here)} like the source {called(source)}, not {_counted(there)}")
+    if here:
+        moments = _kept(source).moments()
+        first, second = (Domain(name, (here,), _labels(name), classes, moments=moments) for name in (source, target))
+    else:
+        form = _smallest([_arrays(name) for name in (source, target)]) if form == "auto" else form
+        first, second = (Domain(name, FORMS[form], _labels(name), classes, form) for name in (source, target))
     if not first.labels:
-        raise without_labels("source", source, "to learn from")
+        raise without_labels("source", called(source), "to learn from")
     if second.labels and not set(classes) & set(second.labels):
-        here, there = map(listed, (classes, second.labels))
-        raise BadSetting("target", target, f"a domain with labels of the source {source}, {here}, not {there}")
+        raise BadSetting(
+            "target", called(target), f"a domain with labels of the source {called(source)}, {listed(classes)}, not {listed(second.labels)}"
+        )
     return first, second
+
+
+def called(text: str) -> str:
+    """Return the name of a domain for messages: that of a registered one, or the path without its checksum."""
+    return text if TAKES.is_name(text) else str(Source.of(text).path)
+
+
+def _rows_of(name: str) -> int:
+    """Return how many numbers a row of a domain has; 0 for images."""
+    kept = None if name in SOURCES else _kept(name)
+    return kept.shape[0] if kept is not None and kept.kind == "rows" else 0
+
+
+def _counted(numbers: int) -> str:
+    return f"rows of {numbers} numbers" if numbers else "images"
 
 
 def without_labels(setting: str, name: str, why: str) -> BadSetting:
     """Return the error for a domain that lacks required labels."""
-    return BadSetting(setting, name, f"a domain with labels ({why}). Fix: add y_train and y_test")
+    return BadSetting(
+        setting, name, f"a domain with labels ({why}). Fix: add y_train and y_test, a column label, or a folder for each class"
+    )
 
 
-def listed(labels: Sequence[int]) -> str:
+def listed(labels: Sequence[Label]) -> str:
     """Return labels as text, at most ten of them.
 
     Example:
@@ -195,6 +238,16 @@ def rotate(points_N2: Tensor, degrees: float | Tensor) -> Tensor:
     cos, sin = angle.cos(), angle.sin()
     x, y = points_N2.unbind(1)
     return torch.stack([cos * x - sin * y, sin * x + cos * y], 1)
+
+
+def drawable(examples: Tensor) -> Tensor:
+    """Return images as they are, and of rows the first two numbers.
+
+    Example:
+        >>> drawable(torch.ones(5, 3)).shape, drawable(torch.ones(5, 1)).tolist()[0]
+        (torch.Size([5, 2]), [1.0, 0.0])
+    """
+    return examples if examples.dim() > 2 else pad(examples, (0, 2))[:, :2]
 
 
 def as_numbers(pixels: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -243,26 +296,43 @@ def _smallest(stored: Sequence[images.Arrays]) -> str:
 
 @functools.cache
 def _arrays(name: str) -> images.Arrays:
-    return SOURCES[name]() if name in SOURCES else of_file(Path(name))
+    if name in SOURCES:
+        return SOURCES[name]()
+    return {key: array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array for key, array in _kept(name).arrays().items()}
+
+
+@functools.cache
+def _kept(text: str) -> Kept:
+    """Return data of one's own, as they are stored; images of several sizes are resized to 32×32."""
+    source = Source.of(text)
+    try:
+        return keep(source)
+    except SeveralSizes:
+        return keep(source, size=32)
+
+
+@functools.cache
+def _labels(name: str) -> tuple[Label, ...]:
+    return images.label_set(_arrays(name)) if name in SOURCES else _kept(name).labels
+
+
+def _classes_of(domain: Domain, part: str) -> np.ndarray:
+    """Return the class of each example of a part."""
+    codes = _arrays(domain.name)[f"y_{part}"]
+    if domain.name in SOURCES:
+        return images.as_classes(codes, domain.classes)
+    own = images.as_classes(np.arange(len(domain.labels)), [domain.labels.index(c) if c in domain.labels else -1 for c in domain.classes])
+    found: np.ndarray = own[codes]
+    return found
 
 
 @functools.cache
 def _tensors(domain: Domain, part: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the pixels of a part in the domain's form, as uint8, and their classes, as int16, on a device."""
+    """Return the pixels of a part in the domain's form, as uint8, or its rows, and their classes, on a device."""
     if domain.closed:
-        pixels, classes = _tensors(replace(domain, closed=False), part, device)
-        return pixels[classes >= 0], classes[classes >= 0]
-    arrays = _arrays(domain.name)
-    pixels = bring(arrays[f"x_{part}"], domain.form).to(device)
-    of_labels = images.as_classes(arrays[f"y_{part}"], domain.classes) if domain.labels else np.zeros(len(pixels), np.int16)
-    return pixels, torch.from_numpy(of_labels).to(device)
-
-
-def of_file(file: Path) -> images.Arrays:
-    """Return the arrays of a custom npz: x_train and x_test, and y_train and y_test if there are labels.
-
-    Grey images lose their channel axis. Raises DataDamaged if the file is not in this format.
-    """
-    arrays = images.read(file.expanduser(), fix=images.SAVE_AGAIN, needed=("x_train", "x_test"))
-    images.check(arrays, str(file), None, square=True)
-    return {key: array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array for key, array in arrays.items()}
+        stored, classes = _tensors(replace(domain, closed=False), part, device)
+        return stored[classes >= 0], classes[classes >= 0]
+    x = _arrays(domain.name)[f"x_{part}"]
+    stored = bring(x, domain.form).to(device) if domain.form else torch.from_numpy(np.ascontiguousarray(x)).to(device)
+    of_labels = _classes_of(domain, part) if domain.labels else np.zeros(len(stored), np.int32)
+    return stored, torch.from_numpy(of_labels).to(device)

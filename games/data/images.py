@@ -2,7 +2,8 @@
 
 Files are searched in the folder of the environment variable `ARENA_DATA`, which may be read-only, then in the user's cache folder;
 missing ones are downloaded by torchvision. Images are (N, H, W) if grey, (N, H, W, 3) if RGB, with pixels from 0 to 255; labels count
-from 0. A custom data set is named by the path of its npz; its labels are any whole numbers from 0, each of which is a class.
+from 0. Data of one's own that a setting names are an `Own`, in any format that `arena.data` reads. A game's class may also name an npz in
+the format above, whose labels are any whole numbers from 0, each of which is a class.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +24,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arena.errors import ArenaWarning, DataDamaged, DataUnavailable, check_choice, first_line
+from arena.data import Kept, Source, keep
+from arena.data.labels import Label
+from arena.data.pixels import FITS, fitted
+from arena.errors import ArenaWarning, DataDamaged, DataUnavailable, check_choice, check_number, first_line
 from arena.trace.reading import opened
 from arena.trace.writing import write_whole
 
@@ -76,12 +81,56 @@ def places(name: str = "") -> str:
     return " or ".join(str(folder / name) for folder in folders())
 
 
-@functools.cache
-def load(name: str, device: torch.device) -> dict[str, Tensor]:
-    """Return a data set as uint8 tensors on a device, loaded and checked once per process.
+@dataclass(frozen=True)
+class Own:
+    """Images that a setting names, of a size.
 
     Args:
-        name: `mnist`, `fashion-mnist`, `cifar10`, `cifar10-4k` or `digits`, or the path of an npz.
+        text: A path with its checksum, as of `arena.data.Source`, or the name of a published data set.
+        size: Side to which images are brought; 0 for their own.
+        fit: resize, crop or pad; see `arena.data.pixels.fitted`.
+
+    Raises:
+        BadSetting: The size is below 0.
+        UnknownName: Unknown fit.
+    """
+
+    text: str
+    size: int = 0
+    fit: str = "resize"
+
+    def __post_init__(self) -> None:
+        check_number("size", self.size, least=0, whole=True)
+        check_choice("fit", self.fit, FITS)
+
+    def __str__(self) -> str:
+        return self.text if self.text in SOURCES else Source.of(self.text).path.name
+
+    def kept(self) -> Kept:
+        """Return the images in the cache, converted now unless they are there."""
+        return keep(Source.of(self.text), "images", self.size, self.fit)
+
+    def arrays(self) -> Arrays:
+        """Return the images, (N, H, W) or (N, H, W, 3), and the classes if there are labels."""
+        if self.text not in SOURCES:
+            arrays = self.kept().arrays()
+            return {key: array[..., 0] if key[0] == "x" and array.shape[3] == 1 else array for key, array in arrays.items()}
+        arrays = SOURCES[self.text]()
+        for key in ("x_train", "x_test"):
+            x = arrays[key] if arrays[key].ndim == 4 else arrays[key][..., None]
+            x = np.concatenate([fitted(x[start : start + 4096], self.size, self.fit) for start in range(0, len(x), 4096)])
+            arrays[key] = x if x.shape[3] > 1 else x[..., 0]
+        return arrays
+
+
+@functools.cache
+def load(name: str | Own, device: torch.device) -> dict[str, Tensor]:
+    """Return a data set as uint8 tensors on a device, loaded and checked once per process.
+
+    Own images are mapped into memory, so that they may be larger; on a GPU they stay with the host unless they fit into half of its memory.
+
+    Args:
+        name: `mnist`, `fashion-mnist`, `cifar10`, `cifar10-4k` or `digits`, the path of an npz, or own images.
         device: Device of the tensors.
 
     Raises:
@@ -89,14 +138,24 @@ def load(name: str, device: torch.device) -> dict[str, Tensor]:
         DataUnavailable: There is neither a file nor a network.
         DataDamaged: The file differs from the published data, or is not in the format above.
     """
-    if name.endswith(".npz"):
+    if isinstance(name, Own):
+        arrays = name.arrays()
+    elif name.endswith(".npz"):
         arrays = check(read(Path(name).expanduser(), fix=SAVE_AGAIN), name, None)
         arrays |= {key: as_classes(arrays[key], label_set(arrays)) for key in ("y_train", "y_test")}
     else:
         check_choice("data set", name, SOURCES)
         arrays = check(SOURCES[name](), name, CLASSES)
-    kinds = {"x": np.uint8, "y": np.int16}
-    return {key: torch.from_numpy(np.ascontiguousarray(arrays[key], kinds[key[0]])).to(device) for key in KEYS}
+    kinds = {"x": np.uint8, "y": np.int32 if isinstance(name, Own) else np.int16}
+    tensors = {key: torch.from_numpy(np.ascontiguousarray(arrays[key], kinds[key[0]])) for key in KEYS if key in arrays}
+    if device.type == "cuda" and sum(tensor.nbytes for tensor in tensors.values()) > torch.cuda.mem_get_info(device)[0] // 2:
+        return tensors
+    return {key: tensor.to(device) for key, tensor in tensors.items()}
+
+
+def take(examples: Tensor, index_N: Tensor) -> Tensor:
+    """Return some examples on the device of their index; the examples may stay with the host."""
+    return examples.index_select(0, index_N.to(examples.device)).to(index_N.device)
 
 
 def label_set(arrays: Arrays) -> tuple[int, ...]:
@@ -104,15 +163,16 @@ def label_set(arrays: Arrays) -> tuple[int, ...]:
     return tuple(np.union1d(arrays["y_train"], arrays["y_test"]).tolist()) if "y_train" in arrays else ()
 
 
-def as_classes(labels: np.ndarray, classes: Sequence[int]) -> np.ndarray:
-    """Return the place of each label in the ascending `classes`, and `UNKNOWN` for a label that is not among them.
+def as_classes(labels: np.ndarray, classes: Sequence[Label]) -> np.ndarray:
+    """Return the place of each label among the `classes`, and `UNKNOWN` for a label that is not among them.
 
     Example:
         >>> as_classes(np.array([30, 10, 40]), (10, 20, 30)).tolist()
         [2, 0, -100]
     """
-    place = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
-    return np.where(np.asarray(classes)[place] == labels, place, UNKNOWN).astype(np.int16)
+    place = {label: number for number, label in enumerate(classes)}
+    found, which = np.unique(labels, return_inverse=True)
+    return np.array([place.get(label, UNKNOWN) for label in found.tolist()], np.int32)[which]
 
 
 def first_there(*names: Name) -> Name:
@@ -234,7 +294,7 @@ FAINT = 16
 
 
 def _check_pixels(what: str, x: np.ndarray, square: bool) -> None:
-    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] not in (1, 3)) or not x.size:
+    if x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[3] not in (1, 3, 4)) or not x.size:
         raise DataDamaged(
             f"{what} has the shape {x.shape}, but must be N×H×W or N×H×W×3 with N at least 1, channels last. Fix: transpose or reshape it"
         )

@@ -97,11 +97,11 @@ class Judge:
 
 
 @functools.cache
-def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -> Judge:
+def judge(name: str | images.Own, device: torch.device, dtype: torch.dtype = torch.float32) -> Judge:
     """Return the judge of a data set: from the cache folder, or trained now in seconds to half a minute.
 
     Args:
-        name: Name or path of a labelled data set, as for `arena.games.data.images.load`.
+        name: Name or path of a labelled data set, or own images, as for `arena.games.data.images.load`.
         device: Device of the judge.
         dtype: Dtype of the images to classify; training is in float32.
 
@@ -120,7 +120,7 @@ def judge(name: str, device: torch.device, dtype: torch.dtype = torch.float32) -
     classifier.load_state_dict(state["classifier"])
     classifier.to(device, dtype).requires_grad_(False).eval()
     shares = torch.bincount(data["y_train"].long()).double() / len(data["y_train"])
-    return Judge(name, classifier, float(state["accuracy"]), shares.to(device, dtype))
+    return Judge(str(name), classifier, float(state["accuracy"]), shares.to(device, dtype))
 
 
 def train(data: dict[str, Tensor], steps: int | None = None) -> dict[str, Any]:
@@ -174,17 +174,17 @@ def _halved(size: int) -> int:
 # The cache ----------------------------------------------------------------------------------------------------------------------
 
 
-def _file(name: str, data: dict[str, Tensor]) -> Path | None:
+def _file(name: str | images.Own, data: dict[str, Tensor]) -> Path | None:
     """Return the cache file of a judge; None if the cache folder is not writable.
 
     The name ignores torch's version, which only changes the last digits of the weights.
     """
-    content = images.digest({key: data[key].numpy() for key in images.KEYS})
+    content = repr(name) if isinstance(name, images.Own) else images.digest({key: data[key].numpy() for key in images.KEYS})
     recipe = repr((content, FEATURES, CHANNELS, STEPS, BATCH, RATE, SEED, VERSION))
     folder = images.folders()[-1] / "judges"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{Path(name).stem}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.pt"
+        return folder / f"{Path(str(name)).stem}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}.pt"
     return None
 
 

@@ -215,6 +215,10 @@ class GAN(Game):
         rng = torch.Generator(device=torch.empty(0).device).manual_seed(repeat)
         return self.players["generator"](torch.randn(n, self.latent, generator=rng).to(like))
 
+    def in_units(self, examples: Tensor) -> Tensor:
+        """Return generated examples in the units of the data, for `arena sample`."""
+        return examples
+
     def score(self) -> Tensor:
         """Sliced Wasserstein distance of generated to real examples, averaged over fixed pairs of samples; or the chosen metric."""
         if self.evaluation.metric in ("", DISTANCE):
@@ -247,6 +251,11 @@ class GAN(Game):
         """Return a classifier of the data, or None if they have no labels."""
         return None
 
+    @property
+    def judged(self) -> bool:
+        """Whether there is a judge; asked without training it."""
+        return type(self).judge is not GAN.judge
+
     def compared(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw n held-out examples for metrics to compare with, or all."""
         return self.held_out(n, rng)
@@ -272,7 +281,7 @@ class GAN(Game):
 
     def _metrics(self, *, beside: bool = False) -> dict[str, Metric]:
         """The metrics that apply to these data; `beside` leaves out the distance if it is the score."""
-        known = {"nothing": True, "modes": self.modes() is not None, "judge": type(self).judge is not GAN.judge}
+        known = {"nothing": True, "modes": self.modes() is not None, "judge": self.judged}
         skip = beside and not self.evaluation.metric
         return {name: metric for name, metric in metrics().items() if known[metric.needs] and not (skip and name == DISTANCE)}
 

@@ -97,3 +97,14 @@ class CIFAR10Subset(Convolutional):
 
     data_set = "cifar10-4k"
     shape = (3, 32, 32)
+
+
+@register("gan")
+class OwnImages(Convolutional):
+    """The convolutional GAN on your own images: --data names a folder, a file or a published data set. Without it, 8×8 digits.
+
+    The players are built for the shape of the images; sides that are no multiples of 4 are cut from the next larger picture.
+    """
+
+    data_set = "digits"
+    shape = (1, 8, 8)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from arena.core.rng import Rng
 from arena.core.slot import PlayerSource
+from arena.data import Takes
 from arena.errors import BadSetting, SlotMismatch, check_choice, check_number
 from arena.games.data import images
 from arena.games.data.judge import Judge, judge
@@ -44,7 +45,8 @@ _real_outputs: dict[Any, tuple[Tensor, Tensor]] = {}
 class ImageGAN(GAN):
     """A GAN on images of one data set. The score is measured on the pixels of its test set.
 
-    A subclass defines the data set, by a name of `arena.games.data.images` or the path of an npz, and the shape of its images:
+    A subclass defines its own data set, by a name of `arena.games.data.images` or the path of an npz, and the shape of its images; the
+    setting `data` names others, in any format that `arena.data` reads, and the players are built for their shape:
 
         @register("my-images")
         class MyImages(ImageGAN):
@@ -57,6 +59,9 @@ class ImageGAN(GAN):
         batch: Images drawn per turn.
         pixels: signed for [−1, 1] and a generator that ends in tanh, unit for [0, 1] and one that ends in a sigmoid.
         l1: Weight of the pixel-wise distance |G(c) − x| between training images x and images of their fixed codes c; at least 0.
+        data: Images in place of the game's own: a folder, a file or the name of a published data set; see docs/data.md.
+        size: Side in pixels to which the images are brought; 0 for their own.
+        fit: How they are brought there: resize stretches, crop cuts the longer side's ends off, pad adds black to the shorter side's.
         settings: Settings of every GAN; see `arena.games.gan.base`.
 
     Raises:
@@ -68,7 +73,8 @@ class ImageGAN(GAN):
     """
 
     data_set: ClassVar[str]
-    shape: ClassVar[tuple[int, int, int]]
+    shape: tuple[int, int, int]
+    takes = {"data": Takes("images", images.SOURCES)}
 
     def __init__(
         self,
@@ -78,10 +84,17 @@ class ImageGAN(GAN):
         batch: int = 100,
         pixels: Literal["signed", "unit"] = "signed",
         l1: float = 0.0,
+        data: str = "",
+        size: int = 0,
+        fit: Literal["resize", "crop", "pad"] = "resize",
         **settings: Any,
     ):
         check_choice("pixels", pixels, RANGES)
         check_number("l1", l1, least=0)
+        data = self.takes["data"].settled("data", data)
+        self._set: str | images.Own = images.Own(data or self.data_set, size, fit) if data or size else self.data_set
+        if isinstance(self._set, images.Own):
+            self.shape = _shape_of(images.load(self._set, torch.device("cpu"))["x_train"])
         super().__init__(shape=self.shape, generator=generator, discriminator=discriminator, latent=latent, batch=batch, **settings)
         self.pixels, self.l1, self.supervised = pixels, l1, l1 > 0
         self._check_range()
@@ -116,14 +129,16 @@ class ImageGAN(GAN):
 
     def samples(self, fake: Tensor, repeat: int) -> Samples:
         samples = super().samples(fake, repeat)
-        key = (type(self), self.pixels, repeat, len(samples.real), samples.real.device, samples.real.dtype)
-        if key not in _real_outputs:
-            _real_outputs[key] = self.judge().outputs(samples.real)
-        samples.real_outputs = _real_outputs[key]
+        key = (type(self), self._set, self.pixels, repeat, len(samples.real), samples.real.device, samples.real.dtype)
+        if samples.judge is not None and key not in _real_outputs:
+            _real_outputs[key] = samples.judge.outputs(samples.real)
+        samples.real_outputs = _real_outputs.get(key)
         return samples
 
-    def features(self) -> tuple[Tensor, Mapping[str, Sequence[object]]]:
-        """The judge's features of 500 generated and 500 real images, with its class of each."""
+    def features(self) -> tuple[Tensor, Mapping[str, Sequence[object]]] | None:
+        """The judge's features of 500 generated and 500 real images, with its class of each; None without labels."""
+        if not self.judged:
+            return None
         outputs = self.samples(self.generate(self.scored), 0).outputs
         kinds = {"generated": outputs[0], "real": outputs[1]}
         images = [name for name, (features_NF, _) in kinds.items() for _ in features_NF[:500]]
@@ -140,9 +155,16 @@ class ImageGAN(GAN):
             on_train, on_test = (discriminator(examples).sigmoid().mean() for examples in packs)
         return super().metrics() | {"held-out-gap": on_train - on_test}
 
-    def judge(self) -> Judge:
+    @property
+    def judged(self) -> bool:
+        """Whether the images have labels of two classes or more."""
+        return isinstance(self._set, str) or self._set.text in images.SOURCES or len(self._set.kept().labels) > 1
+
+    def judge(self) -> Judge | None:
+        if not self.judged:
+            return None
         like = next(self.players["generator"].parameters(), torch.empty(()))
-        return dataclasses.replace(judge(self.data_set, torch.empty(0).device, like.dtype), pixel_range=RANGES[self.pixels])
+        return dataclasses.replace(judge(self._set, torch.empty(0).device, like.dtype), pixel_range=RANGES[self.pixels])
 
     def compared(self, n: int, rng: torch.Generator) -> Tensor:
         return self._distinct(n, rng, "x_test")
@@ -173,23 +195,22 @@ class ImageGAN(GAN):
     # Data -------------------------------------------------------------------------------------------------------------------
 
     def _data(self, device: torch.device) -> dict[str, Tensor]:
-        data = images.load(self.data_set, device)
-        count, height, width, *channels = data["x_train"].shape
-        shape = (*(channels or [1]), height, width)
+        data = images.load(self._set, device)
+        count, shape = len(data["x_train"]), _shape_of(data["x_train"])
         if shape != self.shape:
             raise SlotMismatch(
                 f"{type(self).__name__}'s players are for images of {_times(self.shape)} (channels, height, width), but those of "
-                f"{self.data_set} are {_times(shape)}; set the game's shape to theirs"
+                f"{self._set} are {_times(shape)}; set the game's shape to theirs"
             )
         if self.batch > count:
-            raise BadSetting("batch", self.batch, f"at most {count:,}, the images that {self.data_set} has to train on")
+            raise BadSetting("batch", self.batch, f"at most {count:,}, the images that {self._set} has to train on")
         return data
 
     def _indices(self, part: str, n: int, rng: torch.Generator) -> Tensor:
         return torch.randint(len(self._data(rng.device)[part]), (n,), generator=rng, device=rng.device)
 
     def _take(self, part: str, index_N: Tensor) -> Tensor:
-        taken = self._data(index_N.device)[part].index_select(0, index_N)
+        taken = images.take(self._data(index_N.device)[part], index_N)
         taken = taken.unsqueeze(1) if taken.dim() == 3 else taken.permute(0, 3, 1, 2)
         low, high = RANGES[self.pixels]
         return taken.to(precision_of(self)).div_(255 / (high - low)).add_(low)
@@ -250,6 +271,12 @@ def range_of(generator: nn.Module, latent: int) -> tuple[int, int] | None:
     if not bool((pixels.isfinite().all()) & (high - low > 0.9) & (high <= 1) & (low >= -1)):
         return None  # the range is larger, or the trial was inconclusive
     return (0, 1) if low >= 0 else (-1, 1)
+
+
+def _shape_of(x: Tensor) -> tuple[int, int, int]:
+    """Return the shape (C, H, W) of images that are stored as (N, H, W) or (N, H, W, C)."""
+    _, height, width, *channels = x.shape
+    return (*(channels or [1]), height, width)  # type: ignore[return-value]
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -358,38 +358,26 @@ FAULTS: list[tuple[Callable[[Path], dict[str, Any]], str]] = [
     ),
     (lambda p: {"source": npz(p, None), "target": "digits"}, "but must be a domain with labels (to learn from)"),
     (lambda p: {"source": "digits", "target": npz(p, None), "regime": "target-only"}, "must be a domain with labels (regime target-only)"),
+    (lambda p: {"source": "digits", "target": npz(p, high=16)}, "holds bytes from 0 to 15, which are nearly black. Expected 0 to 255"),
     (
-        lambda p: {"source": "digits", "target": npz(p, high=1, dtype=np.float32)},
-        "to 0.999557, but pixels must be uint8 from 0 to 255. Fix: multiply pixels in [0, 1] by 255",
+        lambda p: {"source": "digits", "target": npz(p, None, x_test=np.zeros((3, 3, 4, 4, 2), np.uint8))},
+        "has the shape (3, 4, 4, 2). Expected H×W, or H×W×C or C×H×W with 1 to 4 channels",
     ),
+    (lambda p: {"source": "digits", "target": npz(p, None, x_test=np.zeros((0, 8, 8), np.uint8))}, "has no examples in its part test"),
     (
-        lambda p: {"source": "digits", "target": npz(p, high=16)},
-        "uint8 from 0 to 15, but pixels must be uint8 from 0 to 255. Fix: multiply",
-    ),
-    (lambda p: {"source": "digits", "target": npz(p, x_test=np.zeros((3, 4, 5), np.uint8))}, "but images must be square. Fix: pad them"),
-    (lambda p: {"source": "digits", "target": npz(p, x_test=np.zeros((3, 3, 4, 4), np.uint8))}, "channels last"),
-    (
-        lambda p: {"source": "digits", "target": npz(p, x_test=np.zeros((0, 8, 8), np.uint8))},
-        "but must be N×H×W or N×H×W×3 with N at least 1, channels last",
-    ),
-    (
-        lambda p: {"source": "digits", "target": npz(p, x_test=np.full((40, 6, 6), 255, np.uint8))},
-        "have the sizes 8×8 and 6×6, but must have one size",
-    ),
-    (
-        lambda p: {"source": "digits", "target": npz(p, y_train=np.array(list("0123456789") * 4))},
-        "but labels must be whole numbers, one for each of 40 images. Fix: save y.astype(int), or names.index(label) for each label that",
-    ),
-    (
-        lambda p: {"source": "digits", "target": npz(p, y_train=np.arange(40) % 10 - 1)},
-        "labels from -1 to 8, but they must be in 0 to 32767",
+        lambda p: {"source": "digits", "target": npz(p, y_train=np.arange(40) / 8)},
+        "the label 0.125 is neither a whole number nor a word. Fix: give each class a number or a name",
     ),
     (
         lambda p: {"source": "digits", "target": npz(p, y_test=np.zeros(7, np.uint8))},
-        "holds uint8 of shape (7,), but labels must be whole numbers, one for each of 40 images",
+        "has labels of the shape (7,) for 40 examples. Expected one for each",
     ),
-    (lambda p: {"source": "digits", "target": npz(p, None, y_train=np.zeros(40, np.uint8))}, "has only one of y_train and y_test"),
-    (lambda p: {"source": "digits", "target": "nowhere.npz"}, "nowhere.npz does not exist. Fix: give the path of an npz"),
+    (lambda p: {"source": "digits", "target": npz(p, None, y_train=np.zeros(40, np.uint8))}, "has labels in one of its parts only"),
+    (lambda p: {"source": "digits", "target": "nowhere.npz"}, "nowhere.npz does not exist. Expected the path of a data set"),
+    (
+        lambda p: {"source": "digits", "target": npz(p, x_train=np.eye(40), x_test=np.eye(40))},
+        "must be images like the source digits, not rows of 40 numbers",
+    ),
     (lambda p: {"angle": math.nan}, "angle is nan, but must be a finite number"),
     (lambda p: {"regime": "adapted"}, "unknown regime 'adapted': did you mean 'adapt'?"),
     (

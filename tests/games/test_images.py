@@ -86,13 +86,18 @@ def test_channels_last_changes_the_layout_and_no_number() -> None:
     assert first.is_contiguous(memory_format=torch.channels_last)  # without a copy
 
 
+def test_sides_that_do_not_halve_are_cut_from_the_middle_of_the_next_larger_image() -> None:
+    torch.manual_seed(0)
+    larger = ConvGenerator((8,), (1, 32, 32), widths=(8, 8, 8))
+    odd = ConvGenerator((8,), (1, 30, 25), widths=(8, 8, 8))
+    odd.load_state_dict(larger.state_dict())
+    noise = torch.randn(3, 8)
+    torch.testing.assert_close(odd(noise), larger(noise)[:, :, 1:31, 3:28])
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (
-            lambda: ConvGenerator((8,), (1, 28, 28), widths=(8, 8, 8)),
-            "an image of 28×28 pixels does not halve 3 times, once for each width. Fix: use fewer widths, or sides",
-        ),
         (lambda: ConvGenerator((8,), (784,)), r"outputs is \(784,\), but a convolutional player needs an image: "),
         (lambda: ConvGenerator((8,), (1, 28, 28), widths=()), r"widths is \(\), but must hold at least one width, and each must be"),
         (

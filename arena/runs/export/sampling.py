@@ -30,8 +30,8 @@ def draw(loaded: Loaded, count: int, seed: int) -> Tensor:
         raise ArenaError(f"'{loaded.config.game.name}' generates nothing. Expected a run of a GAN, such as swiss-roll or mnist")
     with torch.no_grad(), preserve_state(game, seed=seed), loaded.arena.episode.on_device():
         sizes = [min(AT_ONCE, count - start) for start in range(0, count, AT_ONCE)]
-        parts = [game.generate(size, SEEDS * seed + place) for place, size in enumerate(sizes)]
-    return torch.cat(parts).detach().cpu()
+        made = torch.cat([game.generate(size, SEEDS * seed + place) for place, size in enumerate(sizes)])
+        return (game.in_units(made) if hasattr(game, "in_units") else made).detach().cpu()
 
 
 def sample(run: str | Path, count: int = 64, at: At = "last", seed: int = 0, out: str | Path | None = None, *, trust: bool = False) -> Path:

@@ -134,6 +134,8 @@ def nearest(distances_NN: Tensor) -> Tensor:
                 [2., 3., 3.]])
     """
     others = min(NEAREST, distances_NN.shape[1] - 1)
+    if not others:  # a single sample has no neighbour
+        return distances_NN.new_zeros(len(distances_NN), NEAREST)
     ascending = distances_NN.topk(others + 1, dim=1, largest=False).values[:, 1:]
     return torch.cat([ascending, *[ascending[:, -1:]] * (NEAREST - others)], dim=1)
 
