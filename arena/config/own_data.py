@@ -4,6 +4,7 @@ So a configuration stays plain data, and says with which content a run was playe
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from arena.config.settings import Settings
@@ -20,8 +21,6 @@ def placed(game: Callable[..., Game], settings: Mapping[str, Any]) -> dict[str, 
         thing = found.get(name)
         if thing is None or isinstance(thing, str):
             continue
-        from pathlib import Path
-
         if isinstance(thing, Path):
             found[name] = str(thing)
             continue
