@@ -32,7 +32,9 @@ _NAMES = {
     "arena.runs.export": "export load_game load_player",
     "arena.runs.play": "play resume",
     "arena.runs.result": "Result",
+    "arena.runs.frame": "read",
     "arena.schedulers": "Moment Scheduler",
+    "arena.trackers.base": "StopRun Tracker",
 }
 
 _WHERE = {name: module for module, names in _NAMES.items() for name in names.split()}

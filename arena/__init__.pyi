@@ -24,10 +24,13 @@ from arena.rules.turn import Turn as Turn
 from arena.runs.export import export as export
 from arena.runs.export import load_game as load_game
 from arena.runs.export import load_player as load_player
+from arena.runs.frame import read as read
 from arena.runs.play import play as play
 from arena.runs.play import resume as resume
 from arena.runs.result import Result as Result
 from arena.schedulers.base import Moment as Moment
 from arena.schedulers.base import Scheduler as Scheduler
+from arena.trackers.base import StopRun as StopRun
+from arena.trackers.base import Tracker as Tracker
 
 __version__: str

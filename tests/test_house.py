@@ -31,7 +31,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     2: ("arena/core", "arena/schedules", "arena/schedulers", "arena/trace", FACE),
     3: ("arena/rules", "arena/optimizers", "arena/accelerate", "arena/registry", "arena/data", "arena/plots"),
     4: ("arena/engine", "games", "arena/diagnostics", "arena/alarms"),
-    5: ("arena/config", "arena/checks"),
+    5: ("arena/config", "arena/checks", "arena/trackers"),
     6: ("arena/runs",),
     7: ("arena/experiments", "arena/bench", "arena/doctor"),
     8: ("tuning", "arena/report", "arena/commands", "arena/cli", "arena/__main__"),

@@ -1,4 +1,4 @@
-"""List the games, players, rules, schedulers, schedules, optimizers, diagnostics, alarms and ailments there are.
+"""List the games, players, rules, schedulers, schedules, optimizers, diagnostics, alarms, ailments and trackers there are.
 
 arena list
 arena list rules
@@ -16,7 +16,7 @@ usage: arena list [KIND]
 
 List what there is, each with its one line.
 
-  KIND   games, players, rules, schedulers, schedules, optimizers, diagnostics, alarms or ailments (default: all)"""
+  KIND   games, players, rules, schedulers, schedules, optimizers, diagnostics, alarms, ailments or trackers (default: all)"""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -33,6 +33,8 @@ class RunOptions:
         channels_last: Keep the players' convolutions and four-dimensional batches in torch.channels_last, the format of tensor cores.
         begin_from: Run folder, with @TURN or @best if wanted, whose optimizer states and rule memory the run begins with where they fit;
             `arena play GAME --from RUN` sets it, and the weights of both players.
+        trackers: Trackers beside the trace and TensorBoard, by name with or without arguments, such as mlflow,wandb(project=mine);
+            `arena list trackers` lists them.
     """
 
     turns: int = 1000
@@ -49,12 +51,14 @@ class RunOptions:
     tf32: bool = False
     channels_last: bool = False
     begin_from: str = ""
+    trackers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_number("turns", self.turns, least=1, whole=True)
         check_number("seed", self.seed, least=0, whole=True)
         check_number("threads", self.threads, least=0, most=4096, whole=True)
         check_number("micro_batches", self.micro_batches, least=1, whole=True)
+        object.__setattr__(self, "trackers", _checked("tracker", self.trackers))
         if self.autocast != "none" and self.dtype != "float32":
             raise BadSetting("autocast", self.autocast, f"none where dtype is {self.dtype}, which is never cast")
 

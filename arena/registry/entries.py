@@ -1,4 +1,4 @@
-"""Find the games, players, rules, schedulers, schedules, optimizers, diagnostics, alarms and ailments that have a name.
+"""Find the games, players, rules, schedulers, schedules, optimizers, diagnostics, alarms, ailments and trackers that have a name.
 
 Installed packages announce modules through entry points (`arena.games`, `arena.players`, …), so that nothing here imports upwards. Every
 file of an announced package is imported. A game is registered by its decorator. Of every other kind, each public class or function counts,
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from arena.errors import ArenaError, GameFault
 
 T = TypeVar("T")
-KINDS = ("game", "player", "rule", "scheduler", "schedule", "optimizer", "diagnostic", "alarm", "ailment")
+KINDS = ("game", "player", "rule", "scheduler", "schedule", "optimizer", "diagnostic", "alarm", "ailment", "tracker")
 
 
 @dataclass(frozen=True)

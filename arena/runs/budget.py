@@ -11,7 +11,7 @@ from arena.runs.result import Result
 from arena.trace.checkpoint import Checkpoints
 from arena.trace.writing import write_whole
 
-MAY_CHANGE = (*SAME_NUMBERS, "turns")
+MAY_CHANGE = (*SAME_NUMBERS, "turns", "trackers", "trace.tensorboard", "trace.histograms")
 """Settings of a run that may change from one resume to the next."""
 
 
@@ -46,7 +46,7 @@ def is_longer(config: Config, over: Result) -> bool:
     return longer
 
 
-_ENDED = {"solved": "was solved", "diverged": "diverged", "alarmed": "was stopped by an alarm"}
+_ENDED = {"solved": "was solved", "diverged": "diverged", "alarmed": "was stopped by an alarm", "stopped": "was stopped by a tracker"}
 
 
 def check_budget(turns: int, played: int, same: bool = False) -> None:

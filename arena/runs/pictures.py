@@ -2,9 +2,8 @@
 
 import contextlib
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -13,6 +12,7 @@ from arena.engine.env import Arena
 from arena.runs.status import Status
 from arena.trace import read_trace
 from arena.trace.writing import folder_in, write_whole
+from arena.trackers.base import Picture
 
 TRACES = "traces.png"
 """The last picture that is drawn: with it, all are there."""
@@ -64,7 +64,7 @@ def draw(
     scored: int | None,
     ceiling: float | None,
     diagnosed: Iterable[tuple[str, Figure]],
-    board: Any,
+    tell: Callable[[Picture], None],
     *,
     last: bool,
 ) -> None:
@@ -82,21 +82,19 @@ def draw(
     pictures = folder_in(folder, "pictures")
     if plots.has_picture(arena.game):
         figure = plots.game_figure(arena, caption)
-        plots.save(figure, pictures / f"turn-{turn:08d}.png")
-        board.picture(figure, turn)
+        plots.save(figure, file := pictures / f"turn-{turn:08d}.png")
+        tell(Picture(turn, "picture", file, figure))
     more = [(name, figure, f"pictures/{name}") for name, figure in plots.more_figures(arena, last=last)]
     more += [(name, figure, f"vector_field/{name}") for name, figure in diagnosed]
     for name, figure, tag in more:
         figure.suptitle(title, fontsize=10, color=plots.INK)
-        plots.save(figure, pictures / f"{name}-turn-{turn:08d}.png")
-        board.picture(figure, turn, tag)
-    if last:
-        board.features(arena)
+        plots.save(figure, file := pictures / f"{name}-turn-{turn:08d}.png")
+        tell(Picture(turn, tag, file, figure))
 
 
 def undrawn(folder: Path, status: Status) -> bool:
     """Whether a run that was played by itself ended with that status, but was stopped before all its pictures were drawn."""
-    drawn = status in ("finished", "solved", "diverged", "alarmed")
+    drawn = status in ("finished", "solved", "diverged", "alarmed", "stopped")
     return drawn and (folder / "checkpoints").is_dir() and not (folder / TRACES).is_file()
 
 

@@ -23,15 +23,17 @@ from arena.engine.env import Arena
 from arena.engine.playing import play, stepper
 from arena.errors import CheckpointDamaged, GameFault, RuleUndefined, RunFailed, typed
 from arena.runs.blame import blame
-from arena.runs.board import board
 from arena.runs.display import Display
 from arena.runs.pictures import draw, draw_last, keep_position, positions_of
 from arena.runs.result import Result
 from arena.runs.signals import stopped_by
-from arena.runs.state import check_beginning, restore, state_of
+from arena.runs.state import check_beginning, restore, started, state_of
 from arena.runs.status import Status, status_of_error
-from arena.trace import JSONLines, Unwritten, repair
+from arena.trace import repair
 from arena.trace.checkpoint import Checkpoints, Kind
+from arena.trackers.active import Trackers
+from arena.trackers.base import Tracker
+from arena.trackers.jsonl import Trace, Unwritten
 
 _MEASURED = ("game.", "rule.", "diagnostics.", "metrics.", "ceilings.")
 
@@ -44,13 +46,16 @@ class Run:
         arena: The arena built from it.
         folder: Existing folder of this run alone.
         display: Receives the progress.
+        trackers: By name, receivers of the rows, pictures and the end, beside the trace.
     """
 
-    def __init__(self, config: Config, arena: Arena, folder: Path, display: Display):
+    def __init__(self, config: Config, arena: Arena, folder: Path, display: Display, trackers: Mapping[str, Tracker] | None = None):
         self.config, self.arena, self.folder, self.display = config, arena, folder, display
         self.settings = config.dump()
         self.ranks = arena.ranks
         self.is_main = self.ranks is None or self.ranks.is_main  # the first of several processes writes
+        self._others = dict(trackers or {}) if self.is_main else {}
+        self.trackers = Trackers({})
         checkpoint = config.group("checkpoint")
         self.checkpoints = Checkpoints(folder / "checkpoints", checkpoint.keep)
         self.every = {name: config.group(name).every for name in ("trace", "score", "metrics", "picture", "checkpoint")}
@@ -108,22 +113,22 @@ class Run:
 
     def open(self, *, resumed: bool = False) -> None:
         """Reset the arena or restore the latest checkpoint, and open the trace."""
-        self.arena.reset(seed=self.config.run.seed)
+        arena = self.arena
+        arena.reset(seed=self.config.run.seed)
         keep = self._restore() if resumed and self._has_checkpoint() else 0
         resumed = resumed and self._has_checkpoint()  # a run that was killed before its first checkpoint begins again
-        if self.arena.episode.began:
-            self.display.note(self.arena.episode.began)
-        self.judged = self.arena.judged
-        self.arena.game.path = self.arena.game.path if resumed else positions_of(self.arena)
-        self.ceiling = self.arena.game.ceiling()
-        self.ceilings = self.arena.metric_ceilings()
-        self.trace = JSONLines(self.folder / "trace.jsonl", keep) if self.is_main else Unwritten()
-        self.board = board(self.config, self.arena, self.folder, self.ceiling, [*self.ceilings], resumed=resumed, shown=self.is_main)
+        if arena.episode.began:
+            self.display.note(arena.episode.began)
+        self.judged = arena.judged
+        arena.game.path = arena.game.path if resumed else positions_of(arena)
+        self.ceiling, self.ceilings = arena.game.ceiling(), arena.metric_ceilings()
+        self.trace = Trace(keep) if self.is_main else Unwritten()
+        self.trackers = Trackers({"trace": self.trace, **self._others})
+        self.trackers.begin(started(self, resumed=resumed))
 
     def close(self) -> None:
-        """Close the trace and TensorBoard."""
-        self.trace.close()
-        self.board.close()
+        """Close the trace and the trackers; a run that has no end yet is interrupted."""
+        self.trackers.end({"kind": "end", "turn": self.arena.turns_played, "status": "interrupted"})
 
     def turns(self, *, resumed: bool = False) -> Generator[None, None, Status]:
         """Play turn by turn and record what is due; the generator returns the status."""
@@ -167,7 +172,6 @@ class Run:
             better = math.isfinite(score) and (self.best is None or score < self.best)
             self.best = score if better else self.best
             self.turn_of |= dict.fromkeys(("score", "best") if better else ("score",), arena.turns_played)
-            self.board.scored(arena)
         solved = "score" in due and self.config.run.until_solved and arena.is_solved()
         due = {*self.every} if solved else due  # everything is recorded at the end of a run
         looked = self._diagnose() if self.diagnostics and self.is_main and due & {"diagnostics", "picture"} else {}
@@ -179,12 +183,20 @@ class Run:
             self._row(values | looked, scored="score" in due)
         if "picture" in due and self.is_main:
             self._picture(last=solved or arena.turns_played == arena.turns)
-        self.ended = "solved" if solved else "alarmed" if self._fatal_alarm() else None
+        stopped, error = self._asked_to_stop(), self.trackers.error
+        self.ended = "solved" if solved else "alarmed" if self._fatal_alarm() else "stopped" if stopped and error is None else None
         if "score" in due and better and self._keeps_best:
             self._save("oracle" if arena.game.score_uses_oracle else "best")
-        if "checkpoint" in due:
+        if "checkpoint" in due or stopped:
             self._save()
+        if error is not None:
+            raise error
         return self.ended
+
+    def _asked_to_stop(self) -> bool:
+        """Return whether a tracker has ended the run, or the user's function of its rows has failed."""
+        asked = self.trackers.stopped is not None or self.trackers.error is not None
+        return asked if self.ranks is None else bool(self.ranks.any(asked))
 
     def _fatal_alarm(self) -> str | None:
         """Return the raised alarm that ends the run, as a sentence."""
@@ -212,24 +224,13 @@ class Run:
         if scored:
             row |= {"score": arena.last_score, "best": self.best, "best_turn": self.turn_of.get("best"), **self._judged()}
             row |= {"ceiling": self.ceiling} if self.ceiling is not None else {}
-        self._write(row)
-        self._watch(row)
-        self.display.row(row, self.alarms.ringing)
-
-    def _write(self, row: Mapping[str, Any]) -> None:
-        self.trace.write(row)
-        self.board.write(row)
-
-    def _watch(self, row: Mapping[str, Any]) -> None:
-        """Report the alarms that this row raises or clears."""
         changes = self.alarms.look(row)
-        self.board.alarms(self.alarms, row["turn"], {change.name: change.sentence for change in changes})
+        self.trackers.look(row)
         for change in changes:
-            self.trace.write(
-                {"kind": "alarm", "turn": row["turn"], "alarm": change.name, "raised": change.raised}
-                | ({"reason": change.reason} if change.raised else {})
-            )
+            raised = {"kind": "alarm", "turn": row["turn"], "alarm": change.name, "raised": change.raised}
+            self.trackers.alarm(raised | ({"reason": change.reason} if change.raised else {}))
             self.display.note(f"turn {row['turn']:,}: {change.sentence}")
+        self.display.row(row, self.alarms.ringing)
 
     def _diagnose(self) -> dict[str, Any]:
         row = self.diagnostics.measure(self.arena)
@@ -239,7 +240,7 @@ class Run:
 
     def _picture(self, *, last: bool) -> None:
         game, scored = self.config.game.name, self.turn_of.get("score")
-        draw(self.arena, self.folder, game, scored, self.ceiling, self.diagnostics.figures(self.arena), self.board, last=last)
+        draw(self.arena, self.folder, game, scored, self.ceiling, self.diagnostics.figures(self.arena), self.trackers.picture, last=last)
 
     # Ending -----------------------------------------------------------------------------------------------------------------
 
@@ -252,9 +253,7 @@ class Run:
         self.metrics = self.metrics if status in ("finished", "solved") else {}  # only then were they measured at the end
         row |= {f"{name}_turn": turn for name, turn in self._turn_of(status).items()}
         row |= {f"metrics.{n}": v for n, v in self.metrics.items()} | {f"ceilings.{n}": v for n, v in self.ceilings.items() if self.metrics}
-        self.trace.write(row)
-        self.trace.sync()
-        self.board.end(row, self.alarms)
+        self.trackers.end(row)
         return status
 
     def _interrupt(self) -> Status:
@@ -278,19 +277,20 @@ class Run:
         return {} if self.judged == "raw" else {"judged": self.judged}
 
     def _reason(self, status: Status) -> str | None:
-        return str(self.arena.divergence) if status == "diverged" else self._fatal_alarm() if status == "alarmed" else None
+        reasons = {"diverged": str(self.arena.divergence), "alarmed": self._fatal_alarm(), "stopped": self.trackers.stopped}
+        return reasons.get(status)
 
     def _blame(self) -> None:
         """Write a row for each of the last finite turns, and name the player that diverged first, if a checkpoint can be replayed."""
         for turn, losses in self.arena.signals.before_divergence:
-            self._write({"kind": "turn", "turn": turn, "progress": turn / self.arena.turns, **losses})
+            self.trackers.look({"kind": "turn", "turn": turn, "progress": turn / self.arena.turns, **losses})
         if self._has_checkpoint():
             blame(self.arena, self._latest()[1]["arena"])
 
     def _save(self, kind: Kind = "turn") -> None:
         if self.is_main:
             self.trace.sync()
-            self.checkpoints.save(state_of(self), kind)
+            self.trackers.checkpoint(self.arena.turns_played, self.checkpoints.save(state_of(self), kind))
 
     def _has_checkpoint(self) -> bool:
         return self._of_first(lambda: bool(self.checkpoints.paths()))

@@ -6,6 +6,8 @@ from typing import Any
 from arena.config.settings import check_unchanged
 from arena.errors import CheckpointUnusable, cause, typed
 from arena.runs.budget import MAY_CHANGE, go_on_to
+from arena.runs.endings import ending
+from arena.trackers.base import Started
 
 SCHEMA: dict[str, tuple[type, ...]] = {
     "turn": (int,),
@@ -71,6 +73,13 @@ def restore(run: Any, path: Path, state: dict[str, Any]) -> None:
         ) from error
     run.best = state["best"]
     go_on_to(run, state)
+
+
+def started(run: Any, *, resumed: bool) -> Started:
+    """Return what trackers learn of a run when it begins or goes on."""
+    real = run.ceilings if run.ceiling is None else {"score": run.ceiling, **run.ceilings}
+    about = run.config.game.id, run.folder, run.config.flat(), run.settings, run.arena.game.roles, run.arena.turns_played, resumed
+    return Started(*about, real, run.arena, run.alarms, lambda: ending("verdict", run.folder))
 
 
 def check_beginning(run: Any) -> None:

@@ -4,10 +4,11 @@ from typing import Literal, get_args
 
 from arena.errors import ArenaError, GameFault
 
-Status = Literal["finished", "solved", "diverged", "undefined", "failed", "alarmed", "interrupted", "pruned", "lost"]
+Status = Literal["finished", "solved", "diverged", "undefined", "failed", "alarmed", "stopped", "interrupted", "pruned", "lost"]
 """finished: the turns are spent; solved: the score reached the goal of the game; diverged: a number was not finite, or the score fled;
 undefined: the rule or the settings are undefined here, for the given reason; failed: the game or the rule raised an error, or the score is
-NaN; alarmed: an alarm ended the run; interrupted: stopped, and can be resumed; pruned: stopped by a pruner; lost: its process died."""
+NaN; alarmed: an alarm ended the run; stopped: a tracker did, such as
+`on_look`; interrupted: stopped, and can be resumed; pruned: stopped by a pruner; lost: its process died."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 WHOLE = ("finished", "solved")

@@ -39,8 +39,8 @@ FIELDS = {
     "diagnostics.products": "products with the field's Jacobian that diagnostics have computed so far",
     "alarm": "in an alarm's row: its name; `arena list alarms` lists them",
     "raised": "in an alarm's row: whether it is raised or over",
-    "status": "in the end row: finished, solved, diverged, undefined (the rule had no result), failed (an error) or alarmed (by an alarm)",
-    "reason": "in the end row: the first player, number and turn that was not finite; the error of the rule; or the reason of the alarm",
+    "status": "in the end row: finished, solved, diverged, undefined (no result of the rule), failed, alarmed, stopped (by a tracker)",
+    "reason": "in the end row: the first player, number and turn that was not finite; the rule's error; the reason of the alarm or tracker",
 }
 
 _WORDS = {"kind": str, "judged": str, "status": str, "reason": str, "alarm": str, "raised": bool, "oracle": bool}
