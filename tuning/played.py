@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from arena.experiments.ledger import TrialRecord, read_all
 from arena.experiments.trials import Trials
+from arena.runs import cells
 from arena.tuning.plan import Sweep, load
 
 if TYPE_CHECKING:
     from arena.tuning.report.sensitivity import Findings
+
+SHOWN = 10
+"""Most trials that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,15 @@ class Played:
     sweep: Sweep
     records: list[TrialRecord]
     findings: "Findings | None"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the best trials by the first objective, and the pictures."""
+        ended = sorted((r for r in self.records if r.values and r.status == "finished"), key=lambda r: next(iter(r.values.values())))
+        rows = [(r.number, *r.point.values(), *r.values.values()) for r in ended[:SHOWN]]
+        head = ("trial", *ended[0].point, *ended[0].values) if ended else ()
+        text = f"{len(self.records)} trials, of which {len(ended)} finished; the best of them:"
+        pictures = "".join(cells.picture(file) for file in sorted(self.folder.glob("*.png")))
+        return f"<p>{text}</p>" + cells.table(rows, head) + pictures + cells.table([("folder", self.folder)])
 
     @property
     def best(self) -> TrialRecord | None:

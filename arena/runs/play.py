@@ -19,10 +19,11 @@ from arena.engine.env import Arena
 from arena.errors import ArenaError, RunFailed
 from arena.registry.trust import only
 from arena.runs.budget import is_longer
-from arena.runs.display import Display, Silent, show
+from arena.runs.display import Display, Silent
 from arena.runs.environment import recorded
 from arena.runs.folders import check_own, disk_errors, new_folder
 from arena.runs.locks import alone_in
+from arena.runs.notebook import here
 from arena.runs.pictures import draw_last, undrawn
 from arena.runs.result import Result
 from arena.runs.run import Run
@@ -150,7 +151,7 @@ def _go(
     config: Config, arena: Arena, folder: Path, trackers: Mapping[str, Tracker], *, display: bool | Display, resumed: bool = False
 ) -> Result:
     is_main = arena.ranks is None or arena.ranks.is_main
-    shown = (show() if display is True else display or Silent()) if is_main else Silent()
+    shown = (here() if display is True else display or Silent()) if is_main else Silent()
     run = Run(config, arena, folder, shown, trackers)
     try:
         with contextlib.ExitStack() as stack:

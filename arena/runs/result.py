@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arena.engine.env import Arena
+from arena.runs import cells
 from arena.runs.status import Status
 
 
@@ -48,6 +49,15 @@ class Result:
         """Return the turn of a number as a suffix, such as ` in turn 1,500`; nothing if it is the last turn, or unknown."""
         turn = self.turn_of.get(name, self.turns)
         return f" in turn {turn:,}" if turn != self.turns else ""
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: how the run ended, its numbers and its picture."""
+        numbers: dict[str, object] = {"score": self.score, "best": self.best, "real data": self.ceiling, **self.metrics}
+        rows = [("status", f"{self.status} after {self.turns:,} turns"), *([("reason", self.reason)] if self.reason else [])]
+        rows += [(name, cells.shown(value)) for name, value in numbers.items() if value is not None]
+        rows += [(f"alarm {name}", f"turn {turn:,}: {reason}") for name, (turn, reason) in self.alarms.items()]
+        rows += [("run folder", str(self.folder)), *([("report", str(self.report))] if self.report.is_file() else [])]
+        return cells.table(rows) + cells.picture(self.picture)
 
     @property
     def picture(self) -> Path:

@@ -98,7 +98,7 @@ class Tracker:
         >>> losses, folder = Losses(), tempfile.mkdtemp() + "/run"
         >>> _ = arena.play("bilinear", turns=20, out=folder, display=False, trackers=[losses], **{"trace.tensorboard": False})
         >>> [turn for turn, loss in losses.rows]
-        [0, 20]
+        [0, 10, 20]
     """
 
     _arena_kind: ClassVar[str] = "tracker"

@@ -20,6 +20,7 @@ from arena.experiments.compare.runs import PlayRuns, grouped
 from arena.experiments.tables import write_csv
 from arena.experiments.trials import Trials
 from arena.experiments.values import Seeds
+from arena.runs import cells
 from arena.runs.folders import disk_errors
 from arena.runs.pictures import undrawn
 from arena.trace.writing import write_whole
@@ -45,6 +46,17 @@ class Comparison:
     def __repr__(self) -> str:
         runs = sum(len(summary.outcomes) for summary in self.summaries)
         return f"<comparison of {len(self.summaries)} variants by {runs} runs in {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a line for each variant, and the pictures."""
+        rows = []
+        for summary in self.summaries:
+            score = summary.spread("score")
+            rows.append(
+                (summary.variant, summary.verdicts, len(summary.outcomes), "–" if score is None else f"{score[0]:.4g} ± {score[1]:.2g}")
+            )
+        pictures = "".join(map(cells.picture, self.pictures))
+        return cells.table(rows, ("variant", "verdict", "runs", "score")) + pictures + cells.table([("folder", self.folder)])
 
     @property
     def own_table(self) -> ResultTable | None:
