@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
 from arena.runs import cells
 from arena.runs.display import Display, Lines, duration, show
@@ -78,5 +79,5 @@ class Notebook(Lines):
             self._picture.update(self._html(cells.picture(latest)))
 
     def _drawing(self) -> str:
-        self.console.print(self._view, *self._notes, sep="\n", markup=False, highlight=False)
+        self.console.print(self._view, *map(Text, self._notes), sep="\n", highlight=False)
         return self.console.export_html(inline_styles=True, code_format='<pre style="line-height:1.3">{code}</pre>')

@@ -87,7 +87,7 @@ def test_a_notebook_shows_one_panel_saves_when_interrupted_and_compares(kernel: 
     updates = [message for message in told if message["msg_type"] == "update_display_data"]
     assert 2 <= len(updates) <= 4 * (time.monotonic() - began) + 4, "at most two a second of each output"
     panel = next(html(message) for message in reversed(updates) if "<pre" in html(message))
-    assert "bilinear" in panel and "400 of 400" in panel and re.search(r"finished after 400 turns", panel)
+    assert "bilinear" in panel and "[bold]" not in panel and "400 of 400" in panel and re.search(r"finished after 400 turns", panel)
     assert any("data:image/png" in html(message) for message in updates)
     (shown,) = [message for message in told if message["msg_type"] == "execute_result"]
     assert "<td>score</td>" in html(shown)

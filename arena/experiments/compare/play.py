@@ -52,9 +52,8 @@ class Comparison:
         rows = []
         for summary in self.summaries:
             score = summary.spread("score")
-            rows.append(
-                (summary.variant, summary.verdicts, len(summary.outcomes), "–" if score is None else f"{score[0]:.4g} ± {score[1]:.2g}")
-            )
+            told = "–" if score is None else f"{score[0]:.4g}" + (f" ± {score[1]:.2g}" if len(summary.outcomes) > 1 else "")
+            rows.append((summary.variant, summary.verdicts, len(summary.outcomes), told))
         pictures = "".join(map(cells.picture, self.pictures))
         return cells.table(rows, ("variant", "verdict", "runs", "score")) + pictures + cells.table([("folder", self.folder)])
 
