@@ -37,9 +37,12 @@ class Compiled:
         self._made: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._coupling: float | None = None
         self._changes = False
-        every = [(vars(module), name, value) for module in game.modules() for name, value in vars(module).items()]
-        self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and str(value) != "nan"]
+        self._plain: list[tuple[dict[str, Any], str, Any]] | None = None
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns if there is no GPU
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs; compiled code holds tensors of this game, so that the copy compiles its own."""
+        return vars(self) | {"_made": {}, "_plain": None}
 
     def __call__(
         self,
@@ -63,6 +66,9 @@ class Compiled:
         """
         if self.why_not is not None:
             return None
+        if self._plain is None:
+            every = [(vars(module), name, value) for module in self.game.modules() for name, value in vars(module).items()]
+            self._plain = [(own, name, value) for own, name, value in every if isinstance(value, _PLAIN) and str(value) != "nan"]
         if any(attributes[name] != value for attributes, name, value in self._plain):  # compiled code holds the old value
             self._made.clear()
             self._plain = [(attributes, name, attributes[name]) for attributes, name, _ in self._plain]

@@ -15,6 +15,9 @@ def make(game: str, render_mode: str | None = None, **settings: Any) -> Arena:
     return configure(game, settings).build(render_mode)
 
 
+make.metadata = Arena.metadata  # type: ignore[attr-defined]  # by which gymnasium.make finds out that its window can show the pictures
+
+
 def make_vec(
     game: str, num_envs: int = 1, members: Sequence[Mapping[str, Any]] | None = None, render_mode: str | None = None, **settings: Any
 ) -> Population:

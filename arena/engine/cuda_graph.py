@@ -61,6 +61,10 @@ class Graphs:
         self._seen: dict[Any, int] = {}
         self._recorded: dict[Any, _Recorded] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs; it records its own turns."""
+        return vars(self) | {"_seen": {}, "_recorded": {}}
+
     def play(self, movers: tuple[str, ...], batch: Batch, coupling: Number, factors: Mapping[str, Number]) -> bool:
         """Play a turn by a replay; return False if the rule must play the turn. `factors` multiply the learning rates, by role."""
         if self.why_not is not None or self.field.masks:

@@ -103,6 +103,7 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
         check_number("seed", seed, least=0, whole=True)
         check_number("score.every", score_every, least=0, whole=True)
         self.seed, self.score_every, self.threads, self.render_mode = int(seed), int(score_every), threads, render_mode
+        self._check_render_mode()
         setup = Setup(game, rule, optimizers or {}, rates or {}, scheduler, coupling, turns, torch.device(device), dtype, start)
         acceleration = Acceleration(compile, cuda_graphs, micro_batches, autocast, channels_last, ranks)
         with using_threads(threads):
@@ -126,6 +127,10 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
     last_score: float | None = of_episode("score")
     own_names: list[str] = of_episode("own_names")
     divergence: Divergence | None = of_episode("signals.divergence")
+
+    @property
+    def _most_turns(self) -> int:  # type: ignore[override]
+        return self.turns
 
     @property
     def latest_coupling(self) -> float:
@@ -205,6 +210,7 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
     # Gymnasium --------------------------------------------------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        self._check_open()
         super().reset(seed=seed)
         if seed is None:  # a first episode uses the configured seed, later ones continue Gymnasium's own stream
             seed = self.seed if self._episodes == 0 else self.episode.on_main(lambda: int(self.np_random.integers(2**31)))
@@ -213,9 +219,11 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
             self.episode.begin(int(seed))
             self.measure_score()
             values = self.read_signals()
+        self._waits_for_reset = None
         return observation(values, self.signal_names), self._info(values)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self._check_step()
         with using_threads(self.threads):
             with self.watching_outputs():
                 self.play_turn(action, measure=True)
@@ -227,6 +235,7 @@ class Arena(Environment, gymnasium.Env[np.ndarray, np.ndarray]):
                 if before is not None and math.isfinite(score) and math.isfinite(before):
                     reward = before - score
                 solved = self.is_solved()
+        self._waits_for_reset = "the episode is over" if spent or solved or diverged else None
         info = self._info(values) | {"solved": solved, "diverged": str(self.divergence) if diverged else None}
         return observation(values, self.signal_names), reward, solved or diverged, spent and not (solved or diverged), info
 

@@ -26,7 +26,7 @@ from arena.engine.cuda_graph import Graphs
 from arena.engine.members.per_member import Shares
 from arena.engine.scheduled_buffers import ScheduledBuffers
 from arena.engine.streams import block_turns
-from arena.errors import ArenaError
+from arena.errors import ArenaError, BadSetting
 from arena.optimizers.factories import OptimizerFactory
 from arena.optimizers.groups import Grouped
 from arena.players.base import hooks
@@ -96,6 +96,10 @@ class Episode:
     def __init__(self) -> None:
         self._rule_start = copy.deepcopy(self.rule.state_dict())
         self._block_turns: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs; it compiles its own blocks."""
+        return vars(self) | {"blocks": None}
 
     def _start(self, field: Field, optimizers: Mapping[str, torch.optim.Optimizer], cuda_graphs: bool, in_blocks: bool) -> None:
         """Start an episode with this field and these optimizers."""
@@ -249,6 +253,17 @@ def parameter_groups(field: Field, role: str, factory: OptimizerFactory) -> Any:
     if isinstance(factory, Grouped):
         return factory.split({n.removeprefix(f"players.{role}."): p for key in keys for n, p in field.parameters[key].items()})
     return [{"params": list(field.parameters[key].values())} for key in keys]
+
+
+def as_numbers(given: Any, name: str, expected: str) -> np.ndarray:
+    """Return what was given for an action as numbers; raise BadSetting if it is none."""
+    try:
+        numbers = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given)
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists, and whatever an object's own conversion raises
+        raise BadSetting(name, given, expected) from error
+    if numbers.dtype.kind not in "biuf":
+        raise BadSetting(name, numbers.tolist() if numbers.size < 10 else f"an array of {numbers.dtype}", expected)
+    return numbers.astype(np.float64)
 
 
 def place(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:

@@ -19,7 +19,7 @@ from arena.core.field.field import Field
 from arena.core.game import Batch, Clock, Game
 from arena.core.memory import out_of_memory, short_of_memory
 from arena.core.rng import Rng
-from arena.engine.episode import Episode, Moving, parameter_groups, streams_of
+from arena.engine.episode import Episode, Moving, as_numbers, parameter_groups, streams_of
 from arena.engine.signals import Signals
 from arena.engine.streams import BatchStream, channels_last
 from arena.errors import ArenaError, BadSetting, GameFault, UnknownName, check_number
@@ -56,6 +56,8 @@ class Setup:
 
 Compile = Literal[False, True, "xla"]
 """Plain code, compiled losses and gradients, or blocks of turns as programs of XLA."""
+ACTION = "three numbers in [0, 1]: share of player 1, share of player 2, coupling"
+"""What an action is, in words."""
 
 
 @dataclass
@@ -179,13 +181,13 @@ class SingleEpisode(Episode):
         moment = Moment(self.turns_played, self.turns, self.setup.coupling(self.progress), signals)
         first, second, coupling = self.scheduler.action(moment)
         if not (0 <= first <= 1 and 0 <= second <= 1 and 0 <= coupling <= 1):
-            raise _bad_action((first, second, coupling))
+            raise BadSetting("action", (first, second, coupling), ACTION)
         return _float32(first), _float32(second), _float32(coupling)
 
     def checked(self, action: Any) -> tuple[float, float, float]:
-        numbers = np.ravel(action).tolist()
+        numbers = as_numbers(action, "action", ACTION).ravel().tolist()
         if len(numbers) != 3 or not all(0 <= number <= 1 for number in numbers):
-            raise _bad_action(numbers)
+            raise BadSetting("action", numbers, ACTION)
         return numbers[0], numbers[1], numbers[2]
 
     def who_moves(self, first: Any, second: Any) -> tuple[Moving, dict[str, Any]]:
@@ -234,10 +236,6 @@ class SingleEpisode(Episode):
             f"{type(self.rule).__name__} on {type(self.game).__name__} failed in turn {self.turns_played + 1} ({described(error)}). "
             "Fix: correct the rule or the game; `arena check` tests both"
         )
-
-
-def _bad_action(numbers: object) -> BadSetting:
-    return BadSetting("action", numbers, "three numbers in [0, 1]: share of player 1, share of player 2, coupling")
 
 
 def _float32(number: float) -> float:

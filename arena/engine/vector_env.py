@@ -58,6 +58,7 @@ class Population(Environment, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray,
 
     def __init__(self, configs: Sequence[MemberConfig], *, render_mode: str | None = None, check_equivalence: bool = True):
         self.configs, self.render_mode = list(configs), render_mode
+        self._check_render_mode()
         self.threads = int(self.configs[0].run.threads) if self.configs else 0
         with using_threads(self.threads):
             self.episode = BatchedEpisode(self.configs)
@@ -130,6 +131,10 @@ class Population(Environment, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray,
         """Do nothing, because `render` has already put a member's evaluated parameters in place."""
         return nullcontext()
 
+    @property
+    def _most_turns(self) -> int:  # type: ignore[override]
+        return int(self.budgets.max())
+
     # Gymnasium --------------------------------------------------------------------------------------------------------------
 
     def reset(self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
@@ -140,6 +145,7 @@ class Population(Environment, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray,
                 episodes, and later ones from the population's own random stream.
             options: `reset_mask`, (K,) bools, resets these members only.
         """
+        self._check_open()
         super().reset(seed=seed if isinstance(seed, int) else None)
         if isinstance(seed, int):
             seeds = seed + np.arange(self.num_envs)
@@ -161,6 +167,7 @@ class Population(Environment, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray,
                 self._begin_again(np.asarray(mask, dtype=bool), seeds)
             self.measure_scores()
             values = self.read_signals()
+        self._waits_for_reset = None
         return observation(values, self.signal_names), self._info(values)
 
     def _begin_again(self, mask: np.ndarray, seeds: np.ndarray) -> None:
@@ -168,6 +175,7 @@ class Population(Environment, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray,
         self._ended[mask] = False
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        self._check_step()
         with using_threads(self.threads):
             return self._step(actions)
 
@@ -226,4 +234,6 @@ class Population(Environment, gymnasium.vector.VectorEnv[np.ndarray, np.ndarray,
             "_signals": everyone,
             "score": self.scores.copy(),
             "_score": everyone,
+            "moves": {key: part for name, v in self.moves.items() for key, part in ((name, v.copy()), (f"_{name}", everyone))},
+            "_moves": everyone,
         }

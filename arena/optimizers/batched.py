@@ -42,6 +42,11 @@ class BatchedOptimizer(torch.optim.Optimizer):
         self._counts_on_device = False
         super().__init__(parameters, settings)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs, without the hooks and wrappers of torch, and without compiled steps."""
+        own = ("moves", "clip", "_compiler", "_counts_on_device")
+        return super().__getstate__() | {name: getattr(self, name) for name in own} | {"_compiled": None if self._compiled is None else {}}
+
     def update_(self, p: Tensor, g: Tensor, count: Number, *moments: Tensor, **settings: Any) -> None:
         """Step one parameter in place; the numbers in `settings` are aligned with the parameter."""
         raise NotImplementedError

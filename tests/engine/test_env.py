@@ -176,6 +176,7 @@ def test_a_game_object_returns_to_where_it_was() -> None:
     game = SwissRoll(batch=8)
     start = [p.detach().clone() for p in game.parameters()]
     env = Arena(game, turns=5)
+    env.reset(seed=8)
     for _ in range(3):
         env.step(BOTH)
     env.reset(seed=9)

@@ -14,6 +14,7 @@ from torch.func import functional_call
 
 from arena.core.directions import Direction, aligned, dot
 from arena.core.field.batch_norm import layers_of
+from arena.core.field.copying import Copied
 from arena.core.field.dropout import LAYERS, DropoutMasks
 from arena.core.field.members import Members
 from arena.core.field.mover_plan import Graph, Plan
@@ -29,7 +30,7 @@ PRODUCT = 3
 _RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU)  # the layers of torch.nn that draw random numbers, from the global generator
 
 
-class Frozen:
+class Frozen(Copied):
     """A game frozen on a batch.
 
     Args:

@@ -4,6 +4,7 @@ Shapes: K = members.
 """
 
 import copy
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from arena.core.game import Batch, Clock, Game
 from arena.core.memory import keep_freed_memory, out_of_memory
 from arena.core.protocols import MemberConfig
 from arena.core.rng import Rng
-from arena.engine.episode import Episode, Moving, parameter_groups, streams_of
+from arena.engine.episode import Episode, Moving, as_numbers, parameter_groups, streams_of
 from arena.engine.members.capacity import too_many
 from arena.engine.members.member_rules import one_rule
 from arena.engine.members.per_member import Shared, Shares, builder_of, differing, one_of, refuse_large, settings_of, uniform
@@ -138,11 +139,11 @@ class BatchedEpisode(Episode):
         """Return a stream of one member's batches."""
         _, data, noise, _ = streams_of(seed)
 
-        def sample(rng: Rng) -> Batch:
-            with self.members.own(self.game, member):
-                return self.sample_of(self.game, rng)
+        return BatchStream(Rng(self.device).seed_both(data, noise), functools.partial(self._sample, member), self._block_turns or 1)
 
-        return BatchStream(Rng(self.device).seed_both(data, noise), sample, self._block_turns or 1)
+    def _sample(self, member: int, rng: Rng) -> Batch:
+        with self.members.own(self.game, member):
+            return self.sample_of(self.game, rng)
 
     def _optimizer(self, field: Field, role: str) -> BatchedOptimizer:
         built: dict[int, torch.optim.Optimizer] = {}
@@ -160,14 +161,15 @@ class BatchedEpisode(Episode):
     # One turn ---------------------------------------------------------------------------------------------------------------
 
     def checked(self, action: Any) -> tuple[Shares, Shares, Shares]:
-        numbers = np.asarray(action, dtype=np.float64)
+        wanted = f"{self.size} times three numbers in [0, 1]: two shares and λ"
+        numbers = as_numbers(action, "actions", wanted)
         shaped = numbers.shape in ((3,), (self.size, 3))
         if not shaped or not bool(((numbers >= 0) & (numbers <= 1)).all()):
             if shaped:
                 low, high = numbers.min(), numbers.max()
                 raise BadSetting("actions", f"from {low:g} to {high:g}", "within [0, 1]: two shares and λ for each member")
             given = numbers.tolist() if numbers.size < 10 else f"an array of shape {numbers.shape}"
-            raise BadSetting("actions", given, f"{self.size} times three numbers in [0, 1]: two shares and λ")
+            raise BadSetting("actions", given, wanted)
         first, second, coupling = (uniform(column) for column in np.moveaxis(numbers, -1, 0))
         return first, second, coupling
 
