@@ -99,6 +99,7 @@ def test_a_wheel_holds_every_folder_below_arena(wheel: Path) -> None:
     modules = {file if file.startswith("arena/") else f"arena/{file}" for file in files}
     assert {"arena/games/gan/planar.py", "arena/players/base.py", "arena/tuning/command.py", "arena/runs/run.py"} <= modules
     assert not modules - names, "the wheel lacks files; a folder without __init__.py is no package"
+    assert {"arena/py.typed", "arena/__init__.pyi"} <= names, "type checkers of users would take everything for Any"
     assert {name.partition("/")[0] for name in names} == {"arena", "two_player_arena-0.1.0.dist-info"}
 
 
