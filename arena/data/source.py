@@ -1,5 +1,6 @@
 """Where data come from: a path with the checksum of its content, as a setting holds it."""
 
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from arena.data.checksum import SHOWN, checksum
-from arena.errors import DataUnavailable, UnknownName
+from arena.errors import DataUnavailable, UnknownName, shown
 
 _MARKED = re.compile(rf"(?P<path>.+)@(?P<checksum>[0-9a-f]{{{SHOWN}}})", re.DOTALL)
 
@@ -39,11 +40,12 @@ class Source:
             >>> str(Source.of("/faces@0123456789abcdef")), Source.of("/faces@0123456789abcdef").path.name
             ('/faces@0123456789abcdef', 'faces')
         """
-        if (marked := _MARKED.fullmatch(str(text))) and not Path(text).exists():
+        if (marked := _MARKED.fullmatch(str(text))) and not os.path.exists(text):  # noqa: PTH110
             return cls(Path(marked["path"]), marked["checksum"])
-        path = Path(text).expanduser().absolute()
-        if not path.exists():
-            raise DataUnavailable(f"{path} does not exist. Expected the path of a data set")
+        path = Path(os.path.expanduser(text)).absolute()  # noqa: PTH111  # Path.expanduser raises for a user who does not exist
+        if not os.path.exists(path):  # noqa: PTH110  # Path.exists raises for a name that is too long
+            named = str(path) if len(str(path)) < 200 and str(path).isprintable() else shown(str(path))
+            raise DataUnavailable(f"{named} does not exist. Expected the path of a data set")
         return cls(path, checksum(path))
 
 
@@ -73,6 +75,6 @@ class Takes:
         if self.is_name(text):
             return text
         looks_like_path = "/" in text or "\\" in text or Path(text).suffix or text.startswith(("~", "."))
-        if not looks_like_path and not Path(text).exists():
+        if not looks_like_path and not os.path.exists(text):  # noqa: PTH110
             raise UnknownName(setting, text, self.names, " Otherwise give the path of a data set.")
         return str(Source.of(text))

@@ -35,6 +35,10 @@ FAILED: list[Case] = [
     ("ring", {}, ["--generator=."]),
     ("ring", {}, ["--game="]),
     ("bilinear", DEEP, []),
+    ("attack", {"data": LONG * 300}, []),
+    ("attack", {"data": "~nobody-of-that-name/" + LONG * 300}, []),
+    ("attack", {"data": "./a\0b\nc"}, []),
+    ("dann", {"source": "a/" * 3000}, []),
 ]
 """What once ended in a traceback, was accepted, or was told in many lines."""
 
