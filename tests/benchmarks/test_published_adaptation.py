@@ -1,6 +1,5 @@
 """The commands that print the tables of domain adaptation, in their quick form."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from arena.config import configure
 from arena.config.files import load_file
 from arena.errors import DataUnavailable
+from benchmarks import _print_error
 from benchmarks.published import mnist_m, mnist_usps, moons, svhn_mnist
 
 
@@ -49,7 +49,7 @@ def test_errors_of_the_arena_end_a_benchmark_without_a_traceback(capsys: pytest.
         (DataUnavailable("MNIST is not here"), "benchmarks: MNIST is not here\n"),
         (ValueError("a fault"), "ValueError: a fault\n"),
     ):
-        sys.excepthook(type(error), error, None)
+        _print_error(type(error), error, None)
         assert capsys.readouterr().err == printed
 
 

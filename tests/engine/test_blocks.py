@@ -14,6 +14,7 @@ from arena.engine.env import Arena
 from arena.engine.vector_env import Population
 from arena.registry import entries
 from arena.trace import read_trace
+from tests.conftest import SELF_CONTAINED
 from tests.support.cases import first
 
 needs_xla = pytest.mark.skipif(xla.why_missing() is not None, reason=f"the extra xla is not installed: {xla.EXTRA}")
@@ -76,19 +77,23 @@ def test_a_small_game_equals_its_turns(rule: str) -> None:
     check("bilinear", rule=rule)
 
 
-GAMES = sorted({*entries("game")} - {"mnist-conv", "cifar10", "cifar10-4k", "fashion-mnist"})
+GAMES = sorted({*entries("game")} - {"gan", "mnist-conv", "cifar10", "cifar10-4k", "fashion-mnist"})
 
 
 @needs_xla
 @pytest.mark.parametrize("game", first(0, GAMES))
-def test_every_game_equals_its_turns(game: str) -> None:
+def test_every_game_equals_its_turns(game: str, request: pytest.FixtureRequest) -> None:
+    if game not in SELF_CONTAINED:
+        request.getfixturevalue("published")
     check(game, 200)
 
 
 @needs_xla
 @pytest.mark.slow  # XLA's convolutions on a CPU
-@pytest.mark.parametrize("game", ["mnist-conv"])
-def test_convolutions_equal_their_turns(game: str) -> None:
+@pytest.mark.parametrize("game", ["gan", "mnist-conv"])
+def test_convolutions_equal_their_turns(game: str, request: pytest.FixtureRequest) -> None:
+    if game not in SELF_CONTAINED:
+        request.getfixturevalue("published")
     check(game, 12)
 
 

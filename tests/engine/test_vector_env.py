@@ -202,10 +202,12 @@ def test_a_member_without_an_answer_is_undefined_and_the_others_go_on() -> None:
 # As a vector environment --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("game", first(6, SELF_CONTAINED))
+@pytest.mark.parametrize("game", first(5, SELF_CONTAINED))
 def test_every_game_is_a_vector_environment(game: str) -> None:
     spec = next(s for s in gymnasium.registry.values() if s.kwargs.get("game") == game)
     small = {"data": "digits", "batch": 8, "scored": 16, "steps": 2} if game == "attack" else {}
+    if game == "gan":  # whose layout in memory members cannot have
+        small = {"channels_last": False, "batch": 4}
     vector = gymnasium.make_vec(spec.id, num_envs=3, turns=4, **small)
     assert isinstance(vector, Population)
     observations, info = vector.reset(seed=0)
