@@ -1,4 +1,4 @@
-"""The trackers of a run: told in order, the trace first; one that fails is left out from then on."""
+"""The trackers of a run: each event reaches them in order, the trace first. One that fails receives no more."""
 
 import contextlib
 import warnings

@@ -61,13 +61,18 @@ class Planar(GAN):
 
     def picture(self) -> Any:
         """Generated points over real ones, on the discriminator's surface."""
-        from arena.plots.plane import plane
+        return on_surface(self)
 
-        rng = torch.Generator(device=torch.empty(0).device).manual_seed(0)
-        like = next(self.players["discriminator"].parameters(), torch.empty(()))
-        real, fake = self.real(2000, rng), self.generate(2000)
-        alike = lambda points: self.packs(points.to(like).repeat_interleave(self.pack, 0))  # noqa: E731
-        return plane(real, fake, lambda points: self.players["discriminator"](alike(points)).sigmoid()[:, 0], self.fixed)
+
+def on_surface(game: GAN) -> Any:
+    """Return the picture of a GAN of points in the plane: generated points over real ones, on the discriminator's surface."""
+    from arena.plots.plane import plane
+
+    rng = torch.Generator(device=torch.empty(0).device).manual_seed(0)
+    like = next(game.players["discriminator"].parameters(), torch.empty(()))
+    real, fake = game.real(2000, rng), game.generate(2000)
+    alike = lambda points: game.packs(points.to(like).repeat_interleave(game.pack, 0))  # noqa: E731
+    return plane(real, fake, lambda points: game.players["discriminator"](alike(points)).sigmoid()[:, 0], game.fixed)
 
 
 @register("swiss-roll")

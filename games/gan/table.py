@@ -3,17 +3,17 @@
 Shapes: N = batch, D = columns.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from arena.core.game import for_roles
 from arena.data import Source, Takes
 from arena.errors import BadSetting
 from arena.games.data import tables
 from arena.games.data.images import take
 from arena.games.gan.base import GAN
+from arena.games.gan.planar import Planar, on_surface
 from arena.players.base import precision_of
 from arena.registry.entries import register
 
@@ -36,15 +36,7 @@ class Table(GAN):
     """
 
     takes = {"data": Takes("rows", tables.SOURCES)}
-    recipe: ClassVar[dict[str, Any]] = {
-        "turns": 12_000,
-        "scheduler": "alternating",
-        **for_roles("generator", "discriminator", lr=1e-3, betas=(0.5, 0.9), schedule="linear"),
-        "score.every": 500,
-        "picture.every": 2000,
-        "checkpoint.every": 2000,
-    }
-    sweep: ClassVar[dict[str, Any]] = {"turns": 2000}
+    recipe, sweep = Planar.recipe, Planar.sweep
 
     def __init__(self, *, data: str = "iris", latent: int = 8, batch: int = 64, **settings: Any):
         data = self.takes["data"].settled("data", data)
@@ -87,12 +79,9 @@ class Table(GAN):
 
     def picture(self) -> Any:
         """Generated rows over real ones: on the discriminator's surface if there are two columns, else along two principal axes."""
-        from arena.plots.plane import clouds, plane
+        if tuple(self.slots["generator"].outputs) == (2,):
+            return on_surface(self)
+        from arena.plots.plane import clouds
 
         rng = torch.Generator(device=torch.empty(0).device).manual_seed(0)
-        like = next(self.players["discriminator"].parameters(), torch.empty(()))
-        real, fake = self.real(2000, rng), self.generate(2000)
-        if tuple(self.slots["generator"].outputs) == (2,):
-            alike = lambda points: self.packs(points.to(like).repeat_interleave(self.pack, 0))  # noqa: E731
-            return plane(real, fake, lambda points: self.players["discriminator"](alike(points)).sigmoid()[:, 0], self.fixed)
-        return clouds(real, fake, self.fixed)
+        return clouds(self.real(2000, rng), self.generate(2000), self.fixed)

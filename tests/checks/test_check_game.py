@@ -299,7 +299,7 @@ SMALL = {"attack": {"data": "digits", "batch": 8, "scored": 16, "steps": 2}}
 """Arguments of a game that takes long as it is."""
 
 
-@pytest.mark.parametrize("name", first(5, SELF_CONTAINED))
+@pytest.mark.parametrize("name", first(6, SELF_CONTAINED))
 def test_every_registered_game_passes(name: str) -> None:
     game: Any = entries("game")[name].target
     assert check_game(functools.partial(game, **SMALL.get(name, {}))).fault is None

@@ -202,7 +202,7 @@ def test_a_member_without_an_answer_is_undefined_and_the_others_go_on() -> None:
 # As a vector environment --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("game", first(5, SELF_CONTAINED))
+@pytest.mark.parametrize("game", first(6, SELF_CONTAINED))
 def test_every_game_is_a_vector_environment(game: str) -> None:
     spec = next(s for s in gymnasium.registry.values() if s.kwargs.get("game") == game)
     small = {"data": "digits", "batch": 8, "scored": 16, "steps": 2} if game == "attack" else {}

@@ -65,7 +65,9 @@ def _blocks(source: Any, workers: int) -> Iterator[Block]:
     except (ArenaError, GeneratorExit):
         raise
     except Exception as error:  # of the user's own code
-        raise DataDamaged(f"the {type(source).__name__} failed after example {first} ({cause(error)[:160]}). Fix: mend it") from error
+        raise DataDamaged(
+            f"the {type(source).__name__} failed after example {first} ({cause(error)[:160]}). Fix: correct its __getitem__"
+        ) from error
 
 
 class _Counted:
