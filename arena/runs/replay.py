@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,8 +54,11 @@ def replay(
     into: Path,
     scores: Mapping[int, float],
     played: Callable[[int], None] = lambda turn: None,
+    *,
+    begin: Mapping[str, Any] | None = None,
+    until: int | None = None,
 ) -> list[Moment]:
-    """Play a run again and record a moment at the first turn that reaches each of some places on an axis, and at its end.
+    """Play a run, or a part of it, again; record a moment at the first turn that reaches each of some places on an axis, and at its end.
 
     Args:
         config: Configuration of the run.
@@ -63,7 +67,9 @@ def replay(
         by: The axis, turns or evaluations.
         into: Folder for the recorded states.
         scores: Recorded scores that the replay must meet, by turn.
-        played: Takes the turns played so far, now and then.
+        played: Takes the turns played so far from the beginning of the part, now and then.
+        begin: A checkpoint from whose turn on the run is played; what it has reached is left out. None is the beginning.
+        until: The turn up to which it is played; None is the last.
 
     Raises:
         ReplayDiffers: The replay does not meet a score.
@@ -72,22 +78,27 @@ def replay(
         arena = config.build()
         arena.reset(seed=config.run.seed)
         arena.game.path = positions_of(arena)
+        if begin is not None:
+            arena.load_state_dict(begin["arena"])
+            arena.game.path = [*begin.get("path", [])]
         _check(arena, scores)
-        moments, pending = [_moment(arena, into)], [target for target in targets if target > 0]
+        place = lambda: arena.turns_played if by == "turns" else _spent(arena)  # noqa: E731
+        moments = [_moment(arena, into)] if begin is None else []
+        pending, first = [target for target in targets if target > place()], arena.turns_played
         every = config.group("trace").every
         window = min(every, 2 * arena.scheduler.period)
         with contextlib.suppress(RuleUndefined, GameFault):  # as the run ended, too
-            while arena.turns_played < last and pending:
+            while arena.turns_played < (until or last) and pending:
                 turn = arena.turns_played
                 arena.play_scheduled_turn(measure=turn % every >= every - window)  # as in the run, because a scheduler may observe it
                 keep_position(arena)
-                due = pending[0] <= (arena.turns_played if by == "turns" else _spent(arena)) or arena.turns_played == last
+                due = pending[0] <= place() or arena.turns_played == last
                 if due or arena.turns_played in scores:
                     arena.read_signals()
                     if arena.divergence is not None:
                         break
                     _check(arena, scores)
-                    played(arena.turns_played)
+                    played(arena.turns_played - first)
                 if due:
                     moments.append(_moment(arena, into))
                     pending = [target for target in pending if target > moments[-1].at(by)]

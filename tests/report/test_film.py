@@ -15,7 +15,7 @@ from PIL import Image, ImageSequence
 import arena
 from arena.cli import main
 from arena.errors import ArenaError
-from arena.report.film import film, panels
+from arena.report.film import film, footage, panels
 from arena.report.film.board import Board, Grid, grid
 from arena.report.film.encoding import HELD, LONGEST, rate
 from arena.report.film.film import _runs_in, write_film
@@ -88,7 +88,7 @@ def test_frames_drawn_in_two_processes_are_those_of_one(spirals: dict[str, Path]
     write_film([run], one, frames=5, width=300, workers=1)
     monkeypatch.setattr(film, "START", 0.0)  # no replay is too short to be worth the processes
     write_film([run], two, frames=5, width=300, workers=2)
-    assert drawn[1::2] == [[5], [3, 2]] and one.read_bytes() == two.read_bytes()
+    assert drawn[2::3] == [[5], [3, 2]] and one.read_bytes() == two.read_bytes()
 
 
 @pytest.mark.parametrize("count", [2, 60, 299])
@@ -128,6 +128,32 @@ def test_a_replay_is_in_the_state_of_the_run_to_the_last_bit(name: str, tmp_path
             for one, other in zip(played.game.parameters(), shown.game.parameters(), strict=True):
                 assert torch.equal(one, other)
         assert moment.spent == played.field.gradient_evaluations + 3 * played.field.products
+
+
+def test_a_run_played_again_in_parts_from_its_checkpoints_is_that_played_as_a_whole(
+    spirals: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Footage(copied(spirals["extragradient"], tmp_path))
+    assert [part.until for part in run.parts(4)] == [40]  # too short for parts
+    monkeypatch.setattr(footage, "SHORT", 10)
+    assert [(part.begin and part.begin.stem[-2:], part.until) for part in run.parts(2)] == [(None, 20), ("20", 40)]
+    assert [part.until for part in run.parts(9)] == [20, 30, 40]  # three checkpoints are kept, of which the last is the end
+    for by in ("turns", "evaluations"):
+        targets = places([run], by, 9)
+        found = []
+        for number, parts in enumerate([run.parts(1), run.parts(3)]):
+            (into := tmp_path / f"{by}-{number}").mkdir()
+            found.append([moment for part in parts for moment in run.replay(targets, by, into, part=part)])
+        whole, joined = found
+        assert [moment.turn for moment in joined] == [moment.turn for moment in whole] and len(whole) == 9
+        for one, other in zip(whole, joined, strict=True):
+            states = [torch.load(moment.file, weights_only=True) for moment in (one, other)]
+            assert states[0]["path"] == states[1]["path"] and len(states[0]["path"]) == one.turn + 1
+            assert all(torch.equal(tensor, states[1]["tensors"][name]) for name, tensor in states[0]["tensors"].items())
+    checkpoint = run.parts(2)[1].begin
+    assert checkpoint is not None
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-9])
+    assert [part.until for part in run.parts(2)] == [30, 40]  # a damaged one is passed over
 
 
 def test_at_equal_evaluations_each_run_has_its_own_turn(spirals: dict[str, Path], tmp_path: Path) -> None:

@@ -148,12 +148,15 @@ def _frames(shots: Shots, targets: Sequence[int], by: str) -> list[Image.Image]:
 
 def _played(runs: list[Footage], targets: Sequence[int], by: str, picture: str, folder: Path, workers: int, progress: Progress) -> Shots:
     """Play the runs again, and draw their pictures."""
-    several = len(runs) > 1
-    jobs = [(run.folder, [*targets], by, picture, folder / f"run-{number}", several) for number, run in enumerate(runs)]
-    for *_, into, _ in jobs:
-        into.mkdir()
-    whole, count, began = sum(run.last_turn for run in runs), Resources(folder, workers).processes, time.perf_counter()
-    ready = several  # whether the server from which the drawing processes are forked runs already
+    several, count = len(runs) > 1, Resources(folder, workers).processes
+    into = [folder / f"run-{number}" for number, _ in enumerate(runs)]
+    for states in into:
+        states.mkdir()
+    jobs = [
+        (run.folder, [*targets], by, states, part) for run, states in zip(runs, into, strict=True) for part in run.parts(count // len(runs))
+    ]
+    whole, began = sum(run.last_turn for run in runs), time.perf_counter()
+    ready = len(jobs) > 1  # whether the server from which the drawing processes are forked runs already
 
     def played(turns: int) -> None:
         nonlocal ready
@@ -162,9 +165,10 @@ def _played(runs: list[Footage], targets: Sequence[int], by: str, picture: str, 
             start_server()  # on a core that is free meanwhile
             ready = True
 
-    seen = _in_parallel(_replay, jobs, folder, workers, played)
-    moments = [own for own, _, _ in seen]
-    looks = common([look for _, look, _ in seen])
+    found = _in_parallel(_replay, jobs, folder, workers, played)
+    moments = [[moment for job, own in zip(jobs, found, strict=True) if job[0] == run.folder for moment in own] for run in runs]
+    seen = _in_parallel(_survey, [(run.folder, own, picture, several) for run, own in zip(runs, moments, strict=True)], folder, workers)
+    looks = common([look for look, _ in seen])
     place = grid(len(runs), looks[0].size)
     tasks = []
     for run, own, look in zip(runs, moments, looks, strict=True):
@@ -177,7 +181,7 @@ def _played(runs: list[Footage], targets: Sequence[int], by: str, picture: str, 
         for (_, own, *_), made in zip(tasks, files, strict=True)
         for moment, file in zip(own, made, strict=True)
     }
-    return Shots(runs, moments, [[drawn[moment.file] for moment in own] for own in moments], place, seen[0][2] if several else None)
+    return Shots(runs, moments, [[drawn[moment.file] for moment in own] for own in moments], place, seen[0][1] if several else None)
 
 
 def _recorded(runs: list[Footage], targets: Sequence[int], by: str, picture: str) -> Shots:
@@ -191,13 +195,16 @@ def _recorded(runs: list[Footage], targets: Sequence[int], by: str, picture: str
     return Shots(runs, moments, small, Grid(place.columns, DPI * min(place.dpi, 1.0)), None)
 
 
-def _replay(job: Any, played: Callable[[int], None]) -> tuple[list[Moment], Look, Key]:
-    """Play one run again; return its moments, and the look of its pictures."""
-    folder, targets, by, picture, into, several = job
-    run = Footage(folder)
-    moments = run.replay(targets, by, into, played)
-    look, key = survey(run, moments, picture, bare=several)
-    return moments, look, key
+def _replay(job: Any, played: Callable[[int], None]) -> list[Moment]:
+    """Play a part of a run again; return its moments."""
+    folder, targets, by, into, part = job
+    return Footage(folder).replay(targets, by, into, played, part)
+
+
+def _survey(job: Any, _: Callable[[int], None]) -> tuple[Look, Key]:
+    """Return the look of the pictures of a run, and their key."""
+    folder, moments, picture, several = job
+    return survey(Footage(folder), moments, picture, bare=several)
 
 
 def _draw(job: Any, drawn: Callable[[int], None]) -> list[Path]:
@@ -211,7 +218,9 @@ def _draw(job: Any, drawn: Callable[[int], None]) -> list[Path]:
     return files
 
 
-def _in_parallel(work: Any, jobs: Sequence[Any], folder: Path, workers: int, progress: Callable[[int], None]) -> list[Any]:
+def _in_parallel(
+    work: Any, jobs: Sequence[Any], folder: Path, workers: int, progress: Callable[[int], None] = lambda count: None
+) -> list[Any]:
     """Return the results of all jobs, done in a process for each core if there are several."""
     results, counts = [None] * len(jobs), [0] * len(jobs)
 

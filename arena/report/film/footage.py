@@ -8,21 +8,36 @@ import bisect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from arena.config.config import Config
 from arena.config.configure import configure
 from arena.config.files import load_file
 from arena.core.field.frozen import PRODUCT
-from arena.errors import ArenaError, typed
+from arena.errors import ArenaError, CheckpointDamaged, CheckpointUnusable, typed
 from arena.runs.folders import check_own
 from arena.runs.replay import Moment, ReplayDiffers, replay
 from arena.trace import read_trace
+from arena.trace.checkpoint import Checkpoints
 
 AXES = {"turns": "turn", "evaluations": "gradient evaluations"}
 """By name of an axis, its label."""
 CHECKED = 4
 """Scores of the trace that a replay must meet."""
+SHORT = 2000
+"""Fewest turns that are worth a process of their own."""
+
+
+class Part(NamedTuple):
+    """A part of a run that is played again.
+
+    Args:
+        begin: The checkpoint from which it goes on; None is the beginning of the run.
+        until: Its last turn.
+    """
+
+    begin: Path | None
+    until: int
 
 
 class Footage:
@@ -91,17 +106,42 @@ class Footage:
         place = bisect.bisect_right([row["turn"] for row in self.rows], turn) - 1
         return self._spent(self.rows[max(place, 0)])
 
-    def replay(self, targets: Sequence[int], by: str, into: Path, played: Callable[[int], None] = lambda turn: None) -> list[Moment]:
-        """Play the run again, and record its states at places of an axis; see `arena.runs.replay.replay`.
+    def parts(self, count: int) -> list[Part]:
+        """Return at most `count` parts of the run of similar length, which begin at checkpoints that were kept; one if it is short."""
+        checkpoints = Checkpoints(self.folder / "checkpoints")
+        kept = {int(path.stem.rpartition("-")[2]): path for path in checkpoints.paths()}
+        parts, begin = [], 0
+        while len(parts) < count - 1:
+            wish = begin + (self.last_turn - begin) / (count - len(parts))
+            later = [turn for turn in kept if begin + SHORT <= turn <= self.last_turn - SHORT]
+            if not later:
+                break
+            turn = min(later, key=lambda turn: abs(turn - wish))
+            try:
+                checkpoints.load(kept[turn])
+            except (CheckpointDamaged, CheckpointUnusable):
+                del kept[turn]
+                continue
+            parts.append(Part(kept.get(begin), turn))
+            begin = turn
+        return [*parts, Part(kept.get(begin), self.last_turn)]
+
+    def replay(
+        self, targets: Sequence[int], by: str, into: Path, played: Callable[[int], None] = lambda turn: None, part: Part | None = None
+    ) -> list[Moment]:
+        """Play the run, or a part of it, again, and record its states at places of an axis; see `arena.runs.replay.replay`.
 
         Raises:
             ReplayDiffers: The replay does not meet the scores of the trace.
         """
+        begin, until = part or Part(None, self.last_turn)
+        state = None if begin is None else Checkpoints(begin.parent).load(begin)
         turns, scores = self.scores()
         within = [place for place, at in enumerate(self.scores(by)[0]) if at <= targets[-1]]
         chosen = {within[round(k * (len(within) - 1) / (CHECKED - 1))] for k in range(CHECKED)} if within else set()
         try:
-            return replay(self.config, self.last_turn, targets, by, into, {turns[place]: scores[place] for place in chosen}, played)
+            checked = {turns[place]: scores[place] for place in chosen}
+            return replay(self.config, self.last_turn, targets, by, into, checked, played, begin=state, until=until)
         except ReplayDiffers as error:
             raise ReplayDiffers(
                 f"{self.folder}: {error}. Another machine, device or version played it, or its files were changed. "
