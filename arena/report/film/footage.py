@@ -110,7 +110,8 @@ class Footage:
         """Return at most `count` parts of the run of similar length, which begin at checkpoints that were kept; one if it is short."""
         checkpoints = Checkpoints(self.folder / "checkpoints")
         kept = {int(path.stem.rpartition("-")[2]): path for path in checkpoints.paths()}
-        parts, begin = [], 0
+        parts: list[Part] = []
+        begin = 0
         while len(parts) < count - 1:
             wish = begin + (self.last_turn - begin) / (count - len(parts))
             later = [turn for turn in kept if begin + SHORT <= turn <= self.last_turn - SHORT]
