@@ -29,9 +29,11 @@ tolerance of each, and the best point.
   --trials N        points (default: 60)
   --seeds SEEDS     seeds of each point: {SEEDS} (default: 3)
   --backend NAME    optuna: processes on this machine; ray: Ray Tune, here or on a cluster; population: points known beforehand, as
-                    members of populations (default: optuna)
-  --sampler NAME    tpe, gp, cma-es, nsga-ii; or, known beforehand, qmc, grid, random (default: tpe, or qmc if points must be known)
-  --pruner NAME     none, median, hyperband, successive-halving, wilcoxon; with ray also pbt (default: none)
+                    members of populations; or an import path or file (default: optuna)
+  --sampler NAME    tpe, gp, cma-es, nsga-ii; or, known beforehand, qmc, grid, random (default: tpe, or qmc if points must be known);
+                    any class of Optuna by its import path or file, such as "optuna.samplers.TPESampler(n_startup_trials=4)"
+  --pruner NAME     none, median, hyperband, successive-halving, wilcoxon; with ray also pbt; with optuna also an import path or file
+                    (default: none)
   --objective NAME  criterion (by which the game is judged), score, cost, spread, seconds; several give a Pareto front
   --quantile Q      quantile over a point's seeds: 0.5 is the median, 0.9 nearly the worst (default: 0.5)
   --rungs N         evaluations of a run on its way (default: 8)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from arena.errors import ArenaError, BadSetting, check_choice, check_number
+from arena.registry.lookup import is_path, located
 from arena.tuning.backends.base import check_backend
-from arena.tuning.samplers import PRUNERS, SAMPLERS
+from arena.tuning.samplers import PRUNERS, SAMPLERS, check
 
 PLANNED = ("qmc", "grid", "random")
 """Samplers whose points depend on the space and the seed alone, and are the same in every backend."""
@@ -19,11 +20,13 @@ class Options:
     Args:
         trials: number of points.
         seeds: of each point.
-        backend: optuna, ray, population or that of another file in `tuning/backends/`.
-        sampler: tpe, gp, cma-es, nsga-ii, qmc, grid or random; empty takes tpe, nsga-ii for several objectives, and qmc if points
-            must be known beforehand.
+        backend: optuna, ray, population or that of another file in `tuning/backends/`; or its import path or file.
+        sampler: tpe, gp, cma-es, nsga-ii, qmc, grid or random; empty takes tpe, nsga-ii for several objectives, and qmc if points must be
+            known beforehand. Or the import path or file of a class derived from Optuna's `BaseSampler`, with its arguments in brackets; it
+            is seeded if it takes a `seed`.
         pruner: none, median, hyperband, successive-halving or wilcoxon; with ray also pbt, but not wilcoxon. Without a pruner, bad points
-            are played to their ends too, which the report needs to rank the settings; a pruner finds a good point sooner.
+            are played to their ends too, which the report needs to rank the settings; a pruner finds a good point sooner. With optuna also
+            the import path or file of a class derived from Optuna's `BasePruner`.
         objectives: to be minimised: criterion (by which the game is judged), score, cost (gradient evaluations), spread (of the seeds)
             or seconds; several give a Pareto front.
         quantile: over a point's seeds, in [0, 1]: 0.5 is the median, 0.9 nearly the worst.
@@ -57,9 +60,13 @@ class Options:
             check_number(name, getattr(self, name), least=least, whole=True)
         check_number("quantile", self.quantile, least=0, most=1)
         check_number("gpus", self.gpus, least=0)
+        for kind in ("backend", "sampler", "pruner"):
+            object.__setattr__(self, kind, located(kind, getattr(self, kind)))
         check_backend(self.backend)
-        check_choice("sampler", self.sampler, ("", *SAMPLERS))
-        check_choice("pruner", self.pruner, RAY_PRUNERS if self.backend == "ray" else PRUNERS)
+        check("sampler", self.sampler, ("", *SAMPLERS))
+        if self.backend == "ray" and is_path(self.pruner):
+            raise ArenaError(f"Ray has its own pruners, so that {self.pruner} judges none of its trials. Fix: --backend optuna")
+        check("pruner", self.pruner, RAY_PRUNERS if self.backend == "ray" else PRUNERS)
         for objective in self.objectives:
             check_choice("objective", objective, OBJECTIVES)
         if not self.seeds or not self.objectives or len(set(self.objectives)) < len(self.objectives):

@@ -5,7 +5,6 @@ each that has ended), and the report: `trials.csv`, `importance.csv`, `tolerance
 """
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from arena.experiments.ledger import read_all, repair
 from arena.experiments.values import Seeds, parse_seeds
 from arena.runs.folders import disk_errors
+from arena.runs.processes import cores
 from arena.tuning.backends.base import Tell, backend
 from arena.tuning.options import Options
 from arena.tuning.plan import Sweep, begin, plan
@@ -73,7 +73,7 @@ def finish(made: Sweep, folder: Path, workers: int | None = None, tell: Tell = l
     """
     with disk_errors("the sweep", folder):
         repair(folder)
-    backend(made.options.backend)(made, folder, workers or made.options.workers or len(os.sched_getaffinity(0)), tell)
+    backend(made.options.backend)(made, folder, workers or made.options.workers or cores(), tell)
     return report(made, folder)
 
 

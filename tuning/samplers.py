@@ -1,12 +1,16 @@
-"""Optuna's samplers and pruners by name. A row here is all that a new one needs."""
+"""Optuna's samplers and pruners by name. A row here is all that a new one needs; any other is named by its import path or file."""
 
+import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import optuna
 from optuna import pruners, samplers
 
+from arena.errors import ArenaError, cause, check_choice
+from arena.registry.construct import bound
+from arena.registry.lookup import is_path
 from arena.registry.plug_ins import installed
 
 Make = Callable[[Any, int], samplers.BaseSampler]
@@ -56,11 +60,55 @@ def sampler(options: Any, worker: int = 0) -> samplers.BaseSampler:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return SAMPLERS[options.sampler](options, options.sampler_seed + 1_000_003 * worker)
+        seed = options.sampler_seed + 1_000_003 * worker
+        if options.sampler in SAMPLERS:
+            return SAMPLERS[options.sampler](options, seed)
+        return by_path("sampler", options.sampler, seed=seed)
 
 
 def pruner(options: Any) -> pruners.BasePruner:
     """Return the pruner of a sweep."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if is_path(options.pruner):
+            return by_path("pruner", options.pruner)
         return PRUNERS.get(options.pruner, PRUNERS["none"])(options)
+
+
+def by_path(kind: str, word: str, **given: Any) -> Any:
+    """Return a sampler or a pruner that is named by its import path or file.
+
+    Args:
+        kind: sampler or pruner.
+        word: the path, with arguments in brackets.
+        given: arguments, which its class may take and the word may give.
+
+    Raises:
+        ArenaError: if it cannot be imported or made.
+
+    Example:
+        >>> by_path("pruner", "optuna.pruners.PercentilePruner(percentile=25)")._percentile
+        25.0
+        >>> by_path("sampler", "optuna.samplers.GridSampler", seed=0)
+        Traceback (most recent call last):
+        ...
+        arena.errors.ArenaError: the sampler optuna.samplers.GridSampler cannot be made (TypeError: GridSampler.__init__() missing 1 \
+required positional argument: 'search_space'). Fix: give its arguments in brackets, or take one of tpe, gp, cma-es, nsga-ii, qmc, grid, \
+random
+    """
+    make: Any = bound(kind, word)
+    taken = inspect.signature(make.func).parameters
+    try:
+        return make(**{name: value for name, value in given.items() if name in taken and name not in make.keywords})
+    except Exception as error:
+        names = ", ".join(SAMPLERS if kind == "sampler" else PRUNERS)
+        text = f"the {kind} {word} cannot be made ({cause(error)}). Fix: give its arguments in brackets, or take one of {names}"
+        raise ArenaError(text) from error
+
+
+def check(kind: str, name: str, known: Collection[str]) -> None:
+    """Raise ArenaError if a sampler or a pruner is none of the known ones, and can be made from no path either."""
+    if is_path(name):
+        by_path(kind, name)
+    else:
+        check_choice(kind, name, known)

@@ -25,7 +25,7 @@ Play every combination of the values with every seed, in parallel; print and dra
   --budget NAME     gradients: the number of gradient evaluations that the shared settings spend in their turns, the same for each
                     variant (a product with the Jacobian counts as three); turns: the same number of turns (default: gradients)
   --backend NAME    processes on this machine; in-place; population: runs of one structure are trained at once; ray: a Ray cluster, here
-                    or at --address (default: processes)
+                    or at --address; or an import path or file (default: processes)
 {OPTIONS.format(name="compare")}"""
 
 

@@ -29,7 +29,8 @@ the best.
   --sampler NAME    points chosen by a sampler instead of a grid: tpe, qmc, …, as many as --trials; see `arena sweep --help`
   --seeds SEEDS     seeds of each cell, whose median is drawn: {SEEDS} (default: the one seed of the settings)
   --members N       the most runs of one population (default: auto, as many as are fast)
-  --backend NAME    processes on this machine, in-place, or ray: a Ray cluster, here or at --address (default: processes)
+  --backend NAME    processes on this machine, in-place, or ray: a Ray cluster, here or at --address; or an import path or file
+                    (default: processes)
   --config FILE     settings in YAML, such as the config.yaml of another map, which this replays; options on the command line win
 {OPTIONS.format(name="map")}"""
 

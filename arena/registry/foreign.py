@@ -5,12 +5,15 @@
 | optimizer | a class derived from `torch.optim.Optimizer`; a function of the parameters |
 | schedule | a function of the progress; a class of `torch.optim.lr_scheduler`, whose rate at lr 1 is the schedule |
 | player | a function that says that it returns an `nn.Module` |
+| sampler, pruner | a class derived from Optuna's `BaseSampler`, `BasePruner` |
+| executor, backend | a function whose first argument is `work`, `sweep` |
 
-A function of a file may call its first argument as it likes; one that is named by an import path must call it `parameters`, `params` or
-`progress`, so that no other function of a library is taken for one.
+An optimizer or a schedule of a file may call its first argument as it likes; one that is named by an import path must call it `parameters`,
+`params` or `progress`, so that no other function of a library is taken for one.
 """
 
 import functools
+import importlib
 import inspect
 import warnings
 from collections.abc import Callable
@@ -19,7 +22,14 @@ from typing import Any
 
 from arena.errors import ArenaError, cause, check_number
 
-FIRST = {"optimizer": ("parameters", "params"), "schedule": ("progress",)}
+BASES = {
+    "optimizer": ("torch.optim", "Optimizer"),
+    "schedule": ("torch.optim.lr_scheduler", "LRScheduler"),
+    "sampler": ("optuna.samplers", "BaseSampler"),
+    "pruner": ("optuna.pruners", "BasePruner"),
+}
+"""Modules and names of the base classes, which are imported only if a class is looked at."""
+FIRST = {"optimizer": ("parameters", "params"), "schedule": ("progress",), "executor": ("work",), "backend": ("sweep",)}
 """Names of the argument that the arena fills in; the first one is that of its own functions."""
 STEPS = 100
 
@@ -37,14 +47,10 @@ def fits(kind: str, member: object, *, own: bool) -> bool:
         >>> fits("optimizer", torch.optim.NAdam, own=False), fits("schedule", torch.optim.NAdam, own=True)
         (True, False)
     """
-    if kind == "optimizer" and inspect.isclass(member):
-        from torch.optim import Optimizer
-
-        return issubclass(member, Optimizer) and member is not Optimizer
-    if kind == "schedule" and inspect.isclass(member):
-        from torch.optim import lr_scheduler
-
-        return issubclass(member, lr_scheduler.LRScheduler) and member is not lr_scheduler.LRScheduler
+    if kind in BASES and inspect.isclass(member):
+        module, name = BASES[kind]
+        base = getattr(importlib.import_module(module), name)
+        return issubclass(member, base) and member is not base
     if kind == "player" and inspect.isfunction(member):
         from torch import nn
 

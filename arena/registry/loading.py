@@ -103,6 +103,10 @@ _EXPECTED = {
     "player": "a class derived from torch.nn.Module, or a function that says that it returns one (-> nn.Module)",
     "optimizer": "a class derived from torch.optim.Optimizer, or a function whose first argument is `parameters`",
     "schedule": "a function whose first argument is `progress`, or a class of torch.optim.lr_scheduler",
+    "sampler": "a class derived from optuna.samplers.BaseSampler",
+    "pruner": "a class derived from optuna.pruners.BasePruner",
+    "executor": "a function whose first argument is `work` (arena/experiments/executors/base.py)",
+    "backend": "a function whose first argument is `sweep` (tuning/backends/base.py)",
 }
 
 

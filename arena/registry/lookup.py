@@ -7,6 +7,18 @@ from arena.errors import ArenaError, UnknownName, typed
 from arena.registry.entries import Entry, entries, named
 from arena.registry.loading import from_file, from_import_path
 
+FILE = r"\.py(:|$)"
+
+
+def is_path(name: str) -> bool:
+    """Return whether a name, with or without arguments, is that of a file or an import path.
+
+    Example:
+        >>> is_path("mine.py:Rule"), is_path("optuna.samplers.TPESampler(seed=1)"), is_path("averaging(inner=mine.Rule)")
+        (True, True, False)
+    """
+    return "." in name.partition("(")[0]
+
 
 def lookup(kind: str, name: str) -> Entry:
     """Return the entry of an id, a class name, an import path (`package.module.Class`) or a file (`mine.py`, `mine.py:Class`).
@@ -34,8 +46,19 @@ def lookup(kind: str, name: str) -> Entry:
             f"{file.parent} is a run folder and no game; type `arena resume {typed(file.parent)}` to go on with it, or "
             f"`arena play --config {file}` to play it anew"
         )
-    if re.search(r"\.py(:|$)", name):
-        return from_file(kind, name)
-    if "." in name:
-        return from_import_path(kind, name)
+    if is_path(name):
+        return from_file(kind, name) if re.search(FILE, name) else from_import_path(kind, name)
     raise UnknownName(kind, name, {**known, **aliases}, listing=f"`arena list {kind}s`")
+
+
+def located(kind: str, word: str) -> str:
+    """Return a word with the whole path of its file, as it is kept in plans; a name stays.
+
+    Example:
+        >>> located("sampler", "tpe"), located("sampler", "optuna.samplers.TPESampler(seed=1)")
+        ('tpe', 'optuna.samplers.TPESampler(seed=1)')
+    """
+    if not is_path(word):
+        return word
+    name, opening, arguments = word.partition("(")
+    return lookup(kind, name.strip()).id + opening + arguments

@@ -5,7 +5,8 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Windows has no SIGHUP."""
 
 
 @contextlib.contextmanager
@@ -17,7 +18,7 @@ def stopped_by(handle: Callable[[int, Any], None]) -> Iterator[None]:
     before = {}
     try:
         for number in NUMBERS:
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) != signal.SIG_IGN:
                 before[number] = signal.signal(number, handle)
     except ValueError:  # not in the main thread
         yield

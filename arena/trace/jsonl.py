@@ -14,7 +14,7 @@ from arena.errors import ArenaError, ArenaWarning
 from arena.trace.damaged import replace_damaged
 from arena.trace.reading import MIB, read_bytes
 from arena.trace.schema import check_row, shape_of
-from arena.trace.writing import sync_folder, write_whole
+from arena.trace.writing import AS_IT_IS, sync_folder, write_whole
 
 MOST = 8192 * MIB
 """Largest trace that is read."""
@@ -38,7 +38,7 @@ class JSONLines:
     """
 
     def __init__(self, path: Path, keep: int = 0):
-        self._file = open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666), "ab", buffering=0)  # noqa: PTH123, SIM115
+        self._file = open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | AS_IT_IS, 0o666), "ab", buffering=0)  # noqa: PTH123, SIM115
         self._file.truncate(keep)
         sync_folder(path.parent)
 

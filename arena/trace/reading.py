@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MIB = 2**20
+WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # Windows has the second flag only
 
 
 def read_bytes(path: str | Path, most: int = 256 * MIB) -> bytes:
@@ -26,7 +27,7 @@ def read_bytes(path: str | Path, most: int = 256 * MIB) -> bytes:
 
 def opened(path: str | Path, most: int = 65536 * MIB) -> BinaryIO:
     """Return a regular file of at most `most` bytes, open for reading; raise OSError as `read_bytes` does."""
-    file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # noqa: PTH123, SIM115
+    file = open(os.open(path, os.O_RDONLY | WITHOUT_WAITING), "rb")  # noqa: PTH123, SIM115
     status = os.fstat(file.fileno())
     wrong = 0 if stat.S_ISREG(status.st_mode) else errno.EINVAL
     if wrong or status.st_size > most:

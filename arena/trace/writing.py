@@ -5,6 +5,9 @@ import errno
 import os
 from pathlib import Path
 
+AS_IT_IS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""Flags to open a file without following a link and, on Windows, without changing the ends of lines."""
+
 
 def write_whole(path: Path, content: str | bytes, *, shared: bool = False) -> None:
     """Replace the content of a file: write it under another name, flush it to the disk, and rename it.
@@ -26,7 +29,7 @@ def write_whole(path: Path, content: str | bytes, *, shared: bool = False) -> No
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part" if shared else f"{path.name}.part")
     try:
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666), "wb") as file:  # noqa: PTH123
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | AS_IT_IS, 0o666), "wb") as file:  # noqa: PTH123
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
@@ -56,7 +59,9 @@ def folder_in(parent: Path, name: str) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to the disk: a new or renamed file may otherwise be missing after a power cut."""
+    """Flush the names in a folder to the disk, except on Windows: a new or renamed file may otherwise be missing after a power cut."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

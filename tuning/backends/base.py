@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 from arena.errors import check_choice
 from arena.experiments.ledger import TrialRecord
+from arena.registry.lookup import is_path, lookup
 from arena.registry.plug_ins import installed, plug_in
 from arena.tuning import backends
 
@@ -46,18 +47,23 @@ def files() -> list[str]:
 
 
 def check_backend(name: str) -> None:
-    """Raise UnknownName if there is no such backend."""
+    """Raise ArenaError if there is no such backend; one may be named by its import path or file."""
+    if is_path(name):
+        lookup("backend", name)
+        return
     check_choice("backend", name, [*files(), *(point.name for point in entry_points(group="arena.backends"))])
 
 
 def backend(name: str) -> Backend:
-    """Return a backend by its name.
+    """Return a backend by its name, import path or file.
 
     Raises:
         UnknownName: if there is none.
         ArenaError: if it needs a package that is missing.
     """
     check_backend(name)
+    if is_path(name):
+        return cast("Backend", lookup("backend", name).target)
     if name not in files():
         return cast("Backend", plug_in("arena.backends", "backend", name))
     with installed(f"the backend {name}"):

@@ -5,11 +5,10 @@ which are counted in a turn of one member. `torch.func` has no hooks on kept ten
 losses all living tensors are counted instead. Shapes: K = members.
 """
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -111,11 +110,7 @@ def free_bytes(device: torch.device) -> int:
     """Return the free memory of a device in bytes."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return int(psutil.virtual_memory().available)
 
 
 def too_many(episode: Any) -> BadSetting:
@@ -125,7 +120,7 @@ def too_many(episode: Any) -> BadSetting:
         torch.cuda.empty_cache()
         whole = torch.cuda.get_device_properties(episode.device).total_memory
     else:
-        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        whole = psutil.virtual_memory().total
     most = max(1, min(episode.size - 1, int(SHARE * whole / max(_need(probe).bytes, 1))))
     return BadSetting("members", episode.size, f"at most about {most:,}, which fit into the memory of {episode.device}")
 

@@ -4,15 +4,16 @@ A job is anything that can be pickled, and so is the work, a callable that plays
 itself or is played again on resume, so an executor may end it at any moment.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
 from arena.errors import BadSetting, check_number
+from arena.registry.lookup import is_path, located, lookup
 from arena.registry.plug_ins import plug_in
 from arena.runs.locks import alone_in
+from arena.runs.processes import cores
 
 Work = Callable[[Any, Callable[[int], None]], Any]
 """Plays a job, given a function that takes the turns played so far; returns the result. Raises KeyboardInterrupt if it was stopped."""
@@ -43,7 +44,7 @@ class Resources:
     @property
     def processes(self) -> int:
         """The number of processes."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or cores()
 
 
 class Executor(Protocol):
@@ -66,13 +67,17 @@ class Executor(Protocol):
 
 
 def executor(name: str) -> Executor:
-    """Return an executor by its name.
+    """Return an executor by its name, import path (`package.module.play`) or file (`mine.py:play`).
 
     Raises:
         UnknownName: if no installed package offers it.
-        ArenaError: if it needs a package that is missing.
+        ArenaError: if it needs a package that is missing, or a path leads to no executor.
+
+    Example:
+        >>> executor("arena.experiments.executors.processes.play") is executor("processes")
+        True
     """
-    found: Executor = plug_in("arena.executors", "backend", name)
+    found: Executor = lookup("executor", name).target if is_path(name) else plug_in("arena.executors", "backend", name)
     return found
 
 
@@ -81,7 +86,7 @@ class Where:
     """Where the jobs of a plan are played.
 
     Args:
-        backend: name of an executor; population sorts the jobs into groups, which processes play.
+        backend: an executor, by name, import path or file; population sorts the jobs into groups, which processes play.
         address: of a running cluster; empty begins one on this machine.
         gpus: for each job, such as 0.25.
     """
@@ -95,6 +100,7 @@ class Where:
             if not isinstance(found := getattr(self, name), str):
                 raise BadSetting(name, found, "text")
         check_number("gpus", self.gpus, least=0)
+        self.backend = located("executor", self.backend)
 
     @property
     def executor(self) -> Executor:

@@ -7,7 +7,6 @@ and `map.png`. Every population that ends is in `map.csv` before the next one be
 import contextlib
 import itertools
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from arena.experiments.outcome import Outcome
 from arena.experiments.populations import Group, populations
 from arena.experiments.values import Seeds, typed
 from arena.runs.folders import disk_errors
+from arena.runs.processes import cores
 from arena.trace.writing import write_whole
 
 AT_ONCE = 2**27
@@ -82,7 +82,7 @@ def play_map(
 def default_workers(found: Plan) -> int:
     """Return the default number of processes: one for each core, or one for a GPU."""
     on_gpu = torch.device(found.config(found.keys[0]).run.device.replace("auto", "cpu")).type == "cuda"
-    return 1 if on_gpu else len(os.sched_getaffinity(0))
+    return 1 if on_gpu else cores()
 
 
 def sized(found: Plan, workers: int) -> Plan:
