@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import platformdirs
 import torch
 from torch import Tensor
@@ -74,64 +75,97 @@ def _libraries() -> tuple[Any, Any]:
 class Program:
     """A loop over recorded turns.
 
+    The state crosses the border between torch and JAX as one flat tensor of each dtype, because a tensor costs ten microseconds there.
+
     Args:
-        turns: One graph for each kind of turn; each takes the state and the tensors of one turn, and returns the state and the results. All
-            have the same numbers of them, of the same shapes.
-        states: Number of tensors in the state.
+        turns: One graph for each kind of turn; each takes the state, the tensors of the batches, and every number and mask of one turn, and
+            returns the state and the results. All have the same numbers of them, of the same shapes.
+        state: The state of an example.
         length: B, the longest block.
         one_thread: Compute in one thread.
     """
 
-    def __init__(self, turns: Sequence[GraphModule], states: int, length: int, *, one_thread: bool):
-        self.turns, self.states, self.length, self.one_thread = list(turns), states, length, one_thread
+    def __init__(self, turns: Sequence[GraphModule], state: Sequence[Tensor], length: int, *, one_thread: bool):
+        self.turns, self.length, self.one_thread = list(turns), length, one_thread
         jax, _ = _libraries()
-        self._constants = [dict(_constants(turn)) for turn in self.turns]
+        self._dtypes, self._shapes = [t.dtype for t in state], [t.shape for t in state]
+        with jax.enable_x64(True):
+            self._constants = jax.device_put([{name: _shared(t) for name, t in _constants(turn)} for turn in self.turns])
         options = {"xla_cpu_multi_thread_eigen": False} if one_thread else {}
         self._play = jax.jit(self._loop, compiler_options=options)
 
     def __call__(
-        self, state: Sequence[Tensor], count: int, kinds: Sequence[int], inputs: Sequence[Tensor]
+        self, state: Sequence[Tensor], kinds: Sequence[int], batches: Sequence[Tensor], numbers: Tensor, masks: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Play `count` turns.
+        """Play turns.
 
         Args:
             state: The state before them.
-            count: Number of turns, at most B.
-            kinds: Kind of each turn.
-            inputs: What the turns are given, each with a leading axis of `count` turns.
+            kinds: Kind of each of the n turns, at most B.
+            batches: Their batches, each with a leading axis of turns.
+            numbers: Their numbers, (n, numbers, …).
+            masks: Their masks, (n, masks, …).
 
         Returns:
-            The state after them, and the results with a leading axis of B turns, of which the first `count` are meant.
+            The state after them, and the results with a leading axis of B turns, of which the first n are meant.
         """
         jax, _ = _libraries()
+        count = len(kinds)
+        which = np.zeros(self.length, dtype=np.int32)
+        which[:count] = kinds
+        flat = [torch.cat([t.detach().reshape(-1) for t in state if t.dtype == dtype]) for dtype in dict.fromkeys(self._dtypes)]
+        padded = [_padded(tensor, self.length) for tensor in (*batches, numbers, masks)]
         with jax.enable_x64(True):
-            which = torch.zeros(self.length, dtype=torch.int32)
-            which[:count] = torch.tensor(kinds, dtype=torch.int32)
-            padded = [_padded(tensor, self.length) for tensor in inputs]
-            given = jax.device_put(jax.tree.map(_shared, [list(state), torch.tensor(count), which, padded, self._constants]))
-            after, results = self._play(*given)
-            return [torch.from_dlpack(a) for a in after], [torch.from_dlpack(r) for r in results]  # which waits for them
+            after, results = self._play([*map(_shared, flat)], np.int32(count), which, [*map(_shared, padded)], self._constants)
+            return self._apart([torch.from_dlpack(a) for a in after]), [torch.from_dlpack(r) for r in results]  # which waits for them
 
-    def _loop(self, state: Any, count: Any, kinds: Any, inputs: Any, constants: Any) -> Any:
+    def _apart(self, flat: Sequence[Any]) -> list[Any]:
+        """Return the state as it was before it was made flat; of torch's tensors or JAX's arrays."""
+        places = dict.fromkeys(self._dtypes, 0)
+        parts = []
+        of_dtype = dict(zip(places, flat, strict=True))
+        for dtype, shape in zip(self._dtypes, self._shapes, strict=True):
+            end = places[dtype] + shape.numel()
+            parts.append(of_dtype[dtype][places[dtype] : end].reshape(tuple(shape)))
+            places[dtype] = end
+        return parts
+
+    def _loop(self, flat: Any, count: Any, kinds: Any, inputs: Any, constants: Any) -> Any:
         jax, _ = _libraries()
         branches = [functools.partial(self._turn, turn, own) for turn, own in zip(self.turns, constants, strict=True)]
-        one = lambda i: [jax.lax.dynamic_index_in_dim(x, i, keepdims=False) for x in inputs]  # noqa: E731
+
+        def one(i: Any) -> list[Any]:
+            *batches, numbers, masks = (jax.lax.dynamic_index_in_dim(x, i, keepdims=False) for x in inputs)
+            return [*batches, *numbers, *masks]
+
+        state = self._apart(flat)
         shapes = jax.eval_shape(branches[0], state, one(0))[1]
         results = [jax.numpy.zeros((self.length, *s.shape), s.dtype) for s in shapes]
 
-        def body(i: Any, carry: Any) -> Any:
-            state, results = carry
-            given = one(i)
-            after, found = branches[0](state, given) if len(branches) == 1 else jax.lax.switch(kinds[i], branches, state, given)
-            written = [jax.lax.dynamic_update_index_in_dim(r, f, i, 0) for r, f in zip(results, found, strict=True)]
-            return after, written
+        def played(kind: int, carry: Any) -> Any:
+            """Play turns as long as they are of one kind; XLA copies less in and out of a loop than of a branch."""
 
-        return jax.lax.fori_loop(0, count, body, (state, results))
+            def body(carry: Any) -> Any:
+                i, state, results = carry
+                after, found = branches[kind](state, one(i))
+                return i + 1, after, [jax.lax.dynamic_update_index_in_dim(r, f, i, 0) for r, f in zip(results, found, strict=True)]
+
+            return jax.lax.while_loop(lambda carry: (carry[0] < count) & (kinds[carry[0]] == kind), body, carry)
+
+        def every(carry: Any) -> Any:
+            return functools.reduce(lambda carry, kind: played(kind, carry), range(len(branches)), carry)
+
+        start = (jax.numpy.zeros_like(count), state, results)
+        _, after, results = played(0, start) if len(branches) == 1 else jax.lax.while_loop(lambda carry: carry[0] < count, every, start)
+        of_dtype: dict[Any, list[Any]] = {dtype: [] for dtype in self._dtypes}
+        for dtype, array in zip(self._dtypes, after, strict=True):
+            of_dtype[dtype].append(array.reshape(-1))
+        return [jax.numpy.concatenate(arrays) for arrays in of_dtype.values()], results
 
     def _turn(self, turn: GraphModule, constants: Any, state: Any, given: Any) -> Any:
         outputs = _Lowered(turn, constants).run(*state, *given)
-        after = [new.astype(old.dtype) for new, old in zip(outputs[: self.states], state, strict=True)]
-        return after, list(outputs[self.states :])
+        after = [new.astype(old.dtype) for new, old in zip(outputs[: len(state)], state, strict=True)]
+        return after, list(outputs[len(state) :])
 
 
 class _Lowered(Interpreter):

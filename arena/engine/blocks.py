@@ -5,7 +5,7 @@ Batches are drawn by the run's own streams, so that the data are those of a run 
 that looks and checkpoints do not differ. Turns that cannot be recorded are played by the rule, and `why_not` gives the reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +18,7 @@ from arena.core.faults import described
 from arena.core.game import Batch
 from arena.engine.block_inputs import Inputs
 from arena.engine.episode import Episode, Moving
+from arena.engine.signals import Passage
 from arena.engine.turn_record import Given, Kind, Recorded, State, drawing, record_turn, shape_of
 from arena.optimizers.batched import BatchedOptimizer
 
@@ -40,14 +41,14 @@ class _Turn(NamedTuple):
     Args:
         kind: Its kind.
         moving: Its movers.
-        batches: Its batches; None if they are taken from the stream with those of the whole block.
-        numbers: As in `Given`; plain numbers in a single game.
+        batches: Its batches; none if they are drawn with those of the whole block.
+        numbers: λ, the factors and the scheduled numbers.
         played: Turns played when it is over.
     """
 
     kind: Kind
     moving: Moving
-    batches: list[Batch] | None
+    batches: list[Batch]
     numbers: list[Any]
     played: Any
 
@@ -108,6 +109,8 @@ class Blocks:
             episode.wake()
         self._passed = []
         block: list[_Turn] = []
+        together, alone = self._inputs.of_block, episode.members is None
+        until = episode.game.batch_until
         if self._state.shape() != self._shape:
             self._kinds = []
         while len(block) < min(limit, self._length):
@@ -122,17 +125,15 @@ class Blocks:
                 return
             episode.coupling = action[2]
             recorded = self._recorded[kind]
-            batches = None if self._inputs.stream is not None else self._inputs.drawn(recorded.draws)
-            if batches is not None and shape_of(batches) != recorded.shape:  # a batch of another size
+            batches = [] if together else self._inputs.drawn(recorded.draws)
+            if batches and shape_of(batches) != recorded.shape:  # a batch of another size
                 self._flush(block)
                 with drawing(episode, batches):
                     play_turn(episode, *action)
                 return
-            numbers = self._inputs.numbers(moving, shares)
+            numbers = self._inputs.numbers(shares)
             episode.count(shares)
-            played = episode.turns_played if episode.members is None else episode.turns_played.copy()
-            block.append(_Turn(kind, moving, batches, numbers, played))
-            until = episode.game.batch_until
+            block.append(_Turn(kind, moving, batches, numbers, episode.turns_played if alone else episode.turns_played.copy()))
             episode.batch_spent = until is None or until in shares
         self._flush(block)
 
@@ -147,29 +148,28 @@ class Blocks:
             return
         episode, program = self.episode, self._program
         assert program is not None
-        if (stream := self._inputs.stream) is not None:
-            batches = self._inputs.taken(stream, [self._recorded[turn.kind].draws for turn in block])
+        kinds = [turn.kind for turn in block]
+        if self._inputs.of_block:
+            batches = self._inputs.taken([self._recorded[kind].draws for kind in kinds])
         else:
             each = [[t for t in tree_flatten(turn.batches)[0] if isinstance(t, Tensor)] for turn in block]
             batches = [torch.stack(column) for column in zip(*each, strict=True)]
-        inputs = [*batches, *map(self._inputs.together, zip(*(turn.numbers for turn in block), strict=True))]
+        numbers = self._inputs.together([turn.numbers for turn in block])
+        masks = self._inputs.masks([turn.moving for turn in block])
         try:
-            after, results = program(self._state.read(), len(block), [self._kinds.index(turn.kind) for turn in block], inputs)
+            after, results = program(self._state.read(), [self._kinds.index(kind) for kind in kinds], batches, numbers, masks)
         except Exception as error:
             raise episode.fault(error) from error
         self._state.write(after)
         field, keys = episode.field, episode.game.keys
         if positions := results[len(keys) :]:
             self._passed = [*zip((turn.played for turn in block), torch.stack(positions, 1).tolist(), strict=False)]
-        columns = {key: result.unbind(0) for key, result in zip(keys, results, strict=False)}
-        for place, turn in enumerate(block):
-            field.movers, field.masks = turn.kind.keys, turn.moving.masks
-            field.first = {key: columns[key][place] for key in turn.kind.keys}, {}
-            episode.signals.note(turn.played, field, gradients=False)
-            evaluations, products = self._recorded[turn.kind].costs
+        field.first = None
+        episode.signals.note_passage(_passage(block, dict(zip(keys, results, strict=False)), masks, episode.game.roles))
+        for kind in kinds:
+            evaluations, products = self._recorded[kind].costs
             field.gradient_evaluations += evaluations
             field.products += products
-        episode.signals.forget_updates()
 
     def _alone(self, kind: Kind, moving: Moving, action: Any, shares: dict[str, Any], play_turn: PlayTurn) -> None:
         """Play one turn by the rule; record it if its kind has been seen often enough."""
@@ -193,7 +193,7 @@ class Blocks:
         episode, shape = self.episode, self._shape
         episode.coupling = action[2]
         batches = self._inputs.drawn(self._draws.get(kind, 1) if kind.fresh else 0)
-        given = Given(batches, [*map(self._inputs.each, self._inputs.numbers(moving, shares))])
+        given = Given(batches, self._inputs.together([self._inputs.numbers(shares)])[0], self._inputs.masks([moving])[0])
         try:
             self._recorded[kind] = record_turn(episode, self._state, kind, given, len(given.batches) if kind.fresh else 0)
         except Grows:
@@ -224,18 +224,19 @@ class Blocks:
 
     def _compile(self) -> None:
         """Make the program, and compare it with the turns that the rule has played."""
-        numbers = max(sum(t.numel() for t in example.given.tensors()) for example in self._examples)
+        numbers = max(sum(t.numel() for t in example.given.drawn()) for example in self._examples)
         self._length = max(1, min(LONGEST, NUMBERS // max(1, numbers)))
         kinds = [*self._recorded]
         self._kinds = []
         try:
-            layouts = {tuple(t.shape for t in example.given.tensors()) for example in self._examples}
+            layouts = {tuple(t.shape for t in example.given.drawn()) for example in self._examples}
             if len(layouts) > 1:
                 raise CannotRecord("its turns have batches of different shapes")
             graphs = [recorded.graph for recorded in self._recorded.values()]
-            program = xla.Program(graphs, len(self._state.read()), self._length, one_thread=torch.get_num_threads() == 1)
+            program = xla.Program(graphs, self._state.read(), self._length, one_thread=torch.get_num_threads() == 1)
             for kind, before, given, after in self._examples:
-                found, _ = program(before, 1, [kinds.index(kind)], [t.unsqueeze(0) for t in given.tensors()])
+                first = [t.unsqueeze(0) for t in (*given.drawn(), given.numbers, given.masks)]
+                found, _ = program(before, [kinds.index(kind)], first[:-2], *first[-2:])
                 if (off := _difference(before, found, after)) > 0.05:
                     raise CannotRecord(f"XLA moves the players elsewhere than the rule does, by {off:.0%} of a turn")
         except Exception as error:  # whatever a compiler raises
@@ -263,6 +264,15 @@ def _obstacle(episode: Episode) -> str | None:
     if type(episode.field).__name__ == "ShardedField":
         return f"{name} is played without XLA, because its batches are split"
     return None
+
+
+def _passage(block: list[_Turn], losses: dict[str, Tensor], masks: Tensor, roles: Sequence[str]) -> Passage:
+    """Return the losses of a block as the signals take them; masks are those of its turns."""
+    of_key = {key: [place for place, turn in enumerate(block) if key in turn.kind.keys] for key in losses}
+    places = {key: own for key, own in of_key.items() if own}
+    masked = {role for turn in block for role in turn.kind.masked} if masks.numel() else set()
+    moves = {key: masks[places[key], roles.index(role)] for key in places if (role := key.partition(".")[0]) in masked}
+    return Passage([turn.played for turn in block], places, {key: losses[key][own] for key, own in places.items()}, moves)
 
 
 def _difference(before: list[Tensor], found: list[Tensor], wanted: list[Tensor]) -> float:

@@ -212,6 +212,15 @@ class Episode:
         """Draw the next batch."""
         raise NotImplementedError
 
+    @property
+    def drawn_ahead(self) -> bool:
+        """Whether the batches of many turns can be drawn together."""
+        raise NotImplementedError
+
+    def take(self, count: int) -> Batch:
+        """Draw the next batches together, each leaf with a leading axis of `count`, if they are `drawn_ahead`."""
+        raise NotImplementedError
+
     def draw(self) -> None:
         """Draw the next batch, and show it to the players."""
         raise NotImplementedError

@@ -6,6 +6,7 @@ was not finite, with its turn and its player.
 """
 
 import contextlib
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,24 @@ class _Note(NamedTuple):
     outputs: list[tuple[str, Tensor, Tensor]]
 
 
+class Passage(NamedTuple):
+    """The losses of several turns, kept together.
+
+    Shapes: M = turns in which a key moved, K = members.
+
+    Args:
+        turns: Turns played after each; in a population, those of each member, (K,).
+        places: By key, the places among the turns at which it moved.
+        losses: By key, its losses there, (M,) or (M, K).
+        moves: By key, the members that moved it there, (M, K), if not all did.
+    """
+
+    turns: list[Any]
+    places: dict[str, list[int]]
+    losses: dict[str, Tensor]
+    moves: dict[str, Tensor]
+
+
 class Signals:
     """Both players' signals by name: `role.loss`, `role.gradient_norm`, `role.update_norm`, `role.update_cosine`.
 
@@ -61,7 +80,7 @@ class Signals:
         self.values: dict[str, float] = {}
         self.divergence: Divergence | None = None
         self.before_divergence: list[tuple[int, dict[str, float]]] = []
-        self._notes: list[_Note] = []
+        self._notes: list[_Note | Passage] = []
         self._before: dict[str, list[Tensor]] = {}
         self._previous: dict[str, Tensor] = {}
         self._updates: dict[str, tuple[Tensor, Tensor | None]] = {}
@@ -123,28 +142,34 @@ class Signals:
         if self._outputs:
             self._outputs = []
 
+    def note_passage(self, passage: Passage) -> None:
+        """Keep the losses of several turns on the device."""
+        self._notes.append(passage)
+        self._previous.clear()
+
     def read(self) -> dict[str, float]:
         """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal.
 
         The signals are in the order of `names`, so that the order does not depend on how often a run was read.
         """
         notes, self._notes = self._notes, []
-        flat = [t for note in notes for key in note.losses for t in (note.losses[key], *note.norms.get(key, ()))]
-        numbers = iter(torch.stack(flat).tolist() if flat else ())
+        flat = [t.reshape(-1) for note in notes for t in _tensors(note)]
+        numbers = iter(torch.cat(flat).tolist() if flat else ())
         finite: deque[tuple[int, dict[str, float]]] = deque(maxlen=KEPT)
         for note in notes:
-            latest: dict[str, float] = {}
-            for key in note.losses:
-                latest[f"{key}.loss"] = loss = next(numbers)
-                self._window.setdefault(f"{key}.loss", []).append(loss)
-                norm = math.hypot(*(next(numbers) for _ in note.norms[key])) if key in note.norms else 0.0
-                latest |= {f"{key}.gradient_norm": norm} if key in note.norms else {}
-                if self.divergence is None and not (math.isfinite(loss) and math.isfinite(norm)):
-                    self.divergence = self._diagnose(note, key, "loss" if not math.isfinite(loss) else "gradient")
-                    self.before_divergence = [*finite]
-            finite.append((note.turn, latest))
-            self._fresh.update(latest)
-            self.values |= latest
+            if isinstance(note, _Note):
+                self._read_turn(note, numbers, finite)
+                continue
+            columns = {key: [*itertools.islice(numbers, len(places))] for key, places in note.places.items()}
+            if all(math.isfinite(loss) for column in columns.values() for loss in column):
+                for key, column in columns.items():
+                    self._window.setdefault(f"{key}.loss", []).extend(column)
+                    self._fresh.add(f"{key}.loss")
+                    self.values[f"{key}.loss"] = column[-1]
+                finite.extend(_latest(note, columns))
+            else:
+                for single in _apart(note):
+                    self._read_turn(single, iter([float(loss) for loss in single.losses.values()]), finite)
         for role, (update, previous) in self._updates.items():
             self._fresh.add(f"{role}.update_norm")
             self.values[f"{role}.update_norm"] = float(update.norm())
@@ -171,6 +196,21 @@ class Signals:
                 statistics |= {f"{name}_low": losses[round(0.1 * last)], f"{name}_high": losses[round(0.9 * last)]}
         return statistics
 
+    def _read_turn(self, note: _Note, numbers: Iterator[float], finite: deque[tuple[int, dict[str, float]]]) -> None:
+        """Take the numbers of one turn."""
+        latest: dict[str, float] = {}
+        for key in note.losses:
+            latest[f"{key}.loss"] = loss = next(numbers)
+            self._window.setdefault(f"{key}.loss", []).append(loss)
+            norm = math.hypot(*(next(numbers) for _ in note.norms[key])) if key in note.norms else 0.0
+            latest |= {f"{key}.gradient_norm": norm} if key in note.norms else {}
+            if self.divergence is None and not (math.isfinite(loss) and math.isfinite(norm)):
+                self.divergence = self._diagnose(note, key, "loss" if not math.isfinite(loss) else "gradient")
+                self.before_divergence = [*finite]
+        finite.append((note.turn, latest))
+        self._fresh.update(latest)
+        self.values |= latest
+
     def _diagnose(self, note: _Note, key: str, what: str) -> Divergence:
         for role, fine_in, fine_out in note.outputs:  # in the order of the forward passes
             if bool(fine_in) and not bool(fine_out):
@@ -178,7 +218,8 @@ class Signals:
         return Divergence(note.turn, key.split(".", 1)[0], what)
 
     def state_dict(self) -> dict[str, Any]:
-        notes = [{"turn": n.turn, "losses": n.losses, "norms": n.norms} for n in self._notes]
+        each = [single for n in self._notes for single in ([n] if isinstance(n, _Note) else _apart(n))]
+        notes = [{"turn": n.turn, "losses": n.losses, "norms": n.norms} for n in each]
         updates = {role: list(pair) for role, pair in self._updates.items()}
         return {
             "values": dict(self.values),
@@ -196,3 +237,29 @@ class Signals:
         self._previous = dict(state["previous"])
         self._updates = {role: (pair[0], pair[1]) for role, pair in state["updates"].items()}
         self._before, self._outputs, self.divergence, self.before_divergence = {}, [], None, []
+
+
+def _tensors(note: _Note | Passage) -> list[Tensor]:
+    if isinstance(note, Passage):
+        return [*note.losses.values()]
+    return [t for key in note.losses for t in (note.losses[key], *note.norms.get(key, ()))]
+
+
+def _apart(passage: Passage) -> list[_Note]:
+    """Return the notes of the turns of a passage."""
+    losses: list[dict[str, Tensor]] = [{} for _ in passage.turns]
+    for key, places in passage.places.items():
+        for place, loss in zip(places, passage.losses[key].unbind(0), strict=True):
+            losses[place][key] = loss
+    return [_Note(turn, own, {}, []) for turn, own in zip(passage.turns, losses, strict=True)]
+
+
+def _latest(passage: Passage, columns: Mapping[str, Sequence[float]]) -> list[tuple[int, dict[str, float]]]:
+    """Return the last turns of a passage with their losses by name."""
+    first = max(0, len(passage.turns) - KEPT)
+    rows: list[tuple[int, dict[str, float]]] = [(turn, {}) for turn in passage.turns[first:]]
+    for key, column in columns.items():
+        for place, loss in [*zip(passage.places[key], column, strict=True)][-KEPT:]:
+            if place >= first:
+                rows[place - first][1][f"{key}.loss"] = loss
+    return rows

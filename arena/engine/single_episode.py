@@ -166,7 +166,7 @@ class SingleEpisode(Episode):
     def rate(self, role: str) -> float:
         """Return the present value of a role's schedule."""
         schedule = self.rates.get(role)
-        return 1.0 if schedule is None else schedule(self.progress)
+        return 1.0 if schedule is None else schedule(self.turns_played / self.turns)
 
     def on_main(self, make: Callable[[], Any]) -> Any:
         """Return the result of `make`; if several processes play this game, that of the first."""
@@ -206,6 +206,14 @@ class SingleEpisode(Episode):
     def next_batch(self) -> Batch:
         with self.in_memory(self.game):
             return channels_last(self.stream.next()) if self.acceleration.channels_last else self.stream.next()
+
+    @property
+    def drawn_ahead(self) -> bool:
+        return self.stream.turns > 1 and not self.acceleration.channels_last
+
+    def take(self, count: int) -> Batch:
+        with self.in_memory(self.game):
+            return self.stream.take(count)
 
     def draw(self) -> None:
         self.batch, self.batch_spent = self.next_batch(), False

@@ -60,7 +60,7 @@ class BatchStream:
             parts.append(tree_map(lambda leaf, here=here: leaf[here], self.block))
             count -= here.stop - here.start
             self.cursor = here.stop
-        return parts[0] if len(parts) == 1 else tree_map(lambda *leaves: torch.cat(leaves), *parts)
+        return _concatenated(parts)
 
     def refill(self) -> None:
         """Draw the next block."""
@@ -91,27 +91,57 @@ class BatchStreams:
 
     def __init__(self, streams: Sequence[BatchStream]):
         self.streams = list(streams)
-        self._joined: list[Batch] = []
+        self._joined: Batch = None
+        self._batches: list[Batch] = []
         self._cursor: int | None = None  # in the joined block; None if the streams' blocks begin at different turns
 
     def next(self) -> Batch:
         """Return the next batch of all streams; without the axis if there is only one."""
         if len(self.streams) == 1:
             return self.streams[0].next()
+        self._join_blocks()
+        if self._cursor is None:
+            return _join([stream.next() for stream in self.streams], 0)
+        if not self._batches:
+            self._batches = apart(self._joined)
+        batch = self._batches[self._cursor]
+        self._pass(1)
+        return batch
+
+    def take(self, count: int) -> Batch:
+        """Return the next batches together, each leaf with a leading axis of `count`; for streams that are drawn in blocks."""
+        if len(self.streams) == 1:
+            return self.streams[0].take(count)
+        parts = []
+        while count:
+            self._join_blocks()
+            here = count if self._cursor is None else min(count, self.streams[0].turns - self._cursor)
+            if self._cursor is None:
+                here = min([here, *(s.turns - s.cursor for s in self.streams if s.cursor < s.turns)])
+                parts.append(_join([stream.take(here) for stream in self.streams], 1))
+            else:
+                place = slice(self._cursor, self._cursor + here)
+                parts.append(tree_map(lambda leaf, place=place: leaf[place], self._joined))
+                self._pass(here)
+            count -= here
+        return _concatenated(parts)
+
+    def _join_blocks(self) -> None:
+        """Draw the next blocks and join them, if all streams are at the end of theirs."""
         turns = self.streams[0].turns
         if turns > 1 and all(s.cursor >= s.turns == turns for s in self.streams):
             for stream in self.streams:
                 stream.refill()
-            self._joined, self._cursor = apart(_join([s.block for s in self.streams], 1)), 0
-        if self._cursor is None:
-            return _join([stream.next() for stream in self.streams], 0)
+            self._joined, self._batches, self._cursor = _join([s.block for s in self.streams], 1), [], 0
+
+    def _pass(self, count: int) -> None:
+        """Count batches of the joined block as spent."""
+        assert self._cursor is not None
         for stream in self.streams:
-            stream.cursor += 1
-        self._cursor += 1
-        batch = self._joined[self._cursor - 1]
-        if self._cursor == turns:
+            stream.cursor += count
+        self._cursor += count
+        if self._cursor == self.streams[0].turns:
             self._cursor = None
-        return batch
 
     def replace(self, index: int, stream: BatchStream) -> None:
         """Replace one stream; blocks are joined again as soon as all of them end at the same turn."""
@@ -167,6 +197,10 @@ def block_turns(sample: Callable[[Rng], Batch], rng: Rng) -> int:
     except Exception:  # for any reason: batches are then drawn one by one
         return 1
     return turns
+
+
+def _concatenated(parts: Sequence[Batch]) -> Batch:
+    return parts[0] if len(parts) == 1 else tree_map(lambda *leaves: torch.cat(leaves), *parts)
 
 
 def _join(batches: Sequence[Batch], axis: int) -> Batch:

@@ -52,15 +52,17 @@ class Given(NamedTuple):
 
     Args:
         batches: The batch of the turn, and those that the rule draws within it.
-        numbers: λ, a factor for each role, the scheduled numbers, and in a population a mask for each role.
+        numbers: λ, a factor for each role, and the scheduled numbers, as rows.
+        masks: In a population, the members that move each role, as rows; otherwise there are none.
     """
 
     batches: list[Batch]
-    numbers: list[Tensor]
+    numbers: Tensor
+    masks: Tensor
 
-    def tensors(self) -> list[Tensor]:
-        """Return all tensors, those of the batches first."""
-        return [leaf for leaf in tree_flatten(self.batches)[0] if isinstance(leaf, Tensor)] + self.numbers
+    def drawn(self) -> list[Tensor]:
+        """Return the tensors of the batches."""
+        return [leaf for leaf in tree_flatten(self.batches)[0] if isinstance(leaf, Tensor)]
 
 
 def shape_of(batches: Sequence[Batch]) -> tuple[Any, ...]:
@@ -135,7 +137,8 @@ class Recorded(NamedTuple):
     """A recorded kind of turn.
 
     Args:
-        graph: Takes the state and the tensors of `Given`; returns the state and the losses of all keys, 0 for keys that do not move.
+        graph: Takes the state, the tensors of the batches, each number and each mask; returns the state and the losses of
+            all keys, 0 for keys that do not move.
         shape: Structure of the batches.
         draws: Number of batches that a turn draws.
         costs: Gradient evaluations and products of a turn.
@@ -164,12 +167,12 @@ def record_turn(episode: Episode, state: State, kind: Kind, given: Given, draws:
     count = len(live)
     scheduled = [*episode.scheduled_buffers.buffers.values()]
     leaves, spec = tree_flatten(given.batches)
-    drawn = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    drawn = given.drawn()
     roles = episode.game.roles
-    lam, *numbers = given.numbers
-    masks = numbers[len(roles) + len(scheduled) :]
+    lam, *numbers = given.numbers.unbind(0)
     # The game reads its own tensors, so that these are the inputs themselves; moments and memory are loaded from theirs.
-    inputs = [*live, *drawn, lam.clone(), *(n.clone() for n in numbers[: len(roles)]), *scheduled, *(m.clone() for m in masks)]
+    inputs = [*live, *drawn, lam.clone(), *(n.clone() for n in numbers[: len(roles)]), *scheduled]
+    inputs += [mask.clone() for mask in given.masks.unbind(0)]
     field, keys = episode.field, episode.game.keys
 
     def play(*tensors: Tensor) -> list[Tensor]:

@@ -1,8 +1,10 @@
 """Blocks of turns played by XLA equal the turns of the rule, for everything that the registry lists; what cannot be played so is named."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +12,11 @@ import arena
 from arena.accelerate import xla
 from arena.cli import main
 from arena.config import configure
+from arena.core.rng import Rng
 from arena.engine.env import Arena
+from arena.engine.members.signals import BatchedSignals
+from arena.engine.signals import Passage
+from arena.engine.streams import BatchStream, BatchStreams
 from arena.engine.vector_env import Population
 from arena.registry import entries
 from arena.trace import read_trace
@@ -244,3 +250,36 @@ def test_a_run_in_blocks_leaves_the_trace_of_a_run_by_the_rule(tmp_path: Path) -
         assert plain.keys() == blocks.keys()
         for name, value in plain.items():
             assert blocks[name] == (pytest.approx(value, rel=1e-9, abs=1e-12) if isinstance(value, float) else value), name
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_batches_of_many_turns_are_those_of_single_turns(apart: bool) -> None:
+    """Also when the blocks of two streams begin at different turns."""
+
+    def streams() -> BatchStreams:
+        made = [BatchStream(Rng().seed_both(seed, 0), lambda rng: (torch.rand(3, generator=rng),), 5) for seed in range(2)]
+        if apart:
+            made[0].next()
+        return BatchStreams(made)
+
+    one, many = streams(), streams()
+    singly = torch.stack([one.next()[0] for _ in range(23)])
+    assert torch.equal(torch.cat([many.take(count)[0] for count in (2, 1, 13, 7)]), singly)
+
+
+@pytest.mark.parametrize("last", [4.0, torch.nan])
+def test_signals_of_many_turns_are_those_of_single_turns(last: float) -> None:
+    """Two members; player y diverges before player x."""
+    game = configure("bilinear").build().game
+    losses = {"x": torch.tensor([[1.0, 2.0], [3.0, last]]), "y": torch.tensor([[5.0, 6.0], [last, 7.0], [8.0, last]])}
+    passage = Passage([np.array([t, t]) for t in range(1, 6)], {"x": [0, 4], "y": [1, 2, 3]}, losses, {})
+    together, singly = BatchedSignals(game, 2), BatchedSignals(game, 2)
+    together.note_passage(passage)
+    rows = sorted((place, key, losses[key][i]) for key, places in passage.places.items() for i, place in enumerate(places))
+    for place, key, loss in rows:
+        field = SimpleNamespace(first=({key: loss}, {}), movers=(key,), masks={}, parameters={})
+        singly.note(passage.turns[place], field, gradients=False)  # type: ignore[arg-type]
+    both_read = together.read(), singly.read()
+    assert both_read[0].keys() == both_read[1].keys()
+    assert all(np.array_equal(both_read[0][name], values, equal_nan=True) for name, values in both_read[1].items())
+    assert together.divergence == singly.divergence and bool(singly.divergence) == (last != 4.0)

@@ -174,8 +174,8 @@ class BatchedEpisode(Episode):
         return first, second, coupling
 
     def action(self, signals: Mapping[str, float]) -> tuple[Shares, Shares, Shares]:
-        lockstep = self.turns_played.min() == self.turns_played.max() and len(set(self.budgets.tolist())) == 1
-        if lockstep and len(self.schedulers.things) == 1 and len(self._couplings.things) == 1:
+        alike = len(self.schedulers.things) == 1 and len(self._couplings.things) == 1
+        if alike and len(set(self.budgets.tolist())) == 1 and len(set(self.turns_played.tolist())) == 1:
             return self._action_of(0, 0, 0)
         table: dict[tuple[int, int, int, int], tuple[float, float, float]] = {}
         rows = []
@@ -199,7 +199,7 @@ class BatchedEpisode(Episode):
     def who_moves(self, first: Shares, second: Shares) -> tuple[Moving, dict[str, Any]]:
         if self.over.any():
             first, second = uniform(np.where(self.over, 0.0, first)), uniform(np.where(self.over, 0.0, second))
-        shares = {role: share for role, share in zip(self.game.roles, (first, second), strict=True) if np.any(share)}
+        shares = {role: share for role, share in zip(self.game.roles, (first, second), strict=True) if _any(share)}
         partly = {role: share > 0 for role, share in shares.items() if isinstance(share, np.ndarray) and not np.all(share)}
         until = self.game.batch_until
         if until in partly:
@@ -243,6 +243,16 @@ class BatchedEpisode(Episode):
             batch = tree_map(lambda leaf: leaf[self.members.stream_of] if isinstance(leaf, Tensor) else leaf, batch)
         return batch
 
+    @property
+    def drawn_ahead(self) -> bool:
+        return all(stream.turns > 1 for stream in self.streams.streams)
+
+    def take(self, count: int) -> Batch:
+        batches = self.streams.take(count)
+        if 1 < len(self.streams.streams) < self.size:
+            batches = tree_map(lambda leaf: leaf[:, self.members.stream_of], batches)
+        return batches
+
     def draw(self) -> None:
         self.batch, self.batch_spent = self.next_batch(), False
         if self.on_batch:
@@ -262,9 +272,13 @@ class BatchedEpisode(Episode):
             self.scheduled_buffers.update_members(self.turns_played, self.progress, self.moves, moves)
 
     def count(self, shares: Mapping[str, Any]) -> None:
-        self.turns_played += ~self.over
-        self.coupling_played = np.where(self.over, self.coupling_played, self.coupling)
-        self.moves |= {role: self.moves[role] + (np.asarray(share) > 0) for role, share in shares.items()}
+        if self.over.any():
+            self.turns_played += ~self.over
+            self.coupling_played = np.where(self.over, self.coupling_played, self.coupling)
+        else:
+            self.turns_played += 1
+            self.coupling_played = self.coupling + np.zeros(self.size)
+        self.moves |= {role: self.moves[role] + (share > 0) for role, share in shares.items()}
         if self.members.refused:  # members for which the rule is undefined stop
             self.undefined |= self.members.refused
             self.over[list(self.members.refused)] = True
@@ -286,3 +300,7 @@ class BatchedEpisode(Episode):
             f"{type(self.rule).__name__} on {self.size} members of {type(self.game).__name__} failed in turn "
             f"{self.turns_played.max() + 1} ({described(error)}). Fix: correct the rule or the game, or play the members one by one"
         )
+
+
+def _any(share: Shares) -> bool:
+    return bool(share.any()) if isinstance(share, np.ndarray) else share != 0

@@ -3,7 +3,7 @@
 Shapes: K = members.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from arena.core.field.field import Field
 from arena.core.game import Game
-from arena.engine.signals import Divergence, Signals
+from arena.engine.signals import Divergence, Passage, Signals
 
 
 class _Note(NamedTuple):
@@ -37,7 +37,7 @@ class BatchedSignals:
         self.names = Signals(game).names
         self.values: dict[str, np.ndarray] = {}
         self.divergence: dict[int, Divergence] = {}
-        self._notes: list[_Note] = []
+        self._notes: list[_Note | Passage] = []
         self._before: dict[str, Tensor] = {}
         self._previous: dict[str, Tensor] = {}
         self._compares: dict[str, np.ndarray] = {}
@@ -81,20 +81,25 @@ class BatchedSignals:
         moves = {key: mask for key in field.movers if (mask := field.masks.get(key.partition(".")[0])) is not None}
         self._notes.append(_Note(turns.copy(), {key: losses[key].detach() for key in field.movers}, norms, moves))
 
+    def note_passage(self, passage: Passage) -> None:
+        """Keep the losses of several turns on the device."""
+        self._notes.append(passage)
+        self.forget_updates()
+
     def read(self) -> dict[str, np.ndarray]:
         """Fetch everything noted since the last call (one wait for the device) and return the latest value of each signal."""
         notes, self._notes = self._notes, []
-        flat = [table[key] for n in notes for key in n.losses for table in (n.losses, n.norms, n.moves) if key in table]
-        rows = iter(torch.stack([t.to(torch.float64) for t in flat]).cpu().numpy() if flat else ())
+        flat = [t for note in notes for t in _tensors(note)]
+        table = torch.cat([t.to(torch.float64).reshape(-1, self.count) for t in flat]).cpu().numpy() if flat else np.empty((0, self.count))
+        rows = iter(table)
         everyone = np.ones(self.count, dtype=bool)
         for n in notes:
+            if isinstance(n, Passage):
+                self._read_passage(n, rows, everyone)
+                continue
             for key in n.losses:
                 read = {what: next(rows) for what, table in (("loss", n.losses), ("gradient", n.norms)) if key in table}
-                moved = next(rows) > 0 if key in n.moves else everyone
-                for what, values in read.items():
-                    self._set(f"{key}.loss" if what == "loss" else f"{key}.gradient_norm", values, moved)
-                    for member in np.flatnonzero(moved & ~np.isfinite(values)):
-                        self.divergence.setdefault(int(member), Divergence(int(n.turns[member]), key.partition(".")[0], what))
+                self._take(n.turns, key, read, next(rows) > 0 if key in n.moves else everyone)
         for role, (update, previous, moved, compares) in self._updates.items():
             self._set(f"{role}.update_norm", update.norm(dim=1).double().cpu().numpy(), moved)
             if previous is not None:
@@ -102,6 +107,24 @@ class BatchedSignals:
                 self._set(f"{role}.update_cosine", cosine, compares)
         self._updates = {}
         return {name: values.copy() for name, values in self.values.items()}
+
+    def _read_passage(self, passage: Passage, rows: Iterator[np.ndarray], everyone: np.ndarray) -> None:
+        """Take the numbers of several turns in their order, or those of the last one if no other can matter."""
+        each = []
+        for key, places in passage.places.items():
+            losses = [next(rows) for _ in places]
+            moves = [next(rows) > 0 for _ in places] if key in passage.moves else [everyone] * len(places)
+            alike = key not in passage.moves and bool(np.isfinite(losses).all())
+            each += [(place, key, loss, moved) for place, loss, moved in zip(places, losses, moves, strict=True)][-1 if alike else 0 :]
+        for place, key, loss, moved in sorted(each, key=lambda one: one[0]):
+            self._take(passage.turns[place], key, {"loss": loss}, moved)
+
+    def _take(self, turns: np.ndarray, key: str, read: Mapping[str, np.ndarray], moved: np.ndarray) -> None:
+        """Take one key's numbers of one turn."""
+        for what, values in read.items():
+            self._set(f"{key}.loss" if what == "loss" else f"{key}.gradient_norm", values, moved)
+            for member in np.flatnonzero(moved & ~np.isfinite(values)):
+                self.divergence.setdefault(int(member), Divergence(int(turns[member]), key.partition(".")[0], what))
 
     def forget(self, members: np.ndarray) -> None:
         """Reset the signals of these members."""
@@ -131,3 +154,8 @@ class BatchedSignals:
         self._previous = dict(state["previous"])
         self._compares = {role: compares.numpy().copy() for role, compares in state["compares"].items()}
         self._notes, self._before, self._updates, self.divergence = [], {}, {}, {}
+
+
+def _tensors(note: _Note | Passage) -> list[Tensor]:
+    norms = {} if isinstance(note, Passage) else note.norms
+    return [table[key] for key in note.losses for table in (note.losses, norms, note.moves) if key in table]
