@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED := $(shell date +%s)
 .DELETE_ON_ERROR:
-.PHONY: demo test test-thorough test-slow lint links bench clean help
+.PHONY: demo test test-thorough test-slow test-lowest lint links bench clean help
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --randomly-seed $(SEED) --durations 10
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test   run the quick tests"
 	@echo "make test-thorough  run these and the whole grids, as CI does"
 	@echo "make test-slow  run those that take minutes each: Ray clusters, killed sweeps, nets that are large for two cores"
+	@echo "make test-lowest  run a choice of tests on the lowest versions of all requirements, in build/lowest"
 	@echo "make lint   check style and types"
 	@echo "make bench  measure the arena against loops written by hand"
 
@@ -40,6 +41,15 @@ test-thorough: $(VENV)/installed-test
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow
+
+# The tests that use other packages' interfaces most.
+LOWEST := tests/test_requirements.py tests/registry/test_foreign.py tests/data/test_pixels.py tests/data/test_readers.py \
+  tests/trackers/test_libraries.py tests/tuning/test_conditional.py tests/tuning/test_sensitivity.py
+test-lowest: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/lowest
+	$(BIN)/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct -e '.[test]'
+	build/lowest/bin/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not thorough" --unrendered $(LOWEST)
 
 # Type checkers and editors follow links: the folders beside arena/ are imported as arena.games, arena.players and arena.tuning.
 links:
