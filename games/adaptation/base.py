@@ -20,7 +20,7 @@ from arena.core.measures import Criterion
 from arena.core.result_table import ResultTable, VariantResult
 from arena.core.rng import Rng
 from arena.core.slot import Slot
-from arena.errors import ArenaWarning, SlotMismatch, check_choice, check_number
+from arena.errors import ArenaWarning, BadSetting, SlotMismatch, check_choice, check_number
 from arena.games.adaptation import table as adaptation_table
 from arena.games.adaptation.calibration import calibration_error
 from arena.games.adaptation.criteria import Outputs, criteria
@@ -34,6 +34,9 @@ from arena.registry.entries import entries
 
 BatchOfBoth = tuple[Tensor, ...]
 """Source examples and labels, target examples and labels, and further draws of a game."""
+
+LABELS = ("any", "partial", "open", "same")
+"""Labels that one domain alone may have: any; partial, those of the source; open, those of the target; same, none."""
 
 
 class Adaptation(Game):
@@ -72,18 +75,26 @@ class Adaptation(Game):
         self.regime, self.batch, self.angle, self.noise = regime, batch, angle, noise
 
     @classmethod
-    def domains(cls, source: str, target: str, form: str, regime: str) -> tuple[Domain, Domain]:
-        """Return the two domains after checking them against the regime.
+    def domains(cls, source: str, target: str, form: str, regime: str, labels: str = "any") -> tuple[Domain, Domain]:
+        """Return the two domains after checking them against the regime, and their labels against `LABELS`.
 
         Raises:
-            UnknownName: Unknown domain, form or regime.
-            BadSetting: The domains have no label in common, or lack labels that are needed for training.
+            UnknownName: Unknown domain, form, regime or choice of labels.
+            BadSetting: The domains have no label in common, lack labels that are needed for training, or have others than are allowed.
         """
         check_choice("regime", regime, cls.regimes)
+        check_choice("labels", labels, LABELS)
         first, second = domains.pair(source, target, form)
         if regime == "target-only" and not second.labels:
             raise domains.without_labels("target", domains.called(target), "regime target-only")
         lacking = [label for label in first.labels if label not in second.labels]
+        if lacking and second.labels and labels in ("open", "same"):
+            fitting = "any" if second.unknown else "any or partial"
+            raise BadSetting("labels", labels, f"{fitting}, because the target lacks {domains.listed(lacking)}")
+        if second.unknown and labels in ("partial", "same"):
+            raise BadSetting(
+                "labels", labels, f"{'any' if lacking else 'any or open'}, because the source lacks {domains.listed(second.unknown)}"
+            )
         told = []
         if not second.labels:
             told = ["has no labels: its accuracy, cross-entropy, calibration and the score are absent"]

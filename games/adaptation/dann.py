@@ -57,6 +57,7 @@ class DANN(Adaptation):
         angle: Rotation of rotated-moons, in degrees.
         noise: Standard deviation of the moons' points.
         jointly: Use one backward pass of the joint loss; false uses one for each loss.
+        labels: Labels that one domain alone may have: any; partial, those of the source; open, those of the target; same, none.
 
     Raises:
         BadSetting: A number is out of its range, or the domains do not match.
@@ -93,10 +94,11 @@ class DANN(Adaptation):
         angle: float = 35.0,
         noise: float = 0.1,
         jointly: bool = True,
+        labels: Literal["any", "partial", "open", "same"] = "any",
     ):
         self.check_numbers(batch, angle, noise)
         check_choice("bn_mode", bn_mode, BN_MODES)
-        first, second = self.domains(source, target, form, regime)
+        first, second = self.domains(source, target, form, regime, labels)
         classes = (len(first.classes),)
         built = Slot(first.shape, classes, extractor).fill("extractor")
         features = _shape_of_features(built, first.shape)

@@ -64,6 +64,7 @@ class GenerateToAdapt(Adaptation):
         form: Common form of images, such as 32x32x3; auto is the smallest that loses nothing.
         angle: Rotation of rotated-moons, in degrees.
         noise: Standard deviation of the moons' points.
+        labels: Labels that one domain alone may have: any; partial, those of the source; open, those of the target; same, none.
 
     Raises:
         BadSetting: A number is out of its range, or the domains do not match.
@@ -99,13 +100,14 @@ class GenerateToAdapt(Adaptation):
         form: Literal["auto", "8x8x1", "28x28x1", "32x32x3"] = "auto",
         angle: float = 35.0,
         noise: float = 0.1,
+        labels: Literal["any", "partial", "open", "same"] = "any",
     ):
         self.check_numbers(batch, angle, noise)
         check_choice("bn_mode", bn_mode, ("separate", "per_domain"))
         check_number("latent", latent, least=1, whole=True)
         check_number("alpha", alpha, least=0)
         check_number("beta", beta, least=0)
-        first, second = self.domains(source, target, form, regime)
+        first, second = self.domains(source, target, form, regime, labels)
         classes = len(first.classes)
         arguments = {"latent": latent, "pixels": bool(first.form)}
         super().__init__(

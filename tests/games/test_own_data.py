@@ -1,5 +1,6 @@
 """Games on data of one's own, from the command line and from Python."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,25 @@ def test_domains_of_folders_with_other_classes(tmp_path: Path, quick_cli: Cli) -
     with pytest.warns(ArenaWarning, match=r"lacks the labels a of the source \(part.*that the source lacks \(an open set\), d: the"):
         done = quick_cli("play", "dann", "--source", "photos", "--target", "sketches", "--batch", "8", *FEW)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("game", ["dann", "generate-to-adapt"])
+@pytest.mark.parametrize(
+    ("source", "target", "allowed"),
+    [("abc", "abc", "any partial open same"), ("abc", "ab", "any partial"), ("ab", "abc", "any open"), ("abc", "bcd", "any")],
+    ids=["same", "partial", "open", "both"],
+)
+def test_labels_of_one_domain_alone_are_allowed_or_refused(game: str, source: str, target: str, allowed: str, tmp_path: Path) -> None:
+    domains = {name: str(flowers(tmp_path / f"{name}.csv", words, 0.0, 3)) for name, words in (("source", source), ("target", target))}
+    for labels in ("any", "partial", "open", "same"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ArenaWarning)
+            if labels in allowed.split():
+                configure(game, {**domains, "labels": labels, "batch": 4}).build()
+            else:
+                expected = " or ".join(allowed.split())
+                with pytest.raises(BadSetting, match=rf"labels is '{labels}', but must be {expected}, because the (target|source) lacks"):
+                    configure(game, {**domains, "labels": labels, "batch": 4}).build()
 
 
 @pytest.mark.rendered
