@@ -73,6 +73,7 @@ class BatchedEpisode(Episode):
         self.cuda_graphs = one_of([p["cuda_graphs"] for p in parts], "cuda_graphs")
         one_of([config.evaluation for config in self.configs], "metric and definitions of metrics")
         self.budgets, self.seeds = np.array([p["turns"] for p in parts]), np.array([p["seed"] for p in parts])
+        self._one_budget = len(set(self.budgets.tolist())) == 1
 
         def shared(thing: Callable[[Any], Any], prefix: str) -> Shared:
             return Shared.of([(thing(p), settings_of(flat, prefix)) for p, flat in zip(parts, flats, strict=True)])
@@ -105,6 +106,7 @@ class BatchedEpisode(Episode):
         for scheduler, state in zip(self.schedulers.things, self._scheduler_start, strict=True):
             scheduler.load_state_dict(copy.deepcopy(state))
         self._begin_streams(seed)
+        self._keys_of = {role: self.game.keys_of(role) for role in self.game.roles}
         self.signals = BatchedSignals(self.game, self.size)
         self.moves = {role: np.zeros(self.size, dtype=int) for role in self.game.roles}
         self.turns_played = np.zeros(self.size, dtype=int)
@@ -174,8 +176,7 @@ class BatchedEpisode(Episode):
         return first, second, coupling
 
     def action(self, signals: Mapping[str, float]) -> tuple[Shares, Shares, Shares]:
-        alike = len(self.schedulers.things) == 1 and len(self._couplings.things) == 1
-        if alike and len(set(self.budgets.tolist())) == 1 and len(set(self.turns_played.tolist())) == 1:
+        if len(self.schedulers.things) == 1 and len(self._couplings.things) == 1 and self._in_step:
             return self._action_of(0, 0, 0)
         table: dict[tuple[int, int, int, int], tuple[float, float, float]] = {}
         rows = []
@@ -186,6 +187,11 @@ class BatchedEpisode(Episode):
             rows.append(table[key])
         first, second, coupling = np.array(rows).T
         return uniform(first), uniform(second), uniform(coupling)
+
+    @property
+    def _in_step(self) -> bool:
+        """Whether all members have played the same number of turns and have the same budget."""
+        return self._one_budget and len(set(self.turns_played.tolist())) == 1
 
     def _action_of(self, which: int, how: int, member: int) -> tuple[float, float, float]:
         turn, turns = int(self.turns_played[member]), int(self.budgets[member])
@@ -199,7 +205,7 @@ class BatchedEpisode(Episode):
     def who_moves(self, first: Shares, second: Shares) -> tuple[Moving, dict[str, Any]]:
         if self.over.any():
             first, second = uniform(np.where(self.over, 0.0, first)), uniform(np.where(self.over, 0.0, second))
-        shares = {role: share for role, share in zip(self.game.roles, (first, second), strict=True) if _any(share)}
+        shares = {role: share for role, share in zip(self._keys_of, (first, second), strict=True) if _any(share)}
         partly = {role: share > 0 for role, share in shares.items() if isinstance(share, np.ndarray) and not np.all(share)}
         until = self.game.batch_until
         if until in partly:
@@ -208,7 +214,7 @@ class BatchedEpisode(Episode):
                 "turns; give them one scheduler, or play them one by one"
             )
         masks = {role: torch.from_numpy(moves).to(self.device) for role, moves in partly.items()}
-        return Moving(tuple(shares), tuple(key for role in shares for key in self.game.keys_of(role)), masks), shares
+        return Moving(tuple(shares), tuple(key for role in shares for key in self._keys_of[role]), masks), shares
 
     def factors(self, shares: dict[str, Any]) -> Mapping[str, Number]:
         return {role: self._number(share * self._rate(role)) for role, share in shares.items()}
@@ -217,9 +223,9 @@ class BatchedEpisode(Episode):
         rates = self._rates.get(role)
         if rates is None:
             return 1.0
+        if len(rates.things) == 1 and self._in_step:
+            return float(rates.things[0](int(self.turns_played[0]) / int(self.budgets[0])))
         progress = self.turns_played / self.budgets
-        if len(rates.things) == 1 and progress.min() == progress.max():
-            return float(rates.things[0](float(progress[0])))
         table: dict[tuple[int, float], float] = {}
         pairs = list(zip(rates.of_member, progress.tolist(), strict=True))
         for which, share in pairs:
